@@ -1,0 +1,1 @@
+"""SpanishGas: churn for an energy retailer, from raw files to offers, in one warehouse."""

@@ -1,0 +1,125 @@
+"""dbt inside this process: its parsed project is kept from step to step."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from python_ml.config import PROJECT_DIR, Settings
+from python_ml.errors import QualityGateError, SpanishGasError
+
+
+@dataclass(frozen=True)
+class DbtNode:
+    """Outcome of one model, seed or test."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str
+
+
+class DbtRunner:
+    """Builds selections of the project into one database, with one set of variables."""
+
+    def __init__(
+        self, settings: Settings, database: Path, target_dir: Path, variables: Mapping[str, Any]
+    ) -> None:
+        self.settings = settings
+        self.target_dir = target_dir
+        self.variables = dict(variables)
+        self._environment = {
+            "SPANISHGAS_LAKE": str(settings.layout.lake),
+            "SPANISHGAS_WAREHOUSE": str(database),
+            "SPANISHGAS_THREADS": str(settings.threads),
+            "SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
+            "SPANISHGAS_TARGET": settings.target,
+        }
+        self._manifest: Any = None
+
+    def build(self, select: str, *, full_refresh: bool = False) -> list[DbtNode]:
+        """Build and test a selection.
+
+        Raises:
+            QualityGateError: a data test failed.
+            SpanishGasError: a model did not build; the engine's message is in it.
+        """
+        arguments = ["build", "--select", *select.split(), "--exclude-resource-type", "unit_test"]
+        arguments += ["--vars", json.dumps(self.variables)]
+        if full_refresh:
+            arguments.append("--full-refresh")
+        nodes = self._invoke(arguments)
+        broken = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+        if broken:
+            _raise(broken)
+        return nodes
+
+    def manifest(self) -> dict[str, Any]:
+        """The project's manifest, as dbt's JSON document."""
+        path = self.target_dir / "manifest.json"
+        if not path.exists():
+            self._invoke(["parse", "--vars", json.dumps(self.variables)])
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _invoke(self, arguments: list[str]) -> list[DbtNode]:
+        # dbt takes a second to import, which commands that do not build should not pay.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+        command = [
+            *arguments,
+            *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+            *("--target-path", str(self.target_dir), "--log-path", str(self.target_dir / "logs")),
+            *("--quiet", "--no-use-colors", "--log-level", "none"),
+        ]
+        with _environment(self._environment):
+            try:
+                outcome = dbtRunner(manifest=self._manifest).invoke(command)
+            finally:
+                # The file is locked for every other reader as long as dbt keeps it open.
+                DuckDBConnectionManager.close_all_connections()
+        if outcome.exception is not None:
+            raise SpanishGasError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
+        if arguments[0] == "parse":
+            self._manifest = outcome.result
+            return []
+        return [
+            DbtNode(
+                name=result.node.name,
+                kind=str(result.node.resource_type),
+                status=str(result.status),
+                seconds=result.execution_time,
+                message=str(result.message or ""),
+            )
+            for result in getattr(outcome.result, "results", [])
+        ]
+
+
+def _raise(broken: list[DbtNode]) -> None:
+    failed_tests = [node for node in broken if node.kind == "test" and node.status == "fail"]
+    if failed_tests and len(failed_tests) == len(broken):
+        listing = "\n".join(f"  {node.name}: {node.message}" for node in failed_tests)
+        raise QualityGateError(f"{len(failed_tests)} data tests failed:\n{listing}")
+    listing = "\n".join(f"  {node.name}: {node.message}" for node in broken)
+    raise SpanishGasError(f"dbt could not build {len(broken)} nodes:\n{listing}")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """dbt reads profiles and sources through environment variables; put them back after."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
