@@ -25,6 +25,33 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
+ifneq ($(RAW),)
+SOURCE := $(RAW)
+else
+SOURCE := $(HOME_DIR)/raw
+endif
+
+run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<folder of real files>
+ifeq ($(RAW),)
+	@$(BIN)/spanishgas simulate --home $(HOME_DIR) --customers $(CUSTOMERS) --reuse
+endif
+	@$(BIN)/spanishgas run --home $(HOME_DIR) --target $(TARGET) --raw $(SOURCE)
+
+test: setup lint ## lint, types, then every test
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, sqlfluff
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+
+bench: setup ## times at full size, against a bare scan in the same run
+	@$(BIN)/python -m tests.bench --home $(HOME_DIR)
+
+clean: ## remove what was built, keep .venv and the raw files
+	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs
+
 lock: ## resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --generate-hashes --no-emit-index-url \
 	  --no-header --universal --python-version 3.11 -o requirements.lock

@@ -149,6 +149,7 @@ def _assign(values: dict[str, Any], path: list[str], value: Any, source: str) ->
         value = float(value)
     if default is not None and not isinstance(value, type(default)):
         raise UsageError(
-            f"{source}: expected {type(default).__name__}, got {value!r}; see python_ml/settings.yml"
+            f"{source}: expected {type(default).__name__}, got {value!r}; "
+            "see python_ml/settings.yml"
         )
     values[path[-1]] = value

@@ -69,8 +69,8 @@ class DbtRunner:
 
     def _invoke(self, arguments: list[str]) -> list[DbtNode]:
         # dbt takes a second to import, which commands that do not build should not pay.
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
 
         command = [
             *arguments,

@@ -19,7 +19,7 @@ def open_warehouse(settings: Settings, database: Path | None = None) -> Warehous
         database: DuckDB file to open instead of the published one, as a run in progress does.
     """
     if settings.target == "duckdb":
-        from python_ml.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 (engine on demand)
+        from python_ml.warehouse.duckdb import DuckDBWarehouse
 
         return DuckDBWarehouse(
             database=database or settings.layout.warehouse,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from python_ml.errors import SpanishGasError
@@ -35,22 +33,19 @@ class DuckDBWarehouse(Warehouse):
         part.parent.mkdir(parents=True, exist_ok=True)
         unfinished = part.with_suffix(".parquet.tmp")
         pq.write_table(typed, unfinished, compression="zstd")
-        os.replace(unfinished, part)
+        unfinished.replace(part)
 
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
         schema = self._external_arrow_schema(table)
         parts = sorted((self.lake / "ml" / table).glob(f"run_id={run_id or '*'}/*.parquet"))
-        tables = [
-            pq.read_table(part, schema=schema, partitioning=None).append_column(
-                "run_id",
-                pa.array([part.parent.name.removeprefix("run_id=")]).take(
-                    pa.repeat(pa.scalar(0), pq.read_metadata(part).num_rows)
-                ),
-            )
+        frames = [
+            pq.read_table(part, schema=schema, partitioning=None)
+            .to_pandas()
+            .assign(run_id=part.parent.name.removeprefix("run_id="))
             for part in parts
         ]
-        empty = schema.append(pa.field("run_id", pa.string())).empty_table()
-        return pa.concat_tables([empty, *tables]).to_pandas()
+        empty = schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))
+        return pd.concat([empty, *frames], ignore_index=True) if frames else empty
 
     def close(self) -> None:
         """Nothing is held between calls."""

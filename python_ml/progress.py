@@ -1,0 +1,105 @@
+"""Progress of long work, on stderr, so that stdout stays a document."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+# What a stage calls to say how far it is: a phrase, and the share done (0 to 1) or None.
+Reporter = Callable[[str, float | None], None]
+
+console = Console(stderr=True)
+
+
+def silent(_message: str, _share: float | None = None) -> None:
+    """A reporter that says nothing."""
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+@dataclass
+class Step:
+    """One step of a run: what it handled, how long it took, what became of it."""
+
+    name: str
+    status: str = "running"
+    rows: int | None = None
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.name,
+            "status": self.status,
+            "rows": self.rows,
+            "seconds": round(self.seconds, 3),
+            "peak_memory_mb": round(self.peak_memory_mb, 1),
+        }
+
+
+@contextmanager
+def reporting(title: str) -> Iterator[Reporter]:
+    """A bar on a terminal; elsewhere a line for each phrase that is new."""
+    if not console.is_terminal:
+        said: set[str] = set()
+
+        def say(message: str, _share: float | None = None) -> None:
+            if message not in said:
+                said.add(message)
+                console.print(f"{title}: {message}", highlight=False)
+
+        yield say
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[title]:<10} {task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None, title=title)
+
+        def update(message: str, share: float | None = None) -> None:
+            progress.update(
+                task,
+                description=message,
+                total=None if share is None else 1.0,
+                completed=0.0 if share is None else share,
+            )
+
+        yield update
+
+
+@contextmanager
+def timed_step(name: str, steps: list[Step]) -> Iterator[tuple[Step, Reporter]]:
+    """Run a step: shows it while it goes on, records it and prints a line when it is over."""
+    step = Step(name)
+    steps.append(step)
+    start = time.perf_counter()
+    try:
+        with reporting(name) as report:
+            yield step, report
+        step.status = "done"
+    except BaseException:
+        step.status = "failed"
+        raise
+    finally:
+        step.seconds = time.perf_counter() - start
+        step.peak_memory_mb = peak_memory_mb()
+        mark = "[green]✓[/]" if step.status == "done" else "[red]✗[/]"
+        rows = "" if step.rows is None else f"{step.rows:>13,} rows"
+        console.print(f"{mark} {name:<10} {rows:<18} {step.seconds:7.1f} s", highlight=False)

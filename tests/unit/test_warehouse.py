@@ -1,0 +1,73 @@
+import duckdb
+import pandas as pd
+import pytest
+
+from python_ml.config import load_settings
+from python_ml.errors import SpanishGasError
+from python_ml.warehouse import open_warehouse
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings({"home": str(tmp_path)}, environ={})
+
+
+def gate_rows(*values):
+    return pd.DataFrame(
+        {
+            "model_version": "v1",
+            "check_name": [f"check_{i}" for i in range(len(values))],
+            "observed_value": values,
+            "limit_value": 0.5,
+            "is_passed": True,
+            "detail": None,
+        }
+    )
+
+
+def test_an_external_table_is_typed_by_the_source_yaml_and_kept_by_run(settings):
+    with open_warehouse(settings) as warehouse:
+        assert warehouse.read_external("model_gate").empty
+        warehouse.write_external("model_gate", gate_rows(1, 2), run_id="a")
+        warehouse.write_external("model_gate", gate_rows(3), run_id="b")
+        warehouse.write_external("model_gate", gate_rows(4), run_id="a")
+
+        assert warehouse.read_external("model_gate", "a")["observed_value"].tolist() == [4.0]
+        both = warehouse.read_external("model_gate")
+    assert sorted(zip(both["run_id"], both["observed_value"], strict=True)) == [
+        ("a", 4.0),
+        ("b", 3.0),
+    ]
+    assert both["is_passed"].dtype == bool
+
+
+def test_a_frame_that_does_not_fit_leaves_the_old_part(settings):
+    with open_warehouse(settings) as warehouse:
+        warehouse.write_external("model_gate", gate_rows(1), run_id="a")
+        bad = {
+            "missing columns \\['detail'\\]": gate_rows(2).drop(columns="detail"),
+            "unknown columns \\['extra'\\]": gate_rows(2).assign(extra=1),
+            "model_gate": gate_rows(2).assign(observed_value="two"),
+        }
+        for message, frame in bad.items():
+            with pytest.raises(SpanishGasError, match=message):
+                warehouse.write_external("model_gate", frame, run_id="a")
+        assert warehouse.read_external("model_gate", "a")["observed_value"].tolist() == [1.0]
+        with pytest.raises(SpanishGasError, match="not declared"):
+            warehouse.write_external("no_such_table", gate_rows(1), run_id="a")
+
+
+def test_the_database_is_free_between_queries(settings):
+    settings.layout.home.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute("create table t as select 7 as x")
+    with open_warehouse(settings) as warehouse:
+        assert warehouse.read_table("t", where="x = 7")["x"].tolist() == [7]
+        with duckdb.connect(str(settings.layout.warehouse)) as writer:
+            writer.execute("insert into t values (8)")
+        assert len(warehouse.read_table("t")) == 2
+
+
+def test_a_missing_warehouse_says_what_builds_it(settings):
+    with open_warehouse(settings) as warehouse, pytest.raises(SpanishGasError, match="run"):
+        warehouse.query("select 1")
