@@ -1,0 +1,216 @@
+"""Hours: each customer-month of the panel divided over its hours by one COPY in DuckDB.
+
+A month is one file, made by one connection on one thread, so the bytes do not depend on how many
+months are made at the same time. Rows stream from the panel to the file: memory holds one row
+group, whatever the number of customers.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from python_ml.simulate.files import customer_ids
+from python_ml.simulate.noise import Floats, hashed, uniform
+from python_ml.simulate.panel import MONTHS, Panel
+from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
+from python_ml.simulate.traits import Traits
+
+# Heat is asked for in the morning and the evening, and little at night.
+_HEATING_HOURS = np.array(
+    [0.35, 0.3, 0.3, 0.3, 0.35, 0.6, 1.2, 1.7, 1.7, 1.4, 1.1, 0.95]
+    + [0.9, 0.95, 0.95, 0.9, 0.95, 1.1, 1.35, 1.6, 1.75, 1.6, 1.15, 0.6]
+)
+
+
+def write_panel(path: Path, seed: int, traits: Traits, panel: Panel) -> None:
+    """The months of a chunk of customers, for `write_month`: one row a customer, by id."""
+    zero_rate = np.array([profile.zero_day_rate for profile in load_profiles()])[traits.profile]
+    columns: dict[str, object] = {
+        "customer_id": customer_ids(traits.index),
+        "salt": hashed(seed, "hour", traits.index) >> np.uint64(1),
+        "profile": traits.profile.astype(np.int32),
+        # Of two neighbouring days one is empty and the other doubled: the month keeps its sum.
+        "empty_share": np.minimum(2.0 * zero_rate, 0.9),
+    }
+    for month in range(MONTHS):
+        columns[f"elec_{month + 1}"] = panel.elec_kwh[:, month]
+        columns[f"gas_{month + 1}"] = panel.gas_m3[:, month]
+    pq.write_table(pa.table(columns), path)
+
+
+def month_calendar(seed: int, year: int, month: int) -> pd.DataFrame:
+    """One row a load profile, with lists over the month's hours.
+
+    Columns: profile, ts (local clock time), elec and gas (share of the month's energy times 1000,
+    so that a month in kWh gives Wh), pair and side (number of a pair of days, and -1 or 1).
+    """
+    days = calendar.monthrange(year, month)[1]
+    dates = [dt.date(year, month, day) for day in range(1, days + 1)]
+    rest = np.array([d.weekday() >= 5 or (d.month, d.day) in HOLIDAYS for d in dates])
+    heat = _HEATING_HOURS[None, :] * _weather(seed, year, month, days)[:, None]
+    start = np.datetime64(dates[0], "us")
+    hours = start + np.arange(days * 24) * np.timedelta64(3_600_000_000, "us")
+    day = np.repeat(np.arange(days), 24)
+    # The last day of an odd month has no partner, so it is left as it is (side 0).
+    side = np.where((days % 2 == 1) & (day == days - 1), 0, day % 2 * 2 - 1)
+    rows = []
+    for number, profile in enumerate(load_profiles()):
+        shape = np.where(rest[:, None], profile.weekend[None, :], profile.weekday[None, :])
+        rows.append(
+            {
+                "profile": number,
+                "ts": hours,
+                "elec": (shape / shape.sum() * 1000.0).ravel(),
+                "gas": (heat / heat.sum() * 1000.0).ravel(),
+                "pair": day // 2,
+                "side": side,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _weather(seed: int, year: int, month: int, days: int) -> Floats:
+    """Heating need of each day of a month, around 1; the same in the whole country."""
+    index = (year * 12 + month) * 32 + np.arange(days + 4)
+    noise = uniform(seed, "weather", index)
+    return 0.5 + np.convolve(noise, np.full(5, 0.2), "valid")
+
+
+# Bits of `bits` and `day_bits`: each use takes its own, so that draws are independent.
+_QUERY = """
+with hours as (
+    select
+        customer_id,
+        salt,
+        empty_share,
+        elec_kwh,
+        gas_m3,
+        unnest(ts) as ts,
+        unnest(elec) as elec_share,
+        unnest(gas) as gas_share,
+        unnest(hour) as hour,
+        unnest(pair) as pair,
+        unnest(side) as side
+    from (
+        select customer_id, salt, profile, empty_share, elec_{month} as elec_kwh,
+            gas_{month} as gas_m3
+        from read_parquet({files})
+    )
+    inner join calendar using (profile)
+),
+
+drawn as (
+    select *, hash(salt + hour) as bits, hash(salt + pair) as day_bits from hours
+),
+
+readings as (
+    select
+        *,
+        floor(
+            elec_kwh * elec_share
+            * (0.4 + 1.2 * (bits & 65535) / 65535.0)
+            * (1.0 + side * case
+                when (day_bits & 1023) / 1024.0 < empty_share
+                    then case when (day_bits >> 40) & 1 = 1 then 1.0 else -1.0 end
+                else {day_swing} * (2.0 * ((day_bits >> 10) & 1023) / 1023.0 - 1.0)
+            end)
+            + ((bits >> 50) & 1023) / 1024.0
+        ) / 1000.0 as elec,
+        floor(
+            gas_m3 * gas_share * (0.5 + ((bits >> 38) & 1023) / 1023.0)
+            + (xor(day_bits >> 20, bits >> 16) & 1023) / 1024.0
+        ) / 1000.0 as gas
+    from drawn
+)
+
+select
+    case when bits % {nameless_every} = 0 then null else customer_id end as customer_id,
+    ts as "timestamp",
+    case
+        when elec_kwh > 0 and (bits >> 16) & 1048575 < {negative_elec} * 1048576
+            then -greatest(round(elec * {negative_elec_ratio}, 3), 0.001)
+        else elec
+    end as consumption_elec_kwh,
+    case
+        when gas_m3 > 0 and hash(bits) & 1048575 < {negative_gas} * 1048576
+            then -least(round(0.001 - {negative_gas_mean} * ln((bits & 65535 | 1) / 65536.0), 3),
+                {negative_gas_limit})
+        else gas
+    end as consumption_gas_m3
+from readings
+"""
+
+
+def _write_month(
+    panels: Sequence[Path], target: Path, scratch: Path, seed: int, year: int, month: int
+) -> int:
+    """Write one month, sorted by customer and hour. Returns the number of rows."""
+    dirt = calibration()["dirt"]
+    hours = calendar.monthrange(year, month)[1] * 24
+    query = _QUERY.format(
+        month=month,
+        files=[str(path) for path in panels],
+        day_swing=0.35,
+        nameless_every=round(1 / dirt["hourly_without_customer_share"]),
+        negative_elec=dirt["negative_elec_share"],
+        negative_elec_ratio=dirt["negative_elec_ratio"],
+        negative_gas=dirt["negative_gas_share"],
+        negative_gas_mean=dirt["negative_gas_m3"]["mean"],
+        negative_gas_limit=dirt["negative_gas_m3"]["limit"],
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute("set threads = 1")
+        connection.execute("set preserve_insertion_order = true")
+        connection.execute(f"set temp_directory = '{scratch / f'spill-{month:02d}'}'")
+        connection.register("shapes", month_calendar(seed, year, month))
+        connection.execute(
+            f"""
+            create table calendar as
+            select profile::integer as profile, ts::timestamp[] as ts, elec::double[] as elec,
+                gas::double[] as gas, range({hours})::ubigint[] as hour,
+                list_transform(pair, lambda x: x::ubigint + 100000) as pair, side::integer[] as side
+            from shapes
+            """
+        )
+        connection.execute(
+            f"copy ({query}) to '{target}' (format parquet, compression zstd, row_group_size 122880)"
+        )
+        count = connection.execute(f"select count(*) from read_parquet('{target}')").fetchone()
+    return int(count[0]) if count else 0
+
+
+def write_hours(
+    panels: Sequence[Path],
+    folder: Path,
+    scratch: Path,
+    *,
+    seed: int,
+    year: int,
+    threads: int,
+    progress: Callable[[str, float | None], None],
+) -> int:
+    """Write `folder/month=YYYY-MM/part-0.parquet` for the twelve months; returns the rows."""
+    done = 0
+
+    def one(month: int) -> int:
+        target = folder / f"month={year}-{month:02d}" / "part-0.parquet"
+        return _write_month(panels, target, scratch, seed, year, month)
+
+    rows = 0
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        for count in pool.map(one, range(1, MONTHS + 1)):
+            rows += count
+            done += 1
+            progress("hourly consumption", done / MONTHS)
+    return rows

@@ -1,0 +1,148 @@
+"""Customer-months: energy used and prices paid, before any dirt. Hours only divide these up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from python_ml.simulate.noise import Floats, normal, quantile, uniform
+from python_ml.simulate.reference import (
+    SEGMENTS,
+    calibration,
+    household_count,
+    load_profiles,
+    month_levels,
+    provinces,
+)
+from python_ml.simulate.traits import Traits
+
+MONTHS = 12
+COMPARISON_CHANNEL = "comparador"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Arrays of shape (customers, 12) unless noted; kWh, m³, €/kWh, €/m³, €/month, €/year."""
+
+    elec_kwh: Floats
+    gas_m3: Floats
+    tier1_price: Floats
+    fixed_fee: Floats  # (customers,)
+    fixed_cost: Floats  # (customers,)
+    gas_price: Floats  # (customers,)
+    gas_fixed_revenue: Floats  # (customers,)
+    gas_fixed_cost: Floats  # (customers,)
+
+
+@dataclass(frozen=True)
+class ProvinceCosts:
+    """Arrays of shape (provinces, 12): €/kWh, €/m³ and the network toll in €/kWh."""
+
+    elec: Floats
+    gas: Floats
+    toll: Floats
+
+
+def province_costs(seed: int) -> ProvinceCosts:
+    """Cost of energy and toll by province and month."""
+    table, prices = provinces(), calibration()["prices"]
+    cost = prices["province_cost_eur_kwh"]
+    mean = cost["low"] + (cost["high"] - cost["low"]) * table.elec_cost_level
+    slope = prices["province_cost_trend"]
+    trend = slope["low"] + (slope["high"] - slope["low"]) * table.elec_cost_trend
+    ramp = np.arange(MONTHS) / (MONTHS - 1)
+    path = 1.0 + trend[:, None] * ramp
+    elec = mean[:, None] * path / path.mean(axis=1, keepdims=True)
+    gas = prices["province_gas_cost_eur_m3"]
+    season = 0.5 + 0.5 * np.cos(2 * np.pi * (np.arange(MONTHS) + 0.5) / MONTHS)
+    gas_level = gas["low"] + (gas["high"] - gas["low"]) * (
+        0.55 * table.gas_cost_level[:, None] + 0.45 * season
+    )
+    toll = prices["toll_eur_kwh"]
+    u = uniform(seed, "toll", np.arange(len(table.code)))
+    tolls = np.repeat((toll["low"] + (toll["high"] - toll["low"]) * u)[:, None], MONTHS, axis=1)
+    return ProvinceCosts(np.round(elec, 6), np.round(gas_level, 6), np.round(tolls, 6))
+
+
+def draw_panel(seed: int, traits: Traits, costs: ProvinceCosts) -> Panel:
+    """Energy and prices of a calendar year."""
+    prices = calibration()["prices"]
+    index, segment = traits.index, traits.segment
+    names = list(calibration()["sales_channels"])
+    compares = traits.channel == names.index(COMPARISON_CHANNEL)
+    own = prices["fixed_margin_eur_month"]
+    rival = prices["comparador_fixed_margin_eur_month"]
+    mean = np.array([own[s]["mean"] for s in SEGMENTS])[segment]
+    sd = np.array([own[s]["sd"] for s in SEGMENTS])[segment]
+    z = normal(seed, "fixed_margin", index)
+    margin = np.where(compares, rival["mean"] + rival["sd"] * z, mean + sd * z)
+    fee = np.round(prices["fixed_fee_eur_kw_month"] * traits.power_kw + 2.0, 2)
+    fee = np.where(traits.has_elec, np.maximum(fee, np.round(margin, 2) + 0.5), 0.0)
+    cost = np.where(traits.has_elec, np.round(np.maximum(fee - margin, 0.1), 2), 0.0)
+
+    def gas_draw(name: str) -> Floats:
+        entry = prices[name]
+        return np.where(traits.has_gas, entry["mean"] + entry["sd"] * normal(seed, name, index), 0)
+
+    return Panel(
+        elec_kwh=_elec(seed, traits),
+        gas_m3=_gas(seed, traits),
+        tier1_price=_tier1(seed, traits, costs),
+        fixed_fee=fee,
+        fixed_cost=cost,
+        gas_price=np.round(np.maximum(gas_draw("gas_price_eur_m3"), 0), 5),
+        gas_fixed_revenue=np.round(gas_draw("gas_fixed_revenue_eur_year"), 2),
+        gas_fixed_cost=np.round(gas_draw("gas_fixed_cost_eur_year"), 2),
+    )
+
+
+def _grid(traits: Traits) -> np.ndarray:
+    """One counter a customer-month: shape (customers, 12)."""
+    return traits.index[:, None] * 4096 + np.arange(MONTHS)
+
+
+def _elec(seed: int, traits: Traits) -> Floats:
+    profiles = load_profiles()
+    constants = calibration()["electricity"]
+    seasonal = np.array([p.seasonal for p in profiles])[traits.profile][:, None]
+    away = np.array([p.zero_day_rate for p in profiles])[traits.profile][:, None]
+    level = month_levels() - 1.0
+    # The table's swing belongs to the mean household, whose own amplitude is about 0.33.
+    weight = np.maximum(1.0 + level * np.minimum(seasonal / 0.33, 2.5), 0.1)
+    sigma = constants["month_sigma"] * (1.0 + seasonal)
+    weight = weight * np.exp(sigma * normal(seed, "elec_month", _grid(traits)))
+    # A month at zero is rarer than a day at zero, and only where the home is empty at times.
+    empty = uniform(seed, "elec_zero", _grid(traits)) < np.where(away > 0.05, 0.3 * away, 0.0)
+    weight = np.where(empty, 0.0, weight)
+    total = weight.sum(axis=1, keepdims=True)
+    weight = np.where(total > 0, weight * MONTHS / np.maximum(total, 1e-9), 1.0)
+    return traits.elec_level[:, None] * weight
+
+
+def _gas(seed: int, traits: Traits) -> Floats:
+    constants = calibration()["gas"]
+    shape = np.array(constants["month_shape"])
+    firm = (traits.profile >= household_count())[:, None]
+    weight = np.where(firm, 0.5 + 0.5 * shape, shape)
+    weight = weight * np.exp(constants["month_sigma"] * normal(seed, "gas_month", _grid(traits)))
+    weight = weight * MONTHS / weight.sum(axis=1, keepdims=True)
+    return traits.gas_level[:, None] * weight
+
+
+def _tier1(seed: int, traits: Traits, costs: ProvinceCosts) -> Floats:
+    """Peak price of each month: one repricing in the year, a little noise around it."""
+    prices, index = calibration()["prices"], traits.index
+    entry = prices["spread_eur_kwh"]
+    mean = np.array([entry[s]["mean"] for s in SEGMENTS])[traits.segment]
+    sd = np.array([entry[s]["sd"] for s in SEGMENTS])[traits.segment]
+    spread = mean + sd * normal(seed, "spread", index)
+    last = np.maximum(costs.elec.mean(axis=1)[traits.province] + spread, 0.02)
+    trend = quantile(uniform(seed, "trend", index), prices["trend"])
+    step = 1 + np.floor(uniform(seed, "step", index) * (MONTHS - 1)).astype(np.int64)
+    after = np.arange(MONTHS) >= step[:, None]
+    first = last / (1.0 + trend)
+    path = np.where(after, last[:, None], first[:, None])
+    noise = prices["month_noise"] * normal(seed, "price_month", _grid(traits))
+    noise[:, [0, -1]] = 0.0  # the trend is that of first and last price
+    return np.round(np.maximum(path * (1.0 + noise), 0.005), 5)

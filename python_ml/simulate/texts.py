@@ -1,0 +1,66 @@
+"""Interaction summaries from a grammar: terse agent notes and short prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from python_ml.simulate.reference import REFERENCE_DIR
+
+_SLOT = re.compile(r"\{(\w+)\}")
+# Multiplier and increment of Knuth's MMIX generator; one step for each choice in a text.
+_MULTIPLIER, _INCREMENT, _MASK = 6364136223846793005, 1442695040888963407, (1 << 64) - 1
+
+
+@cache
+def grammar() -> dict[str, Any]:
+    """Lists of alternatives; see reference/texts.yml."""
+    return yaml.safe_load((REFERENCE_DIR / "texts.yml").read_text(encoding="utf-8"))
+
+
+class _Dice:
+    """Choices from one 64-bit seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed & _MASK
+
+    def below(self, count: int) -> int:
+        self._state = (self._state * _MULTIPLIER + _INCREMENT) & _MASK
+        return ((self._state >> 33) * count) >> 31
+
+
+def compose(bits: int, style: str, intent: str, sentiment: str) -> str:
+    """One summary.
+
+    Args:
+        bits: 64 random bits, which decide every word.
+        style: terse or summary.
+        intent: a key of `intents` in the grammar.
+        sentiment: negative, neutral or positive.
+    """
+    rules = grammar()
+    dice = _Dice(bits)
+    own = rules["intents"][intent]
+    calm = {} if sentiment == "negative" else own.get("unless_negative", {})
+    local = {**own, **calm, **rules["sentiments"][sentiment]}
+
+    def expand(text: str) -> str:
+        return _SLOT.sub(lambda slot: expand(pick(slot[1])), text)
+
+    def pick(name: str) -> str:
+        alternatives = _alternatives(name, local, rules)
+        return alternatives[dice.below(len(alternatives))]
+
+    styles = rules["styles"][style]
+    return expand(styles[dice.below(len(styles))])
+
+
+def _alternatives(name: str, local: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
+    found = local.get(name, rules.get(name))
+    if not isinstance(found, list):
+        raise KeyError(f"texts.yml has no alternatives for {{{name}}}")
+    return found
