@@ -68,7 +68,7 @@ class VaderBackend:
     """VADER (Hutto & Gilbert 2014) with the domain lexicon laid over its own."""
 
     def __init__(self) -> None:
-        from vaderSentiment.vaderSentiment import (  # noqa: PLC0415 (reads its lexicon on import)
+        from vaderSentiment.vaderSentiment import (
             SentimentIntensityAnalyzer,
         )
 
@@ -97,7 +97,7 @@ class TransformerBackend:
 
     def __init__(self, model: str = TRANSFORMER_MODEL) -> None:
         try:
-            from transformers import pipeline  # noqa: PLC0415 (an extra, slow to import)
+            from transformers import pipeline
         except ImportError as error:
             raise UsageError(
                 "sentiment.backend is transformer, but the extra is not installed; "

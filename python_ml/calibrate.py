@@ -1,0 +1,70 @@
+"""From scores to probabilities, and from probabilities to a decision.
+
+Both are learned on out-of-fold scores of the training part: scores of rows that the model which
+gave them has not seen, as every row will be that the final model scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+
+@dataclass(frozen=True)
+class PlattScaling:
+    """P(churn) = 1 / (1 + exp(−(slope · margin + intercept))), margin in log-odds."""
+
+    slope: float
+    intercept: float
+
+    def probability(self, margin: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float64, of margins."""
+        return expit(self.slope * margin.astype(np.float64) + self.intercept)
+
+
+def fit_platt(margin: np.ndarray, churn: np.ndarray) -> PlattScaling:
+    """Platt scaling with his smoothed targets (Platt 1999, section 2.2).
+
+    Args:
+        margin: n out-of-fold log-odds.
+        churn: n labels, 0 or 1.
+    """
+    margin = margin.astype(np.float64)
+    positives = float(churn.sum())
+    negatives = len(churn) - positives
+    target = np.where(churn == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        logit = parameters[0] * margin + parameters[1]
+        residual = expit(logit) - target
+        value = np.mean(np.logaddexp(0.0, logit) - target * logit)
+        return float(value), np.array([np.mean(residual * margin), np.mean(residual)])
+
+    prior = np.log((positives + 1) / (negatives + 1))
+    best = minimize(loss, np.array([1.0, prior]), jac=True, method="BFGS", options={"gtol": 1e-9})
+    return PlattScaling(float(best.x[0]), float(best.x[1]))
+
+
+def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall: float) -> float:
+    """The threshold (score ≥ threshold is flagged) of highest precision that keeps the recall.
+
+    Args:
+        probability: n calibrated out-of-fold probabilities.
+        churn: n labels, 0 or 1.
+        minimum_recall: above 1 no threshold reaches it, and the one of best F1 is taken.
+    """
+    order = np.argsort(-probability, kind="stable")
+    score = probability[order]
+    last_of_ties = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    found = np.cumsum(churn[order])[last_of_ties]
+    precision = found / (last_of_ties + 1)
+    recall = found / churn.sum()
+    reaching = recall >= minimum_recall
+    merit = precision if reaching.any() else 2 * precision * recall / (precision + recall + 1e-300)
+    candidates = np.flatnonzero(reaching) if reaching.any() else np.arange(len(merit))
+    # Of equal merit the lowest threshold is taken: it finds more churners.
+    best = candidates[len(candidates) - 1 - np.argmax(merit[candidates][::-1])]
+    return float(score[last_of_ties[best]])

@@ -1,0 +1,225 @@
+"""The contract of gold_master as Python sees it, and the rows that a run used.
+
+Which columns are features, their tiers and their fills are declared once, in the YAML of
+gold_master; this module reads them from the dbt manifest and holds no list of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from python_ml.config import Settings
+from python_ml.errors import SpanishGasError
+from python_ml.schema import ColumnSchema
+from python_ml.warehouse import Warehouse
+
+GOLD = "gold_master"
+ROLES = ("key", "target", "feature", "business")
+KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of gold_master.
+
+    `fill` replaces nulls; None keeps them. `from_text` marks what is read out of the words of an
+    interaction, as against its mere existence or date.
+    """
+
+    name: str
+    data_type: str
+    role: str
+    tier: str | None = None
+    fill: str | float | None = None
+    from_text: bool = False
+
+    @property
+    def is_category(self) -> bool:
+        return self.data_type == "varchar"
+
+
+@dataclass(frozen=True)
+class GoldContract:
+    """The columns of gold_master, in the order of its YAML."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def target(self) -> str:
+        return next(column.name for column in self.columns if column.role == "target")
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role == "feature")
+
+    def experiment(self, settings: Settings, name: str) -> tuple[Column, ...]:
+        """Features of the experiment's tiers.
+
+        Raises:
+            SpanishGasError: no such experiment, or a tier that no feature carries.
+        """
+        if name not in settings.experiments:
+            raise SpanishGasError(
+                f"no experiment {name!r}; settings know {', '.join(settings.experiments)}"
+            )
+        tiers = [str(tier) for tier in settings.experiments[name]]
+        if empty := sorted(set(tiers) - {column.tier or "" for column in self.features}):
+            raise SpanishGasError(f"experiment {name}: no feature of {GOLD} has the tier {empty}")
+        return tuple(column for column in self.features if column.tier in tiers)
+
+    def arrow_schema(self) -> pa.Schema:
+        return pa.schema(
+            [(c.name, ColumnSchema(c.name, c.data_type).arrow_type) for c in self.columns]
+        )
+
+
+def read_contract(manifest: Mapping[str, Any]) -> GoldContract:
+    """The contract out of a dbt manifest (its JSON document).
+
+    Raises:
+        SpanishGasError: gold_master is not in the project, or a column lacks role, type, tier or
+            fill.
+    """
+    nodes = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["name"] == GOLD
+    ]
+    if not nodes:
+        raise SpanishGasError(f"the dbt project has no model {GOLD}")
+    columns = tuple(_column(entry) for entry in nodes[0]["columns"].values())
+    targets = [column.name for column in columns if column.role == "target"]
+    if len(targets) != 1:
+        raise SpanishGasError(f"{GOLD}: exactly one column has the role target, not {targets}")
+    return GoldContract(columns)
+
+
+def _column(entry: Mapping[str, Any]) -> Column:
+    meta = {**entry.get("meta", {}), **entry.get("config", {}).get("meta", {})}
+    name, role = entry["name"], meta.get("role")
+    wanted = [] if role != "feature" else [key for key in ("tier", "fill") if key not in meta]
+    if role not in ROLES or not entry.get("data_type") or wanted:
+        raise SpanishGasError(
+            f"{GOLD}.{name}: its YAML needs a data_type, a meta role out of {', '.join(ROLES)}"
+            " and, for a feature, tier and fill"
+        )
+    fill = meta.get("fill", KEEP)
+    return Column(
+        name=name,
+        data_type=entry["data_type"].lower(),
+        role=role,
+        tier=None if meta.get("tier") is None else str(meta["tier"]),
+        fill=None if fill == KEEP else fill,
+        from_text=bool(meta.get("from_text", False)),
+    )
+
+
+def without_text(features: Sequence[Column]) -> tuple[Column, ...]:
+    """The features that no word of an interaction went into."""
+    return tuple(column for column in features if not column.from_text)
+
+
+def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) -> pa.Table:
+    """All rows of gold_master for one as-of date, typed by the contract, sorted by customer.
+
+    Raises:
+        SpanishGasError: a column is missing or not declared, a customer is there twice, or there
+            is no row.
+    """
+    frame = warehouse.read_table(GOLD, where=f"as_of_date = date '{as_of_date:%Y-%m-%d}'")
+    declared = {column.name for column in contract.columns}
+    missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
+    if missing or unknown:
+        raise SpanishGasError(
+            f"{GOLD}: missing columns {missing}, undeclared columns {unknown}; build it anew from"
+            " the project whose manifest is used"
+        )
+    if frame.empty:
+        raise SpanishGasError(f"{GOLD} has no row for the as-of date {as_of_date}")
+    if frame["customer_id"].duplicated().any():
+        raise SpanishGasError(f"{GOLD} holds a customer twice for the as-of date {as_of_date}")
+    frame = frame.sort_values("customer_id", ignore_index=True)
+    schema = contract.arrow_schema()
+    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows that a run used, and the sha256 of their content."""
+
+    run_id: str
+    frame: pd.DataFrame
+    sha256: str
+
+
+def take_snapshot(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    as_of_date: date,
+) -> Snapshot:
+    """Write the rows of gold_master that the run uses, once; a second call finds them unchanged.
+
+    Raises:
+        SpanishGasError: gold breaks its contract, or has changed since the run's first call.
+    """
+    table = read_gold(warehouse, contract, as_of_date)
+    digest = content_hash(table)
+    path = snapshot_path(settings, run_id)
+    if path.exists():
+        if content_hash(pq.read_table(path, partitioning=None)) != digest:
+            raise SpanishGasError(
+                f"{GOLD} has changed since run {run_id} took its snapshot; start a new run"
+            )
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".parquet.tmp")
+        pq.write_table(table, unfinished, compression="zstd")
+        unfinished.replace(path)
+    return Snapshot(run_id, table.to_pandas(), digest)
+
+
+def read_snapshot(settings: Settings, run_id: str, sha256: str | None = None) -> Snapshot:
+    """The rows that an earlier step or run used.
+
+    Raises:
+        SpanishGasError: there are none, or their content is not what `sha256` says.
+    """
+    path = snapshot_path(settings, run_id)
+    if not path.exists():
+        raise SpanishGasError(f"run {run_id} has no feature snapshot ({path})")
+    table = pq.read_table(path, partitioning=None)
+    digest = content_hash(table)
+    if sha256 not in (None, digest):
+        raise SpanishGasError(f"{path} is not the snapshot that the model names: {digest}")
+    return Snapshot(run_id, table.to_pandas(), digest)
+
+
+def snapshot_path(settings: Settings, run_id: str) -> Path:
+    return settings.layout.lake / "ml" / "feature_snapshot" / f"run_id={run_id}" / "part-0.parquet"
+
+
+def content_hash(table: pa.Table) -> str:
+    """sha256 of names, types and values, whatever wrote them; unlike that of a Parquet file,
+    it does not change with the writer's version."""
+    digest = hashlib.sha256()
+    for field, column in zip(table.schema, table.columns, strict=True):
+        digest.update(f"{field.name}:{field.type};".encode())
+        digest.update(column.is_null().combine_chunks().to_numpy(zero_copy_only=False).tobytes())
+        values = column.to_numpy()
+        if values.dtype.kind == "O":
+            digest.update("\x1f".join("" if v is None else str(v) for v in values).encode())
+        else:
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

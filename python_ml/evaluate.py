@@ -1,0 +1,334 @@
+"""Measure a candidate on the test part, which nothing before has looked at, and gate it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.config import Settings
+from python_ml.curves import curve_rows
+from python_ml.dataset import GoldContract, read_snapshot, without_text
+from python_ml.errors import ModelGateError, SpanishGasError
+from python_ml.gate import Check, champion_check, metric_checks
+from python_ml.metrics import (
+    Estimate,
+    calibration_metrics,
+    decision_metrics,
+    estimate,
+    ranking_metrics,
+    resample_weights,
+)
+from python_ml.model import ChurnModel
+from python_ml.profit import Economics, read_economics
+from python_ml.registry import APPROVED, REJECTED, RegisteredModel, Registry, open_registry
+from python_ml.split import TEST, TRAIN, split_hash
+from python_ml.train import fit_by_protocol
+from python_ml.warehouse import Warehouse
+
+CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Figures on the test part and the gate's decision, already recorded."""
+
+    model_version: str
+    as_of_date: date
+    test_count: int
+    test_churner_count: int
+    metrics: dict[str, Estimate]
+    metrics_without_text: dict[str, Estimate]
+    checks: list[Check]
+    seconds: float
+
+    @property
+    def is_approved(self) -> bool:
+        return all(check.is_passed for check in self.checks)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the candidate was rejected."""
+        return [check.detail for check in self.checks if not check.is_passed]
+
+    def raise_if_rejected(self) -> None:
+        """End the run when the gate did.
+
+        Raises:
+            ModelGateError: the candidate was rejected.
+        """
+        if not self.is_approved:
+            raise ModelGateError(
+                f"model {self.model_version} was rejected, champion and scores are as before: "
+                + "; ".join(self.reasons)
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        return _without_nan(
+            {
+                **asdict(self),
+                "as_of_date": self.as_of_date.isoformat(),
+                "is_approved": self.is_approved,
+                "reasons": self.reasons,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The test part as one model sees it."""
+
+    frame: pd.DataFrame
+    churn: np.ndarray
+    raw_score: np.ndarray
+    probability: np.ndarray
+    flagged: np.ndarray
+
+    @classmethod
+    def by(cls, model: ChurnModel, test: pd.DataFrame, target: str) -> Scored:
+        prediction = model.predict(test)
+        return cls(
+            test,
+            test[target].to_numpy(dtype=np.int64),
+            prediction["raw_score"].to_numpy(),
+            prediction["churn_probability"].to_numpy(),
+            prediction["is_flagged"].to_numpy(dtype=bool),
+        )
+
+    def part(self, mask: np.ndarray) -> Scored:
+        return Scored(
+            self.frame[mask],
+            self.churn[mask],
+            self.raw_score[mask],
+            self.probability[mask],
+            self.flagged[mask],
+        )
+
+
+def evaluate(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    model_version: str,
+) -> EvaluateResult:
+    """Metrics with intervals, curves and gate of a registered version, on its stored test part.
+
+    Writes `model_metric`, `model_curve` and `model_gate`, and registers the decision: Approved, or
+    Rejected with the reasons. The champion stays as it is either way; call
+    `raise_if_rejected` on the result to end a run.
+
+    Raises:
+        SpanishGasError: the stored snapshot or split is not the one that the model names.
+    """
+    start = time.perf_counter()
+    registry = open_registry(settings)
+    candidate = registry.load(model_version)
+    rows = _stored_rows(warehouse, settings, candidate)
+    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
+    weights = resample_weights(len(test), settings.evaluate.bootstrap_count, settings.model.seed)
+    economics = read_economics(warehouse)
+    plain_model = _model_without_text(rows, contract, candidate.model, settings)
+    sets = {
+        CHAMPION_SET: Scored.by(candidate.model, test, contract.target),
+        WITHOUT_TEXT: Scored.by(plain_model, test, contract.target),
+    }
+    measured = {
+        name: _slices(scored, weights, economics, settings) for name, scored in sets.items()
+    }
+    as_of_date = date.fromisoformat(candidate.origin["as_of_date"])
+    metric_table = _metric_rows(measured).assign(model_version=model_version, as_of_date=as_of_date)
+    warehouse.write_external("model_metric", metric_table, run_id)
+    curves = [
+        curve_rows(
+            scored.churn,
+            scored.probability,
+            weights,
+            economics,
+            bins=settings.evaluate.calibration_bins,
+            confidence=settings.evaluate.confidence,
+        ).assign(feature_set=name, model_version=model_version)
+        for name, scored in sets.items()
+    ]
+    warehouse.write_external("model_curve", pd.concat(curves, ignore_index=True), run_id)
+    overall = {name: measured[name][0].metrics for name in sets}
+    checks = metric_checks(settings, overall[CHAMPION_SET])
+    checks += _against_champion(
+        warehouse, settings, registry, model_version, sets[CHAMPION_SET], weights
+    )
+    gate = pd.DataFrame([asdict(check) for check in checks]).assign(model_version=model_version)
+    warehouse.write_external("model_gate", gate, run_id)
+    result = EvaluateResult(
+        model_version=model_version,
+        as_of_date=as_of_date,
+        test_count=len(test),
+        test_churner_count=int(sets[CHAMPION_SET].churn.sum()),
+        metrics=overall[CHAMPION_SET],
+        metrics_without_text=overall[WITHOUT_TEXT],
+        checks=checks,
+        seconds=time.perf_counter() - start,
+    )
+    _register_decision(registry, result)
+    return result
+
+
+def _stored_rows(
+    warehouse: Warehouse, settings: Settings, candidate: RegisteredModel
+) -> pd.DataFrame:
+    """The labelled rows that the version was trained and is tested on, with split_part."""
+    origin = candidate.origin
+    snapshot = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"])
+    split = warehouse.read_external("model_split", origin["run_id"])
+    split = split[["customer_id", "split_part", "cv_fold"]]
+    if split_hash(split) != origin["split_sha256"]:
+        raise SpanishGasError(
+            f"ml.model_split of run {origin['run_id']} is not the split that {candidate.version}"
+            " names"
+        )
+    return snapshot.frame.merge(split, on="customer_id", validate="one_to_one").sort_values(
+        "customer_id", ignore_index=True
+    )
+
+
+def _model_without_text(
+    rows: pd.DataFrame, contract: GoldContract, model: ChurnModel, settings: Settings
+) -> ChurnModel:
+    """A model of the same protocol, fitted on the features that hold no word of an interaction."""
+    used = set(model.features)
+    columns = without_text([column for column in contract.features if column.name in used])
+    training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
+    name = f"{model.experiment}_without_text"
+    return fit_by_protocol(training, columns, contract.target, name, settings).model
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Metrics of one part of the test customers."""
+
+    dimension: str
+    value: str
+    customer_count: int
+    churner_count: int
+    metrics: dict[str, Estimate]
+
+
+def _slices(
+    scored: Scored, weights: np.ndarray, economics: Economics, settings: Settings
+) -> list[Slice]:
+    """Overall first, then each value of each dimension."""
+    every = np.ones(len(scored.churn), dtype=bool)
+    parts = [(OVERALL, OVERALL, every)]
+    for dimension in settings.evaluate.segments:
+        if dimension not in scored.frame:
+            raise SpanishGasError(f"evaluate.segments: gold_master has no column {dimension}")
+        values = scored.frame[dimension].astype(str)
+        parts += [
+            (dimension, value, (values == value).to_numpy()) for value in sorted(values.unique())
+        ]
+    return [
+        Slice(
+            dimension,
+            value,
+            int(mask.sum()),
+            int(scored.churn[mask].sum()),
+            estimate(
+                _measures(scored.part(mask), economics, settings.evaluate.calibration_bins),
+                weights[:, mask],
+                settings.evaluate.confidence,
+            ),
+        )
+        for dimension, value, mask in parts
+    ]
+
+
+def _measures(
+    scored: Scored, economics: Economics, bins: int
+) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Every figure of `model_metric`, as a function of the weights."""
+    churn, probability = scored.churn, scored.probability
+    everybody = np.ones(len(churn), dtype=bool)
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        uncalibrated = calibration_metrics(churn, scored.raw_score, weights, bins)
+        return {
+            **ranking_metrics(churn, probability, weights),
+            **decision_metrics(churn, scored.flagged, weights),
+            **calibration_metrics(churn, probability, weights, bins),
+            **{f"{name}_uncalibrated": values for name, values in uncalibrated.items()},
+            "profit_at_threshold_eur": economics.profit(churn, scored.flagged, weights),
+            "profit_everybody_eur": economics.profit(churn, everybody, weights),
+        }
+
+    return measure
+
+
+def _metric_rows(measured: dict[str, list[Slice]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "feature_set": feature_set,
+                "slice_dimension": part.dimension,
+                "slice_value": part.value,
+                "metric": name,
+                "metric_value": figure.value,
+                "ci_low": figure.low,
+                "ci_high": figure.high,
+                "customer_count": part.customer_count,
+                "churner_count": part.churner_count,
+            }
+            for feature_set, parts in measured.items()
+            for part in parts
+            for name, figure in part.metrics.items()
+        ]
+    )
+
+
+def _against_champion(
+    warehouse: Warehouse,
+    settings: Settings,
+    registry: Registry,
+    model_version: str,
+    scored: Scored,
+    weights: np.ndarray,
+) -> Sequence[Check]:
+    champion_version = registry.champion()
+    if champion_version is None or champion_version == model_version:
+        return []
+    champion = registry.load(champion_version)
+    split = warehouse.read_external("model_split", champion.origin["run_id"])
+    known = set(split.loc[split["split_part"] == TRAIN, "customer_id"])
+    return [
+        champion_check(
+            settings,
+            champion_version,
+            champion.model,
+            known,
+            scored.frame,
+            scored.churn,
+            scored.probability,
+            weights,
+        )
+    ]
+
+
+def _register_decision(registry: Registry, result: EvaluateResult) -> None:
+    registry.attach_evaluation(result.model_version, result.as_dict())
+    status = APPROVED if result.is_approved else REJECTED
+    reason = "; ".join(result.reasons) or "every check of the gate passed"
+    registry.decide(result.model_version, status, reason, "gate")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same document with null for what is not a number, as JSON wants it."""
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

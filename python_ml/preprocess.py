@@ -1,0 +1,141 @@
+"""From rows of gold_master to the numbers a model is fitted on, the same in training and scoring.
+
+Fills come from the contract; the levels of categories are learned, on training rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.dataset import Column
+from python_ml.errors import SpanishGasError
+
+ONE_HOT, NATIVE = "one_hot", "native"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature as the model knows it; `levels` of a category are in alphabetical order."""
+
+    name: str
+    is_category: bool
+    fill: str | float | None
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """Encodes features. A level that training has not seen belongs to no column (one-hot) or is
+    missing (native)."""
+
+    features: tuple[Feature, ...]
+    encoding: str = ONE_HOT
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, columns: Sequence[Column], encoding: str) -> Preprocessor:
+        """Learn the levels from training rows.
+
+        Raises:
+            SpanishGasError: the encoding is unknown, or a feature is not in the frame.
+        """
+        if encoding not in (ONE_HOT, NATIVE):
+            raise SpanishGasError(
+                f"model.category_encoding is {encoding!r}; it can be {ONE_HOT} or {NATIVE}"
+            )
+        _require(frame, [column.name for column in columns])
+        features = []
+        for column in columns:
+            levels: tuple[str, ...] = ()
+            if column.is_category:
+                levels = tuple(sorted(set(_filled(frame, column.name, column.fill).dropna())))
+            features.append(Feature(column.name, column.is_category, column.fill, levels))
+        return cls(tuple(features), encoding)
+
+    @cached_property
+    def encoded_names(self) -> list[str]:
+        """Names of the matrix's columns."""
+        return [
+            feature.name if level is None else f"{feature.name}={level}"
+            for feature in self.features
+            for level in self._columns_of(feature)
+        ]
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """For each column of the matrix the position of its feature."""
+        widths = [len(self._columns_of(feature)) for feature in self.features]
+        return np.repeat(np.arange(len(self.features)), widths)
+
+    @cached_property
+    def feature_types(self) -> list[str]:
+        """XGBoost's type of each column: c (category) or q (quantity)."""
+        native = self.encoding == NATIVE
+        return ["c" if native and self.features[i].is_category else "q" for i in self.sources]
+
+    def _columns_of(self, feature: Feature) -> tuple[str | None, ...]:
+        one_hot = feature.is_category and self.encoding == ONE_HOT
+        return feature.levels if one_hot else (None,)
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Matrix of n rows, float32; nulls that the contract keeps are NaN.
+
+        Raises:
+            SpanishGasError: a feature is not in the frame, or is infinite.
+        """
+        _require(frame, [feature.name for feature in self.features])
+        blocks = [self._encode(feature, frame) for feature in self.features]
+        return np.concatenate(blocks, axis=1, dtype=np.float32)
+
+    def _encode(self, feature: Feature, frame: pd.DataFrame) -> np.ndarray:
+        values = _filled(frame, feature.name, feature.fill)
+        if not feature.is_category:
+            numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.isinf(numbers).any():
+                raise SpanishGasError(f"gold_master.{feature.name} holds infinite values")
+            return numbers[:, None]
+        codes = pd.Categorical(values, categories=list(feature.levels)).codes
+        if self.encoding == ONE_HOT:
+            return codes[:, None] == np.arange(len(feature.levels))
+        return np.where(codes < 0, np.nan, codes)[:, None]
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "encoding": self.encoding,
+            "features": [
+                {
+                    "name": feature.name,
+                    "kind": "category" if feature.is_category else "number",
+                    "fill": feature.fill,
+                    **({"levels": list(feature.levels)} if feature.is_category else {}),
+                }
+                for feature in self.features
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Preprocessor:
+        features = tuple(
+            Feature(
+                entry["name"],
+                entry["kind"] == "category",
+                entry["fill"],
+                tuple(entry.get("levels", ())),
+            )
+            for entry in document["features"]
+        )
+        return cls(features, document["encoding"])
+
+
+def _filled(frame: pd.DataFrame, name: str, fill: str | float | None) -> pd.Series:
+    return frame[name] if fill is None else frame[name].fillna(fill)
+
+
+def _require(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    if missing := sorted(set(names) - set(frame.columns)):
+        raise SpanishGasError(f"the rows lack the features {missing}")

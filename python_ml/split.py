@@ -1,0 +1,71 @@
+"""Who is in the test part, and in which fold of the training part.
+
+A customer's place follows from a hash of the seed and the customer id, ranked within the label's
+stratum. It does not depend on the order of rows, and when customers come and go between as-of dates
+nearly all others keep their part: a champion is seldom compared on rows that it was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from python_ml.errors import SpanishGasError
+
+TRAIN, TEST = "train", "test"
+
+
+def stratified_split(
+    customer_ids: pd.Series, churn: pd.Series, *, seed: int, test_share: float, folds: int
+) -> pd.DataFrame:
+    """Test part and folds, each with the churn rate of the whole, to within one customer.
+
+    Args:
+        customer_ids: n distinct ids.
+        churn: n labels, 0 or 1.
+        seed: of the hash.
+        test_share: of each stratum.
+        folds: of the training part.
+
+    Returns:
+        n rows sorted by customer: customer_id, split_part (train or test), cv_fold (1 … folds;
+        null in the test part).
+
+    Raises:
+        SpanishGasError: a fold would be left without churners or without others.
+    """
+    frame = pd.DataFrame({"customer_id": customer_ids.to_numpy(), "churn": churn.to_numpy()})
+    frame = frame.sort_values("customer_id", ignore_index=True)
+    frame["draw"] = [_draw(seed, customer) for customer in frame["customer_id"]]
+    rank = frame.groupby("churn")["draw"].rank(method="first").to_numpy().astype(np.int64) - 1
+    size = frame.groupby("churn")["draw"].transform("size").to_numpy()
+    test_size = np.rint(size * test_share).astype(np.int64)
+    if frame["churn"].nunique() < 2 or (size - test_size).min() < folds or test_size.min() < 1:
+        counts = frame["churn"].value_counts().to_dict()
+        raise SpanishGasError(
+            f"too few labelled customers to train on: {counts.get(1, 0)} churners and "
+            f"{counts.get(0, 0)} others for {folds} folds and a test part"
+        )
+    is_test = rank < test_size
+    fold = ((rank - test_size) % folds + 1).astype(float)
+    return pd.DataFrame(
+        {
+            "customer_id": frame["customer_id"],
+            "split_part": np.where(is_test, TEST, TRAIN),
+            "cv_fold": pd.Series(np.where(is_test, np.nan, fold)).astype("Int64"),
+        }
+    )
+
+
+def _draw(seed: int, customer_id: str) -> int:
+    digest = hashlib.blake2b(f"{seed}:{customer_id}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big")
+
+
+def split_hash(split: pd.DataFrame) -> str:
+    """sha256 of who is where."""
+    folds = split["cv_fold"].fillna(0).astype(int)
+    lines = split["customer_id"] + "," + split["split_part"] + "," + folds.astype(str)
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
