@@ -117,7 +117,7 @@ def _write_small(
             index = np.arange(start, min(start + CHUNK_CUSTOMERS, customers), dtype=np.int64)
             traits = draw_traits(seed, index)
             panel = draw_panel(seed, traits, costs)
-            churned = draw_churn(seed, traits, panel)
+            churned = draw_churn(seed, traits, panel, costs)
             files.write_customers(traits, churned)
             files.write_prices(traits, panel)
             files.write_interactions(
