@@ -1,0 +1,95 @@
+with
+
+customers as (
+    select * from {{ ref('silver_customer') }}
+),
+
+customer_months as (
+    select * from {{ ref('silver_customer_month') }}
+),
+
+province_costs as (
+    select * from {{ ref('bronze_province_cost_month') }}
+),
+
+observation_window as (
+    {{ observation_window() }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by customer_id order by month_start desc) as recency_rank
+    from customer_months
+),
+
+-- Rounding makes the last digits independent of the order in which rows are added up.
+behaviour as (
+    select
+        customer_id,
+        round(stddev_samp(elec_kwh), 6) as std_monthly_elec_kwh,
+        round(stddev_samp(gas_m3), 6) as std_monthly_gas_m3,
+        count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end) as active_months_count,
+        round(stddev_samp(margin_eur), 6) as std_margin,
+        min(margin_eur) as min_monthly_margin,
+        count(case when margin_eur < 0 then 1 end) as loss_month_count,
+        min_by(variable_price_tier1_eur_kwh, month_start) as first_elec_price,
+        max_by(variable_price_tier1_eur_kwh, month_start) as last_elec_price,
+        min_by(gas_variable_price_eur_m3, month_start) as first_gas_price,
+        max_by(gas_variable_price_eur_m3, month_start) as last_gas_price,
+        round(stddev_samp(variable_price_tier1_eur_kwh), 9) as elec_price_volatility,
+        round(avg(case when recency_rank <= 3 then margin_eur end), 6)
+        - round(avg(case when recency_rank between 4 and 6 then margin_eur end), 6) as rolling_margin_trend,
+        round(sum(margin_eur), 6) as total_margin_eur,
+        count(margin_eur) as margin_month_count
+    from ranked
+    group by customer_id
+),
+
+province_trends as (
+    select
+        province_costs.province_code,
+        round(avg(province_costs.elec_var_cost_eur_kwh), 9) as mean_elec_cost,
+        min_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as first_elec_cost,
+        max_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as last_elec_cost
+    from province_costs
+    cross join observation_window
+    where
+        province_costs.month_start >= observation_window.window_start_date
+        and province_costs.month_start < observation_window.window_end_date
+    group by province_costs.province_code
+),
+
+final as (
+    select
+        customers.customer_id,
+        customers.as_of_date,
+        ---------- consumption
+        behaviour.std_monthly_elec_kwh,
+        behaviour.std_monthly_gas_m3,
+        coalesce(behaviour.active_months_count, 0) as active_months_count,
+        ---------- margin
+        behaviour.std_margin,
+        behaviour.min_monthly_margin,
+        coalesce(behaviour.loss_month_count, 0) as loss_month_count,
+        behaviour.rolling_margin_trend,
+        behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin,
+        behaviour.total_margin_eur as total_margin_12m,
+        ---------- prices
+        (behaviour.last_elec_price - behaviour.first_elec_price)
+        / nullif(behaviour.first_elec_price, 0) as elec_price_trend_12m,
+        (behaviour.last_gas_price - behaviour.first_gas_price)
+        / nullif(behaviour.first_gas_price, 0) as gas_price_trend_12m,
+        behaviour.elec_price_volatility as elec_price_volatility_12m,
+        (province_trends.last_elec_cost - province_trends.first_elec_cost)
+        / nullif(province_trends.first_elec_cost, 0) as province_elec_cost_trend,
+        behaviour.last_elec_price - province_trends.mean_elec_cost as elec_price_vs_province_cost_spread,
+        {{ flag('behaviour.last_elec_price > behaviour.first_elec_price') }} as is_price_increase
+    from customers
+    left join behaviour
+        on customers.customer_id = behaviour.customer_id
+    left join province_trends
+        on customers.province_code = province_trends.province_code
+)
+
+select * from final

@@ -1,0 +1,112 @@
+with
+
+customers as (
+    select * from {{ ref('silver_customer') }}
+),
+
+customer_months as (
+    select * from {{ ref('bronze_customer_month') }}
+),
+
+price_months as (
+    select * from {{ ref('silver_price_month') }}
+),
+
+costs as (
+    select * from {{ ref('bronze_province_cost_month') }}
+),
+
+observation_window as (
+    {{ observation_window() }}
+),
+
+windowed as (
+    select
+        customer_months.*,
+        customers.as_of_date,
+        customers.province_code,
+        -- Gas is supplied all year to who burns it in winter.
+        {{ flag('max(customer_months.gas_m3) over (partition by customer_months.customer_id) > 0') }} as is_gas_customer
+    from customer_months
+    inner join customers
+        on customer_months.customer_id = customers.customer_id
+    cross join observation_window
+    where
+        customer_months.month_start >= observation_window.window_start_date
+        and customer_months.month_start < observation_window.window_end_date
+),
+
+amounts as (
+    select
+        windowed.*,
+        prices.variable_price_tier1_eur_kwh,
+        costs.elec_var_cost_eur_kwh,
+        costs.gas_var_cost_eur_m3,
+        windowed.elec_tier1_kwh * prices.variable_price_tier1_eur_kwh
+        + windowed.elec_tier2_kwh * prices.variable_price_tier2_eur_kwh
+        + windowed.elec_tier3_kwh * prices.variable_price_tier3_eur_kwh as elec_variable_revenue_eur,
+        prices.elec_fixed_fee_eur_month as elec_fixed_revenue_eur,
+        windowed.elec_kwh * (costs.elec_var_cost_eur_kwh + costs.elec_toll_eur_kwh) as elec_variable_cost_eur,
+        prices.elec_fixed_cost_eur_month as elec_fixed_cost_eur,
+        case when windowed.is_gas_customer = 1 then windowed.gas_m3 * prices.gas_variable_price_eur_m3 else 0 end
+            as gas_variable_revenue_eur,
+        case when windowed.is_gas_customer = 1 then prices.gas_fixed_revenue_eur_year / 12 else 0 end
+            as gas_fixed_revenue_eur,
+        case when windowed.is_gas_customer = 1 then windowed.gas_m3 * costs.gas_var_cost_eur_m3 else 0 end
+            as gas_variable_cost_eur,
+        case when windowed.is_gas_customer = 1 then prices.gas_fixed_cost_eur_year / 12 else 0 end
+            as gas_fixed_cost_eur,
+        case when windowed.is_gas_customer = 1 then prices.gas_variable_price_eur_m3 end as gas_variable_price_eur_m3,
+        prices.pricing_date_count
+    from windowed
+    inner join price_months as prices
+        on
+            windowed.customer_id = prices.customer_id
+            and windowed.month_start = prices.month_start
+    left join costs
+        on
+            windowed.province_code = costs.province_code
+            and windowed.month_start = costs.month_start
+),
+
+final as (
+    select
+        customer_id,
+        month_start,
+        as_of_date,
+        ---------- consumption
+        elec_tier1_kwh,
+        elec_tier2_kwh,
+        elec_tier3_kwh,
+        elec_kwh,
+        gas_m3,
+        ---------- prices and costs per unit
+        variable_price_tier1_eur_kwh,
+        gas_variable_price_eur_m3,
+        elec_var_cost_eur_kwh,
+        gas_var_cost_eur_m3,
+        ---------- amounts
+        elec_variable_revenue_eur,
+        elec_fixed_revenue_eur,
+        elec_variable_cost_eur,
+        elec_fixed_cost_eur,
+        gas_variable_revenue_eur,
+        gas_fixed_revenue_eur,
+        gas_variable_cost_eur,
+        gas_fixed_cost_eur,
+        elec_variable_revenue_eur + elec_fixed_revenue_eur
+        + gas_variable_revenue_eur + gas_fixed_revenue_eur as revenue_eur,
+        elec_variable_cost_eur + elec_fixed_cost_eur + gas_variable_cost_eur + gas_fixed_cost_eur as cost_eur,
+        elec_variable_revenue_eur + elec_fixed_revenue_eur - elec_variable_cost_eur - elec_fixed_cost_eur
+        + gas_variable_revenue_eur + gas_fixed_revenue_eur - gas_variable_cost_eur - gas_fixed_cost_eur as margin_eur,
+        ---------- flags
+        is_gas_customer,
+        ---------- counts
+        pricing_date_count,
+        reading_count,
+        negative_elec_count,
+        negative_gas_count
+    from amounts
+)
+
+select * from final
