@@ -1,0 +1,326 @@
+"""One batch from its source to the lake: every check first, then one swap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from python_ml.config import Settings
+from python_ml.errors import UsageError
+from python_ml.land import write
+from python_ml.land.check import judge, judge_mean, materialise, rejected_sql, write_rejected
+from python_ml.land.consumption import Landing, land_consumption
+from python_ml.land.crosscheck import (
+    judge_customers,
+    judge_provinces,
+    last_day,
+    reading_warnings,
+)
+from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
+from python_ml.land.read import open_raw, unreadable
+from python_ml.land.result import LandResult, Problem, Refusal, TableResult, refuse
+from python_ml.land.sql import literal, one_row
+from python_ml.progress import Reporter, silent
+from python_ml.schema import load_source
+
+RULES = 1  # raise it when the same bytes are to land differently, so that they do
+CONSUMPTION = "consumption_hourly"
+NOTABLE_SHARE = 0.01  # of a table's rows set aside; worth a warning
+
+Hashes = dict[str, Future[tuple[str, Problem | None]]]
+
+
+def land(
+    source: str | Path,
+    settings: Settings,
+    *,
+    batch_id: str | None = None,
+    progress: Reporter | None = None,
+) -> LandResult:
+    """Check a raw batch and make it the current one of the lake; docs/landing.md has the rules.
+
+    A batch with the same content as the current one is recognised and not landed again.
+
+    Args:
+        source: folder or s3://bucket/prefix that holds the seven files.
+        settings: home of the lake, limits, threads and memory.
+        batch_id: name for the batch (default: the start of its content hash).
+        progress: called with a phrase and the share done.
+
+    Raises:
+        BadInputError: the batch breaks the contract; every problem found is in the message and the
+            lake is untouched.
+        LeaseHeldError: another process is landing into the same lake.
+    """
+    if batch_id is not None and not batch_id.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(f"batch id {batch_id!r}: letters, digits, - and _ only")
+    return _Batch(source, settings, batch_id, progress or silent).land()
+
+
+class _Batch:
+    """State of one landing."""
+
+    def __init__(
+        self, source: str | Path, settings: Settings, batch_id: str | None, report: Reporter
+    ) -> None:
+        self.source, self.settings, self.batch_id = source, settings, batch_id
+        self.report = report
+        self.schemas = load_source("raw")
+        self.lake = settings.layout.lake
+        self.started = time.perf_counter()
+        self.problems: list[Problem] = []
+        self.warnings: list[str] = []
+        self.tables: dict[str, TableResult] = {}
+        self.checked: dict[str, str] = {}  # table -> relation of the rows that stay
+
+    def land(self) -> LandResult:
+        entries = list_source(self.source)
+        self.files, self.ignored, self.problems = assign(entries, self.schemas)
+        used = sorted({entry for raw in self.files for entry in raw.entries}, key=_path_of)
+        self.identity = [
+            self._rules(),
+            str(self.source if is_s3(self.source) else Path(self.source).resolve()),
+            [[entry.path, entry.size, entry.version] for entry in used],
+        ]
+        with write.locked(self.lake):
+            current = write.current(self.lake)
+            if current and current["identity"] == self.identity:
+                return self._same(current)
+            with write.staging(self.lake, self.batch_id or f"{time.time_ns():x}") as staged:
+                return self._land_anew(staged, used, current)
+
+    def _land_anew(
+        self, staged: Path, used: list[Entry], current: dict[str, Any] | None
+    ) -> LandResult:
+        root = Path(self.source)
+        if is_s3(self.source):
+            self.report(f"fetching {self.source}", None)
+            root = staged / "source"
+            fetch(str(self.source), self.files, root)
+        with ThreadPoolExecutor(1) as pool:
+            hashes: Hashes = {
+                entry.path: pool.submit(write.hash_file, root / entry.path, entry.path)
+                for entry in used
+            }
+            # Same names and sizes: probably the same batch, which the hashes alone can tell.
+            if current and _shape(current["identity"]) == _shape(self.identity):
+                content = self._content(hashes)
+                if current["content_hash"] == content and not self.problems:
+                    return self._same(current)
+            readings = self._check(staged, root)
+            content = self._content(hashes)
+        if self.problems or readings is None:
+            raise refuse(str(self.source), self.problems)
+        return self._publish(staged, content, readings)
+
+    def _check(self, staged: Path, root: Path) -> Landing | None:
+        """All checks of all files; staged Parquet for what stays."""
+        config: dict[str, Any] = {
+            "threads": self.settings.threads,
+            "memory_limit": self.settings.memory_limit,
+            "temp_directory": str(staged / "spill"),
+            "preserve_insertion_order": False,
+        }
+        readings: Landing | None = None
+        with duckdb.connect(config=config) as connection:
+            connection.execute("set timezone = 'UTC'")
+            for raw in self.files:
+                if raw.table.name != CONSUMPTION:
+                    self.report(f"checking {raw.label}", None)
+                    self._land_table(connection, raw, root, staged)
+            hourly = [raw for raw in self.files if raw.table.name == CONSUMPTION]
+            if hourly:
+                readings = self._land_readings(connection, hourly, root, staged)
+            self._compare(connection)
+        return readings
+
+    def _land_table(
+        self, connection: duckdb.DuckDBPyConnection, raw: RawFile, root: Path, staged: Path
+    ) -> None:
+        started = time.perf_counter()
+        table = raw.table
+        try:
+            source = open_raw(connection, raw, raw.paths(root))
+            checked, counts = materialise(connection, source)
+        except Refusal as refusal:
+            self.problems += refusal.problems
+            return
+        except duckdb.Error as error:
+            self.problems.append(unreadable(raw.label, error))
+            return
+        stays = f"(select * from {checked} where reason is null)"
+        problems = judge(raw.label, table, counts, self.settings)
+        for column in table.columns:
+            if {"mean_minimum", "mean_maximum"} & column.meta.keys():
+                mean, count = one_row(
+                    connection,
+                    f'select avg("{column.name}"), count("{column.name}") from {stays}',
+                )
+                problems += judge_mean(raw.label, column, mean, count)
+        repeats = _repeated_keys(connection, raw, stays)
+        if repeats and table.meta.get("duplicates") == "refuse":
+            problems.append(_duplicate_problem(connection, raw, stays, repeats))
+        self.problems += problems
+        if counts.landed == 0:
+            return
+        self.checked[table.name] = stays
+        target = staged / "batch" / table.name / "part-0.parquet"
+        target.parent.mkdir(parents=True)
+        names = ", ".join(f'"{name}"' for name in table.column_names)
+        order = ", ".join(f'"{name}"' for name in (*table.key, *table.column_names))
+        connection.execute(
+            f"copy (select {names} from {stays} order by {order}) to {literal(target)} "
+            "(format parquet, compression zstd)"
+        )
+        if counts.set_aside:
+            write_rejected(connection, rejected_sql(source, checked), staged, table)
+        self.tables[table.name] = TableResult(
+            table.name,
+            [raw.label],
+            counts.rows,
+            counts.landed,
+            counts.set_aside,
+            repeats,
+            target.stat().st_size,
+            time.perf_counter() - started,
+        )
+
+    def _land_readings(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        hourly: list[RawFile],
+        root: Path,
+        staged: Path,
+    ) -> Landing:
+        started = time.perf_counter()
+        work = land_consumption(connection, hourly, root, staged, self.settings, self.report)
+        self.problems += work.problems
+        if not work.problems:
+            self.checked[CONSUMPTION] = "consumption_customers"
+            label = " and ".join(raw.label for raw in hourly)
+            self.warnings += reading_warnings(label, work.inspections)
+        parts = work.target.rglob("*.parquet")
+        work.result.byte_count = sum(path.stat().st_size for path in parts)
+        work.result.seconds = time.perf_counter() - started
+        self.tables[CONSUMPTION] = work.result
+        return work
+
+    def _compare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Checks between tables, as far as the tables could be read."""
+        labels = {raw.table.name: raw.label for raw in self.files}
+        with_customers = {
+            name: relation
+            for name, relation in self.checked.items()
+            if "customer_id" in self.schemas[name].column_names
+        }
+        problems, warnings = judge_customers(connection, with_customers, labels)
+        if {"customer_attributes", "costs_by_province_month"} <= self.checked.keys():
+            more_problems, more_warnings = judge_provinces(
+                connection,
+                self.checked["customer_attributes"],
+                self.checked["costs_by_province_month"],
+                labels,
+            )
+            problems += more_problems
+            warnings += more_warnings
+        self.problems += problems
+        self.warnings += warnings
+        for table in self.tables.values():
+            self.warnings += _table_warnings(table)
+
+    def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
+        self.report("publishing the batch", None)
+        batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
+        newest = max(readings.inspections)
+        result = LandResult(
+            batch_id=batch_id,
+            content_hash=content,
+            newest_month=newest,
+            as_of_date=last_day(newest),
+            tables={name: self.tables[name] for name in self.schemas},
+            warnings=self.warnings,
+            ignored_files=self.ignored,
+            seconds=time.perf_counter() - self.started,
+        )
+        write.write_manifest(staged / "batch", result, self.identity, content)
+        write.publish(self.lake, staged, batch_id)
+        return result
+
+    def _same(self, current: dict[str, Any]) -> LandResult:
+        """The current batch is this one: remember where it was seen, and hand back its result."""
+        write.remember_identity(self.lake, current, self.identity)
+        result = LandResult.from_dict(current["result"])
+        return replace(result, reused=True, seconds=time.perf_counter() - self.started)
+
+    def _content(self, hashes: Hashes) -> str:
+        """One hash for names, bytes and rules; problems of single files are noted once."""
+        digest = hashlib.sha256(str(self._rules()).encode())
+        for path, future in sorted(hashes.items()):
+            value, problem = future.result()
+            digest.update(f"{path}\0{value}\0".encode())
+            if problem is not None and problem not in self.problems:
+                self.problems.append(problem)
+        return digest.hexdigest()
+
+    def _rules(self) -> str:
+        """What decides, besides the bytes, how a batch lands."""
+        rules = [RULES, self.settings.land.as_dict(), [repr(s) for s in self.schemas.values()]]
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+def _path_of(entry: Entry) -> str:
+    return entry.path
+
+
+def _shape(identity: list[Any]) -> list[Any]:
+    """Rules, names and sizes: what two copies of one batch share."""
+    rules, _, files = identity
+    return [rules, [[path, size] for path, size, _ in files]]
+
+
+def _repeated_keys(connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: str) -> int:
+    """Rows beyond the first of their key."""
+    if not raw.table.key:
+        return 0
+    key = ", ".join(f'"{name}"' for name in raw.table.key)
+    repeats = f"select count(*) as n from {stays} group by {key}"
+    return int(one_row(connection, f"select coalesce(sum(n - 1), 0) from ({repeats})")[0])
+
+
+def _duplicate_problem(
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: str, repeats: int
+) -> Problem:
+    key = ", ".join(f'"{name}"' for name in raw.table.key)
+    shown = " || ' ' || ".join(f'"{name}"' for name in raw.table.key)
+    examples = connection.execute(
+        f"select {shown} from {stays} group by {key} having count(*) > 1 order by 1 limit 3"
+    ).fetchall()
+    what = "duplicate label" if raw.table.name == "churn_label" else "duplicate key"
+    return Problem(
+        raw.label,
+        f"{what}, for example {', '.join(row[0] for row in examples)}",
+        f"Keep one row for each {' and '.join(raw.table.key)}.",
+        column=", ".join(raw.table.key),
+        rows=repeats,
+    )
+
+
+def _table_warnings(table: TableResult) -> list[str]:
+    label, warnings = " and ".join(table.files), []
+    if table.rows_set_aside > NOTABLE_SHARE * table.rows_in:
+        warnings.append(
+            f"{label}: {table.rows_set_aside:,} of {table.rows_in:,} rows were set aside: "
+            + ", ".join(f"{reason} ({n:,})" for reason, n in sorted(table.set_aside.items()))
+        )
+    if table.duplicate_key_rows:
+        warnings.append(
+            f"{label}: {table.duplicate_key_rows:,} rows repeat a key; bronze keeps one of each"
+        )
+    return warnings

@@ -1,0 +1,293 @@
+"""The checks of one table as SQL generated from its schema: which rows stay, which do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from python_ml.config import Settings
+from python_ml.land.convert import (
+    Convention,
+    convention,
+    is_text,
+    reason_sql,
+    survey,
+    text_of,
+    value_sql,
+)
+from python_ml.land.read import Source
+from python_ml.land.result import Problem, Refusal
+from python_ml.land.sql import literal, one_row
+from python_ml.schema import ColumnSchema, TableSchema
+
+RAW_PREFIX = "raw__"
+MALFORMED = "malformed line"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of one checked table."""
+
+    rows: int
+    set_aside: dict[str, int]
+    nulls: Mapping[str, int]  # by column, values missing or unreadable
+
+    @property
+    def wrong(self) -> int:
+        """Rows set aside for a value that is there and wrong."""
+        return sum(n for reason, n in self.set_aside.items() if not reason.endswith(": missing"))
+
+    @property
+    def landed(self) -> int:
+        return self.rows - sum(self.set_aside.values())
+
+
+def conventions(
+    connection: duckdb.DuckDBPyConnection, source: Source, limit: int | None = None
+) -> dict[str, Convention]:
+    """How to read each text column, found in one scan (of the first `limit` rows).
+
+    Raises:
+        Refusal: the order of day and month cannot be known.
+    """
+    aggregates: dict[str, str] = {}
+    for column, raw, source_type in _present(source):
+        if is_text(column, source_type):
+            for name, sql in survey(column, text_of(column, f"cast({raw} as varchar)")).items():
+                aggregates[f"{column.name}.{name}"] = sql
+    if not aggregates:
+        return {}
+    listing = ", ".join(f'{sql} as "{name}"' for name, sql in aggregates.items())
+    rows = f"(select * from {source.relation} limit {limit})" if limit else source.relation
+    row = one_row(connection, f"select {listing} from {rows}")
+    values = dict(zip(aggregates, row, strict=True))
+    outcome: dict[str, Convention] = {}
+    problems: list[Problem] = []
+    for column, _, _ in _present(source):
+        own = f"{column.name}."
+        found = {
+            name.removeprefix(own): count for name, count in values.items() if name.startswith(own)
+        }
+        match convention(source.raw.label, column.name, found):
+            case Problem() as problem:
+                problems.append(problem)
+            case Convention() as known:
+                outcome[column.name] = known
+    if problems:
+        raise Refusal(*problems)
+    return outcome
+
+
+def checked_sql(
+    source: Source,
+    read_as: Mapping[str, Convention],
+    extra: Mapping[str, str] | None = None,
+) -> str:
+    """SELECT of typed columns, the raw ones beside them (`raw__…`), and `reason` (null: stays).
+
+    `extra` maps further reasons to conditions over the typed columns.
+    """
+    inner: list[str] = []
+    reasons: list[tuple[str, str]] = [("is_malformed", MALFORMED)]
+    present = {column.name: (raw, kind) for column, raw, kind in _present(source)}
+    for column in source.raw.table.columns:
+        raw, source_type = present.get(column.name, ("null", "VARCHAR"))
+        value = value_sql(column, raw, source_type, read_as.get(column.name, Convention()))
+        text = is_text(column, source_type)
+        shown = text_of(column, f"cast({raw} as varchar)") if text else raw
+        value = f"cast({value} as {column.duckdb_type})"
+        inner.append(f'{value} as "{column.name}", {shown} as "{RAW_PREFIX}{column.name}"')
+        missing = f'"{RAW_PREFIX}{column.name}" is null'
+        if column.data_type == "double" and not text:
+            missing = f'"{column.name}" is null'  # NaN is missing, too
+        reasons += reason_sql(column, missing, f'"{column.name}"')
+    reasons += [(condition, reason) for reason, condition in (extra or {}).items()]
+    cases = " ".join(f"when {condition} then {literal(reason)}" for condition, reason in reasons)
+    return (
+        f"select *, case {cases} end as reason "
+        f"from (select {', '.join(inner)}, {source.unparsed} as is_malformed "
+        f"from {source.relation}) as read_rows"
+    )
+
+
+def materialise(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, Tally]:
+    """Check a table that fits in memory (or spills) into a temporary one; its name and counts.
+
+    Raises:
+        Refusal: a convention cannot be known, or lines are not UTF-8.
+        duckdb.Error: the file cannot be read.
+    """
+    name = source.raw.table.name
+    listing = ", ".join(f'{raw} as "{column}"' for column, (raw, _) in source.columns.items())
+    connection.execute(
+        f"create or replace temp table read_{name} as "
+        f"select {listing}, {source.unparsed} as is_unparsed from {source.relation}"
+    )
+    copied = replace(
+        source,
+        relation=f"read_{name}",
+        columns={column: (f'"{column}"', kind) for column, (_, kind) in source.columns.items()},
+        unparsed="is_unparsed",
+    )
+    checked = f"checked_{name}"
+    connection.execute(
+        f"create or replace temp table {checked} as "
+        f"{checked_sql(copied, conventions(connection, copied))}"
+    )
+    connection.execute(f"drop table read_{name}")
+    return checked, tally(connection, source, checked)
+
+
+def tally(connection: duckdb.DuckDBPyConnection, source: Source, checked: str) -> Tally:
+    """Counts over a relation that `checked_sql` gave.
+
+    Raises:
+        Refusal: the file holds bytes that are not UTF-8.
+    """
+    names = source.raw.table.column_names
+    nulls = ", ".join(f'count(*) - count("{name}")' for name in names)
+    rows, *null_counts = one_row(connection, f"select count(*), {nulls} from {checked}")
+    by_reason = connection.execute(
+        f"select reason, count(*) from {checked} where reason is not null group by 1 order by 1"
+    ).fetchall()
+    set_aside = dict(by_reason)
+    if lines := malformed_lines(connection, source):
+        set_aside[MALFORMED] = set_aside.get(MALFORMED, 0) + lines
+        rows += lines
+    return Tally(rows, set_aside, dict(zip(names, null_counts, strict=True)))
+
+
+def malformed_lines(connection: duckdb.DuckDBPyConnection, source: Source) -> int:
+    """Lines that the last scan could not split into the columns of the header.
+
+    Raises:
+        Refusal: lines are not UTF-8.
+    """
+    if source.malformed is None:
+        return 0
+    lines, undecodable, first = one_row(
+        connection,
+        "select count(distinct line), "
+        "count(distinct line) filter (where error_type = 'INVALID ENCODING'), "
+        "min(line) filter (where error_type = 'INVALID ENCODING') "
+        f"from {source.malformed}",
+    )
+    if undecodable:
+        raise Refusal(
+            Problem(
+                source.raw.label,
+                f"the text is not UTF-8, first in line {first}; it may be Latin-1",
+                "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
+                rows=undecodable,
+            )
+        )
+    return lines
+
+
+def forget_malformed(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Drop what earlier scans of the file noted, which the next one would count again."""
+    if source.malformed is not None:
+        connection.execute(f"drop table if exists {source.malformed}")
+        connection.execute(f"drop table if exists {source.malformed}_scan")
+
+
+def write_rejected(
+    connection: duckdb.DuckDBPyConnection, selects: list[str], staged: Path, table: TableSchema
+) -> None:
+    """Stage the rows set aside, given as SELECTs of the columns as text, reason, source_line."""
+    if not selects:
+        return
+    folder = staged / "rejected" / table.name
+    folder.mkdir(parents=True)
+    names = ", ".join(f'"{name}"::varchar as "{name}"' for name in table.column_names)
+    connection.execute(
+        f"copy (select {names}, reason::varchar as reason, source_line::varchar as source_line "
+        f"from ({' union all '.join(selects)}) order by all) "
+        f"to {literal(folder / 'part-0.parquet')} (format parquet, compression zstd)"
+    )
+
+
+def rejected_sql(source: Source, checked: str | None) -> list[str]:
+    """SELECTs of the rows of a checked relation that do not stay, and of malformed lines."""
+    names = source.raw.table.column_names
+    selects = []
+    if checked is not None:
+        shown = ", ".join(f'cast("{RAW_PREFIX}{name}" as varchar) as "{name}"' for name in names)
+        selects.append(
+            f"select {shown}, reason, null as source_line from {checked} where reason is not null"
+        )
+    if source.malformed is not None:
+        nothing = ", ".join(f'null as "{name}"' for name in names)
+        selects.append(
+            f"select distinct {nothing}, '{MALFORMED}' as reason, "
+            f"trim(csv_line, chr(10) || chr(13)) as source_line from {source.malformed}"
+        )
+    return selects
+
+
+def judge(label: str, table: TableSchema, counts: Tally, settings: Settings) -> list[Problem]:
+    """Problems of a table as a whole: no rows, too many nulls, too many rows to set aside."""
+    if counts.rows == 0:
+        return [Problem(label, "the file holds no rows", "Export it again.", rows=0)]
+    limit = settings.land.maximum_null_share
+    problems = [
+        Problem(
+            label,
+            f"{nulls / counts.rows:.0%} missing or unreadable, at most {limit:.0%} may be",
+            "Export the column again, or check that it holds what its name says.",
+            column=column.name,
+            rows=nulls,
+        )
+        for column in table.columns
+        if column.required
+        and not column.meta.get("sparse")
+        and (nulls := counts.nulls.get(column.name, 0)) > limit * counts.rows
+    ]
+    most = settings.land.maximum_rejected_share
+    if counts.wrong > most * counts.rows:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in _largest(counts.set_aside))
+        problems.append(
+            Problem(
+                label,
+                f"{counts.wrong / counts.rows:.0%} of the rows would be set aside, "
+                f"at most {most:.0%} may be: {reasons}",
+                "Correct the export, or land.maximum_rejected_share if the rows may go.",
+                rows=counts.wrong,
+            )
+        )
+    if not problems and counts.landed == 0:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in _largest(counts.set_aside))
+        problems.append(
+            Problem(label, f"no row is usable: {reasons}", "Export it again.", rows=counts.rows)
+        )
+    return problems
+
+
+def judge_mean(label: str, column: ColumnSchema, mean: float | None, count: int) -> list[Problem]:
+    """A mean that only another unit explains."""
+    low, high = column.meta.get("mean_minimum"), column.meta.get("mean_maximum")
+    if mean is None or ((low is None or mean >= low) and (high is None or mean <= high)):
+        return []
+    limits = f"{low if low is not None else ''} to {high if high is not None else ''}"
+    return [
+        Problem(
+            label,
+            f"the mean is {mean:,.6g}, outside {limits.strip()} {column.meta.get('unit', '')}",
+            f"It looks like another unit: convert it to {column.meta.get('unit')}.",
+            column=column.name,
+            rows=count,
+        )
+    ]
+
+
+def _largest(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:5]
+
+
+def _present(source: Source) -> list[tuple[ColumnSchema, str, str]]:
+    """Columns of the schema that the file has: schema, expression, DuckDB type."""
+    table = source.raw.table
+    return [(table.column(name), raw, kind) for name, (raw, kind) in source.columns.items()]

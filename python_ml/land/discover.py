@@ -1,0 +1,201 @@
+"""Which file of a folder or bucket prefix is which of the seven."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from python_ml.errors import BadInputError
+from python_ml.land.result import Problem
+from python_ml.schema import TableSchema
+
+_KINDS = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".json.gz": "json",
+    ".jsonl": "json",
+    ".jsonl.gz": "json",
+    ".ndjson": "json",
+    ".ndjson.gz": "json",
+}
+_NAME = re.compile(
+    r"(?P<stem>.+?)(?P<extension>\.(csv|json|jsonl|ndjson)(\.gz)?|\.parquet)?$", re.I
+)
+_FORMATS = "CSV, CSV.gz, Parquet, JSON array or JSON lines"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of the source. `version` changes when its bytes do."""
+
+    path: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file, or one folder of Parquet files, and the table that it stands for."""
+
+    table: TableSchema
+    label: str
+    kind: str
+    year: int | None
+    entries: tuple[Entry, ...]
+
+    def paths(self, root: Path) -> list[Path]:
+        return [root / entry.path for entry in self.entries]
+
+
+def list_source(source: str | Path) -> list[Entry]:
+    """Every object below the source, by path.
+
+    Raises:
+        BadInputError: there is no such folder or prefix, or it is empty.
+    """
+    if is_s3(source):
+        entries = _list_s3(str(source))
+    else:
+        root = Path(source)
+        if not root.is_dir():
+            raise BadInputError(f"{root}: no such folder. Name the folder with the raw files.")
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        entries = [
+            Entry(path.relative_to(root).as_posix(), stat.st_size, f"{stat.st_mtime_ns}")
+            for path, stat in ((path, path.stat()) for path in files)
+        ]
+    if not entries:
+        raise BadInputError(f"{source}: holds no file. Name the folder with the raw files.")
+    return entries
+
+
+def assign(
+    entries: Iterable[Entry], schemas: Mapping[str, TableSchema]
+) -> tuple[list[RawFile], list[str], list[Problem]]:
+    """Files by table in the order of the schema, names that stand for nothing, and problems."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if not any(part.startswith((".", "_")) for part in entry.path.split("/")):
+            groups.setdefault(entry.path.split("/")[0], []).append(entry)
+    found: list[RawFile] = []
+    problems: list[Problem] = []
+    ignored: list[str] = []
+    for label, members in groups.items():
+        match _recognise(label, members, schemas):
+            case RawFile() as raw:
+                found.append(raw)
+            case Problem() as problem:
+                problems.append(problem)
+            case None:
+                ignored.append(label)
+    named_in_problems = {problem.file for problem in problems}
+    for schema in schemas.values():
+        of_table = [raw for raw in found if raw.table is schema]
+        problems += _twice(of_table)
+        if not of_table and not any(_stands_for(name, schema) for name in named_in_problems):
+            problems.append(_missing(schema, ignored))
+    order = list(schemas)
+    found.sort(key=lambda raw: (order.index(raw.table.name), raw.label))
+    return found, ignored, problems
+
+
+def _recognise(
+    label: str, members: list[Entry], schemas: Mapping[str, TableSchema]
+) -> RawFile | Problem | None:
+    name = _NAME.match(label)
+    assert name is not None
+    for schema in schemas.values():
+        if not (match := _stands_for(label, schema)):
+            continue
+        year = int(match["year"]) if "year" in match.groupdict() else None
+        if members[0].path != label:
+            parts = tuple(entry for entry in members if entry.path.lower().endswith(".parquet"))
+            if not parts:
+                return Problem(label, "the folder holds no Parquet file", f"Accepted: {_FORMATS}.")
+            return RawFile(schema, label, "parquet", year, parts)
+        if name["extension"] is None:
+            return Problem(label, "its format is unknown", f"Accepted: {_FORMATS}.")
+        if members[0].size == 0:
+            return Problem(label, "the file is empty", "Export it again.", rows=0)
+        return RawFile(schema, label, _KINDS[name["extension"].lower()], year, tuple(members))
+    return None
+
+
+def _stands_for(label: str, schema: TableSchema) -> re.Match[str] | None:
+    """Whether a name is that of the table's file, whatever its extension."""
+    name = _NAME.match(label)
+    assert name is not None and schema.file is not None
+    pattern = re.escape(schema.file).replace(r"\{year\}", r"(?P<year>[0-9]{4})")
+    return re.fullmatch(pattern, name["stem"], re.I)
+
+
+def _twice(files: list[RawFile]) -> list[Problem]:
+    by_year: dict[int | None, list[RawFile]] = {}
+    for raw in files:
+        by_year.setdefault(raw.year, []).append(raw)
+    return [
+        Problem(
+            " and ".join(raw.label for raw in same),
+            f"{len(same)} files stand for {same[0].table.name}",
+            "Keep one of them in the folder.",
+        )
+        for same in by_year.values()
+        if len(same) > 1
+    ]
+
+
+def _missing(schema: TableSchema, ignored: list[str]) -> Problem:
+    expected = str(schema.file).replace("{year}", "<year>")
+    similar = difflib.get_close_matches(expected, ignored, n=1, cutoff=0.5)
+    hint = f" {similar[0]} looks like it: rename it or export it anew." if similar else ""
+    return Problem(expected, "the file is missing", f"Add it as {_FORMATS}.{hint}")
+
+
+def is_s3(source: str | Path) -> bool:
+    return str(source).startswith("s3://")
+
+
+def fetch(source: str, files: Iterable[RawFile], target: Path) -> None:
+    """Copy the files of an S3 prefix into a local folder, under their own relative paths."""
+    client, bucket, prefix = _s3(source)
+    for raw in files:
+        for entry in raw.entries:
+            path = target / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket, prefix + entry.path, str(path))
+
+
+def _list_s3(source: str) -> list[Entry]:
+    from botocore.exceptions import BotoCoreError, ClientError  # slow to import
+
+    client, bucket, prefix = _s3(source)
+    try:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        objects = [item for page in pages for item in page.get("Contents", [])]
+    except (BotoCoreError, ClientError) as error:
+        raise BadInputError(
+            f"{source}: {error}. Check the bucket's name, the credentials and the region."
+        ) from error
+    return [
+        Entry(item["Key"].removeprefix(prefix), item["Size"], item["ETag"])
+        for item in objects
+        if not item["Key"].endswith("/")
+    ]
+
+
+def _s3(source: str) -> tuple[Any, str, str]:
+    import boto3  # slow to import
+
+    parts = urlparse(source)
+    prefix = parts.path.strip("/")
+    # The region matters to signatures only; an endpoint of one's own has none.
+    session = boto3.session.Session()
+    client = session.client("s3", region_name=session.region_name or "eu-south-2")
+    return client, parts.netloc, f"{prefix}/" if prefix else ""

@@ -1,0 +1,272 @@
+"""A raw file as a relation that DuckDB scans, with its columns under the names of the schema."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import duckdb
+
+from python_ml.errors import SpanishGasError
+from python_ml.land.discover import RawFile
+from python_ml.land.result import Problem, Refusal
+from python_ml.land.sql import literal
+from python_ml.schema import TableSchema
+
+_DELIMITERS = ",;\t|"
+_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+_UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
+_OWN_FAULT = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.InternalException,
+    duckdb.NotImplementedException,
+    duckdb.ParserException,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scannable file.
+
+    `relation` is what follows FROM; `columns` maps names of the schema to an expression over it
+    and the DuckDB type of that; `malformed` names the table that a scan fills with unreadable
+    lines, and `line` is the expression that is true for a record that could not be parsed.
+    """
+
+    raw: RawFile
+    relation: str
+    columns: dict[str, tuple[str, str]]
+    malformed: str | None = None
+    unparsed: str = "false"
+
+
+def open_raw(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> Source:
+    """The file as a relation.
+
+    Raises:
+        Refusal: it cannot be read, or its columns are not those of the schema.
+    """
+    _check_magic(raw, paths)
+    if raw.kind == "parquet":
+        return _open_parquet(connection, raw, paths)
+    if raw.kind == "json":
+        return _open_json(connection, raw, paths[0])
+    return _open_csv(raw, paths[0])
+
+
+def unreadable(label: str, error: duckdb.Error) -> Problem:
+    """What to tell about an engine error while reading a raw file.
+
+    Raises:
+        SpanishGasError: the error is about this machine, not about the file.
+        duckdb.Error: it is about our SQL.
+    """
+    if isinstance(error, _OWN_FAULT):
+        raise error
+    first_line = str(error).strip().splitlines()[0]
+    if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in str(error):
+        raise SpanishGasError(f"{label}: {first_line}. Free memory or disk and land again.")
+    if "unicode" in str(error).lower() or "utf" in str(error).lower():
+        return Problem(label, f"the text is not UTF-8: {first_line}", _UTF8)
+    return Problem(
+        label, f"the file is unreadable or truncated: {first_line}", "Export or copy it again."
+    )
+
+
+def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
+    """Schema name -> name in the file.
+
+    Raises:
+        Refusal: columns are unknown, missing or there twice.
+    """
+    schema, label = raw.table, raw.label
+    known = {name: column.name for column in schema.columns for name in column.names}
+    found: dict[str, list[str]] = {}
+    unknown: list[str] = []
+    for name in names:
+        plain = name.strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
+        if plain in known:
+            found.setdefault(known[plain], []).append(name)
+        else:
+            unknown.append(name)
+    missing = [c.name for c in schema.columns if c.required and c.name not in found]
+    problems = [
+        Problem(
+            label,
+            f"the required column is missing; the file has {', '.join(names) or 'none'}",
+            f"Add it, or rename the column that holds it; accepted: "
+            f"{', '.join(schema.column(name).names)}.{_header_hint(unknown)}",
+            column=name,
+        )
+        for name in missing
+    ]
+    problems += [
+        Problem(
+            label,
+            "the column is unknown",
+            f"Remove it, or declare it for {schema.name} in models/sources.yml (as an alias of "
+            "the column that it stands for).",
+            column=name,
+        )
+        for name in unknown
+    ]
+    problems += [
+        Problem(label, f"{' and '.join(same)} stand for one column", "Keep one.", column=name)
+        for name, same in found.items()
+        if len(same) > 1
+    ]
+    if problems:
+        raise Refusal(*problems)
+    return {name: same[0] for name, same in found.items()}
+
+
+def _header_hint(names: list[str]) -> str:
+    values = any(name.strip()[1:].isdigit() or name.strip().isdigit() for name in names)
+    return " The first line looks like data: it must hold the column names." if values else ""
+
+
+def _check_magic(raw: RawFile, paths: list[Path]) -> None:
+    for path in paths:
+        with path.open("rb") as stream:
+            start = stream.read(4)
+        if raw.kind != "parquet":
+            if start.startswith((_PARQUET, _ZIP)):
+                raise Refusal(
+                    Problem(
+                        raw.label,
+                        f"holds {'Parquet' if start == _PARQUET else 'a ZIP or Excel file'}, "
+                        f"not {raw.kind.upper()}",
+                        "Give it the extension of its format, or export it anew.",
+                    )
+                )
+            if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise Refusal(Problem(raw.label, "the text is UTF-16, not UTF-8", _UTF8))
+        elif start != _PARQUET:
+            raise Refusal(
+                Problem(
+                    raw.label,
+                    f"{path.name} is not a Parquet file or is truncated",
+                    "Export or copy it again.",
+                )
+            )
+
+
+def _open_parquet(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> Source:
+    listing = ", ".join(literal(path) for path in paths)
+    relation = f"read_parquet([{listing}], hive_partitioning = false, union_by_name = true)"
+    try:
+        described = connection.execute(f"describe select * from {relation}").fetchall()
+    except duckdb.Error as error:
+        raise Refusal(unreadable(raw.label, error)) from error
+    _same_columns(connection, raw, listing)
+    types = {row[0]: row[1] for row in described}
+    names = mapped(raw, types)
+    columns = {name: (_quoted(own), types[own]) for name, own in names.items()}
+    return Source(raw, relation, columns)
+
+
+def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, listing: str) -> None:
+    """A column that one part lacks would be read as null without a word."""
+    shapes = connection.execute(
+        "select min(file_name), names from (select file_name, list_sort(list(name)) as names "
+        f"from parquet_schema([{listing}]) where num_children is null group by file_name) "
+        "group by names order by 1"
+    ).fetchall()
+    if len(shapes) > 1:
+        (first, names), (other, other_names) = shapes[0], shapes[1]
+        differing = ", ".join(sorted(set(names) ^ set(other_names)))
+        raise Refusal(
+            Problem(
+                raw.label,
+                f"{Path(first).parent.name}/{Path(first).name} and "
+                f"{Path(other).parent.name}/{Path(other).name} differ in the columns {differing}",
+                "Write all parts with the same columns.",
+            )
+        )
+
+
+def _open_csv(raw: RawFile, path: Path) -> Source:
+    with _text_stream(path) as stream:
+        try:
+            head = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
+        except (UnicodeDecodeError, OSError, EOFError) as error:
+            what = f"the first line cannot be read: {error}"
+            raise Refusal(Problem(raw.label, what, f"{_UTF8} Or export it again.")) from error
+    delimiter = _delimiter(raw.table, head)
+    header = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
+    names = mapped(raw, header)
+    listing = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(header)))
+    rejects = f"malformed_{raw.table.name}_{raw.year or 0}"
+    relation = (
+        f"read_csv({literal(path)}, auto_detect = false, header = true, "
+        f"columns = {{{listing}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+        f"compression = '{'gzip' if _is_gzip(path) else 'none'}', store_rejects = true, "
+        f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
+    )
+    columns = {name: (f"c{header.index(own)}", "VARCHAR") for name, own in names.items()}
+    return Source(raw, relation, columns, malformed=rejects)
+
+
+def _delimiter(schema: TableSchema, head: str) -> str:
+    """The delimiter under which the header holds most names of the schema; a comma if none does."""
+    known = {name for column in schema.columns for name in column.names}
+
+    def hits(delimiter: str) -> int:
+        names = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
+        return sum(name.strip().lower() in known for name in names)
+
+    return max(_DELIMITERS, key=hits)
+
+
+def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) -> Source:
+    try:
+        with _text_stream(path) as stream:
+            start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    except (OSError, EOFError) as error:
+        raise Refusal(
+            Problem(raw.label, f"the file is truncated: {error}", "Copy it again.")
+        ) from error
+    if start not in (b"[", b"{"):
+        what = "is neither a JSON array of records nor JSON lines"
+        raise Refusal(Problem(raw.label, what, "Write one JSON object a record."))
+    lines = start == b"{"
+    relation = (
+        f"read_json_objects({literal(path)}, "
+        f"format = '{'newline_delimited' if lines else 'array'}', "
+        f"compression = '{'gzip' if _is_gzip(path) else 'uncompressed'}', "
+        f"ignore_errors = {'true' if lines else 'false'}, maximum_object_size = 67108864)"
+    )
+    try:
+        keys = connection.execute(
+            f"select distinct unnest(json_keys(json)) as key from {relation} order by key"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise Refusal(unreadable(raw.label, error)) from error
+    names = mapped(raw, [key for (key,) in keys])
+    columns = {
+        name: (f"(json ->> {literal(_json_path(own))})", "VARCHAR") for name, own in names.items()
+    }
+    return Source(raw, relation, columns, unparsed="json_type(json) is distinct from 'OBJECT'")
+
+
+def _json_path(key: str) -> str:
+    return '$."' + key.replace('"', '\\"') + '"'
+
+
+def _text_stream(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if _is_gzip(path) else path.open("rb")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == _GZIP
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
