@@ -44,7 +44,15 @@ def fit_platt(margin: np.ndarray, churn: np.ndarray) -> PlattScaling:
         return float(value), np.array([np.mean(residual * margin), np.mean(residual)])
 
     prior = np.log((positives + 1) / (negatives + 1))
-    best = minimize(loss, np.array([1.0, prior]), jac=True, method="BFGS", options={"gtol": 1e-9})
+    best = minimize(
+        loss,
+        np.array([1.0, prior]),
+        jac=True,
+        method="L-BFGS-B",
+        # Scores that tell nothing may by chance run backwards; to turn them round would be no cure.
+        bounds=[(0.0, None), (None, None)],
+        options={"gtol": 1e-10, "ftol": 1e-15},
+    )
     return PlattScaling(float(best.x[0]), float(best.x[1]))
 
 

@@ -99,7 +99,7 @@ class Preprocessor:
             if np.isinf(numbers).any():
                 raise SpanishGasError(f"gold_master.{feature.name} holds infinite values")
             return numbers[:, None]
-        codes = pd.Categorical(values, categories=list(feature.levels)).codes
+        codes = pd.Index(feature.levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
         if self.encoding == ONE_HOT:
             return codes[:, None] == np.arange(len(feature.levels))
         return np.where(codes < 0, np.nan, codes)[:, None]
@@ -133,7 +133,10 @@ class Preprocessor:
 
 
 def _filled(frame: pd.DataFrame, name: str, fill: str | float | None) -> pd.Series:
-    return frame[name] if fill is None else frame[name].fillna(fill)
+    values = frame[name]
+    if isinstance(fill, str):
+        values = values.astype(object)
+    return values if fill is None else values.fillna(fill)
 
 
 def _require(frame: pd.DataFrame, names: Sequence[str]) -> None:

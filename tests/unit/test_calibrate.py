@@ -1,0 +1,77 @@
+"""Probabilities mean what they say, and the threshold is chosen on the scores that ship."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from python_ml.calibrate import choose_threshold, fit_platt
+
+
+def test_platt_recovers_a_known_distortion():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(-2.2, 1.5, 60_000)
+    churn = (rng.random(60_000) < expit(truth)).astype(int)
+    distorted = (truth + 2.2) / 0.8  # weighting positives shifts and stretches log-odds like this
+    found = fit_platt(distorted, churn)
+    assert found.slope == pytest.approx(0.8, abs=0.03)
+    assert found.intercept == pytest.approx(-2.2, abs=0.05)
+    assert np.abs(found.probability(distorted) - expit(truth)).max() < 0.02
+
+
+def test_platt_keeps_the_mean_and_the_order():
+    rng = np.random.default_rng(1)
+    margin = rng.normal(size=5000)
+    churn = (rng.random(5000) < expit(margin - 2)).astype(int)
+    probability = fit_platt(margin, churn).probability(margin)
+    assert probability.mean() == pytest.approx(churn.mean(), abs=1e-3)
+    assert (np.argsort(probability) == np.argsort(margin)).all()
+
+
+def test_separable_scores_stay_finite():
+    margin = np.array([-3.0, -2.0, 2.0, 3.0])
+    found = fit_platt(margin, np.array([0, 0, 1, 1]))
+    assert np.isfinite([found.slope, found.intercept]).all()
+    assert 0.5 < found.probability(margin)[-1] < 1
+
+
+def test_scores_that_run_backwards_are_not_turned_round():
+    margin = np.linspace(-2, 2, 200)
+    churn = (margin < -1).astype(int)
+    found = fit_platt(margin, churn)
+    assert found.slope == 0
+    assert found.probability(margin) == pytest.approx(churn.mean(), abs=0.01)
+
+
+def by_hand(probability, churn, minimum_recall):
+    """The definition, without any cleverness."""
+    best = None
+    for threshold in np.unique(probability):
+        flagged = probability >= threshold
+        recall = churn[flagged].sum() / churn.sum()
+        if recall >= minimum_recall:
+            merit = (churn[flagged].mean(), -threshold)
+            best = max(best, merit) if best else merit
+    return -best[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_threshold_has_the_highest_precision_that_keeps_the_recall(seed):
+    rng = np.random.default_rng(seed)
+    probability = rng.random(300).round(2)  # with ties
+    churn = (rng.random(300) < probability**2).astype(int)
+    assert choose_threshold(probability, churn, 0.7) == by_hand(probability, churn, 0.7)
+
+
+def test_tied_scores_are_flagged_together():
+    probability = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
+    churn = np.array([1, 1, 0, 0, 0])
+    assert choose_threshold(probability, churn, 0.7) == 0.5
+
+
+def test_best_f1_when_the_recall_cannot_be_reached():
+    probability = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
+    churn = np.array([1, 1, 0, 0, 1])
+    # F1: 0.5, 0.8, 0.667, 0.571, 0.75 from the top.
+    assert choose_threshold(probability, churn, 1.01) == 0.8

@@ -1,0 +1,147 @@
+"""The contract of gold_master decides what is a feature, and is enforced."""
+
+from __future__ import annotations
+
+import copy
+
+import gold_fixture as gold
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from python_ml.dataset import (
+    content_hash,
+    read_contract,
+    read_gold,
+    read_snapshot,
+    snapshot_path,
+    take_snapshot,
+    without_text,
+)
+from python_ml.errors import SpanishGasError
+
+
+def names(columns):
+    return [column.name for column in columns]
+
+
+def test_roles_tiers_and_fills_come_from_the_manifest():
+    contract = gold.contract()
+    assert contract.target == "churn"
+    assert "avg_monthly_margin" not in names(contract.features)
+    fills = {column.name: column.fill for column in contract.features}
+    assert fills["last_interaction_days_ago"] == 9999
+    assert fills["customer_intent"] == "no_interaction"
+    assert fills["gas_price_trend_12m"] is None
+
+
+def test_meta_is_read_from_both_places_of_dbt():
+    old_style = gold.manifest()
+    for entry in old_style["nodes"]["model.spanishgas.gold_master"]["columns"].values():
+        entry["meta"] = entry.pop("config")["meta"]
+    assert read_contract(old_style) == gold.contract()
+
+
+def test_experiments_select_by_tier(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    contract = gold.contract()
+    full = names(contract.experiment(settings, "E5_full"))
+    fallback = names(contract.experiment(settings, "E8_no_sentiment"))
+    assert set(full) - set(fallback) == {"is_negative_sentiment"}
+    assert names(contract.experiment(settings, "E0_baseline"))[0] == "months_to_renewal"
+
+
+def test_an_experiment_with_a_tier_that_no_feature_has_is_refused(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    with pytest.raises(SpanishGasError, match="MP core"):
+        gold.contract().experiment(settings, "E1_lifecycle_market")
+    with pytest.raises(SpanishGasError, match="E99"):
+        gold.contract().experiment(settings, "E99")
+
+
+def test_without_text_drops_words_but_keeps_dates():
+    kept = names(without_text(gold.contract().features))
+    assert "customer_intent" not in kept and "is_negative_sentiment" not in kept
+    assert "last_interaction_days_ago" in kept
+
+
+@pytest.mark.parametrize("key", ["role", "tier", "fill"])
+def test_a_feature_without_role_tier_or_fill_is_refused(key):
+    columns = copy.deepcopy(gold.COLUMNS)
+    del columns["segment"][1][key]
+    with pytest.raises(SpanishGasError, match=r"gold_master\.segment"):
+        read_contract(gold.manifest(columns))
+
+
+def test_a_manifest_without_target_is_refused():
+    columns = {name: value for name, value in gold.COLUMNS.items() if name != "churn"}
+    with pytest.raises(SpanishGasError, match="target"):
+        read_contract(gold.manifest(columns))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda frame: frame.drop(columns="segment"), "segment"),
+        (lambda frame: frame.assign(surprise=1.0), "surprise"),
+    ],
+)
+def test_a_missing_or_extra_column_stops(tmp_path, change, named):
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, change(gold.gold_frame(50)))
+    with pytest.raises(SpanishGasError, match=named):
+        read_gold(warehouse, gold.contract(), gold.AS_OF_DATE)
+
+
+def test_a_customer_twice_or_no_row_stops(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    frame = gold.gold_frame(50)
+    frame.loc[1, "customer_id"] = frame.loc[0, "customer_id"]
+    warehouse = gold.warehouse_with(settings, frame)
+    with pytest.raises(SpanishGasError, match="twice"):
+        read_gold(warehouse, gold.contract(), gold.AS_OF_DATE)
+    with pytest.raises(SpanishGasError, match="2023-12-31"):
+        read_gold(warehouse, gold.contract(), gold.AS_OF_DATE.replace(year=2023))
+
+
+def test_snapshot_is_written_once_and_a_changed_gold_is_noticed(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    frame = gold.gold_frame(60)
+    shuffled = frame.sample(frac=1, random_state=1)
+    arguments = (settings, gold.contract(), "run-1", gold.AS_OF_DATE)
+    first = take_snapshot(gold.warehouse_with(settings, shuffled), *arguments)
+    assert first.frame["customer_id"].is_monotonic_increasing
+    written = snapshot_path(settings, "run-1").stat().st_mtime_ns
+    again = take_snapshot(gold.warehouse_with(settings, frame), *arguments)
+    assert again.sha256 == first.sha256
+    assert snapshot_path(settings, "run-1").stat().st_mtime_ns == written
+    frame.loc[3, "months_to_renewal"] += 1e-9
+    with pytest.raises(SpanishGasError, match="changed"):
+        take_snapshot(gold.warehouse_with(settings, frame), *arguments)
+
+
+def test_a_snapshot_that_was_tampered_with_is_refused(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame(60))
+    taken = take_snapshot(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
+    path = snapshot_path(settings, "run-1")
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(SpanishGasError, match="not the snapshot"):
+        read_snapshot(settings, "run-1", taken.sha256)
+    with pytest.raises(SpanishGasError, match="run-2"):
+        read_snapshot(settings, "run-2")
+
+
+def test_content_hash_sees_values_names_types_and_nulls_but_not_chunks():
+    table = pa.table({"a": [1.0, None, 2.0], "b": ["x", None, ""]})
+    reference = content_hash(table)
+    assert content_hash(pa.concat_tables([table.slice(0, 1), table.slice(1)])) == reference
+    others = [
+        pa.table({"a": [1.0, 0.0, 2.0], "b": ["x", None, ""]}),
+        pa.table({"a": [1.0, None, 2.0], "b": ["x", "", None]}),
+        pa.table({"c": [1.0, None, 2.0], "b": ["x", None, ""]}),
+        table.set_column(0, "a", table["a"].cast(pa.float32())),
+        table.take([1, 0, 2]),
+    ]
+    assert len({reference, *map(content_hash, others)}) == 6

@@ -1,0 +1,130 @@
+"""Measures against independent implementations and cases worked out by hand."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from python_ml.metrics import (
+    calibration_metrics,
+    decision_metrics,
+    equal_count_bins,
+    estimate,
+    ranking_metrics,
+    resample_weights,
+)
+
+
+def sample(rows=400, seed=0, decimals=2):
+    rng = np.random.default_rng(seed)
+    probability = rng.beta(0.6, 3, rows).round(decimals)
+    return (rng.random(rows) < probability).astype(int), probability
+
+
+def once(rows):
+    return np.ones((1, rows), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_plain_figures_agree_with_scikit_learn(seed):
+    churn, probability = sample(seed=seed)
+    ranked = ranking_metrics(churn, probability, once(400))
+    assert ranked["pr_auc"][0] == pytest.approx(
+        reference.average_precision_score(churn, probability)
+    )
+    assert ranked["roc_auc"][0] == pytest.approx(reference.roc_auc_score(churn, probability))
+    flagged = probability >= 0.3
+    decided = decision_metrics(churn, flagged, once(400))
+    assert decided["precision"][0] == pytest.approx(reference.precision_score(churn, flagged))
+    assert decided["recall"][0] == pytest.approx(reference.recall_score(churn, flagged))
+    assert decided["f1"][0] == pytest.approx(reference.f1_score(churn, flagged))
+    assert decided["accuracy"][0] == pytest.approx(reference.accuracy_score(churn, flagged))
+    confusion = [
+        decided[f"{kind}_count"][0]
+        for kind in ("true_negative", "false_positive", "false_negative", "true_positive")
+    ]
+    assert confusion == reference.confusion_matrix(churn, flagged).ravel().tolist()
+    brier = calibration_metrics(churn, probability, once(400), 10)["brier"][0]
+    assert brier == pytest.approx(reference.brier_score_loss(churn, probability))
+
+
+def test_a_weighting_is_the_resample_itself():
+    """Each row of weights gives what the drawn rows, written out, would give."""
+    churn, probability = sample(200, decimals=6)
+    weights = resample_weights(200, 5, seed=3)
+    assert (weights.sum(axis=1) == 200).all()
+    ranked = ranking_metrics(churn, probability, weights)
+    eces = equal_count_bins(churn, probability, weights, 10).ece
+    for i, drawn in enumerate(weights):
+        rows = np.repeat(np.arange(200), drawn)
+        rows = rows[np.argsort(probability[rows], kind="stable")]
+        y, p = churn[rows], probability[rows]
+        assert ranked["pr_auc"][i] == pytest.approx(reference.average_precision_score(y, p))
+        assert ranked["roc_auc"][i] == pytest.approx(reference.roc_auc_score(y, p))
+        parts = zip(np.split(y, 10), np.split(p, 10), strict=True)
+        assert eces[i] == pytest.approx(np.mean([abs(a.mean() - b.mean()) for a, b in parts]))
+
+
+def test_ece_of_a_known_case():
+    """Two bins: 0.2 predicted and 0.5 seen, 0.8 predicted and 1.0 seen."""
+    probability = np.array([0.2, 0.2, 0.8, 0.8])
+    churn = np.array([0, 1, 1, 1])
+    bins = equal_count_bins(churn, probability, once(4), 2)
+    np.testing.assert_allclose(bins.predicted, [[0.2, 0.8]])
+    np.testing.assert_allclose(bins.observed, [[0.5, 1.0]])
+    assert bins.ece[0] == pytest.approx(0.25)
+
+
+def test_a_row_on_the_border_counts_to_both_bins():
+    probability = np.array([0.1, 0.4, 0.7])
+    bins = equal_count_bins(np.array([0, 1, 1]), probability, once(3), 2)
+    np.testing.assert_allclose(bins.predicted, [[(0.1 + 0.2) / 1.5, (0.2 + 0.7) / 1.5]])
+    np.testing.assert_allclose(bins.observed, [[0.5 / 1.5, 1.0]])
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """200 samples of a score whose ROC-AUC is known: 95 % intervals hold it 95 % of the time."""
+    rng = np.random.default_rng(5)
+    truth, covered = 0.7602, 0  # P(N(1, 1) > N(0, 1)) = Phi(1 / sqrt(2))
+    weights = resample_weights(300, 300, seed=0)
+    churn = np.repeat([0, 1], [200, 100])
+    for _ in range(200):
+        score = rng.normal(size=300) + churn
+        found = estimate(lambda w, s=score: ranking_metrics(churn, s, w), weights, 0.95)["roc_auc"]
+        covered += found.low <= truth <= found.high
+    assert 180 <= covered <= 198
+
+
+def test_a_share_has_the_interval_of_the_binomial():
+    churn = np.repeat([0, 1], [900, 100])
+    flagged = np.ones(1000, dtype=bool)
+    weights = resample_weights(1000, 2000, seed=1)
+    rate = estimate(lambda w: decision_metrics(churn, flagged, w), weights, 0.95)["base_rate"]
+    half_width = 1.96 * np.sqrt(0.1 * 0.9 / 1000)
+    assert rate.value == pytest.approx(0.1)
+    assert rate.high - rate.low == pytest.approx(2 * half_width, rel=0.08)
+
+
+def test_a_slice_without_churners_has_no_ranking_and_does_not_break():
+    weights = resample_weights(50, 100, seed=0)
+    churn, probability = np.zeros(50, dtype=int), np.linspace(0, 1, 50)
+    found = estimate(lambda w: ranking_metrics(churn, probability, w), weights, 0.95)
+    assert np.isnan([found["pr_auc"].value, found["roc_auc"].low]).all()
+
+
+def test_a_thousand_resamples_of_a_full_test_part_take_seconds():
+    churn, probability = sample(4020, decimals=9)
+    start = time.perf_counter()
+    weights = resample_weights(4020, 1000, seed=0)
+    estimate(
+        lambda w: {
+            **ranking_metrics(churn, probability, w),
+            **calibration_metrics(churn, probability, w, 10),
+        },
+        weights,
+        0.95,
+    )
+    assert time.perf_counter() - start < 5

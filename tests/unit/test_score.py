@@ -1,0 +1,150 @@
+"""Every customer gets a score, the same one each time, from an approved model only."""
+
+from __future__ import annotations
+
+import json
+
+import gold_fixture as gold
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.dataset import read_contract, read_snapshot
+from python_ml.errors import SpanishGasError
+from python_ml.evaluate import evaluate
+from python_ml.registry import REJECTED, open_registry
+from python_ml.score import assign_tier, read_tiers, score
+from python_ml.train import train
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A home with an approved model, one customer without a label, and quiet customers."""
+    settings = gold.settings_for(tmp_path)
+    frame = gold.gold_frame()
+    frame["churn"] = frame["churn"].astype("Int64")
+    frame.loc[7, "churn"] = None
+    warehouse = gold.warehouse_with(settings, frame)
+    version = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE).model_version
+    evaluate(warehouse, settings, gold.contract(), "run-1", version).raise_if_rejected()
+    return settings, warehouse, version
+
+
+def run(trained, run_id="run-1", **changes):
+    settings, warehouse, version = trained
+    arguments = {"settings": settings, "contract": gold.contract(), "model_version": version}
+    arguments |= changes
+    return score(warehouse, run_id=run_id, as_of_date=gold.AS_OF_DATE, **arguments)
+
+
+def test_every_customer_is_scored_once_with_tier_and_decision(trained):
+    settings, warehouse, version = trained
+    result = run(trained)
+    scores = warehouse.read_external("customer_score", "run-1")
+    assert len(scores) == result.customer_count == 1500
+    assert scores["customer_id"].is_unique
+    assert scores["churn_probability"].between(0, 1).all()
+    threshold = open_registry(settings).load(version).model.threshold
+    assert (scores["is_flagged"] == (scores["churn_probability"] >= threshold)).all()
+    assert scores["is_flagged"].sum() == result.flagged_count > 0
+    assert list(result.tier_counts) == ["Low", "Medium", "High", "Critical"]
+    assert sum(result.tier_counts.values()) == 1500
+    lowest = scores.groupby("risk_tier")["churn_probability"].min()
+    assert lowest["Medium"] >= 0.4 > scores.query("risk_tier == 'Low'")["churn_probability"].max()
+    assert json.loads(json.dumps(result.as_dict()))["model_version"] == version
+
+
+def test_reasons_belong_to_scored_customers(trained):
+    _, warehouse, _ = trained
+    run(trained)
+    reasons = warehouse.read_external("score_reason", "run-1")
+    assert not reasons.duplicated(["customer_id", "reason_rank"]).any()
+    assert set(reasons["reason_rank"]) == {1, 2, 3}
+    assert (reasons["contribution_log_odds"] > 0).all()
+    scored = warehouse.read_external("customer_score", "run-1")["customer_id"]
+    assert reasons["customer_id"].isin(scored).all()
+
+
+def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained):
+    settings, warehouse, version = trained
+    run(trained)
+    stored = warehouse.read_external("customer_score", "run-1")
+    model = open_registry(settings).load(version).model
+    frame = read_snapshot(settings, "run-1").frame
+    again = model.predict(frame)
+    for column in ("raw_score", "churn_probability"):
+        assert stored[column].to_numpy().tobytes() == again[column].to_numpy().tobytes()
+    run(trained, run_id="run-2")
+    other = warehouse.read_external("customer_score", "run-2")
+    pd.testing.assert_frame_equal(stored.drop(columns="run_id"), other.drop(columns="run_id"))
+
+
+def test_a_quiet_customer_scores_as_one_whose_gaps_were_filled(trained):
+    """The fill is applied in scoring as in training, not only where SQL remembered to."""
+    settings, warehouse, version = trained
+    run(trained)
+    filled = gold.gold_frame().fillna(
+        {"last_interaction_days_ago": 9999.0, "customer_intent": "no_interaction"}
+    )
+    assert gold.gold_frame()["customer_intent"].isna().any()
+    other = gold.warehouse_with(settings, filled)
+    run((settings, other, version), run_id="run-2")
+    first, second = (warehouse.read_external("customer_score", run) for run in ("run-1", "run-2"))
+    assert (first["raw_score"] == second["raw_score"]).all()
+
+
+def test_a_rejected_model_does_not_score(trained):
+    settings, warehouse, version = trained
+    open_registry(settings).decide(version, REJECTED, "withdrawn", "maria")
+    with pytest.raises(SpanishGasError, match="Rejected"):
+        run(trained)
+    assert warehouse.read_external("customer_score").empty
+
+
+def test_the_champion_scores_by_default(trained):
+    settings, _, version = trained
+    with pytest.raises(SpanishGasError, match="no champion"):
+        run(trained, model_version=None)
+    open_registry(settings).promote(version, "run-1")
+    assert run(trained, model_version=None).model_version == version
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"surprise": ("double", {"role": "feature", "tier": "1A", "fill": "keep"})},
+        {"segment": ("varchar", {"role": "business"})},
+        {"is_dual_fuel": ("integer", {"role": "feature", "tier": "1A", "fill": 1})},
+    ],
+)
+def test_a_changed_feature_contract_stops_scoring(trained, change):
+    contract = read_contract(gold.manifest({**gold.COLUMNS, **change}))
+    with pytest.raises(SpanishGasError, match=next(iter(change))):
+        run(trained, contract=contract)
+
+
+def test_sentiment_read_otherwise_than_in_training_stops_scoring(trained):
+    settings = trained[0].with_overrides({"sentiment.backend": "none"})
+    with pytest.raises(SpanishGasError, match="vader-1"):
+        run(trained, settings=settings)
+
+
+def test_tier_borders_belong_to_the_higher_tier():
+    tiers = pd.DataFrame(
+        {
+            "risk_tier": ["Low", "Medium", "High", "Critical"],
+            "minimum_probability": [0.0, 0.4, 0.6, 0.8],
+        }
+    )
+    found = assign_tier(np.array([0.0, 0.39999, 0.4, 0.6, 0.79, 0.8, 1.0]), tiers)
+    assert found.tolist() == ["Low", "Low", "Medium", "High", "High", "Critical", "Critical"]
+
+
+@pytest.mark.parametrize("minima", [[0.1, 0.4], [0.0, 0.0]])
+def test_tiers_that_leave_a_gap_are_refused(minima):
+    class Seeds:
+        def read_table(self, name):
+            return pd.DataFrame({"risk_tier": ["Low", "High"], "minimum_probability": minima})
+
+    with pytest.raises(SpanishGasError, match="risk_tiers"):
+        read_tiers(Seeds())

@@ -1,0 +1,82 @@
+"""The same row becomes the same numbers, in training and in scoring."""
+
+from __future__ import annotations
+
+import json
+
+import gold_fixture as gold
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.errors import SpanishGasError
+from python_ml.preprocess import NATIVE, ONE_HOT, Preprocessor
+
+
+def fitted(encoding=ONE_HOT):
+    return Preprocessor.fit(gold.gold_frame(300), gold.contract().features, encoding)
+
+
+def row(**changes):
+    values = gold.gold_frame(1).iloc[[0]].copy()
+    for name, value in changes.items():
+        values[name] = [value]
+    return values
+
+
+def column(preprocessor, frame, name):
+    return preprocessor.transform(frame)[0, preprocessor.encoded_names.index(name)]
+
+
+def test_fills_of_the_contract_are_applied():
+    model = fitted()
+    quiet = row(last_interaction_days_ago=np.nan, customer_intent=None)
+    assert column(model, quiet, "last_interaction_days_ago") == 9999
+    assert column(model, quiet, "customer_intent=no_interaction") == 1
+    assert np.isnan(column(model, row(gas_price_trend_12m=np.nan), "gas_price_trend_12m"))
+
+
+def test_a_level_that_training_has_not_seen_belongs_to_none():
+    strange = row(sales_channel="Carrier pigeon")
+    model = fitted()
+    channel = [name.startswith("sales_channel=") for name in model.encoded_names]
+    assert model.transform(strange)[0, channel].sum() == 0
+    assert model.transform(row(sales_channel="Office"))[0, channel].sum() == 1
+    assert np.isnan(column(fitted(NATIVE), strange, "sales_channel"))
+
+
+@pytest.mark.parametrize("encoding", [ONE_HOT, NATIVE])
+def test_a_document_restores_the_encoding(encoding):
+    model = fitted(encoding)
+    restored = Preprocessor.from_document(json.loads(json.dumps(model.as_document())))
+    assert restored == model
+    frame = gold.gold_frame(100, seed=3)
+    np.testing.assert_array_equal(restored.transform(frame), model.transform(frame))
+
+
+def test_rows_do_not_influence_each_other():
+    model, frame = fitted(), gold.gold_frame(50, seed=4)
+    one_by_one = np.concatenate([model.transform(frame.iloc[[i]]) for i in range(50)])
+    np.testing.assert_array_equal(one_by_one, model.transform(frame))
+
+
+def test_sources_lead_from_columns_back_to_features():
+    model = fitted()
+    assert len(model.sources) == len(model.encoded_names)
+    for name, source in zip(model.encoded_names, model.sources, strict=True):
+        assert name.split("=")[0] == model.features[source].name
+
+
+def test_missing_and_infinite_features_stop():
+    with pytest.raises(SpanishGasError, match="segment"):
+        fitted().transform(gold.gold_frame(5).drop(columns="segment"))
+    with pytest.raises(SpanishGasError, match="months_to_renewal"):
+        fitted().transform(row(months_to_renewal=np.inf))
+    with pytest.raises(SpanishGasError, match="hashing"):
+        fitted("hashing")
+
+
+def test_missing_values_of_any_kind_are_one():
+    model = fitted()
+    for nothing in (None, np.nan, pd.NA):
+        assert column(model, row(customer_intent=nothing), "customer_intent=no_interaction") == 1

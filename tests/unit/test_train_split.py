@@ -1,0 +1,66 @@
+"""Who is tested, and in which fold the others are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.errors import SpanishGasError
+from python_ml.split import split_hash, stratified_split
+
+
+def population(customers=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    ids = pd.Series([f"C{number:05}" for number in range(customers)])
+    return ids, pd.Series((rng.random(customers) < 0.1).astype(int))
+
+
+def split(ids, churn, seed=42):
+    return stratified_split(ids, churn, seed=seed, test_share=0.2, folds=5)
+
+
+def test_shares_and_strata_hold_to_within_a_customer():
+    ids, churn = population()
+    found = split(ids, churn).merge(pd.DataFrame({"customer_id": ids, "churn": churn}))
+    for label, count in churn.value_counts().items():
+        mine = found[found["churn"] == label]
+        assert abs((mine["split_part"] == "test").sum() - 0.2 * count) <= 0.5
+        folds = mine["cv_fold"].value_counts()
+        assert set(folds.index) == {1, 2, 3, 4, 5}
+        assert folds.max() - folds.min() <= 1
+    assert found.loc[found["split_part"] == "test", "cv_fold"].isna().all()
+    assert found.loc[found["split_part"] == "train", "cv_fold"].notna().all()
+
+
+def test_order_of_rows_does_not_matter_and_the_seed_does():
+    ids, churn = population()
+    shuffle = np.random.default_rng(1).permutation(len(ids))
+    reference = split(ids, churn)
+    pd.testing.assert_frame_equal(split(ids[shuffle], churn[shuffle]), reference)
+    assert split_hash(reference.iloc[shuffle]) == split_hash(reference)
+    other = split(ids, churn, seed=43)
+    assert split_hash(other) != split_hash(reference)
+    # Independent draws share 20 % x 20 % of the customers, 4 %.
+    both = (other["split_part"] == "test") & (reference["split_part"] == "test")
+    assert 0.025 < both.mean() < 0.055
+
+
+def test_customers_keep_their_part_when_others_come_and_go():
+    ids, churn = population()
+    later = split(ids[100:], churn[100:]).set_index("customer_id")["split_part"]
+    before = split(ids, churn).set_index("customer_id")["split_part"].loc[later.index]
+    assert (later != before).mean() < 0.02
+
+
+def test_the_part_tells_nothing_of_the_order_of_ids():
+    ids, churn = population(5000)
+    test = split(ids, churn)["split_part"] == "test"
+    assert abs(np.flatnonzero(test).mean() / 5000 - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("churners", [0, 4, 60])
+def test_too_few_of_a_class_are_refused(churners):
+    ids, _ = population(60)
+    with pytest.raises(SpanishGasError, match=f"{churners} churners"):
+        split(ids, pd.Series([1] * churners + [0] * (60 - churners)))
