@@ -12,6 +12,7 @@ from typing import Any
 
 from python_ml.config import PROJECT_DIR, Settings
 from python_ml.errors import QualityGateError, SpanishGasError
+from python_ml.progress import Reporter, silent
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class DbtRunner:
         }
         self._manifest: Any = None
 
-    def build(self, select: str, *, full_refresh: bool = False) -> list[DbtNode]:
-        """Build and test a selection.
+    def build(self, select: str, progress: Reporter = silent) -> list[DbtNode]:
+        """Build and test a selection; `progress` hears of each node as it starts.
 
         Raises:
             QualityGateError: a data test failed.
@@ -52,9 +53,7 @@ class DbtRunner:
         """
         arguments = ["build", "--select", *select.split(), "--exclude-resource-type", "unit_test"]
         arguments += ["--vars", json.dumps(self.variables)]
-        if full_refresh:
-            arguments.append("--full-refresh")
-        nodes = self._invoke(arguments)
+        nodes = self._invoke(arguments, progress)
         broken = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
         if broken:
             _raise(broken)
@@ -67,8 +66,7 @@ class DbtRunner:
             self._invoke(["parse", "--vars", json.dumps(self.variables)])
         return json.loads(path.read_text(encoding="utf-8"))
 
-    def _invoke(self, arguments: list[str]) -> list[DbtNode]:
-        # dbt takes a second to import, which commands that do not build should not pay.
+    def _invoke(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -78,9 +76,15 @@ class DbtRunner:
             *("--target-path", str(self.target_dir), "--log-path", str(self.target_dir / "logs")),
             *("--quiet", "--no-use-colors", "--log-level", "none"),
         ]
+
+        def hear(event: Any) -> None:
+            if event.info.name == "LogStartLine":
+                share = event.data.index / max(event.data.total, 1)
+                progress(event.data.description, share)
+
         with _environment(self._environment):
             try:
-                outcome = dbtRunner(manifest=self._manifest).invoke(command)
+                outcome = dbtRunner(manifest=self._manifest, callbacks=[hear]).invoke(command)
             finally:
                 # The file is locked for every other reader as long as dbt keeps it open.
                 DuckDBConnectionManager.close_all_connections()

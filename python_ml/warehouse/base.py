@@ -22,6 +22,10 @@ class Warehouse(ABC):
         """The result of one SELECT."""
 
     @abstractmethod
+    def row_counts(self) -> dict[str, int]:
+        """Rows of each table that dbt built, by name, from the catalog."""
+
+    @abstractmethod
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         """Write `frame` as the run's part of an external table of source `ml`, all or nothing.
 

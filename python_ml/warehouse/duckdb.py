@@ -27,6 +27,10 @@ class DuckDBWarehouse(Warehouse):
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).df()
 
+    def row_counts(self) -> dict[str, int]:
+        tables = self.query("select table_name, estimated_size from duckdb_tables()")
+        return dict(zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True))
+
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         typed = self._typed(table, frame)
         part = self.lake / "ml" / table / f"run_id={run_id}" / "part-0.parquet"

@@ -1,0 +1,213 @@
+"""The `spanishgas` command: parses, calls a stage, prints."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from python_ml.config import Settings, load_settings
+from python_ml.errors import SpanishGasError, UsageError
+
+# Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that every command has; hands it `settings` and `as_json`."""
+
+    @click.option("--home", metavar="DIR", help="Where all data lies (default: data).")
+    @click.option("--target", type=click.Choice(["duckdb", "athena"]), help="Engine.")
+    @click.option("--threads", type=click.IntRange(1), help="Of DuckDB and XGBoost.")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+    @functools.wraps(command)
+    def wrapped(
+        home: str | None, target: str | None, threads: int | None, as_json: bool, **own: Any
+    ) -> None:
+        settings = load_settings({"home": home, "target": target, "threads": threads})
+        command(settings=settings, as_json=as_json, **own)
+
+    return wrapped
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="spanishgas")
+def cli() -> None:
+    """Who is about to leave, why, what it costs, and which offer is worth making."""
+
+
+@cli.command()
+@_common
+@click.option("--out", metavar="DIR", help="Where to write (default: raw/ under the home).")
+@click.option("--customers", type=click.IntRange(1), help="How many (default: 20,099).")
+@click.option("--year", type=click.IntRange(1990, 2100), help="Calendar year (default: 2024).")
+@click.option("--seed", type=int, help="Same seed, same files.")
+@click.option(
+    "--text-signal",
+    type=click.Choice(["as-published", "weak", "none"]),
+    help="How much the interaction texts know of the outcome.",
+)
+@click.option("--reuse", is_flag=True, help="Keep the files if the same settings made them.")
+@click.option("--report", is_flag=True, help="Compare with the published aggregates.")
+def simulate(
+    settings: Settings,
+    as_json: bool,
+    out: str | None,
+    customers: int | None,
+    year: int | None,
+    seed: int | None,
+    text_signal: str | None,
+    reuse: bool,
+    report: bool,
+) -> None:
+    """Write the company's seven raw files, dirt included."""
+    from python_ml import summary
+    from python_ml.progress import reporting
+    from python_ml.simulate.batch import simulate_batch
+    from python_ml.simulate.report import simulation_report
+
+    settings = settings.with_overrides(
+        {
+            "simulate.customers": customers,
+            "simulate.year": year,
+            "simulate.seed": seed,
+            "simulate.text_signal": text_signal,
+        }
+    )
+    folder = Path(out) if out else settings.layout.raw
+    with reporting("simulate") as say:
+        result, was_there = simulate_batch(settings, folder, reuse=reuse, progress=say)
+        rows = simulation_report(folder, threads=settings.threads) if report else []
+    if as_json:
+        _print_json({**result.as_dict(), "report": [row.as_dict() for row in rows]})
+    else:
+        summary.show_simulation(result, was_there, rows)
+
+
+@cli.command()
+@_common
+@click.argument("source", required=False)
+def land(settings: Settings, as_json: bool, source: str | None) -> None:
+    """Check a raw batch and write it to the lake.
+
+    SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
+    """
+    from python_ml import summary
+    from python_ml.land import land as land_batch
+    from python_ml.progress import reporting
+
+    with reporting("land") as report:
+        landed = land_batch(source or str(settings.layout.raw), settings, progress=report)
+    if as_json:
+        _print_json(landed.as_dict())
+    else:
+        summary.show_landing(landed)
+
+
+@cli.command()
+@_common
+@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
+@click.option(
+    "--mode",
+    type=click.Choice(["train", "score"]),
+    default="train",
+    show_default=True,
+    help="Fit and gate a candidate, or use the champion.",
+)
+def run(settings: Settings, as_json: bool, raw: str | None, mode: str) -> None:
+    """From raw files to scored customers, offers and a summary."""
+    from python_ml import summary
+    from python_ml.pipeline import Run, run_pipeline
+
+    this_run = Run(settings)
+    try:
+        run_pipeline(this_run, raw or str(settings.layout.raw), mode=mode)
+    finally:
+        if as_json:
+            _print_json(this_run.as_dict())
+    if not as_json:
+        summary.show_run(this_run)
+
+
+@cli.command()
+@_common
+def train(settings: Settings, as_json: bool) -> None:
+    """Fit a candidate on the published gold and register it, pending approval."""
+    from python_ml import summary
+    from python_ml.pipeline import Run, train_candidate
+
+    this_run = Run(settings)
+    trained = train_candidate(this_run)
+    if as_json:
+        _print_json(trained.as_dict())
+    else:
+        summary.show_training(trained)
+
+
+@cli.command()
+@_common
+@click.argument("version", required=False)
+def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Hold a candidate against the gate on its stored test part.
+
+    VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
+    """
+    from python_ml import summary
+    from python_ml.pipeline import Run, evaluate_candidate
+
+    evaluated = evaluate_candidate(Run(settings), version)
+    if as_json:
+        _print_json(evaluated.as_dict())
+    else:
+        summary.show_evaluation(evaluated)
+    evaluated.raise_if_rejected()
+
+
+@cli.command()
+@_common
+@click.option("--version", help="An approved model (default: the champion).")
+def score(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Score every customer of the published gold again, and publish scores and offers.
+
+    With another version than the champion, that version becomes the champion.
+    """
+    from python_ml import summary
+    from python_ml.pipeline import Run, rescore
+
+    this_run = Run(settings)
+    try:
+        rescore(this_run, version)
+    finally:
+        if as_json:
+            _print_json(this_run.as_dict())
+    if not as_json:
+        summary.show_run(this_run)
+
+
+def main() -> None:
+    """Run the command; errors that we foresaw become one line and their exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except SpanishGasError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The main job as its users call it: a process, its exit code, its files."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+CUSTOMERS = 1500
+# With some 30 churners in the test part, the limits of the full size would decide by chance.
+LENIENT_GATE = {
+    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.45",
+    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.3",
+    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.2",
+}
+
+
+def spanishgas(*arguments, home, **environ):
+    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home), "--json"]
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environ}, check=False
+    )
+
+
+def scores(home: Path):
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(
+            "select customer_id, churn_probability, risk_tier from mart_customer_risk order by 1"
+        ).fetchall()
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    done = spanishgas("simulate", "--customers", str(CUSTOMERS), home=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="module")
+def first_run(home):
+    done = spanishgas("run", home=home, **LENIENT_GATE)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
+    assert len(scores(home)) == CUSTOMERS
+    assert [step["step"] for step in first_run["steps"]] == [
+        *("land", "bronze", "sentiment", "silver", "gold"),
+        *("train", "evaluate", "score", "marts", "publish"),
+    ]
+    assert all(step["status"] == "done" for step in first_run["steps"])
+    assert first_run["as_of_date"] == "2024-12-31"
+    assert (home / "reports" / "runs" / f"{first_run['run_id']}.json").exists()
+    assert not list((home / ".runs").iterdir()), "a run leaves no work folder behind"
+
+
+def test_the_same_raw_files_give_the_same_scores(home, first_run):
+    before = scores(home)
+    done = spanishgas("run", home=home, **LENIENT_GATE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["run_id"] != first_run["run_id"]
+    assert scores(home) == before
+
+
+def test_score_mode_uses_the_champion(home, first_run):
+    before = scores(home)
+    done = spanishgas("run", "--mode", "score", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "train" not in [step["step"] for step in json.loads(done.stdout)["steps"]]
+    assert scores(home) == before
+
+
+def test_a_rejected_model_changes_nothing(home, first_run):
+    warehouse, champion = home / "warehouse.duckdb", home / "lake" / "models" / "champion.json"
+    before = digest(warehouse), digest(champion)
+    scored = set((home / "lake" / "ml" / "customer_score").iterdir())
+
+    done = spanishgas("run", home=home, SPANISHGAS_GATE__MINIMUM_PR_AUC="0.999")
+
+    assert done.returncode == 4
+    assert "PR-AUC" in done.stderr
+    assert json.loads(done.stdout)["steps"][-1] == {
+        **json.loads(done.stdout)["steps"][-1],
+        "step": "evaluate",
+        "status": "failed",
+    }
+    assert (digest(warehouse), digest(champion)) == before
+    assert set((home / "lake" / "ml" / "customer_score").iterdir()) == scored
+
+
+def test_texts_that_know_nothing_fail_the_gate(tmp_path):
+    done = spanishgas(
+        *("simulate", "--customers", str(CUSTOMERS), "--text-signal", "none"), home=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    done = spanishgas("run", home=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert not (tmp_path / "warehouse.duckdb").exists()
+    assert not (tmp_path / "lake" / "ml" / "customer_score").exists()
+
+
+def test_a_refused_batch_changes_nothing(home, first_run, tmp_path):
+    before = digest(home / "warehouse.duckdb")
+    (tmp_path / "churn_label.csv").write_text("customer_id,churn\nC00001,1\n")
+    done = spanishgas("run", "--raw", str(tmp_path), home=home)
+    assert done.returncode == 3
+    assert "customer_contracts" in done.stderr
+    assert digest(home / "warehouse.duckdb") == before
+
+
+def test_without_sentiment_the_fallback_model_is_trained_and_said(home, first_run):
+    done = spanishgas("run", home=home, SPANISHGAS_SENTIMENT__BACKEND="none", **LENIENT_GATE)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["training"]["experiment"] == "E8_no_sentiment"
+    assert "E8_no_sentiment" in document["sentiment"]["message"]

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from python_ml import cli
+from python_ml.errors import (
+    BadInputError,
+    LeaseHeldError,
+    ModelGateError,
+    QualityGateError,
+    SpanishGasError,
+    UsageError,
+)
+
+COMMANDS = sorted(cli.cli.commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_takes_json_and_home(command):
+    result = CliRunner().invoke(cli.cli, [command, "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.output and "--home" in result.output
+    assert cli.cli.commands[command].help
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SpanishGasError, 1),
+        (UsageError, 2),
+        (BadInputError, 3),
+        (ModelGateError, 4),
+        (QualityGateError, 5),
+        (LeaseHeldError, 6),
+    ],
+)
+def test_each_foreseen_error_is_one_message_and_its_exit_code(monkeypatch, capsys, error, code):
+    def fail(**_):
+        raise error("what went wrong, and the remedy")
+
+    monkeypatch.setattr(cli.cli, "main", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    output = capsys.readouterr()
+    assert output.err == "error: what went wrong, and the remedy\n"
+    assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--mode", "guess"], ["no-such-command"], ["simulate", "--customers", "0"]]
+)
+def test_usage_errors_have_their_own_code(monkeypatch, arguments):
+    monkeypatch.setattr("sys.argv", ["spanishgas", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+
+
+def test_json_is_the_only_thing_on_stdout(tmp_path):
+    result = CliRunner().invoke(
+        cli.cli, ["simulate", "--home", str(tmp_path), "--customers", "60", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["customers"] == 60
