@@ -60,7 +60,7 @@ def conventions(
                 aggregates[f"{column.name}.{name}"] = sql
     if not aggregates:
         return {}
-    listing = ", ".join(f'{sql} as "{name}"' for name, sql in aggregates.items())
+    listing = ", ".join(f'coalesce({sql}, 0) as "{name}"' for name, sql in aggregates.items())
     rows = f"(select * from {source.relation} limit {limit})" if limit else source.relation
     row = one_row(connection, f"select {listing} from {rows}")
     values = dict(zip(aggregates, row, strict=True))

@@ -102,6 +102,7 @@ def assign(
         if not of_table and not any(_stands_for(name, schema) for name in named_in_problems):
             problems.append(_missing(schema, ignored))
     order = list(schemas)
+    found = list({(raw.table.name, raw.year): raw for raw in found}.values())
     found.sort(key=lambda raw: (order.index(raw.table.name), raw.label))
     return found, ignored, problems
 

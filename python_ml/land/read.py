@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from python_ml.land.sql import literal
 from python_ml.schema import TableSchema
 
 _DELIMITERS = ",;\t|"
+_LONGEST_HEADER = 1 << 20  # bytes
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 _UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
 _OWN_FAULT = (
@@ -194,10 +194,12 @@ def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, listing: 
 def _open_csv(raw: RawFile, path: Path) -> Source:
     with _text_stream(path) as stream:
         try:
-            head = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
-        except (UnicodeDecodeError, OSError, EOFError) as error:
-            what = f"the first line cannot be read: {error}"
-            raise Refusal(Problem(raw.label, what, f"{_UTF8} Or export it again.")) from error
+            head = stream.readline(_LONGEST_HEADER).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Refusal(Problem(raw.label, "the header is not UTF-8", _UTF8)) from error
+        except (OSError, EOFError) as error:
+            what = f"the file is truncated: {error}"
+            raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
     delimiter = _delimiter(raw.table, head)
     header = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
     names = mapped(raw, header)
