@@ -1,0 +1,115 @@
+with
+
+scores as (
+    select distinct
+        model_version,
+        as_of_date
+    from {{ source('ml', 'customer_score') }}
+    where run_id = '{{ var("run_id") }}'
+),
+
+-- A version is evaluated once, by the run that trained it; a run that only scores shows those figures.
+metrics as (
+    select * from {{ source('ml', 'model_metric') }}
+),
+
+curves as (
+    select * from {{ source('ml', 'model_curve') }}
+),
+
+gate as (
+    select * from {{ source('ml', 'model_gate') }}
+),
+
+measures as (
+    select
+        model_version,
+        run_id as evaluation_run_id,
+        'metric' as measure_kind,
+        feature_set,
+        slice_dimension,
+        slice_value,
+        metric as measure,
+        0 as point,
+        cast(null as double) as x,
+        metric_value as measure_value,
+        ci_low,
+        ci_high,
+        cast(null as double) as threshold,
+        cast(null as boolean) as is_passed,
+        cast(null as varchar) as detail,
+        customer_count,
+        churner_count
+    from metrics
+    union all
+    select
+        model_version,
+        run_id as evaluation_run_id,
+        'curve' as measure_kind,
+        feature_set,
+        'overall' as slice_dimension,
+        'overall' as slice_value,
+        curve as measure,
+        point,
+        x,
+        y as measure_value,
+        y_low as ci_low,
+        y_high as ci_high,
+        threshold,
+        cast(null as boolean) as is_passed,
+        cast(null as varchar) as detail,
+        customer_count,
+        cast(null as bigint) as churner_count
+    from curves
+    union all
+    select
+        model_version,
+        run_id as evaluation_run_id,
+        'gate' as measure_kind,
+        'champion' as feature_set,
+        'overall' as slice_dimension,
+        'overall' as slice_value,
+        check_name as measure,
+        0 as point,
+        cast(null as double) as x,
+        observed_value as measure_value,
+        cast(null as double) as ci_low,
+        cast(null as double) as ci_high,
+        limit_value as threshold,
+        is_passed,
+        detail,
+        cast(null as bigint) as customer_count,
+        cast(null as bigint) as churner_count
+    from gate
+),
+
+final as (
+    select
+        '{{ var("run_id") }}' as run_id,
+        scores.as_of_date,
+        scores.model_version,
+        measures.evaluation_run_id,
+        ---------- what is measured
+        measures.measure_kind,
+        measures.feature_set,
+        measures.slice_dimension,
+        measures.slice_value,
+        measures.measure,
+        measures.point,
+        ---------- values
+        measures.x,
+        measures.measure_value,
+        measures.ci_low,
+        measures.ci_high,
+        measures.threshold,
+        measures.is_passed,
+        measures.detail,
+        ---------- counts
+        measures.customer_count,
+        measures.churner_count
+    from measures
+    inner join scores
+        on measures.model_version = scores.model_version
+)
+
+select * from final

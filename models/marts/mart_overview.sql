@@ -1,0 +1,101 @@
+with
+
+risks as (
+    select * from {{ ref('mart_customer_risk') }}
+),
+
+recommendations as (
+    select * from {{ ref('mart_recommendation') }}
+),
+
+performance as (
+    select * from {{ ref('mart_model_performance') }}
+),
+
+risk_totals as (
+    select
+        run_id,
+        as_of_date,
+        model_version,
+        count(*) as customer_count,
+        {%- for tier in ['Low', 'Medium', 'High', 'Critical'] %}
+        count(case when risk_tier = '{{ tier }}' then 1 end) as {{ tier | lower }}_risk_count,
+        {%- endfor %}
+        count(case when is_flagged then 1 end) as flagged_count,
+        round(avg(churn_probability), 6) as mean_churn_probability,
+        round(sum(expected_monthly_loss_eur), 2) as expected_monthly_loss_eur
+    from risks
+    group by run_id, as_of_date, model_version
+),
+
+offer_totals as (
+    select
+        count(case when decision = 'offered' then 1 end) as offer_count,
+        count(case when decision not in ('offered', 'low_risk') then 1 end) as withheld_offer_count,
+        coalesce(round(sum(discount_eur_month), 2), 0) as discount_eur_month,
+        coalesce(round(sum(offer_budget_eur), 2), 0) as offer_budget_eur,
+        coalesce(round(sum(contact_cost_eur), 2), 0) as contact_cost_eur,
+        coalesce(round(sum(case when decision = 'offered' then expected_net_value_eur end), 2), 0)
+            as expected_net_value_eur
+    from recommendations
+),
+
+metrics as (
+    select
+        {%- for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
+        max(case when feature_set = 'champion' and measure = '{{ metric }}' then measure_value end) as test_{{ metric }},
+        max(case when feature_set = 'champion' and measure = '{{ metric }}' then ci_low end) as test_{{ metric }}_ci_low,
+        max(case when feature_set = 'champion' and measure = '{{ metric }}' then ci_high end) as test_{{ metric }}_ci_high,
+        {%- endfor %}
+        max(case when feature_set = 'without_text' and measure = 'pr_auc' then measure_value end) as test_pr_auc_without_text,
+        max(case when feature_set = 'without_text' and measure = 'roc_auc' then measure_value end) as test_roc_auc_without_text
+    from performance
+    where measure_kind = 'metric' and slice_dimension = 'overall'
+),
+
+gate as (
+    select
+        count(*) as gate_check_count,
+        count(case when is_passed then 1 end) as gate_passed_count
+    from performance
+    where measure_kind = 'gate'
+),
+
+final as (
+    select
+        risk_totals.run_id,
+        risk_totals.as_of_date,
+        risk_totals.model_version,
+        ---------- customers
+        risk_totals.customer_count,
+        risk_totals.low_risk_count,
+        risk_totals.medium_risk_count,
+        risk_totals.high_risk_count,
+        risk_totals.critical_risk_count,
+        risk_totals.flagged_count,
+        risk_totals.mean_churn_probability,
+        risk_totals.expected_monthly_loss_eur,
+        ---------- offers
+        offer_totals.offer_count,
+        offer_totals.withheld_offer_count,
+        offer_totals.discount_eur_month,
+        offer_totals.offer_budget_eur,
+        offer_totals.contact_cost_eur,
+        offer_totals.expected_net_value_eur,
+        ---------- model, on the test part
+        {%- for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
+        metrics.test_{{ metric }},
+        metrics.test_{{ metric }}_ci_low,
+        metrics.test_{{ metric }}_ci_high,
+        {%- endfor %}
+        metrics.test_pr_auc_without_text,
+        metrics.test_roc_auc_without_text,
+        gate.gate_check_count,
+        gate.gate_passed_count
+    from risk_totals
+    cross join offer_totals
+    cross join metrics
+    cross join gate
+)
+
+select * from final

@@ -1,0 +1,28 @@
+-- No offer is expected to cost more than it brings: computed anew from gold and the seeds.
+with
+
+economics as (
+    select
+        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
+        max(case when name = 'save_probability' then value end) as save_probability,
+        max(case when name = 'remaining_months' then value end) as remaining_months
+    from {{ ref('economics') }}
+),
+
+valued as (
+    select
+        recommendations.customer_id,
+        recommendations.churn_probability * economics.save_probability
+        * customers.avg_monthly_margin * economics.remaining_months
+        - recommendations.offer_budget_eur - economics.contact_cost_eur as net_value_eur
+    from {{ ref('mart_recommendation') }} as recommendations
+    inner join {{ ref('gold_master') }} as customers
+        on
+            recommendations.customer_id = customers.customer_id
+            and recommendations.as_of_date = customers.as_of_date
+    cross join economics
+    where recommendations.offer <> 'no_offer'
+)
+
+select * from valued
+where not ({{ is_finite('net_value_eur') }} and net_value_eur >= -0.000001)
