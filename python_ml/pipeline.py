@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from python_ml.closing import read_closing
 from python_ml.config import Settings
 from python_ml.dbt_runner import DbtRunner
 from python_ml.progress import Step, peak_memory_mb, timed_step
@@ -105,7 +106,7 @@ def run_pipeline(run: Run, source: str, *, mode: str = "train") -> None:
         open_registry(run.settings).require_champion()
     with _workspace(run):
         _land(run, source)
-        _build(run, "bronze")
+        _build(run, "bronze", "resource_type:seed bronze")
         _sentiment(run)
         _build(run, "silver")
         _build(run, "gold")
@@ -174,10 +175,10 @@ def _land(run: Run, source: str) -> None:
         step.rows = landed.row_count
 
 
-def _build(run: Run, layer: str) -> None:
+def _build(run: Run, layer: str, select: str | None = None) -> None:
     """Build and test one layer of dbt models; its rows are those of its tables."""
     with timed_step(layer, run.steps) as (step, report):
-        nodes = run.dbt.build(layer, progress=report)
+        nodes = run.dbt.build(select or layer, progress=report)
         with run.warehouse() as warehouse:
             counts = warehouse.row_counts()
         step.rows = sum(counts.get(node.name, 0) for node in nodes if node.kind == "model")
@@ -228,7 +229,8 @@ def _publish(run: Run) -> None:
     """Make the run the one that everyone sees, by one rename, and its model the champion."""
     from python_ml.registry import open_registry
 
-    with timed_step("publish", run.steps):
+    with timed_step("publish", run.steps), run.warehouse() as warehouse:
+        run.results["closing"] = read_closing(warehouse)
         open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
         run.database.replace(run.settings.layout.warehouse)
 

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 Reporter = Callable[[str, float | None], None]
 
 console = Console(stderr=True)
+LOG_EVERY_SECONDS = 15.0
 
 
 def silent(_message: str, _share: float | None = None) -> None:
@@ -53,14 +54,16 @@ class Step:
 
 @contextmanager
 def reporting(title: str) -> Iterator[Reporter]:
-    """A bar on a terminal; elsewhere a line for each phrase that is new."""
+    """A bar on a terminal; elsewhere a line now and then."""
     if not console.is_terminal:
-        said: set[str] = set()
+        last = time.monotonic()
 
-        def say(message: str, _share: float | None = None) -> None:
-            if message not in said:
-                said.add(message)
-                console.print(f"{title}: {message}", highlight=False)
+        def say(message: str, share: float | None = None) -> None:
+            nonlocal last
+            if time.monotonic() - last >= LOG_EVERY_SECONDS:
+                last = time.monotonic()
+                done = "" if share is None else f" ({share:.0%})"
+                console.print(f"  {title}: {message}{done}", highlight=False)
 
         yield say
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from python_ml.closing import Closing
     from python_ml.evaluate import EvaluateResult
     from python_ml.land.result import LandResult
     from python_ml.metrics import Estimate
@@ -37,19 +38,24 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
+def _console() -> Console:
+    """Stdout; wide enough for our tables where it is not a terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=110)
+
+
 def euros(amount: float) -> str:
     return f"{amount:,.0f} €"
 
 
 def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[ReportRow]) -> None:
     """What was written, and how it compares with the published aggregates."""
-    console = Console()
+    console = _console()
     hours = max(result.rows.values())
     done = "is there already" if was_there else f"simulated in {result.seconds:.0f} s"
     console.print(
         f"{result.customers:,} customers, {hours:,} hourly rows, "
         f"{result.byte_count / 1e6:,.0f} MB in {result.folder}: {done}",
-        highlight=False,
     )
     if not report:
         return
@@ -60,14 +66,14 @@ def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[
         table.add_row(row.aggregate, *values, verdict)
     console.print(table)
     within = sum(row.is_within for row in report)
-    console.print(f"{within} of {len(report)} aggregates within tolerance", highlight=False)
+    console.print(f"{within} of {len(report)} aggregates within tolerance")
 
 
 def show_landing(landed: LandResult) -> None:
     """What became of each file of a batch."""
-    console = Console()
+    console = _console()
     title = f"Batch {landed.batch_id}, as of {landed.as_of_date}"
-    table = _table(title, "Table", "Rows", "Landed", "Set aside", "Parquet MB", "Seconds", "File")
+    table = _table(title, "Table", "Rows", "Landed", "Set aside", "Parquet MB", "Seconds", "")
     for result in landed.tables.values():
         table.add_row(
             result.name,
@@ -76,31 +82,31 @@ def show_landing(landed: LandResult) -> None:
             f"{result.rows_set_aside:,}",
             f"{result.byte_count / 1e6:,.1f}",
             f"{result.seconds:.1f}",
-            result.taken,
+            "" if result.taken == "rewritten" else result.taken,
         )
     console.print(table)
     for result in landed.tables.values():
         for reason, count in result.set_aside.items():
-            console.print(f"  {result.name}: {count:,} rows set aside, {reason}", highlight=False)
+            console.print(f"  {result.name}: {count:,} rows set aside, {reason}")
     for warning in landed.warnings:
-        console.print(f"  [yellow]note[/] {warning}", highlight=False)
+        console.print(f"  [yellow]note[/] {warning}")
 
 
 def show_training(trained: TrainResult) -> None:
     """A candidate before its evaluation."""
-    console = Console()
-    console.print(f"{trained.message}: {trained.model_version}", highlight=False)
+    console = _console()
+    console.print(f"{trained.message}: {trained.model_version}")
     table = _table("Out-of-fold, training part", "Metric", "Value")
     for name, value in trained.out_of_fold.items():
         table.add_row(METRIC_TITLES.get(name, name), f"{value:.3f}")
     table.add_row("Threshold on the probability", f"{trained.threshold:.3f}")
     console.print(table)
-    console.print(f"next: spanishgas evaluate {trained.model_version}", highlight=False)
+    console.print(f"next: spanishgas evaluate {trained.model_version}")
 
 
 def show_evaluation(evaluated: EvaluateResult) -> None:
     """Metrics with intervals, without text beside them, and the gate."""
-    console = Console()
+    console = _console()
     console.print(_metrics_table(evaluated))
     table = _table("Gate", "Check", "Observed", "Limit", "")
     for check in evaluated.checks:
@@ -108,6 +114,105 @@ def show_evaluation(evaluated: EvaluateResult) -> None:
         values = (f"{value:.3f}" for value in (check.observed_value, check.limit_value))
         table.add_row(check.check_name, *values, verdict)
     console.print(table)
+
+
+def show_run(run: Run) -> None:
+    """What a retention manager wants to know, then what an engineer does."""
+    console = _console()
+    closing: Closing = run.results["closing"]
+    overview = closing.overview
+    console.rule(f"[bold]Customers at risk, as of {run.as_of_date}")
+    console.print(_tier_table(closing))
+    console.print(
+        f"{overview['flagged_count']:,} of {overview['customer_count']:,} customers are flagged. "
+        f"Expected loss without action: {euros(overview['expected_monthly_loss_eur'])} of margin "
+        f"a month. {overview['offer_count']:,} offers are worth making and cost "
+        f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])} with the calls; "
+        f"{overview['withheld_offer_count']:,} more at risk get none, as it would not pay.\n"
+    )
+    console.print(_call_table(closing))
+    if "evaluation" in run.results:
+        console.print(_metrics_table(run.results["evaluation"]))
+    else:
+        console.print(f"Scored by the champion {overview['model_version']}")
+    if "sentiment" in run.results:
+        console.print(f"Sentiment: {run.results['sentiment'].message}")
+    if "training" in run.results:
+        console.print(f"Model: {run.results['training'].message}\n")
+    console.print(_step_table(run))
+    layout = run.settings.layout
+    console.print(
+        f"Tables    {layout.warehouse} (mart_customer_risk, mart_recommendation, …)\n"
+        f"Scores    {layout.lake / 'ml' / 'customer_score' / f'run_id={run.run_id}'}\n"
+        f"Model     {layout.models / overview['model_version']}\n"
+        f"This run  {layout.reports / 'runs' / f'{run.run_id}.json'}",
+        soft_wrap=True,
+    )
+
+
+def _tier_table(closing: Closing) -> Table:
+    table = _table(
+        "",
+        *("Tier", "Customers", "Share", "Mean probability", "Expected loss a month"),
+        *("Offers", "Offer cost", "Net value"),
+    )
+    total = closing.overview["customer_count"]
+    for tier in closing.tiers:
+        mean = tier["mean_churn_probability"]
+        table.add_row(
+            tier["risk_tier"],
+            f"{tier['customer_count']:,}",
+            f"{tier['customer_count'] / total:.1%}",
+            f"{mean:.1%}" if tier["customer_count"] else "–",
+            euros(tier["expected_monthly_loss_eur"]),
+            f"{tier['offer_count']:,}",
+            euros(tier["offer_budget_eur"] + tier["contact_cost_eur"]),
+            euros(tier["expected_net_value_eur"]),
+            style=TIER_STYLES.get(tier["risk_tier"], ""),
+        )
+    overview = closing.overview
+    table.add_section()
+    table.add_row(
+        "All",
+        f"{total:,}",
+        "100.0%",
+        f"{overview['mean_churn_probability']:.1%}",
+        euros(overview["expected_monthly_loss_eur"]),
+        f"{overview['offer_count']:,}",
+        euros(overview["offer_budget_eur"] + overview["contact_cost_eur"]),
+        euros(overview["expected_net_value_eur"]),
+        style="bold",
+    )
+    return table
+
+
+def _call_table(closing: Closing) -> Table:
+    table = _table("Call first", "Customer", "Risk", "Loss a month", "Offer", "When", "Main reason")
+    table.columns[-1].justify = "left"
+    for row in closing.first_to_call:
+        table.add_row(
+            row["customer_id"],
+            f"{row['churn_probability']:.0%}",
+            f"{row['expected_monthly_loss_eur']:,.2f} €",
+            row["offer"].removeprefix("offer_"),
+            row["timing"],
+            row["reason_1"],
+        )
+    return table
+
+
+def _step_table(run: Run) -> Table:
+    total = sum(step.seconds for step in run.steps)
+    table = _table(f"Run {run.run_id}", "Step", "Rows", "Seconds", "Peak memory")
+    for step in run.steps:
+        rows = "" if step.rows is None else f"{step.rows:,}"
+        table.add_row(
+            step.name, rows, f"{step.seconds:.1f}", f"{step.peak_memory_mb / 1000:.2f} GB"
+        )
+    table.add_section()
+    peak = max(step.peak_memory_mb for step in run.steps)
+    table.add_row("all", "", f"{total:.1f}", f"{peak / 1000:.2f} GB", style="bold")
+    return table
 
 
 def _metrics_table(evaluated: EvaluateResult) -> Table:

@@ -1,0 +1,71 @@
+"""The closing figures of a run, selected from its marts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from python_ml.warehouse import Warehouse
+
+_TIERS = """
+    select
+        risk_tiers.risk_tier,
+        count(mart_customer_risk.customer_id) as customer_count,
+        avg(mart_customer_risk.churn_probability) as mean_churn_probability,
+        coalesce(sum(mart_customer_risk.expected_monthly_loss_eur), 0) as expected_monthly_loss_eur,
+        count(case when mart_recommendation.decision = 'offered' then 1 end) as offer_count,
+        coalesce(sum(mart_recommendation.offer_budget_eur), 0) as offer_budget_eur,
+        coalesce(sum(mart_recommendation.contact_cost_eur), 0) as contact_cost_eur,
+        coalesce(
+            sum(
+                case
+                    when mart_recommendation.decision = 'offered'
+                        then mart_recommendation.expected_net_value_eur
+                end
+            ), 0
+        ) as expected_net_value_eur
+    from risk_tiers
+    left join mart_customer_risk on risk_tiers.risk_tier = mart_customer_risk.risk_tier
+    left join mart_recommendation
+        on mart_customer_risk.customer_id = mart_recommendation.customer_id
+    group by risk_tiers.risk_tier, risk_tiers.tier_rank
+    order by risk_tiers.tier_rank desc
+"""
+
+_FIRST_TO_CALL = """
+    select
+        mart_customer_risk.customer_id,
+        mart_customer_risk.risk_tier,
+        mart_customer_risk.churn_probability,
+        mart_customer_risk.expected_monthly_loss_eur,
+        mart_recommendation.offer,
+        mart_recommendation.timing,
+        mart_customer_risk.reason_1
+    from mart_customer_risk
+    inner join mart_recommendation
+        on mart_customer_risk.customer_id = mart_recommendation.customer_id
+    where mart_recommendation.decision = 'offered'
+    order by mart_recommendation.expected_net_value_eur desc, mart_customer_risk.customer_id
+    limit 5
+"""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """`overview` is the row of mart_overview, the others a few rows each, all by column name."""
+
+    overview: dict[str, Any]
+    tiers: list[dict[str, Any]]
+    first_to_call: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_closing(warehouse: Warehouse) -> Closing:
+    """What the summary of a run shows."""
+    return Closing(
+        overview=warehouse.read_table("mart_overview").to_dict("records")[0],
+        tiers=warehouse.query(_TIERS).to_dict("records"),
+        first_to_call=warehouse.query(_FIRST_TO_CALL).to_dict("records"),
+    )
