@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -232,20 +233,22 @@ def _slices(
         parts += [
             (dimension, value, (values == value).to_numpy()) for value in sorted(values.unique())
         ]
-    return [
+    bins, confidence = settings.evaluate.calibration_bins, settings.evaluate.confidence
+    slices = [
         Slice(
             dimension,
             value,
             int(mask.sum()),
             int(scored.churn[mask].sum()),
-            estimate(
-                _measures(scored.part(mask), economics, settings.evaluate.calibration_bins),
-                weights[:, mask],
-                settings.evaluate.confidence,
-            ),
+            estimate(_measures(scored.part(mask), economics, bins), weights[:, mask], confidence),
         )
         for dimension, value, mask in parts
     ]
+    uncalibrated = estimate(
+        partial(calibration_metrics, scored.churn, scored.raw_score, bins=bins), weights, confidence
+    )
+    slices[0].metrics.update({f"{name}_uncalibrated": v for name, v in uncalibrated.items()})
+    return slices
 
 
 def _measures(
@@ -256,12 +259,10 @@ def _measures(
     everybody = np.ones(len(churn), dtype=bool)
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        uncalibrated = calibration_metrics(churn, scored.raw_score, weights, bins)
         return {
             **ranking_metrics(churn, probability, weights),
             **decision_metrics(churn, scored.flagged, weights),
             **calibration_metrics(churn, probability, weights, bins),
-            **{f"{name}_uncalibrated": values for name, values in uncalibrated.items()},
             "profit_at_threshold_eur": economics.profit(churn, scored.flagged, weights),
             "profit_everybody_eur": economics.profit(churn, everybody, weights),
         }

@@ -118,19 +118,30 @@ def equal_count_bins(
     both sides in proportion.
     """
     order = np.argsort(probability, kind="stable")
-    ordered = weights[:, order].astype(np.float64)
-    size = np.cumsum(ordered, axis=1)
-    values = np.stack([probability[order], churn[order].astype(np.float64)])
-    sums = np.cumsum(ordered * values[:, None, :], axis=2)
-    resamples = np.arange(len(weights))
-    at_border = np.zeros((2, len(weights), bins + 1))
-    for border in range(1, bins + 1):
-        reach = size[:, -1] * border / bins
-        row = np.minimum((size < reach[:, None]).sum(axis=1), size.shape[1] - 1)
-        beyond = size[resamples, row] - reach
-        at_border[:, :, border] = sums[:, resamples, row] - beyond * values[:, row]
-    predicted, observed = np.diff(at_border, axis=2) / (size[:, -1:] / bins)
-    return Bins(predicted, observed)
+    ordered = weights[:, order].astype(np.int32)
+    size = np.cumsum(ordered, axis=1, dtype=np.int64)
+    reach = size[:, -1:] * np.arange(1, bins + 1) / bins
+    # One search for all: the rows, laid end to end and each lifted above the one before, rise.
+    lift = np.arange(len(weights))[:, None] * (size.max() + 1)
+    flat = np.searchsorted((size + lift).ravel(), (np.ceil(reach).astype(np.int64) + lift).ravel())
+    row = flat.reshape(reach.shape) - np.arange(len(weights))[:, None] * size.shape[1]
+    beyond = np.take_along_axis(size, row, axis=1) - reach
+    parts = [
+        np.diff(_reached(ordered * value, row) - beyond * value[row], axis=1, prepend=0.0)
+        for value in (probability[order], churn[order])
+    ]
+    in_bin = size[:, -1:] / bins
+    return Bins(parts[0] / in_bin, parts[1] / in_bin)
+
+
+def _reached(values: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Sum of each line of `values` up to and including each of its `row` positions."""
+    starts = np.concatenate([np.zeros((len(row), 1), dtype=np.int64), row[:, :-1] + 1], axis=1)
+    starts = (starts + np.arange(len(row))[:, None] * values.shape[1]).ravel()
+    length = np.diff(starts, append=values.size)
+    # Beyond the last position of a line nothing was drawn, so its last part may run to the end.
+    sums = np.add.reduceat(values.ravel(), np.minimum(starts, values.size - 1))
+    return np.cumsum(np.where(length > 0, sums, 0.0).reshape(row.shape), axis=1)
 
 
 def calibration_metrics(

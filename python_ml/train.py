@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version as library_version
@@ -17,7 +18,7 @@ from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, take_snapshot
 from python_ml.errors import SpanishGasError
 from python_ml.metrics import calibration_metrics, decision_metrics, ranking_metrics
-from python_ml.model import ChurnModel, booster_parameters, fit_classifier
+from python_ml.model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.registry import open_registry
 from python_ml.sentiment import sentiment_backend
 from python_ml.split import TRAIN, split_hash, stratified_split
@@ -92,7 +93,6 @@ def train(
         "test_count": len(rows) - len(training),
         "out_of_fold": metrics,
         "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
-        "threads": settings.threads,
         "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
     }
     digest = open_registry(settings).register(version, fitted.model, origin)
@@ -160,15 +160,22 @@ def fit_by_protocol(
     churn = training[target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
     margin = np.empty(len(training), dtype=np.float32)
-    for number in np.unique(fold):
+
+    def fit(rows: np.ndarray) -> Classifier:
+        return fit_classifier(training[rows], churn[rows], columns, settings)
+
+    def predict_fold(number: int) -> None:
         held_out = fold == number
-        classifier = fit_classifier(training[~held_out], churn[~held_out], columns, settings)
-        margin[held_out] = classifier.margin(training[held_out])
+        margin[held_out] = fit(~held_out).margin(training[held_out])
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        final = pool.submit(fit, np.ones(len(training), dtype=bool))
+        list(pool.map(predict_fold, np.unique(fold)))
     calibration = fit_platt(margin, churn)
     probability = calibration.probability(margin)
     model = ChurnModel(
         experiment=experiment,
-        classifier=fit_classifier(training, churn, columns, settings),
+        classifier=final.result(),
         calibration=calibration,
         threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
         parameters=booster_parameters(settings, churn),
