@@ -90,17 +90,19 @@ def checked_sql(
 
     `extra` maps further reasons to conditions over the typed columns.
     """
-    inner: list[str] = []
+    given: list[str] = []
+    values: list[str] = []
     reasons: list[tuple[str, str]] = [("is_malformed", MALFORMED)]
     present = {column.name: (raw, kind) for column, raw, kind in _present(source)}
     for column in source.raw.table.columns:
         raw, source_type = present.get(column.name, ("null", "VARCHAR"))
-        value = value_sql(column, raw, source_type, read_as.get(column.name, Convention()))
         text = is_text(column, source_type)
-        shown = text_of(column, f"cast({raw} as varchar)") if text else raw
-        value = f"cast({value} as {column.duckdb_type})"
-        inner.append(f'{value} as "{column.name}", {shown} as "{RAW_PREFIX}{column.name}"')
-        missing = f'"{RAW_PREFIX}{column.name}" is null'
+        shown = f'"{RAW_PREFIX}{column.name}"'
+        cleaned = text_of(column, f"cast({raw} as varchar)") if text else raw
+        given.append(f"{cleaned} as {shown}")
+        value = value_sql(column, shown, source_type, read_as.get(column.name, Convention()))
+        values.append(f'cast({value} as {column.duckdb_type}) as "{column.name}"')
+        missing = f"{shown} is null"
         if column.data_type == "double" and not text:
             missing = f'"{column.name}" is null'  # NaN is missing, too
         reasons += reason_sql(column, missing, f'"{column.name}"')
@@ -108,8 +110,9 @@ def checked_sql(
     cases = " ".join(f"when {condition} then {literal(reason)}" for condition, reason in reasons)
     return (
         f"select *, case {cases} end as reason "
-        f"from (select {', '.join(inner)}, {source.unparsed} as is_malformed "
-        f"from {source.relation}) as read_rows"
+        f"from (select *, {', '.join(values)} "
+        f"from (select {', '.join(given)}, {source.unparsed} as is_malformed "
+        f"from {source.relation}) as given_rows) as read_rows"
     )
 
 

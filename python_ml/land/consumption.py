@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from python_ml.config import Settings
+from python_ml.errors import SpanishGasError
 from python_ml.land.check import (
     MALFORMED,
     RAW_PREFIX,
@@ -287,6 +288,8 @@ def _rewrite(work: Landing, month: str) -> None:
     found = inspect(work.connection, work.table, target, work.years)
     if found.duplicates:
         found = _drop_second_hours(work, month, found.duplicates)
+    if not found.conforms:
+        raise SpanishGasError(f"{target}: written, but not as it should be: {found}")
     _remember(work, month, found)
     work.rewritten.append(month)
 

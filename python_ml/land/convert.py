@@ -16,7 +16,7 @@ from python_ml.schema import ColumnSchema
 # Spanish clock time: an instant with a zone is put on it.
 TIME_ZONE = "Europe/Madrid"
 
-_NULL_WORDS = ("", "null", "none", "na", "n/a", "nan", "nat")
+_NULL_WORDS = ("null", "none", "na", "n/a", "nan", "nat")
 _WORDS = {
     "true": ("1", "1.0", "true", "t", "yes", "y", "si", "sí", "s"),
     "false": ("0", "0.0", "false", "f", "no", "n"),
@@ -40,11 +40,15 @@ class Convention:
 
 def text_of(column: ColumnSchema, raw: str) -> str:
     """Trimmed text, null where it stands for nothing; in text only '' does, for NA is Navarre."""
-    trimmed = f"trim({raw}, ' \t\r\n')"
+    trimmed = f"nullif(trim({raw}), '')"
     if column.data_type == "varchar":
-        return f"nullif({trimmed}, '')"
+        return trimmed
     words = ", ".join(literal(word) for word in _NULL_WORDS)
-    return f"case when lower({trimmed}) in ({words}) then null else {trimmed} end"
+    # What begins with a digit or a sign sorts before ':' and is no word.
+    return (
+        f"case when {trimmed} < ':' then {trimmed} "
+        f"when lower({trimmed}) not in ({words}) then {trimmed} end"
+    )
 
 
 def survey(column: ColumnSchema, text: str) -> dict[str, str]:
@@ -109,11 +113,18 @@ def is_text(column: ColumnSchema, source_type: str) -> bool:
     return True
 
 
-def value_sql(column: ColumnSchema, raw: str, source_type: str, read_as: Convention) -> str:
-    """The typed value of a column; null where it is missing or cannot be read."""
+def value_sql(column: ColumnSchema, given: str, source_type: str, read_as: Convention) -> str:
+    """The typed value of a column; null where it is missing or cannot be read.
+
+    Args:
+        column: what it is to be.
+        given: what the file holds, as `text_of` leaves it if it is text.
+        source_type: DuckDB's type of that in the file.
+        read_as: how to read text.
+    """
     if not is_text(column, source_type):
-        return _cast_native(column, raw, source_type)
-    text = text_of(column, f"cast({raw} as varchar)" if source_type != "VARCHAR" else raw)
+        return _cast_native(column, given, source_type)
+    text = given
     match column.data_type:
         case "double":
             return f"try_cast({_number(text, read_as)} as double)"
@@ -199,13 +210,14 @@ def _word(column: ColumnSchema, text: str, if_true: str, if_false: str) -> str:
 
 
 def _instant(text: str, read_as: Convention) -> str:
-    # The engine also reads the words "epoch" and "infinity" as instants.
-    iso = f"case when {text} >= '0' and {text} < ':' then {text} end"
+    iso = text
     if read_as.year_last:
         order = r"\3-\2-\1\4" if read_as.day_first else r"\3-\1-\2\4"
         iso = f"regexp_replace({iso}, '{_YEAR_LAST}', '{order}')"
     if read_as.compact:
         iso = f"regexp_replace({iso}, '{_COMPACT}', '\\1-\\2-\\3')"
+    # The engine also reads "epoch", "infinity" and years of two digits.
+    iso = f"case when substr({iso}, 5, 1) in ('-', '/') then {iso} end"
     local = f"try_cast({iso} as timestamp)"
     if not read_as.zoned:
         return local

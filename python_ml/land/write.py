@@ -48,6 +48,7 @@ def locked(lake: Path) -> Iterator[None]:
             )
         for leftover in lake.glob(".staging-*"):
             shutil.rmtree(leftover)
+        remove_others(lake)
         yield
     finally:
         if created and not any(lake.iterdir()):
@@ -171,16 +172,14 @@ def publish(lake: Path, staged: Path, batch_id: str) -> None:
     link = staged / "raw"
     link.symlink_to(Path("batches") / batch_id, target_is_directory=True)
     link.replace(lake / "raw")
-    sweep(lake)
+    remove_others(lake)
 
 
-def sweep(lake: Path) -> None:
+def remove_others(lake: Path) -> None:
     """Remove batches that are not the current one; their rejected rows stay."""
-    batches = lake / "batches"
-    if not (lake / "raw").is_symlink() or not batches.is_dir():
-        return
-    keep = (lake / "raw").readlink().name
-    for folder in batches.iterdir():
+    link, batches = lake / "raw", lake / "batches"
+    keep = link.readlink().name if link.is_symlink() else None
+    for folder in batches.iterdir() if batches.is_dir() else []:
         if folder.name != keep:
             shutil.rmtree(folder)
 
