@@ -1,0 +1,46 @@
+"""One local Athena for all tests of this folder.
+
+They run only when called by path (`pytest tests/athena`): they start a query engine and fetch it on
+first use, so `testpaths` of pyproject.toml leaves this folder out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.athena.local.server import LocalAthena
+from tests.athena.queries import Queries
+
+BUCKET = "spanishgas-local"
+_REPORT = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def athena(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[LocalAthena]:
+    """A running local Athena with one empty bucket."""
+    with LocalAthena(tmp_path_factory.mktemp("athena")) as running:
+        running.client("s3").create_bucket(Bucket=BUCKET)
+        yield running
+        request.config.stash[_REPORT] = (
+            f"local Athena ready in {running.start_seconds:.1f} s\n{running.recorder.report()}"
+        )
+
+
+@pytest.fixture(scope="module")
+def queries(athena: LocalAthena, request: pytest.FixtureRequest) -> Queries:
+    """Statements in a database that belongs to the test module."""
+    database = request.module.__name__.rpartition(".")[2]
+    athena.client("glue").create_database(DatabaseInput={"Name": database})
+    return Queries(athena.client("athena"), database, f"s3://{BUCKET}/results/")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was asked of the local Athena."""
+    if report := config.stash.get(_REPORT, None):
+        terminalreporter.write_line(report)
