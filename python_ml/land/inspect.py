@@ -90,9 +90,10 @@ def inspect(
     """
     scan = f"read_parquet({literal(path)}, hive_partitioning = false, file_row_number = true)"
     measures = [column for column in table.columns if column.data_type == "double"]
+    footer = _footer(connection, path)
     per_measure = "".join(
-        f', max("{m.name}") as max_{i}, min("{m.name}") as min_{i}'
-        f', count("{m.name}") as count_{i}, sum("{m.name}") as sum_{i}'
+        f', sum("{m.name}") as sum_{i}'
+        + ("" if m.name in footer else f', max("{m.name}") as max_{i}, count("{m.name}") as n_{i}')
         for i, m in enumerate(measures)
     )
     connection.execute(
@@ -105,11 +106,12 @@ def inspect(
         "group by customer_id"
     )
     pattern = literal(table.column("customer_id").meta["pattern"])
-    totals = "".join(
-        f", sum(count_{i})::bigint, sum(sum_{i}), "
-        f"coalesce(max(max_{i}) <= {m.meta['maximum']} and not isinf(min(min_{i})), true)"
-        for i, m in enumerate(measures)
-    )
+    totals = ""
+    for i, m in enumerate(measures):
+        largest, nulls = footer.get(m.name, (f"max(max_{i})", f"sum(n - n_{i})"))
+        # A sum is finite only if every reading is; the footer does not tell.
+        fits = f"isfinite(sum(sum_{i})) and {largest} <= {m.meta['maximum']}"
+        totals += f", (sum(n) - {nulls})::bigint, sum(sum_{i}), coalesce({fits}, true)"
     whole = one_row(
         connection,
         "select coalesce(sum(n), 0)::bigint, "
@@ -144,6 +146,18 @@ def inspect(
         counts={m.name: rest[3 * i] or 0 for i, m in enumerate(measures)},
         sums={m.name: rest[3 * i + 1] or 0.0 for i, m in enumerate(measures)},
     )
+
+
+def _footer(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, tuple[str, str]]:
+    """Largest value and number of nulls by column, where the file's statistics are complete."""
+    rows = connection.execute(
+        "select path_in_schema, max(largest), sum(stats_null_count)::bigint from ("
+        "select *, try_cast(coalesce(stats_max_value, stats_max) as double) as largest "
+        f"from parquet_metadata({literal(path)})) group by 1 "
+        "having count(*) = count(largest) and count(*) = count(stats_null_count) "
+        "and bool_and(isfinite(largest))"
+    ).fetchall()
+    return {name: (f"{largest!r}", str(nulls)) for name, largest, nulls in rows}
 
 
 def _irregular(

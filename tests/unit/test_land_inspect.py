@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from python_ml.land.inspect import Inspection, has_landed_types, inspect, repeated_hours
@@ -141,3 +143,19 @@ def test_hour_that_comes_twice_by_year():
         datetime(2024, 10, 27, 2),
         datetime(2027, 10, 31, 2),
     ]
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize(("value", "fits"), [(5.0, True), (1e6, False), (float("nan"), False)])
+def test_files_with_and_without_statistics(tmp_path, statistics, value, fits):
+    """Other writers leave statistics out, or leave NaN out of them."""
+    with duckdb.connect() as connection:
+        table = connection.execute(f"{GOOD} {ORDER}").to_arrow_table()
+        elec = table["consumption_elec_kwh"].to_pylist()
+        elec[100] = value
+        table = table.set_column(2, "consumption_elec_kwh", pa.array(elec, pa.float64()))
+        path = tmp_path / "part.parquet"
+        pq.write_table(table, path, write_statistics=statistics, row_group_size=1000)
+        found = inspect(connection, TABLE, path, [2024])
+    assert (found.measures_fit, found.conforms) == (fits, fits)
+    assert found.counts == {"consumption_elec_kwh": 2232, "consumption_gas_m3": 1488}
