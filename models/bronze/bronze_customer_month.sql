@@ -33,9 +33,9 @@ final as (
         customer_id,
         month_start,
         ---------- measures
-        {%- for tier in [1, 2, 3] %}
+        {% for tier in [1, 2, 3] %}
         coalesce(round(sum(case when price_tier = {{ tier }} then elec_kwh end), 6), 0) as elec_tier{{ tier }}_kwh,
-        {%- endfor %}
+        {% endfor %}
         coalesce(round(sum(elec_kwh), 6), 0) as elec_kwh,
         coalesce(round(sum(gas_m3), 6), 0) as gas_m3,
         ---------- counts

@@ -7,7 +7,12 @@ landed_months as (
 
 day_numbers as (
     select numbers.day_number
-    from (values {% for day in range(31) %}({{ day }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (day_number)
+    from (
+        values
+        {% for day in range(31) %}
+        ({{ day }}){{ ',' if not loop.last }}
+        {% endfor %}
+    ) as numbers (day_number)
 ),
 
 tariff_periods as (

@@ -5,91 +5,25 @@ scores as (
     where run_id = '{{ var("run_id") }}'
 ),
 
-score_reasons as (
-    select
-        *,
-        try_cast(feature_value as double) as feature_number
-    from {{ source('ml', 'score_reason') }}
-    where run_id = '{{ var("run_id") }}'
-),
-
-reason_codes as (
-    select * from {{ ref('reason_codes') }}
-),
-
 customers as (
     select * from {{ ref('gold_master') }}
 ),
 
--- A row of the seed that speaks of the customer's value goes before the one for any value.
-explained as (
-    select
-        score_reasons.customer_id,
-        score_reasons.reason_rank,
-        reason_codes.reason_code,
-        reason_codes.is_actionable,
-        replace(
-            reason_codes.sentence,
-            '{value}',
-            coalesce(
-                case
-                    when reason_codes.value_decimals = 0
-                        then cast(cast(score_reasons.feature_number * reason_codes.value_multiplier as decimal(18, 0)) as varchar)
-                    else cast(cast(score_reasons.feature_number * reason_codes.value_multiplier as decimal(18, 1)) as varchar)
-                end,
-                score_reasons.feature_value
-            )
-        ) as sentence,
-        row_number() over (
-            partition by score_reasons.customer_id, score_reasons.reason_rank
-            order by case when reason_codes.direction = 'any' then 1 else 0 end
-        ) as match_rank
-    from score_reasons
-    inner join reason_codes
-        on
-            score_reasons.feature = reason_codes.feature
-            and (
-                reason_codes.direction = 'any'
-                or score_reasons.feature_value = reason_codes.text_value
-                or (
-                    reason_codes.direction in ('low', 'high')
-                    and score_reasons.feature_number >= coalesce(reason_codes.minimum_value, score_reasons.feature_number)
-                    and (reason_codes.maximum_value is null or score_reasons.feature_number < reason_codes.maximum_value)
-                )
-            )
-),
-
--- Several features can stand for one reason; it is told once.
-distinct_reasons as (
-    select
-        customer_id,
-        reason_code,
-        min(reason_rank) as reason_rank,
-        min_by(sentence, reason_rank) as sentence,
-        min_by(is_actionable, reason_rank) as is_actionable
-    from explained
-    where match_rank = 1
-    group by customer_id, reason_code
-),
-
-ranked_reasons as (
-    select
-        *,
-        row_number() over (partition by customer_id order by reason_rank) as position
-    from distinct_reasons
+customer_reasons as (
+    select * from {{ ref('mart_customer_reason') }}
 ),
 
 reasons as (
     select
         customer_id,
-        max(case when position = 1 then reason_code end) as reason_1_code,
-        max(case when position = 2 then reason_code end) as reason_2_code,
-        max(case when position = 3 then reason_code end) as reason_3_code,
-        max(case when position = 1 then sentence end) as reason_1,
-        max(case when position = 2 then sentence end) as reason_2,
-        max(case when position = 3 then sentence end) as reason_3,
-        count(case when position <= 3 and is_actionable then 1 end) as actionable_reason_count
-    from ranked_reasons
+        max(case when reason_rank = 1 then reason_code end) as reason_1_code,
+        max(case when reason_rank = 2 then reason_code end) as reason_2_code,
+        max(case when reason_rank = 3 then reason_code end) as reason_3_code,
+        max(case when reason_rank = 1 then sentence end) as reason_1,
+        max(case when reason_rank = 2 then sentence end) as reason_2,
+        max(case when reason_rank = 3 then sentence end) as reason_3,
+        count(case when is_actionable then 1 end) as actionable_reason_count
+    from customer_reasons
     group by customer_id
 ),
 
@@ -137,7 +71,8 @@ final as (
         ---------- last contact
         customers.customer_intent,
         customers.sentiment_label,
-        case when customers.has_interaction = 1 then customers.last_interaction_days_ago end as last_interaction_days_ago
+        case when customers.has_interaction = 1 then customers.last_interaction_days_ago end
+            as last_interaction_days_ago
     from scores
     inner join customers
         on

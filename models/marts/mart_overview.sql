@@ -18,9 +18,9 @@ risk_totals as (
         as_of_date,
         model_version,
         count(*) as customer_count,
-        {%- for tier in ['Low', 'Medium', 'High', 'Critical'] %}
+        {% for tier in ['Low', 'Medium', 'High', 'Critical'] %}
         count(case when risk_tier = '{{ tier }}' then 1 end) as {{ tier | lower }}_risk_count,
-        {%- endfor %}
+        {% endfor %}
         count(case when is_flagged then 1 end) as flagged_count,
         round(avg(churn_probability), 6) as mean_churn_probability,
         round(sum(expected_monthly_loss_eur), 2) as expected_monthly_loss_eur
@@ -40,17 +40,24 @@ offer_totals as (
     from recommendations
 ),
 
+overall_metrics as (
+    select
+        *,
+        feature_set = 'champion' as is_champion
+    from performance
+    where measure_kind = 'metric' and slice_dimension = 'overall' and feature_set in ('champion', 'without_text')
+),
+
 metrics as (
     select
-        {%- for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
-        max(case when feature_set = 'champion' and measure = '{{ metric }}' then measure_value end) as test_{{ metric }},
-        max(case when feature_set = 'champion' and measure = '{{ metric }}' then ci_low end) as test_{{ metric }}_ci_low,
-        max(case when feature_set = 'champion' and measure = '{{ metric }}' then ci_high end) as test_{{ metric }}_ci_high,
-        {%- endfor %}
-        max(case when feature_set = 'without_text' and measure = 'pr_auc' then measure_value end) as test_pr_auc_without_text,
-        max(case when feature_set = 'without_text' and measure = 'roc_auc' then measure_value end) as test_roc_auc_without_text
-    from performance
-    where measure_kind = 'metric' and slice_dimension = 'overall'
+        {% for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
+        max(case when is_champion and measure = '{{ metric }}' then measure_value end) as test_{{ metric }},
+        max(case when is_champion and measure = '{{ metric }}' then ci_low end) as test_{{ metric }}_ci_low,
+        max(case when is_champion and measure = '{{ metric }}' then ci_high end) as test_{{ metric }}_ci_high,
+        {% endfor %}
+        max(case when not is_champion and measure = 'pr_auc' then measure_value end) as test_pr_auc_without_text,
+        max(case when not is_champion and measure = 'roc_auc' then measure_value end) as test_roc_auc_without_text
+    from overall_metrics
 ),
 
 gate as (
@@ -83,11 +90,11 @@ final as (
         offer_totals.contact_cost_eur,
         offer_totals.expected_net_value_eur,
         ---------- model, on the test part
-        {%- for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
+        {% for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
         metrics.test_{{ metric }},
         metrics.test_{{ metric }}_ci_low,
         metrics.test_{{ metric }}_ci_high,
-        {%- endfor %}
+        {% endfor %}
         metrics.test_pr_auc_without_text,
         metrics.test_roc_auc_without_text,
         gate.gate_check_count,

@@ -10,9 +10,10 @@ offer_policy as (
 
 economics as (
     select
-        {%- for name in ['contact_cost_eur', 'save_probability', 'remaining_months', 'offer_months'] %}
-        max(case when name = '{{ name }}' then value end) as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
+        max(case when name = 'save_probability' then value end) as save_probability,
+        max(case when name = 'remaining_months' then value end) as remaining_months,
+        max(case when name = 'offer_months' then value end) as offer_months
     from {{ ref('economics') }}
 ),
 

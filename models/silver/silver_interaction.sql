@@ -13,12 +13,12 @@ observation_window as (
 ),
 
 sentiments as (
-    {%- if var('sentiment_backend') == 'none' %}
+    {% if var('sentiment_backend') == 'none' %}
     select
         cast(null as varchar) as text_hash,
         cast(null as varchar) as sentiment_label,
         cast(null as double) as sentiment_score
-    {%- else %}
+    {% else %}
     -- Labels follow from the text alone, so any run's label of a text will do.
     select
         text_hash,
@@ -27,7 +27,7 @@ sentiments as (
     from {{ source('ml', 'interaction_sentiment') }}
     where backend = '{{ var("sentiment_backend") }}'
     group by text_hash
-    {%- endif %}
+    {% endif %}
 ),
 
 known as (

@@ -22,7 +22,7 @@ months as (
         customer_id,
         month_start
     from price_months
-    union
+    union distinct
     select
         customer_id,
         month_start
@@ -33,12 +33,12 @@ observed as (
     select
         months.customer_id,
         months.month_start,
-        customers.segment,
-        observation_window.window_start_date,
+        {% for price in price_columns() %}
+        price_months.{{ price }},
+        {% endfor %}
         coalesce(price_months.pricing_date_count, 0) as pricing_date_count,
-        {%- for price in price_columns() %}
-        price_months.{{ price }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        customers.segment,
+        observation_window.window_start_date
     from months
     inner join customers
         on months.customer_id = customers.customer_id
@@ -53,33 +53,33 @@ observed as (
 -- Everything after the window is gone by now, so that the next known price lies inside it.
 neighbours as (
     select
-        *,
-        {%- for price in price_columns() %}
+        {% for price in price_columns() %}
         {{ last_known(price, 'partition by customer_id order by month_start'
             ~ ' rows between unbounded preceding and 1 preceding') }} as last_{{ price }},
         {{ first_known(price, 'partition by customer_id order by month_start'
-            ~ ' rows between 1 following and unbounded following') }} as next_{{ price }}{{ ',' if not loop.last }}
-        {%- endfor %}
+            ~ ' rows between 1 following and unbounded following') }} as next_{{ price }},
+        {% endfor %}
+        *
     from observed
 ),
 
 segment_medians as (
     select
+        {% for price in price_columns() %}
+        {{ median(price) }} as {{ price }},
+        {% endfor %}
         segment,
-        month_start,
-        {%- for price in price_columns() %}
-        {{ median(price) }} as {{ price }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        month_start
     from observed
     group by segment, month_start
 ),
 
 national_medians as (
     select
-        month_start,
-        {%- for price in price_columns() %}
-        {{ median(price) }} as {{ price }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% for price in price_columns() %}
+        {{ median(price) }} as {{ price }},
+        {% endfor %}
+        month_start
     from observed
     group by month_start
 ),
@@ -89,7 +89,7 @@ final as (
         neighbours.customer_id,
         neighbours.month_start,
         ---------- measures
-        {%- for price in price_columns() %}
+        {% for price in price_columns() %}
         coalesce(
             neighbours.{{ price }},
             neighbours.last_{{ price }},
@@ -97,9 +97,9 @@ final as (
             segment_medians.{{ price }},
             national_medians.{{ price }}
         ) as {{ price }},
-        {%- endfor %}
+        {% endfor %}
         ---------- provenance
-        {%- for price in price_columns() %}
+        {% for price in price_columns() %}
         case
             when neighbours.{{ price }} is not null then 'observed'
             when neighbours.last_{{ price }} is not null then 'last_known'
@@ -108,7 +108,7 @@ final as (
             when national_medians.{{ price }} is not null then 'national_median'
             else 'missing'
         end as {{ price }}_source,
-        {%- endfor %}
+        {% endfor %}
         ---------- counts
         neighbours.pricing_date_count
     from neighbours
