@@ -8,7 +8,7 @@ worse are looked at row by row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from python_ml.land.sql import literal, one_row
-from python_ml.schema import TableSchema
+from python_ml.schema import ColumnSchema, TableSchema
 
 HOUR_US = 3_600_000_000
 
@@ -91,20 +91,7 @@ def inspect(
     scan = f"read_parquet({literal(path)}, hive_partitioning = false, file_row_number = true)"
     measures = [column for column in table.columns if column.data_type == "double"]
     footer = _footer(connection, path)
-    per_measure = "".join(
-        f', sum("{m.name}") as sum_{i}'
-        + ("" if m.name in footer else f', max("{m.name}") as max_{i}, count("{m.name}") as n_{i}')
-        for i, m in enumerate(measures)
-    )
-    connection.execute(
-        "create or replace temp table inspected as "
-        "select customer_id, count(*) as n, count(timestamp) as timed, "
-        "min(file_row_number) as first_row, max(file_row_number) as last_row, "
-        "min(lag_us) as min_lag, max(lag_us) as max_lag"
-        f"{per_measure} "
-        f"from (select *, file_row_number * {HOUR_US} - epoch_us(timestamp) as lag_us from {scan}) "
-        "group by customer_id"
-    )
+    _group(connection, scan, measures, footer)
     pattern = literal(table.column("customer_id").meta["pattern"])
     totals = ""
     for i, m in enumerate(measures):
@@ -145,6 +132,29 @@ def inspect(
         measures_fit=all(rest[2::3]),
         counts={m.name: rest[3 * i] or 0 for i, m in enumerate(measures)},
         sums={m.name: rest[3 * i + 1] or 0.0 for i, m in enumerate(measures)},
+    )
+
+
+def _group(
+    connection: duckdb.DuckDBPyConnection,
+    scan: str,
+    measures: Sequence[ColumnSchema],
+    footer: Mapping[str, tuple[str, str]],
+) -> None:
+    """The one scan: `inspected`, a row a customer. What the footer tells is not computed again."""
+    per_measure = "".join(
+        f', sum("{m.name}") as sum_{i}'
+        + ("" if m.name in footer else f', max("{m.name}") as max_{i}, count("{m.name}") as n_{i}')
+        for i, m in enumerate(measures)
+    )
+    connection.execute(
+        "create or replace temp table inspected as "
+        "select customer_id, count(*) as n, count(timestamp) as timed, "
+        "min(file_row_number) as first_row, max(file_row_number) as last_row, "
+        "min(lag_us) as min_lag, max(lag_us) as max_lag"
+        f"{per_measure} "
+        f"from (select *, file_row_number * {HOUR_US} - epoch_us(timestamp) as lag_us from {scan}) "
+        "group by customer_id"
     )
 
 
