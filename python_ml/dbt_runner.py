@@ -59,6 +59,12 @@ class DbtRunner:
             _raise(broken)
         return nodes
 
+    def compile(self, model: str) -> str:
+        """The SQL of one model for this target; what it reads by name must have been built."""
+        self._invoke(["compile", "--select", model, "--vars", json.dumps(self.variables)])
+        compiled = (self.target_dir / "compiled").rglob(f"{model}.sql")
+        return next(compiled).read_text(encoding="utf-8")
+
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
         path = self.target_dir / "manifest.json"

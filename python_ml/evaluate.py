@@ -160,7 +160,13 @@ def evaluate(
     ]
     warehouse.write_external("model_curve", pd.concat(curves, ignore_index=True), run_id)
     overall = {name: measured[name][0].metrics for name in sets}
-    checks = metric_checks(settings, overall[CHAMPION_SET])
+    checks = metric_checks(
+        settings,
+        overall[CHAMPION_SET],
+        sets[CHAMPION_SET].probability,
+        int(sets[CHAMPION_SET].churn.sum()),
+        candidate.model.experiment,
+    )
     checks += _against_champion(
         warehouse, settings, registry, model_version, sets[CHAMPION_SET], weights
     )

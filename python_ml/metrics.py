@@ -134,6 +134,20 @@ def equal_count_bins(
     return Bins(parts[0] / in_bin, parts[1] / in_bin)
 
 
+def chance_ece(probability: np.ndarray, bins: int, confidence: float, seed: int) -> float:
+    """Calibration error that exact probabilities stay under in `confidence` of such test parts.
+
+    Labels are drawn from the probabilities themselves, so what is left is chance alone: about 0.01
+    with 4,000 rows and 0.03 with 400.
+    """
+    ordered = np.sort(probability)
+    drawn = np.random.default_rng(seed).random((1000, len(ordered))) < ordered
+    starts = np.linspace(0, len(ordered), min(bins, len(ordered)) + 1).astype(int)[:-1]
+    sizes = np.diff(starts, append=len(ordered))
+    gaps = np.add.reduceat(drawn - ordered, starts, axis=1) / sizes
+    return float(np.quantile(np.abs(gaps).mean(axis=1), confidence))
+
+
 def _reached(values: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Sum of each line of `values` up to and including each of its `row` positions."""
     starts = np.concatenate([np.zeros((len(row), 1), dtype=np.int64), row[:, :-1] + 1], axis=1)

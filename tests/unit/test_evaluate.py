@@ -142,7 +142,6 @@ def test_passing_the_gate_approves(evaluated):
     [
         ("gate.minimum_pr_auc", 0.99, "pr_auc"),
         ("gate.minimum_recall", 0.99, "recall"),
-        ("gate.maximum_ece", 0.0001, "ece"),
     ],
 )
 def test_each_limit_alone_rejects(tmp_path, limit, value, check):
