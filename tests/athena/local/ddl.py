@@ -169,6 +169,8 @@ def _alter_table(reader: Reader) -> AlterTable:
             return AlterTable(name, action, columns=_columns(reader))
     if reader.accept("set", "tblproperties"):
         return AlterTable(name, "set properties", properties=_properties(reader))
+    if reader.accept("set", "location"):
+        return AlterTable(name, "set location", target=(reader.next().value,))
     if reader.accept("rename", "to"):
         return AlterTable(name, "rename", target=reader.name())
     if reader.accept("change"):

@@ -122,6 +122,8 @@ class GlueDdl:
             raise _failed(f"ALTER TABLE {alter.action} of an Iceberg table is not used here")
         if alter.action == "set properties":
             changed["Parameters"] = {**changed.get("Parameters", {}), **alter.properties}
+        elif alter.action == "set location":
+            storage["Location"] = alter.target[0]
         elif alter.action == "add columns":
             storage["Columns"] = columns + _glue_columns(alter.columns)
         elif alter.action == "replace columns":

@@ -157,6 +157,7 @@ class Trino:
     def _command(self) -> list[str]:
         return [
             *("java", "-Xmx3G", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+            "-XX:ReservedCodeCacheSize=512M",
             *("-Dfile.encoding=UTF-8", "-Djdk.attach.allowAttachSelf=true", "-Duser.timezone=UTC"),
             *("-Dnode.environment=local", f"-Dnode.data-dir={self._work / 'data'}"),
             *(f"-Dconfig={self._work / 'config.properties'}",),
