@@ -42,54 +42,72 @@ def _wave(x: Floats, period: float, phase: float) -> Floats:
     return np.cos(2.0 * np.pi * (x / period - phase))
 
 
-def market_exposure(traits: Traits, panel: Panel, costs: ProvinceCosts, table) -> Floats:
-    kwh = np.log(np.maximum(panel.elec_kwh.mean(axis=1), 1.0))
-    band = _wave(kwh, table["band_period"], table["band_phase"])
-    cost = costs.elec.mean(axis=1)[traits.province]
-    region = _wave((cost - 0.0761) / 0.005, table["region_period"], table["region_phase"])
-    gcost = costs.gas.mean(axis=1)[traits.province]
-    region2 = _wave((gcost - 0.73) / 0.09, table["region2_period"], 0.3)
+def _mean_cost(traits: Traits, costs: ProvinceCosts) -> Floats:
+    return costs.elec.mean(axis=1)[traits.province]
+
+
+def market(traits: Traits, panel: Panel, costs: ProvinceCosts, table: Mapping[str, Any]) -> Floats:
+    """Log-odds by what rivals offer here to a customer of this size.
+
+    Rivals' tariffs beat ours in bands of consumption, and in provinces by their cost level: both
+    rise and fall over the range, so that a straight line sees nearly nothing of them. Firms with
+    an account manager hardly leave.
+    """
+    kwh = np.maximum(panel.elec_kwh.mean(axis=1), 1.0)
+    heavy = np.maximum(np.log(kwh / table["heavy_from"]), 0.0)
+    band = _wave(np.log(kwh), table["band_period"], table["band_phase"])
+    limits = calibration()["prices"]["province_cost_eur_kwh"]
+    level = (_mean_cost(traits, costs) - limits["low"]) / (limits["high"] - limits["low"])
+    region = _wave(level, table["region_period"], table["region_phase"])
     return (
-        table["band"] * band
+        -table["heavy_use"] * heavy
+        + table["band"] * band
         + table["region"] * region
-        + table["region2"] * region2
         + table["band_region"] * band * region
     )
 
 
-def price_risk(traits: Traits, panel: Panel, costs: ProvinceCosts, table) -> Floats:
+def price_risk(
+    traits: Traits, panel: Panel, costs: ProvinceCosts, table: Mapping[str, Any]
+) -> Floats:
+    """Log-odds by the course and the level of the peak price.
+
+    A shock raises them steadily between two trends. Beside it trend and spread act in waves:
+    customers who were repriced to a level that a rival's offer just undercuts.
+    """
     price = panel.tier1_price
-    trend = np.log(np.maximum(price[:, -1] / price[:, 0], 0.05))
-    r1 = np.clip(trend, table["shock_from"], table["shock_to"]) - table["shock_from"]
-    r1 = r1 / (table["shock_to"] - table["shock_from"])
-    r1b = _wave(trend, table["trend_period"], table["trend_phase"])
-    spread = price[:, -1] - costs.elec.mean(axis=1)[traits.province]
-    r2 = _wave(spread, table["spread_period"], table["spread_phase"])
+    trend = np.log(price[:, -1] / price[:, 0])
+    low, high = table["shock_from"], table["shock_to"]
+    shock = (np.clip(trend, low, high) - low) / (high - low)
+    spread = price[:, -1] - _mean_cost(traits, costs)
     return (
-        table["shock"] * r1
-        + table["trend"] * r1b
-        + table["spread"] * r2
-        + table["trend_spread"] * r1b * r2
+        table["shock"] * shock
+        + table["trend"] * _wave(trend, table["trend_period"], table["trend_phase"])
+        + table["spread"] * _wave(spread, table["spread_period"], table["spread_phase"])
     )
 
 
-def behaviour(traits: Traits, table) -> Floats:
-    recent = np.nan_to_num(traits.months_since_change, nan=1e9)
-    return table["recent_change"] * np.exp(-recent / table["change_months"])
+def behaviour(traits: Traits, table: Mapping[str, Any]) -> Floats:
+    """Log-odds by a recent change of product, which fades."""
+    months = np.nan_to_num(traits.months_since_change, nan=np.inf)
+    return table["recent_change"] * np.exp(-months / table["change_months"])
 
 
-def churn_logit(traits, panel, costs, table=None):
+def churn_logit(
+    traits: Traits, panel: Panel, costs: ProvinceCosts, table: Mapping[str, Any] | None = None
+) -> Floats:
+    """Log-odds of leaving within the horizon when nobody makes an offer."""
     table = table or calibration()["churn"]
     return (
         lifecycle(traits, table)
-        + market_exposure(traits, panel, costs, table)
+        + market(traits, panel, costs, table)
         + price_risk(traits, panel, costs, table)
         + behaviour(traits, table)
     )
 
 
 def churn_probability(traits: Traits, panel: Panel, costs: ProvinceCosts) -> Floats:
-    """Probability of leaving when nobody makes an offer."""
+    """Probability of leaving within the horizon when nobody makes an offer."""
     return np.asarray(expit(churn_logit(traits, panel, costs)), dtype=np.float64)
 
 

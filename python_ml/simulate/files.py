@@ -142,7 +142,7 @@ class SmallFiles:
             return np.repeat(values[:, None], MONTHS, axis=1)
 
         columns = {
-            "customer_id": np.where(nameless, None, ids),
+            "customer_id": np.where(nameless, "", ids),
             "pricing_date": np.repeat(dates[None, :], len(traits), axis=0),
             "variable_price_tier1_eur_kwh": np.round(used * ratio[0], 5),
             "variable_price_tier2_eur_kwh": np.round(used * ratio[1], 5),

@@ -25,12 +25,6 @@ from python_ml.simulate.panel import MONTHS, Panel
 from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
 from python_ml.simulate.traits import Traits
 
-# Heat is asked for in the morning and the evening, and little at night.
-_HEATING_HOURS = np.array(
-    [0.35, 0.3, 0.3, 0.3, 0.35, 0.6, 1.2, 1.7, 1.7, 1.4, 1.1, 0.95]
-    + [0.9, 0.95, 0.95, 0.9, 0.95, 1.1, 1.35, 1.6, 1.75, 1.6, 1.15, 0.6]
-)
-
 
 def write_panel(path: Path, seed: int, traits: Traits, panel: Panel) -> None:
     """The months of a chunk of customers, for `write_month`: one row a customer, by id."""
@@ -57,7 +51,8 @@ def month_calendar(seed: int, year: int, month: int) -> pd.DataFrame:
     days = calendar.monthrange(year, month)[1]
     dates = [dt.date(year, month, day) for day in range(1, days + 1)]
     rest = np.array([d.weekday() >= 5 or (d.month, d.day) in HOLIDAYS for d in dates])
-    heat = _HEATING_HOURS[None, :] * _weather(seed, year, month, days)[:, None]
+    heating = np.array(calibration()["gas"]["heating_hours"])
+    heat = heating[None, :] * _weather(seed, year, month, days)[:, None]
     start = np.datetime64(dates[0], "us")
     hours = start + np.arange(days * 24) * np.timedelta64(3_600_000_000, "us")
     day = np.repeat(np.arange(days), 24)
@@ -143,8 +138,15 @@ select
     end as consumption_elec_kwh,
     case
         when gas_m3 > 0 and hash(bits) & 1048575 < {negative_gas} * 1048576
-            then -least(round(0.001 - {negative_gas_mean} * ln((bits & 65535 | 1) / 65536.0), 3),
-                {negative_gas_limit})
+            then -least(
+                greatest(
+                    round(
+                        {gas_scale} * power(-ln((bits & 65535 | 1) / 65536.0), {gas_power}), 3
+                    ),
+                    0.001
+                ),
+                {gas_limit}
+            )
         else gas
     end as consumption_gas_m3
 from readings
@@ -160,14 +162,18 @@ def _write_month(
     query = _QUERY.format(
         month=month,
         files=[str(path) for path in panels],
-        day_swing=0.35,
+        day_swing=calibration()["electricity"]["day_swing"],
         nameless_every=round(1 / dirt["hourly_without_customer_share"]),
         negative_elec=dirt["negative_elec_share"],
         negative_elec_ratio=dirt["negative_elec_ratio"],
         negative_gas=dirt["negative_gas_share"],
-        negative_gas_mean=dirt["negative_gas_m3"]["mean"],
-        negative_gas_limit=dirt["negative_gas_m3"]["limit"],
+        gas_scale=dirt["negative_gas_m3"]["scale"],
+        gas_power=dirt["negative_gas_m3"]["power"],
+        gas_limit=dirt["negative_gas_m3"]["limit"],
     )
+    # Counters that no other month uses, those of days behind those of hours.
+    first = (year * 12 + month) * 1000
+    pairs = first + 2**40
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute("set threads = 1")
@@ -178,13 +184,14 @@ def _write_month(
             f"""
             create table calendar as
             select profile::integer as profile, ts::timestamp[] as ts, elec::double[] as elec,
-                gas::double[] as gas, range({hours})::ubigint[] as hour,
-                list_transform(pair, lambda x: x::ubigint + 100000) as pair, side::integer[] as side
+                gas::double[] as gas, range({first}, {first + hours})::ubigint[] as hour,
+                list_transform(pair, lambda x: x::ubigint + {pairs}) as pair, side::integer[] as side
             from shapes
             """
         )
         connection.execute(
-            f"copy ({query}) to '{target}' (format parquet, compression zstd, row_group_size 122880)"
+            f"copy ({query}) to '{target}' "
+            "(format parquet, compression zstd, row_group_size 122880)"
         )
         count = connection.execute(f"select count(*) from read_parquet('{target}')").fetchone()
     return int(count[0]) if count else 0

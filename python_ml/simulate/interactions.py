@@ -55,7 +55,7 @@ def draw_interactions(
     pair = _draw_pair(seed, index, churned[at], constants["knowing_share"][text_signal])
     older = uniform(seed, "second", index) < constants["second_share"]
     rows: list[tuple[int, dt.date, int, int, int]] = []
-    for position, customer in enumerate(at):
+    for position, customer in enumerate(at.tolist()):
         newest = as_of - dt.timedelta(days=int(lag[position]))
         if older[position]:
             # Before the newest, so it never decides a feature.
@@ -69,7 +69,7 @@ def _lag_days(seed: int, index: Integers) -> Integers:
     """Days from the newest interaction to the as-of date."""
     entry = calibration()["interactions"]["lag_days"]
     days = entry["minimum"] + quantile(uniform(seed, "lag", index), entry["knots"])
-    return np.minimum(days, entry["maximum"]).astype(np.int64)
+    return days.astype(np.int64)
 
 
 def _draw_pair(seed: int, index: Integers, churned: np.ndarray, knowing_share: float) -> Integers:

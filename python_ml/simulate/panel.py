@@ -83,7 +83,8 @@ def draw_panel(seed: int, traits: Traits, costs: ProvinceCosts) -> Panel:
 
     def gas_draw(name: str) -> Floats:
         entry = prices[name]
-        return np.where(traits.has_gas, entry["mean"] + entry["sd"] * normal(seed, name, index), 0)
+        value = entry["mean"] + entry["sd"] * normal(seed, name, index)
+        return np.asarray(np.where(traits.has_gas, np.maximum(value, 0.0), 0.0), dtype=np.float64)
 
     return Panel(
         elec_kwh=_elec(seed, traits),
@@ -91,7 +92,7 @@ def draw_panel(seed: int, traits: Traits, costs: ProvinceCosts) -> Panel:
         tier1_price=_tier1(seed, traits, costs),
         fixed_fee=fee,
         fixed_cost=cost,
-        gas_price=np.round(np.maximum(gas_draw("gas_price_eur_m3"), 0), 5),
+        gas_price=np.round(gas_draw("gas_price_eur_m3"), 5),
         gas_fixed_revenue=np.round(gas_draw("gas_fixed_revenue_eur_year"), 2),
         gas_fixed_cost=np.round(gas_draw("gas_fixed_cost_eur_year"), 2),
     )
@@ -110,7 +111,10 @@ def _elec(seed: int, traits: Traits) -> Floats:
     level = month_levels() - 1.0
     # The table's swing belongs to the mean household, whose own amplitude is about 0.33.
     weight = np.maximum(1.0 + level * np.minimum(seasonal / 0.33, 2.5), 0.1)
-    sigma = constants["month_sigma"] * (1.0 + seasonal)
+    firm = (traits.profile >= household_count())[:, None]
+    sigma = np.where(
+        firm, constants["firm_month_sigma"], constants["month_sigma"] * (1.0 + seasonal)
+    )
     weight = weight * np.exp(sigma * normal(seed, "elec_month", _grid(traits)))
     # A month at zero is rarer than a day at zero, and only where the home is empty at times.
     empty = uniform(seed, "elec_zero", _grid(traits)) < np.where(away > 0.05, 0.3 * away, 0.0)
@@ -139,7 +143,10 @@ def _tier1(seed: int, traits: Traits, costs: ProvinceCosts) -> Floats:
     spread = mean + sd * normal(seed, "spread", index)
     last = np.maximum(costs.elec.mean(axis=1)[traits.province] + spread, 0.02)
     trend = quantile(uniform(seed, "trend", index), prices["trend"])
-    step = 1 + np.floor(uniform(seed, "step", index) * (MONTHS - 1)).astype(np.int64)
+    trend = np.where(traits.segment > 0, prices["firm_trend_ratio"], 1.0) * trend
+    # Most repricings fall near the turn of the year.
+    when = 0.5 - 0.5 * np.cos(np.pi * uniform(seed, "step", index))
+    step = 1 + np.floor(when * (MONTHS - 1)).astype(np.int64)
     after = np.arange(MONTHS) >= step[:, None]
     first = last / (1.0 + trend)
     path = np.where(after, last[:, None], first[:, None])

@@ -73,6 +73,10 @@ def draw_traits(seed: int, index: Integers) -> Traits:
     change = quantile(uniform(seed, "change", index), constants["product_change"]["months"])
     never = uniform(seed, "no_change", index) < constants["product_change"]["none_share"]
     channels = constants["sales_channels"]
+    renewal = _months_to_renewal(seed, index, tenure_bucket)
+    # Products change when a contract comes up for renewal: the nearer, the more recent the change.
+    low, slope, high = (constants["product_change"][k] for k in ("low", "slope", "high"))
+    change = change * np.clip(low + slope * renewal, low, high)
     return Traits(
         index=index,
         segment=segment,
@@ -84,7 +88,7 @@ def draw_traits(seed: int, index: Integers) -> Traits:
         is_urban=uniform(seed, "urban", index) < constants["urban_share"],
         power_kw=_power(seed, index, segment, second),
         tenure_months=tenure,
-        months_to_renewal=_months_to_renewal(seed, index, tenure_bucket),
+        months_to_renewal=renewal,
         months_since_change=np.where(never, np.nan, np.minimum(change, np.maximum(tenure, 0.05))),
         has_elec=~gas_only,
         has_gas=has_gas,
@@ -127,7 +131,7 @@ def _power(seed: int, index: Integers, segment: Integers, second: np.ndarray) ->
     steps = np.round(home / 1.15) * 1.15
     home = np.where(uniform(seed, "power_step", index) < 0.85, steps, home)
     firm = np.where(segment == 1, 10.0, quantile(u, table["Corporate"]))
-    return np.round(np.where(segment == 0, home, firm), 2)
+    return np.asarray(np.round(np.where(segment == 0, home, firm), 2), dtype=np.float64)
 
 
 def _profile(seed: int, index: Integers, is_home: np.ndarray, second: np.ndarray) -> Integers:
