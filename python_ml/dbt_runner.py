@@ -41,6 +41,7 @@ class DbtRunner:
             "SPANISHGAS_THREADS": str(settings.threads),
             "SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
             "SPANISHGAS_TARGET": settings.target,
+            **(athena_environment(settings) if settings.target == "athena" else {}),
         }
         self._manifest: Any = None
 
@@ -58,6 +59,15 @@ class DbtRunner:
         if broken:
             _raise(broken)
         return nodes
+
+    def register_external_tables(self, folders: Mapping[str, str]) -> None:
+        """Show the engine the landed tables, in these folders by source, and python_ml's.
+
+        Raises:
+            SpanishGasError: a table could not be registered.
+        """
+        arguments = ["run-operation", "register_external_tables"]
+        self._invoke([*arguments, "--args", json.dumps({"folders": dict(folders)})])
 
     def compile(self, model: str) -> str:
         """The SQL of one model for this target; what it reads by name must have been built."""
@@ -99,6 +109,11 @@ class DbtRunner:
         if arguments[0] == "parse":
             self._manifest = outcome.result
             return []
+        if arguments[0] == "run-operation":
+            if not outcome.success:
+                messages = "; ".join(str(result.message) for result in outcome.result.results)
+                raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
+            return []
         return [
             DbtNode(
                 name=result.node.name,
@@ -109,6 +124,22 @@ class DbtRunner:
             )
             for result in getattr(outcome.result, "results", [])
         ]
+
+
+def athena_environment(settings: Settings) -> dict[str, str]:
+    """What profiles.yml and models/sources.yml read for the target athena."""
+    athena = settings.athena
+    return {
+        "SPANISHGAS_AWS_REGION": athena.region,
+        "SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
+        "SPANISHGAS_ATHENA_SCHEMA": athena.schema,
+        "SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
+        "SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
+        "SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",
+        "SPANISHGAS_ATHENA_DATA": f"{athena.data}/",
+        "SPANISHGAS_ATHENA_POLL_SECONDS": str(athena.poll_seconds),
+        "SPANISHGAS_LAKE": athena.lake,
+    }
 
 
 def _raise(broken: list[DbtNode]) -> None:

@@ -27,4 +27,8 @@ def open_warehouse(settings: Settings, database: Path | None = None) -> Warehous
             threads=settings.threads,
             memory_limit=settings.memory_limit,
         )
-    raise UsageError(f"target {settings.target!r}: the warehouse must be duckdb")
+    if settings.target == "athena":
+        from python_ml.warehouse.athena import AthenaWarehouse
+
+        return AthenaWarehouse(settings.athena)
+    raise UsageError(f"target {settings.target!r}: the warehouse must be duckdb or athena")

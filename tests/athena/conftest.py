@@ -26,7 +26,8 @@ def athena(
         running.client("s3").create_bucket(Bucket=BUCKET)
         yield running
         request.config.stash[_REPORT] = (
-            f"local Athena ready in {running.start_seconds:.1f} s\n{running.recorder.report()}"
+            f"local Athena ready in {running.start_seconds:.1f} s\n{running.recorder.report()}\n"
+            + "\n".join(running.notes)
         )
 
 

@@ -47,6 +47,7 @@ class LocalAthena:
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self.recorder = recording.Recorder()
         self.start_seconds = 0.0
+        self.notes: list[str] = []  # what tests want to be printed at the end
         self._work = work
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._glue = self.client("glue", _INTERNAL)

@@ -1,0 +1,1 @@
+"""What only the target athena needs of AWS."""
