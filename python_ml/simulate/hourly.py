@@ -185,7 +185,8 @@ def _write_month(
             create table calendar as
             select profile::integer as profile, ts::timestamp[] as ts, elec::double[] as elec,
                 gas::double[] as gas, range({first}, {first + hours})::ubigint[] as hour,
-                list_transform(pair, lambda x: x::ubigint + {pairs}) as pair, side::integer[] as side
+                list_transform(pair, lambda x: x::ubigint + {pairs}) as pair,
+                side::integer[] as side
             from shapes
             """
         )

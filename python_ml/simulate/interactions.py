@@ -51,8 +51,8 @@ def draw_interactions(
     has = uniform(seed, "contact", traits.index) < share
     at = np.flatnonzero(has)
     index = traits.index[at]
-    lag = _lag_days(seed, index)
     pair = _draw_pair(seed, index, churned[at], constants["knowing_share"][text_signal])
+    lag = _lag_days(seed, index, pair)
     older = uniform(seed, "second", index) < constants["second_share"]
     rows: list[tuple[int, dt.date, int, int, int]] = []
     for position, customer in enumerate(at.tolist()):
@@ -65,11 +65,12 @@ def draw_interactions(
     return _write(seed, index, rows)
 
 
-def _lag_days(seed: int, index: Integers) -> Integers:
+def _lag_days(seed: int, index: Integers, pair: Integers) -> Integers:
     """Days from the newest interaction to the as-of date."""
     entry = calibration()["interactions"]["lag_days"]
     days = entry["minimum"] + quantile(uniform(seed, "lag", index), entry["knots"])
-    return days.astype(np.int64)
+    positive = np.array([mood == "positive" for _, mood in _cells()[0]])[pair]
+    return (days + entry["positive_days"] * positive).astype(np.int64)
 
 
 def _draw_pair(seed: int, index: Integers, churned: np.ndarray, knowing_share: float) -> Integers:

@@ -145,7 +145,7 @@ def _tier1(seed: int, traits: Traits, costs: ProvinceCosts) -> Floats:
     trend = quantile(uniform(seed, "trend", index), prices["trend"])
     trend = np.where(traits.segment > 0, prices["firm_trend_ratio"], 1.0) * trend
     # Most repricings fall near the turn of the year.
-    when = 0.5 - 0.5 * np.cos(np.pi * uniform(seed, "step", index))
+    when = quantile(uniform(seed, "step", index), prices["step"])
     step = 1 + np.floor(when * (MONTHS - 1)).astype(np.int64)
     after = np.arange(MONTHS) >= step[:, None]
     first = last / (1.0 + trend)
