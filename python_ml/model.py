@@ -17,6 +17,7 @@ from python_ml.calibrate import PlattScaling
 from python_ml.config import Settings
 from python_ml.dataset import Column
 from python_ml.errors import SpanishGasError
+from python_ml.interval import VennAbers
 from python_ml.preprocess import Preprocessor
 
 
@@ -58,6 +59,7 @@ class ChurnModel:
     experiment: str
     classifier: Classifier
     calibration: PlattScaling
+    interval: VennAbers
     threshold: float
     parameters: dict[str, Any]
 
@@ -66,14 +68,17 @@ class ChurnModel:
         return [feature.name for feature in self.classifier.preprocessor.features]
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """raw_score (uncalibrated, 0 to 1), churn_probability (calibrated) and is_flagged of n
-        rows, in their order."""
+        """raw_score (uncalibrated, 0 to 1), churn_probability (calibrated) with the ends of its
+        interval, and is_flagged of n rows, in their order."""
         margin = self.classifier.margin(frame)
         probability = self.calibration.probability(margin)
+        low, high = self.interval.interval(margin, probability)
         return pd.DataFrame(
             {
                 "raw_score": expit(margin.astype(np.float64)),
                 "churn_probability": probability,
+                "churn_probability_low": low,
+                "churn_probability_high": high,
                 "is_flagged": probability >= self.threshold,
             }
         )
@@ -103,6 +108,7 @@ class ChurnModel:
                 "slope": self.calibration.slope,
                 "intercept": self.calibration.intercept,
             },
+            "interval": self.interval.as_document(),
             "threshold": self.threshold,
             "parameters": self.parameters,
         }
@@ -129,6 +135,7 @@ class ChurnModel:
                 trees,
             ),
             calibration=PlattScaling(calibration["slope"], calibration["intercept"]),
+            interval=VennAbers.from_document(definition["interval"]),
             threshold=definition["threshold"],
             parameters=dict(definition["parameters"]),
         )

@@ -1,7 +1,7 @@
 """Model versions: immutable artifacts, the decisions on them, and which one is champion.
 
     models/<version>/booster.json        XGBoost's own format
-    models/<version>/model.json          features, fills, calibration, threshold, origin, hashes
+    models/<version>/model.json          features, fills, calibration, threshold, origin, hashes, …
     models/<version>/evaluation.json     metrics and gate checks on the test part
     models/<version>/decisions/000N.json status with reason and evidence; the last one holds
     models/champion.json                 the pointer, replaced in one step
@@ -26,7 +26,7 @@ from python_ml.model import ChurnModel
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 STATUSES = (APPROVED, REJECTED, PENDING)
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

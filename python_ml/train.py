@@ -17,6 +17,7 @@ from python_ml.calibrate import choose_threshold, fit_platt
 from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, take_snapshot
 from python_ml.errors import SpanishGasError
+from python_ml.interval import fit_venn_abers
 from python_ml.metrics import calibration_metrics, decision_metrics, ranking_metrics
 from python_ml.model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.registry import open_registry
@@ -148,7 +149,7 @@ def fit_by_protocol(
     experiment: str,
     settings: Settings,
 ) -> FittedModel:
-    """Calibration and threshold on out-of-fold scores, then the final fit on all training rows.
+    """Calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
 
     Args:
         training: the training part, with cv_fold.
@@ -177,6 +178,7 @@ def fit_by_protocol(
         experiment=experiment,
         classifier=final.result(),
         calibration=calibration,
+        interval=fit_venn_abers(margin, churn),
         threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
         parameters=booster_parameters(settings, churn),
     )

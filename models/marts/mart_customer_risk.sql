@@ -35,6 +35,8 @@ final as (
         scores.model_version,
         ---------- risk
         scores.churn_probability,
+        scores.churn_probability_low,
+        scores.churn_probability_high,
         scores.risk_tier,
         scores.is_flagged,
         case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import gold_fixture as gold
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from python_ml.calibrate import PlattScaling
 from python_ml.errors import SpanishGasError
+from python_ml.interval import fit_venn_abers
 from python_ml.model import ChurnModel, fit_classifier
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 
@@ -20,7 +22,10 @@ def model(tmp_path_factory):
     frame = gold.gold_frame(300)
     columns = gold.contract().experiment(settings, "E5_full")
     classifier = fit_classifier(frame, frame["churn"].to_numpy(), columns, settings)
-    return ChurnModel("E5_full", classifier, PlattScaling(0.9, -2.0), 0.31, {"max_depth": 3})
+    margin, churn = classifier.margin(frame), frame["churn"].to_numpy()
+    interval = fit_venn_abers(margin, churn)
+    platt = PlattScaling(0.9, -2.0)
+    return ChurnModel("E5_full", classifier, platt, interval, 0.31, {"max_depth": 3})
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_artifacts_are_json_and_nothing_else(registry, model):
 def test_a_version_is_never_overwritten(registry, model):
     registry.register("v1", model, {})
     registry.register("v1", model, {})  # the same again, as a resumed run does
-    other = ChurnModel("E5_full", model.classifier, model.calibration, 0.32, model.parameters)
+    other = replace(model, threshold=0.32)
     with pytest.raises(SpanishGasError, match="never change"):
         registry.register("v1", other, {})
     assert registry.load("v1").model.threshold == 0.31

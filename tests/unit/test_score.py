@@ -44,6 +44,9 @@ def test_every_customer_is_scored_once_with_tier_and_decision(trained):
     assert len(scores) == result.customer_count == 1500
     assert scores["customer_id"].is_unique
     assert scores["churn_probability"].between(0, 1).all()
+    assert (scores["churn_probability_low"] <= scores["churn_probability"]).all()
+    assert (scores["churn_probability"] <= scores["churn_probability_high"]).all()
+    assert (scores["churn_probability_low"] < scores["churn_probability_high"]).all()
     threshold = open_registry(settings).load(version).model.threshold
     assert (scores["is_flagged"] == (scores["churn_probability"] >= threshold)).all()
     assert scores["is_flagged"].sum() == result.flagged_count > 0
@@ -72,7 +75,7 @@ def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained):
     model = open_registry(settings).load(version).model
     frame = read_snapshot(settings, "run-1").frame
     again = model.predict(frame)
-    for column in ("raw_score", "churn_probability"):
+    for column in again.columns.drop("is_flagged"):
         assert stored[column].to_numpy().tobytes() == again[column].to_numpy().tobytes()
     run(trained, run_id="run-2")
     other = warehouse.read_external("customer_score", "run-2")
