@@ -9,7 +9,7 @@ import pandas as pd
 
 from python_ml.model import ChurnModel
 
-REASON_COUNT = 3
+REASON_COUNT = 10  # SQL tells three of them, those one can act on first
 
 
 def top_reasons(model: ChurnModel, frame: pd.DataFrame, count: int = REASON_COUNT) -> pd.DataFrame:

@@ -3,7 +3,8 @@ with
 score_reasons as (
     select
         *,
-        try_cast(feature_value as double) as feature_number
+        try_cast(feature_value as double) as feature_number,
+        max(contribution_log_odds) over (partition by customer_id, as_of_date) as strongest_log_odds
     from {{ source('ml', 'score_reason') }}
     where run_id = '{{ var("run_id") }}'
 ),
@@ -50,12 +51,16 @@ ranked as (
     where match_rank = 1
 ),
 
+-- What one can act on goes first, but only what moves the score: a tenth of the strongest at least.
 numbered as (
     select
         *,
-        row_number() over (partition by customer_id, as_of_date order by reason_rank) as told_rank
+        row_number() over (
+            partition by customer_id, as_of_date
+            order by case when is_actionable then 0 else 1 end, reason_rank
+        ) as told_rank
     from ranked
-    where repeat_rank = 1
+    where repeat_rank = 1 and contribution_log_odds >= 0.1 * strongest_log_odds
 ),
 
 final as (

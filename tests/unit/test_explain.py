@@ -33,7 +33,7 @@ def test_contributions_sum_to_the_uncalibrated_log_odds(model):
 def test_reasons_are_the_three_largest_positive_contributions(model):
     frame = gold.gold_frame(300, seed=8)
     values, _ = model.classifier.contributions(frame)
-    reasons = top_reasons(model, frame)
+    reasons = top_reasons(model, frame, count=3)
     for row in range(300):
         mine = reasons[reasons["customer_id"] == frame["customer_id"].iloc[row]]
         wanted = sorted((value for value in values[row] if value > 0), reverse=True)[:3]

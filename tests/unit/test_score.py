@@ -62,7 +62,7 @@ def test_reasons_belong_to_scored_customers(trained):
     run(trained)
     reasons = warehouse.read_external("score_reason", "run-1")
     assert not reasons.duplicated(["customer_id", "reason_rank"]).any()
-    assert set(reasons["reason_rank"]) == {1, 2, 3}
+    assert set(reasons["reason_rank"]) >= {1, 2, 3}
     assert (reasons["contribution_log_odds"] > 0).all()
     scored = warehouse.read_external("customer_score", "run-1")["customer_id"]
     assert reasons["customer_id"].isin(scored).all()
