@@ -192,6 +192,26 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
         summary.show_run(this_run)
 
 
+@cli.command()
+@_common
+@click.argument("customer_id")
+def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
+    """Why a customer scores as it does, and what has changed since the run before.
+
+    CUSTOMER_ID is one of those scored, for example C01234.
+    """
+    from python_ml.customer import explain_customer
+    from python_ml.customer_view import show_customer
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        explained = explain_customer(warehouse, settings, customer_id)
+    if as_json:
+        _print_json(explained.as_dict())
+    else:
+        show_customer(explained)
+
+
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     try:

@@ -50,11 +50,12 @@ def _shown_values(
     for position, name in enumerate(features):
         chosen = feature == position
         values = frame[name].to_numpy(dtype=object)[row[chosen]]
-        shown[chosen] = [_text(value) for value in values]
+        shown[chosen] = [shown_value(value) for value in values]
     return shown
 
 
-def _text(value: Any) -> str | None:
+def shown_value(value: Any) -> str | None:
+    """A value of a feature as people read it; None for no value."""
     if pd.isna(value):
         return None
     return f"{value:.6g}" if isinstance(value, float) else str(value)

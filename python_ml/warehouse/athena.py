@@ -51,6 +51,9 @@ class AthenaWarehouse(Warehouse):
             return self._columns_only(sql)
         return _to_pandas(pa.concat_tables(tables))
 
+    def external_runs(self, table: str) -> list[str]:
+        return [run for run, _ in self._partitions(table)]
+
     def row_counts(self) -> dict[str, int]:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
         names = [table["Name"] for page in pages for table in page["TableList"]]

@@ -22,6 +22,10 @@ class Warehouse(ABC):
         """The result of one SELECT."""
 
     @abstractmethod
+    def external_runs(self, table: str) -> list[str]:
+        """Runs that have written an external table, in the order of their ids (by time)."""
+
+    @abstractmethod
     def row_counts(self) -> dict[str, int]:
         """Rows of each table that dbt built, by name, from the catalog."""
 

@@ -27,6 +27,10 @@ class DuckDBWarehouse(Warehouse):
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).df()
 
+    def external_runs(self, table: str) -> list[str]:
+        parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
+        return sorted({part.parent.name.removeprefix("run_id=") for part in parts})
+
     def row_counts(self) -> dict[str, int]:
         tables = self.query("select table_name, estimated_size from duckdb_tables()")
         return dict(zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True))
