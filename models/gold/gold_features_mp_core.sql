@@ -16,13 +16,14 @@ observation_window as (
     {{ observation_window() }}
 ),
 
+-- Doubles are added up in a stated order: another order gives other last digits.
 totals as (
     select
         customer_id,
-        round(sum(elec_kwh), 6) as total_elec_kwh,
-        round(sum(gas_m3), 6) as total_gas_m3,
-        round(sum(gas_variable_revenue_eur + gas_fixed_revenue_eur), 6) as gas_revenue_eur,
-        round(sum(revenue_eur), 6) as revenue_eur,
+        sum(elec_kwh order by month_start) as total_elec_kwh,
+        sum(gas_m3 order by month_start) as total_gas_m3,
+        sum(gas_variable_revenue_eur + gas_fixed_revenue_eur order by month_start) as gas_revenue_eur,
+        sum(revenue_eur order by month_start) as revenue_eur,
         sum(pricing_date_count) as price_update_count,
         count(*) as month_count
     from customer_months
@@ -32,8 +33,8 @@ totals as (
 province_means as (
     select
         province_costs.province_code,
-        round(avg(province_costs.elec_var_cost_eur_kwh), 9) as elec_cost_eur_kwh,
-        round(avg(province_costs.gas_var_cost_eur_m3), 9) as gas_cost_eur_m3
+        avg(province_costs.elec_var_cost_eur_kwh order by province_costs.month_start) as elec_cost_eur_kwh,
+        avg(province_costs.gas_var_cost_eur_m3 order by province_costs.month_start) as gas_cost_eur_m3
     from province_costs
     cross join observation_window
     where

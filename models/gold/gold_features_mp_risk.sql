@@ -23,24 +23,24 @@ ranked as (
     from customer_months
 ),
 
--- Rounding makes the last digits independent of the order in which rows are added up.
+-- Doubles are added up in a stated order: another order gives other last digits.
 behaviour as (
     select
         customer_id,
-        round(stddev_samp(elec_kwh), 6) as std_monthly_elec_kwh,
-        round(stddev_samp(gas_m3), 6) as std_monthly_gas_m3,
+        stddev_samp(elec_kwh order by month_start) as std_monthly_elec_kwh,
+        stddev_samp(gas_m3 order by month_start) as std_monthly_gas_m3,
         count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end) as active_months_count,
-        round(stddev_samp(margin_eur), 6) as std_margin,
+        stddev_samp(margin_eur order by month_start) as std_margin,
         min(margin_eur) as min_monthly_margin,
         count(case when margin_eur < 0 then 1 end) as loss_month_count,
         min_by(variable_price_tier1_eur_kwh, month_start) as first_elec_price,
         max_by(variable_price_tier1_eur_kwh, month_start) as last_elec_price,
         min_by(gas_variable_price_eur_m3, month_start) as first_gas_price,
         max_by(gas_variable_price_eur_m3, month_start) as last_gas_price,
-        round(stddev_samp(variable_price_tier1_eur_kwh), 9) as elec_price_volatility,
-        round(avg(case when recency_rank <= 3 then margin_eur end), 6)
-        - round(avg(case when recency_rank between 4 and 6 then margin_eur end), 6) as rolling_margin_trend,
-        round(sum(margin_eur), 6) as total_margin_eur,
+        stddev_samp(variable_price_tier1_eur_kwh order by month_start) as elec_price_volatility,
+        avg(case when recency_rank <= 3 then margin_eur end order by month_start)
+        - avg(case when recency_rank between 4 and 6 then margin_eur end order by month_start) as rolling_margin_trend,
+        sum(margin_eur order by month_start) as total_margin_eur,
         count(margin_eur) as margin_month_count
     from ranked
     group by customer_id
@@ -49,7 +49,7 @@ behaviour as (
 province_trends as (
     select
         province_costs.province_code,
-        round(avg(province_costs.elec_var_cost_eur_kwh), 9) as mean_elec_cost,
+        avg(province_costs.elec_var_cost_eur_kwh order by province_costs.month_start) as mean_elec_cost,
         min_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as first_elec_cost,
         max_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as last_elec_cost
     from province_costs

@@ -22,8 +22,8 @@ risk_totals as (
         count(case when risk_tier = '{{ tier }}' then 1 end) as {{ tier | lower }}_risk_count,
         {% endfor %}
         count(case when is_flagged then 1 end) as flagged_count,
-        round(avg(churn_probability), 6) as mean_churn_probability,
-        round(sum(expected_monthly_loss_eur), 2) as expected_monthly_loss_eur
+        round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
+        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur
     from risks
     group by run_id, as_of_date, model_version
 ),
@@ -32,10 +32,10 @@ offer_totals as (
     select
         count(case when decision = 'offered' then 1 end) as offer_count,
         count(case when decision not in ('offered', 'low_risk') then 1 end) as withheld_offer_count,
-        coalesce(round(sum(discount_eur_month), 2), 0) as discount_eur_month,
-        coalesce(round(sum(offer_budget_eur), 2), 0) as offer_budget_eur,
-        coalesce(round(sum(contact_cost_eur), 2), 0) as contact_cost_eur,
-        coalesce(round(sum(case when decision = 'offered' then expected_net_value_eur end), 2), 0)
+        coalesce(round(sum(discount_eur_month order by customer_id), 2), 0) as discount_eur_month,
+        coalesce(round(sum(offer_budget_eur order by customer_id), 2), 0) as offer_budget_eur,
+        coalesce(round(sum(contact_cost_eur order by customer_id), 2), 0) as contact_cost_eur,
+        coalesce(round(sum(case when decision = 'offered' then expected_net_value_eur end order by customer_id), 2), 0)
             as expected_net_value_eur
     from recommendations
 ),

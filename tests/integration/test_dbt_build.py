@@ -1,0 +1,396 @@
+"""The dbt project built from simulated raw files, against the same rules written another way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+from python_ml.config import Settings, load_settings
+from python_ml.land import land
+from python_ml.simulate import simulate
+from python_ml.warehouse import open_warehouse
+from tests.unit.test_sql_static import read_seed
+
+ROOT = Path(__file__).resolve().parents[2]
+CUSTOMERS = 300
+RUN = "test-run"
+HOLIDAYS = {(1, 1), (1, 6), (5, 1), (8, 15), (10, 12), (11, 1), (12, 6), (12, 8), (12, 25)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Names of the nodes that a dbt command ran, by status; of `parse`, the manifest."""
+
+    success: bool
+    names: dict[str, list[str]]
+    manifest: Manifest | None = None
+
+
+def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None = None) -> Outcome:
+    """Run a dbt command on the lake and warehouse of a home, in this process: it starts slowly.
+
+    A manifest of the same variables saves reading the project again; it names the lake of its home.
+    """
+    command = [*arguments, "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
+    command += ["--target-path", str(home / "target"), "--log-path", str(home / "logs"), "--quiet"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("SPANISHGAS", "DBT"))]:
+            patch.delenv(name)
+        patch.setenv("SPANISHGAS_LAKE", str(home / "lake"))
+        patch.setenv("SPANISHGAS_WAREHOUSE", str(home / "warehouse.duckdb"))
+        patch.setenv("SPANISHGAS_THREADS", str(threads))
+        try:
+            done = dbtRunner(manifest=manifest).invoke(command)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    assert done.exception is None, done.exception
+    if isinstance(done.result, Manifest):
+        return Outcome(done.success, {}, done.result)
+    names: dict[str, list[str]] = {}
+    for result in done.result.results:
+        names.setdefault(str(result.status), []).append(result.node.name)
+    return Outcome(done.success, names)
+
+
+def build(home: Path, select: str, *arguments: str, threads: int = 2) -> None:
+    command = ["build", "--select", *select.split(), *arguments]
+    done = dbt(home, *command, "--exclude-resource-type", "unit_test", threads=threads)
+    assert done.success, done.names
+
+
+def query(home: Path, sql: str) -> pd.DataFrame:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).df()
+
+
+def settings_of(home: Path) -> Settings:
+    return load_settings({"home": str(home)}, environ={})
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home built layer by layer up to gold, as the pipeline does it."""
+    home = tmp_path_factory.mktemp("home")
+    simulate(home / "raw", customers=CUSTOMERS, seed=11)
+    land(home / "raw", settings_of(home))
+    for layer in ("resource_type:seed bronze", "silver", "gold"):
+        build(home, layer)
+    return home
+
+
+@pytest.fixture(scope="module")
+def scored(home: Path) -> Path:
+    """The same home with scores of a made-up model, and marts on them."""
+    write_scores(home)
+    build(home, "marts", "--vars", f"{{run_id: {RUN}}}")
+    return home
+
+
+def write_scores(home: Path) -> None:
+    """Probabilities spread evenly over the customers, and everything else that marts read."""
+    gold = query(home, "select * from gold_master order by customer_id")
+    probability = (np.arange(len(gold)) + 0.5) / len(gold)
+    tier = np.select([probability < 0.4, probability < 0.6, probability < 0.8], [0, 1, 2], 3)
+    key = {"as_of_date": pd.to_datetime(gold["as_of_date"]).dt.date}
+    frames = {
+        "customer_score": pd.DataFrame(
+            {
+                "customer_id": gold["customer_id"],
+                **key,
+                "model_version": "m1",
+                "raw_score": probability,
+                "churn_probability": probability,
+                "churn_probability_low": probability / 2,
+                "churn_probability_high": (1 + probability) / 2,
+                "is_flagged": probability >= 0.5,
+                "risk_tier": np.array(["Low", "Medium", "High", "Critical"])[tier],
+            }
+        ),
+        "score_reason": pd.DataFrame(
+            {
+                "customer_id": gold["customer_id"],
+                **key,
+                "reason_rank": np.int32(1),
+                "feature": "months_to_renewal",
+                "feature_value": gold["months_to_renewal"].map("{:.6g}".format),
+                "contribution_log_odds": 0.5,
+            }
+        ),
+        "model_metric": pd.DataFrame(
+            {
+                "model_version": "m1",
+                "as_of_date": key["as_of_date"].iloc[0],
+                "feature_set": ["champion", "without_text"],
+                "slice_dimension": "overall",
+                "slice_value": "overall",
+                "metric": "pr_auc",
+                "metric_value": [0.7, 0.5],
+                "ci_low": [0.6, 0.4],
+                "ci_high": [0.8, 0.6],
+                "customer_count": 10,
+                "churner_count": 1,
+            }
+        ),
+        "model_curve": pd.DataFrame(
+            {
+                "model_version": ["m1"],
+                "feature_set": "champion",
+                "curve": "roc",
+                "point": np.int32(0),
+                "threshold": 0.5,
+                "x": 0.1,
+                "y": 0.9,
+                "y_low": 0.8,
+                "y_high": 1.0,
+                "customer_count": 10,
+            }
+        ),
+        "model_gate": pd.DataFrame(
+            {
+                "model_version": ["m1"],
+                "check_name": "pr_auc",
+                "observed_value": 0.7,
+                "limit_value": 0.7,
+                "is_passed": True,
+                "detail": "",
+            }
+        ),
+    }
+    for table, frame in frames.items():
+        folder = home / "lake" / "ml" / table / f"run_id={RUN}"
+        folder.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(folder / "part-0.parquet", index=False)
+    open_warehouse(settings_of(home)).declare_external_tables()
+
+
+def price_tier(hours: pd.Series) -> np.ndarray:
+    """The regulation in Python: 1 peak, 2 standard, 3 off-peak."""
+    of_day = hours.dt.hour
+    holiday = pd.Series(list(zip(hours.dt.month, hours.dt.day, strict=True))).isin(HOLIDAYS)
+    rest = (hours.dt.day_of_week >= 5) | holiday.to_numpy()
+    peak = of_day.between(10, 13) | of_day.between(18, 21)
+    standard = of_day.between(8, 9) | of_day.between(14, 17) | of_day.between(22, 23)
+    return np.select([rest, peak, standard], [3, 1, 2], 3)
+
+
+def test_consumption_adds_up_by_tier_like_the_raw_hours(home: Path) -> None:
+    hours = duckdb.sql(
+        f"""select customer_id, timestamp, consumption_elec_kwh as elec, consumption_gas_m3 as gas
+        from '{home}/raw/consumption_hourly_2024/*/*.parquet'
+        where customer_id in ('C00001', 'C00007', 'C00150')"""
+    ).df()
+    hours["tier"] = price_tier(hours["timestamp"])
+    hours["month_start"] = hours["timestamp"].dt.to_period("M").dt.to_timestamp()
+    hours["negative"] = hours["elec"] < 0
+    hours[["elec", "gas"]] = hours[["elec", "gas"]].clip(lower=0)
+    group = ["customer_id", "month_start"]
+    expected = hours.pivot_table(index=group, columns="tier", values="elec", aggfunc="sum")
+    built = query(home, "select * from bronze_customer_month").set_index(group)
+    built = built.loc[expected.index]
+    assert len(built) == 36
+    for tier in (1, 2, 3):
+        np.testing.assert_allclose(built[f"elec_tier{tier}_kwh"], expected[tier], atol=1e-5)
+    by_month = hours.groupby(group)
+    np.testing.assert_allclose(built["gas_m3"], by_month["gas"].sum(), atol=1e-5)
+    np.testing.assert_array_equal(built["negative_elec_count"], by_month["negative"].sum())
+    np.testing.assert_array_equal(built["reading_count"], by_month.size())
+
+
+def test_intent_is_the_first_match_of_whole_words(home: Path) -> None:
+    patterns = [
+        (
+            int(row["intent_priority"]),
+            row["customer_intent"],
+            re.compile(
+                r"\b" + row["keyword"] + ("" if row["is_prefix"] == "true" else r"\b"), re.ASCII
+            ),
+        )
+        for row in read_seed("intent_keywords")
+    ]
+
+    def intent(summary: str) -> str:
+        text = re.sub(r"[^a-z0-9]+", " ", summary.lower())
+        found = [(priority, name) for priority, name, pattern in patterns if pattern.search(text)]
+        return min(found)[1] if found else "Other / Unclassified"
+
+    interactions = query(
+        home, "select interaction_summary, customer_intent from silver_interaction"
+    )
+    assert interactions["customer_intent"].nunique() >= 4
+    expected = interactions["interaction_summary"].map(intent)
+    assert (expected == interactions["customer_intent"]).all()
+
+
+def test_imputed_prices_say_where_they_come_from(home: Path) -> None:
+    prices = query(home, "select * from silver_price_month").set_index("customer_id")
+    raw = query(home, "select * from bronze_price_month").set_index(["customer_id", "month_start"])
+    column = "variable_price_tier1_eur_kwh"
+    known = raw[column].dropna().sort_index()
+    sources = prices[f"{column}_source"]
+    assert {"observed", "last_known"} <= set(sources)
+    assert prices[column].notna().all()
+    for customer, row in prices[sources == "last_known"].head(50).iterrows():
+        before = known.loc[customer]
+        assert row[column] == before[before.index < row["month_start"]].iloc[-1]
+    for customer, row in prices[sources == "next_known"].head(50).iterrows():
+        own = known.loc[customer]
+        assert own.index.min() > row["month_start"]
+        assert row[column] == own.iloc[0]
+
+
+def test_gold_has_a_row_for_every_customer(home: Path) -> None:
+    gold = query(home, "select * from gold_master")
+    assert len(gold) == CUSTOMERS == gold["customer_id"].nunique()
+    assert gold["churn"].notna().all()
+    assert (gold["as_of_date"].astype(str).str[:10] == "2024-12-31").all()
+
+
+def test_threads_do_not_change_a_digit(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "lake").symlink_to(home / "lake")
+    build(tmp_path, "resource_type:seed bronze silver gold", threads=1)
+    order = "select * from gold_master order by customer_id"
+    pd.testing.assert_frame_equal(query(home, order), query(tmp_path, order), check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def cut(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that ends on 30 June: whatever is dated later is taken out of every table."""
+    cut = tmp_path_factory.mktemp("cut")
+    shutil.copytree(home / "lake" / "raw", cut / "lake" / "raw")
+    raw = cut / "lake" / "raw"
+    for month in range(7, 13):
+        shutil.rmtree(raw / "consumption_hourly" / f"month=2024-{month:02d}")
+    rules = {
+        "price_history": "pricing_date <= date '2024-06-30'",
+        "costs_by_province_month": "month <= '2024-06'",
+        "customer_interactions": "date <= date '2024-06-30'",
+    }
+    for table, rule in rules.items():
+        for path in (raw / table).glob("*.parquet"):
+            kept = path.with_suffix(".kept")
+            duckdb.execute(
+                f"copy (select * from '{path}' where {rule}) to '{kept}' (format parquet)"
+            )
+            kept.replace(path)
+    return cut
+
+
+def test_nothing_after_the_as_of_date_enters(
+    home: Path, cut: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Looking back to June from the whole year gives what June itself would have given."""
+    build(cut, "resource_type:seed bronze silver gold")
+    back = tmp_path_factory.mktemp("back")
+    (back / "lake").symlink_to(home / "lake")
+    build(back, "resource_type:seed bronze silver gold", "--vars", "{as_of_date: '2024-06-30'}")
+    # The label of December is not the one of June.
+    order = "select * exclude (churn) from gold_master order by customer_id"
+    then, now = query(cut, order), query(back, order)
+    assert 0.5 * CUSTOMERS < len(then) < CUSTOMERS, "later customers are left out"
+    pd.testing.assert_frame_equal(then, now, check_exact=True)
+    assert query(back, "select count(churn) from gold_master").iloc[0, 0] == 0
+
+
+def test_unit_tests_hold(scored: Path) -> None:
+    variables = ["--vars", f"{{run_id: {RUN}}}"]
+    done = dbt(scored, "test", "--select", "test_type:unit", *variables)
+    assert done.success, done.names
+    assert set(done.names) == {"pass"}
+    declared = sum(
+        len(yaml.safe_load(path.read_text(encoding="utf-8"))["unit_tests"])
+        for path in (ROOT / "models").glob("*/*unit_tests.yml")
+    )
+    assert len(done.names["pass"]) == declared >= 25
+
+
+def test_marts_tell_who_why_and_what(scored: Path) -> None:
+    risk = query(scored, "select * from mart_customer_risk").set_index("customer_id")
+    offers = query(scored, "select * from mart_recommendation").set_index("customer_id")
+    overview = query(scored, "select * from mart_overview").iloc[0]
+    margin = risk["avg_monthly_margin_eur"]
+    loss = (risk["churn_probability"] * margin.clip(lower=0)).sum()
+    assert overview["customer_count"] == len(risk) == CUSTOMERS
+    assert overview["expected_monthly_loss_eur"] == pytest.approx(loss, abs=0.01)
+    assert overview["test_pr_auc"] == 0.7
+    assert overview["test_pr_auc_without_text"] == 0.5
+    assert risk["reason_1"].str.contains(r"\d months|expired", regex=True).all()
+    offered = offers[offers["decision"] == "offered"]
+    assert 0 < len(offered) < len(offers)
+    assert (offered["avg_monthly_margin_eur"] > 0).all()
+    assert (offered["expected_net_value_eur"] >= 0).all()
+    assert (offers.loc[offers["risk_tier"] == "Low", "offer"] == "no_offer").all()
+    withheld = offers[offers["decision"] == "value_negative"]
+    assert len(withheld) > 0
+    assert (withheld["expected_net_value_eur"] < 0).all(), "the value is not clipped"
+
+
+@pytest.fixture(scope="module")
+def parsed(scored: Path) -> Manifest | None:
+    return dbt(scored, "parse", "--vars", f"{{run_id: {RUN}}}").manifest
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "damage"),
+    [
+        (
+            "guardrail_offer_has_positive_margin",
+            "update gold_master set avg_monthly_margin = 'nan' where customer_id = {offered}",
+        ),
+        (
+            "guardrail_offer_pays",
+            "update gold_master set avg_monthly_margin = 0.01 where customer_id = {offered}",
+        ),
+        (
+            "guardrail_discount_within_policy",
+            "update mart_recommendation set discount_eur_month = 2 * discount_eur_month"
+            " where customer_id = {offered}",
+        ),
+        (
+            "guardrail_reason_for_risk",
+            "update mart_customer_risk set reason_1 = null where customer_id = {offered}",
+        ),
+        (
+            "guardrail_probability_and_tier",
+            "update mart_customer_risk set churn_probability = 1.2 where customer_id = {offered}",
+        ),
+        (
+            "guardrail_probability_and_tier",
+            "update mart_customer_risk set risk_tier = 'Low' where customer_id = {offered}",
+        ),
+        (
+            "identity_scores_cover_gold",
+            "delete from mart_customer_risk where customer_id = {offered}",
+        ),
+        (
+            "identity_consumption_is_conserved",
+            "update gold_master set total_gas_m3_12m = total_gas_m3_12m + 1"
+            " where customer_id = {offered}",
+        ),
+    ],
+)
+def test_guardrails_stop_the_build(
+    scored: Path, parsed: Manifest, tmp_path: Path, guardrail: str, damage: str
+) -> None:
+    (tmp_path / "lake").symlink_to(scored / "lake")
+    shutil.copy(scored / "warehouse.duckdb", tmp_path)
+    offered = query(
+        scored,
+        "select min(customer_id) as c from mart_recommendation where decision = 'offered'",
+    )["c"].iloc[0]
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(damage.format(offered=f"'{offered}'"))
+    variables = ["--vars", f"{{run_id: {RUN}}}"]
+    done = dbt(tmp_path, "test", "--select", guardrail, *variables, manifest=parsed)
+    assert done.names == {"fail": [guardrail]}
