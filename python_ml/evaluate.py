@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from python_ml.alarms import AlarmDecision, judge_alarms
 from python_ml.config import Settings
 from python_ml.curves import curve_rows
 from python_ml.dataset import GoldContract, read_snapshot, without_text
@@ -48,6 +49,7 @@ class EvaluateResult:
     metrics: dict[str, Estimate]
     metrics_without_text: dict[str, Estimate]
     checks: list[Check]
+    alarms: list[AlarmDecision]
     seconds: float
 
     @property
@@ -122,8 +124,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Metrics with intervals, curves and gate of a registered version, on its stored test part.
 
-    Writes `model_metric`, `model_curve` and `model_gate`, and registers the decision: Approved, or
-    Rejected with the reasons. The champion stays as it is either way; call
+    Writes `model_metric`, `model_curve`, `leakage_alarm` and `model_gate`, and registers the
+    decision: Approved, or Rejected with the reasons. The champion stays as it is either way; call
     `raise_if_rejected` on the result to end a run.
 
     Raises:
@@ -167,6 +169,8 @@ def evaluate(
         int(sets[CHAMPION_SET].churn.sum()),
         candidate.model.experiment,
     )
+    alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
+    checks.append(alarm_check)
     checks += _against_champion(
         warehouse, settings, registry, model_version, sets[CHAMPION_SET], weights
     )
@@ -180,6 +184,7 @@ def evaluate(
         metrics=overall[CHAMPION_SET],
         metrics_without_text=overall[WITHOUT_TEXT],
         checks=checks,
+        alarms=alarms,
         seconds=time.perf_counter() - start,
     )
     _register_decision(registry, result)

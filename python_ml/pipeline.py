@@ -178,8 +178,9 @@ def _land(run: Run, source: str) -> None:
 def _build(run: Run, layer: str, select: str | None = None) -> None:
     """Build and test one layer of dbt models; its rows are those of its tables."""
     with timed_step(layer, run.steps) as (step, report):
-        nodes = run.dbt.build(select or layer, progress=report)
         with run.warehouse() as warehouse:
+            warehouse.declare_external_tables()
+            nodes = run.dbt.build(select or layer, progress=report)
             counts = warehouse.row_counts()
         step.rows = sum(counts.get(node.name, 0) for node in nodes if node.kind == "model")
 

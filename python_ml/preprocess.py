@@ -53,7 +53,7 @@ class Preprocessor:
         for column in columns:
             levels: tuple[str, ...] = ()
             if column.is_category:
-                levels = tuple(sorted(set(_filled(frame, column.name, column.fill).dropna())))
+                levels = tuple(sorted(set(filled(frame, column.name, column.fill).dropna())))
             features.append(Feature(column.name, column.is_category, column.fill, levels))
         return cls(tuple(features), encoding)
 
@@ -93,7 +93,7 @@ class Preprocessor:
         return np.concatenate(blocks, axis=1, dtype=np.float32)
 
     def _encode(self, feature: Feature, frame: pd.DataFrame) -> np.ndarray:
-        values = _filled(frame, feature.name, feature.fill)
+        values = filled(frame, feature.name, feature.fill)
         if not feature.is_category:
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
             if np.isinf(numbers).any():
@@ -132,7 +132,8 @@ class Preprocessor:
         return cls(features, document["encoding"])
 
 
-def _filled(frame: pd.DataFrame, name: str, fill: str | float | None) -> pd.Series:
+def filled(frame: pd.DataFrame, name: str, fill: str | float | None) -> pd.Series:
+    """A feature's values with the contract's fill in place of nulls."""
     values = frame[name]
     if isinstance(fill, str):
         values = values.astype(object)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from python_ml.alarms import AlarmDecision
     from python_ml.closing import Closing
     from python_ml.evaluate import EvaluateResult
     from python_ml.land.result import LandResult
@@ -101,6 +102,8 @@ def show_training(trained: TrainResult) -> None:
         table.add_row(METRIC_TITLES.get(name, name), f"{value:.3f}")
     table.add_row("Threshold on the probability", f"{trained.threshold:.3f}")
     console.print(table)
+    for alarm in trained.alarms:
+        console.print(f"  [yellow]leakage alarm[/] {alarm}")
     console.print(f"next: spanishgas evaluate {trained.model_version}")
 
 
@@ -114,6 +117,8 @@ def show_evaluation(evaluated: EvaluateResult) -> None:
         values = (f"{value:.3f}" for value in (check.observed_value, check.limit_value))
         table.add_row(check.check_name, *values, verdict)
     console.print(table)
+    if evaluated.alarms:
+        console.print(_alarm_table(evaluated.alarms))
 
 
 def show_run(run: Run) -> None:
@@ -133,6 +138,7 @@ def show_run(run: Run) -> None:
     console.print(_call_table(closing))
     if "evaluation" in run.results:
         console.print(_metrics_table(run.results["evaluation"]))
+        console.print(_alarm_line(run.results["evaluation"].alarms))
     else:
         console.print(f"Scored by the champion {overview['model_version']}")
     if "sentiment" in run.results:
@@ -228,6 +234,27 @@ def _metrics_table(evaluated: EvaluateResult) -> Table:
             *_estimate(evaluated.metrics_without_text, name),
         )
     return table
+
+
+def _alarm_table(alarms: Sequence[AlarmDecision]) -> Table:
+    table = _table("Alarms of the leakage audit", "Alarm", "What was seen", "Accepted")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for alarm in alarms:
+        accepted = f"{alarm.author}, {alarm.accepted_on}: {alarm.reason}"
+        table.add_row(alarm.alarm, alarm.detail, accepted if alarm.is_accepted else "[red]no[/]")
+    return table
+
+
+def _alarm_line(alarms: Sequence[AlarmDecision]) -> str:
+    if not alarms:
+        return "Leakage audit: no alarm"
+    subjects = list(dict.fromkeys(alarm.alarm.partition(":")[2] for alarm in alarms))
+    return (
+        f"Leakage audit: {len(alarms)} alarms, each accepted by name (audit.accepted): "
+        f"{', '.join(subjects[:3])}{' and more' if len(subjects) > 3 else ''}. "
+        "Where the texts of your own data know the outcome too, read the column without text."
+    )
 
 
 def _estimate(metrics: Mapping[str, Estimate], name: str) -> tuple[str, str]:

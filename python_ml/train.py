@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from python_ml.audit import audit_training, findings_table
 from python_ml.calibrate import choose_threshold, fit_platt
 from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, take_snapshot
@@ -30,7 +31,8 @@ SENTIMENT_TIER = "2B"
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A registered candidate, not evaluated yet. Metrics are those of the out-of-fold scores."""
+    """A registered candidate, not evaluated yet. Metrics are those of the out-of-fold scores;
+    `alarms` are those of the leakage audit, accepted or not."""
 
     model_version: str
     sha256: str
@@ -43,6 +45,7 @@ class TrainResult:
     test_count: int
     threshold: float
     out_of_fold: dict[str, float]
+    alarms: list[str]
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,7 +69,8 @@ def train(
 ) -> TrainResult:
     """Fit the champion's experiment on one as-of date and register it, pending approval.
 
-    Writes the feature snapshot, `model_split` and the model version `churn-<run_id>`.
+    Writes the feature snapshot, `model_split`, `leakage_audit` and the model version
+    `churn-<run_id>`.
 
     Raises:
         SpanishGasError: gold breaks its contract, or there are too few labels.
@@ -97,6 +101,10 @@ def train(
         "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
     }
     digest = open_registry(settings).register(version, fitted.model, origin)
+    findings = audit_training(
+        warehouse, settings, training, columns, contract.target, fitted.out_of_fold
+    )
+    warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
     return TrainResult(
         model_version=version,
         sha256=digest,
@@ -109,6 +117,7 @@ def train(
         test_count=len(rows) - len(training),
         threshold=fitted.model.threshold,
         out_of_fold=metrics,
+        alarms=[finding.alarm for finding in findings if finding.alarm],
         seconds=time.perf_counter() - start,
     )
 

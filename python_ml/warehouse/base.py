@@ -44,6 +44,14 @@ class Warehouse(ABC):
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
         """Rows of an external table, of one run or (None) of all; no rows if it is not there."""
 
+    def declare_external_tables(self) -> list[str]:
+        """Make tables that no run has written yet readable, as tables without rows.
+
+        Returns:
+            Those it had to be done for: none where a catalog knows them anyway.
+        """
+        return []
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the database file."""

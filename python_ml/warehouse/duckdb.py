@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from python_ml.errors import SpanishGasError
 from python_ml.warehouse.base import Warehouse
 
+NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
+
 
 class DuckDBWarehouse(Warehouse):
     """Opens the file for each query and closes it after: a writer locks it for everyone else."""
@@ -54,6 +56,18 @@ class DuckDBWarehouse(Warehouse):
         ]
         empty = schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))
         return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+
+    def declare_external_tables(self) -> list[str]:
+        folder = self.lake / "ml"
+        missing = [
+            table
+            for table in self._external_schemas
+            if not any((folder / table).glob("run_id=*/*.parquet"))
+        ]
+        for table in missing:
+            no_rows = self._external_arrow_schema(table).empty_table().to_pandas()
+            self.write_external(table, no_rows, NO_RUN)
+        return missing
 
     def close(self) -> None:
         """Nothing is held between calls."""

@@ -106,7 +106,7 @@ def settings_for(home: Path, **overrides: Any) -> Settings:
 
 
 def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
-    """A warehouse that holds `gold` as gold_master, and the two seeds that python_ml reads."""
+    """A warehouse that holds `gold` as gold_master, and the other tables that python_ml reads."""
     types = {name: kind for name, (kind, _) in COLUMNS.items()}
     listing = ", ".join(f'"{c}"::{types.get(c, "double")} as "{c}"' for c in gold.columns)
     settings.layout.home.mkdir(parents=True, exist_ok=True)
@@ -121,5 +121,12 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             "create or replace table economics as select * from (values ('contact_cost_eur', 20.0),"
             " ('save_probability', 0.4), ('monthly_margin_eur', 7.0), ('remaining_months', 32.0))"
             " t(name, value)"
+        )
+        connection.execute(
+            "create or replace table silver_source_date as select * from (values"
+            " ('customer_interactions', 'date', date '2024-12-31', 'left_out', 500, 20, 0),"
+            " ('customer_contracts', 'next_renewal_date', date '2024-12-31', 'known_ahead', 900,"
+            " 850, 850)) t(source_table, source_column, as_of_date, treatment, landed_count,"
+            " landed_after_count, used_after_count)"
         )
     return open_warehouse(settings)

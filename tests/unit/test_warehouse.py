@@ -1,3 +1,5 @@
+from datetime import date
+
 import duckdb
 import pandas as pd
 import pytest
@@ -23,6 +25,13 @@ def gate_rows(*values):
             "detail": None,
         }
     )
+
+
+def metric_rows():
+    row = {"model_version": "v1", "as_of_date": date(2024, 12, 31), "feature_set": "champion"}
+    row |= {"slice_dimension": "overall", "slice_value": "overall", "metric": "pr_auc"}
+    row |= {"metric_value": 0.7, "ci_low": 0.6, "ci_high": 0.8}
+    return pd.DataFrame([{**row, "customer_count": 10, "churner_count": 1}])
 
 
 def test_an_external_table_is_typed_by_the_source_yaml_and_kept_by_run(settings):
@@ -71,3 +80,17 @@ def test_the_database_is_free_between_queries(settings):
 def test_a_missing_warehouse_says_what_builds_it(settings):
     with open_warehouse(settings) as warehouse, pytest.raises(SpanishGasError, match="run"):
         warehouse.query("select 1")
+
+
+def test_a_table_that_no_run_has_written_can_be_read_by_sql_once_it_is_declared(settings):
+    scan = f"read_parquet('{settings.layout.lake}/ml/model_gate/run_id=*/*.parquet')"
+    duckdb.connect(str(settings.layout.warehouse)).close()
+    with open_warehouse(settings) as warehouse:
+        with pytest.raises(duckdb.IOException):
+            warehouse.query(f"select * from {scan}")
+        warehouse.write_external("model_metric", metric_rows(), run_id="a")
+        declared = warehouse.declare_external_tables()
+        assert "model_gate" in declared and "model_metric" not in declared
+        assert warehouse.query(f"select is_passed from {scan}").empty
+        assert warehouse.declare_external_tables() == []
+        assert warehouse.read_external("model_gate").empty

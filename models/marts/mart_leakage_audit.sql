@@ -1,0 +1,59 @@
+with
+
+scores as (
+    select distinct
+        model_version,
+        as_of_date
+    from {{ source('ml', 'customer_score') }}
+    where run_id = '{{ var("run_id") }}'
+),
+
+findings as (
+    select * from {{ source('ml', 'leakage_audit') }}
+),
+
+alarms as (
+    select
+        *,
+        -- Run ids sort by time: the newest evaluation of a version says what is accepted.
+        row_number() over (partition by model_version, alarm order by run_id desc) as recency_rank
+    from {{ source('ml', 'leakage_alarm') }}
+),
+
+final as (
+    select
+        '{{ var("run_id") }}' as run_id,
+        scores.as_of_date,
+        scores.model_version,
+        findings.run_id as training_run_id,
+        ---------- what was looked at
+        findings.check_kind,
+        findings.subject,
+        findings.group_name,
+        findings.tier,
+        ---------- values
+        findings.observed_value,
+        findings.ci_low,
+        findings.ci_high,
+        findings.limit_value,
+        findings.customer_count,
+        findings.churner_count,
+        findings.detail,
+        ---------- alarm
+        findings.alarm,
+        findings.alarm is not null as is_alarm,
+        case when findings.alarm is not null then coalesce(alarms.is_accepted, false) end as is_accepted,
+        alarms.reason as accepted_reason,
+        alarms.author as accepted_by,
+        alarms.accepted_on
+    from findings
+    inner join scores
+        on findings.model_version = scores.model_version
+    left join alarms
+        on
+            findings.model_version = alarms.model_version
+            and findings.alarm = alarms.alarm
+            and alarms.recency_rank = 1
+)
+
+select * from final

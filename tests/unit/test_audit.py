@@ -1,0 +1,246 @@
+"""The audit finds leaks that were planted, names them, and keeps quiet where there are none."""
+
+from __future__ import annotations
+
+import gold_fixture as gold
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from python_ml import audit_groups
+from python_ml.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
+from python_ml.audit import audit_training, findings_table, source_date_findings
+from python_ml.config import load_settings
+from python_ml.dataset import Column
+from python_ml.errors import ModelGateError, UsageError
+from python_ml.evaluate import evaluate
+from python_ml.registry import REJECTED, open_registry
+from python_ml.train import fit_by_protocol, labelled_rows, train
+
+NUMBER = {"data_type": "double", "role": "feature", "tier": "1A"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+def audited(home, frame, extra=()):
+    """Findings on a gold layer with `extra` features beside the miniature's."""
+    quick = {"model.xgboost.n_estimators": 15, "audit.ablation.n_estimators": 5}
+    settings = gold.settings_for(home, **quick)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame(50))
+    contract = gold.contract()
+    rows = labelled_rows(frame, contract, settings, gold.AS_OF_DATE)
+    training = rows[rows["split_part"] == "train"].reset_index(drop=True)
+    columns = [*contract.experiment(settings, "E5_full"), *extra]
+    fitted = fit_by_protocol(training, columns, "churn", "E5_full", settings)
+    findings = audit_training(warehouse, settings, training, columns, "churn", fitted.out_of_fold)
+    return findings_table(findings, "v1")
+
+
+def alarms(table):
+    return set(table["alarm"].dropna())
+
+
+def test_no_alarm_where_no_text_knows_the_outcome(home):
+    table = audited(home, gold.gold_frame(3000, text_strength=0.0))
+    assert alarms(table) == set()
+    kinds = set(table["check_kind"])
+    assert kinds == {
+        *("model_auc", "feature_auc", "pure_churn", "pure_stay"),
+        *("identifier_auc", "source_date", "tier_ablation"),
+    }
+    features = gold.contract().experiment(gold.settings_for(home), "E5_full")
+    looked_at = table.loc[table["check_kind"] == "feature_auc", "subject"]
+    assert looked_at.tolist() == [column.name for column in features]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.03, 0.10])
+def test_a_copy_of_the_label_is_found_through_noise(home, noise):
+    frame = gold.gold_frame(3000)
+    flipped = np.random.default_rng(1).random(len(frame)) < noise
+    frame["leak"] = np.where(flipped, 1 - frame["churn"], frame["churn"])
+    found = alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+    assert "too_good:leak" in found
+    assert not any("months_to_renewal" in name for name in found)
+    if noise == 0:
+        assert {"pure_churn:leak=1", "pure_stay:leak=0", "too_good:all features"} <= found
+
+
+def test_a_label_hidden_in_a_quantity_is_found(home):
+    """Neither a flag nor monotone: those who leave have a value near zero, of either sign."""
+    frame = gold.gold_frame(3000)
+    rng = np.random.default_rng(2)
+    sign = rng.choice([-1, 1], len(frame))
+    frame["leak"] = sign * np.where(frame["churn"] == 1, 0.1, 1.0) * rng.uniform(0.5, 1, 3000)
+    assert roc_auc_score(frame["churn"], frame["leak"]) == pytest.approx(0.5, abs=0.05)
+    assert "too_good:leak" in alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+
+
+def test_a_value_that_few_but_only_leavers_have_is_found(home):
+    """30 of 3,000: no AUC would show it."""
+    frame = gold.gold_frame(3000)
+    marked = frame.index[frame["churn"] == 1][:30]
+    frame["leak"] = frame.index.isin(marked).astype(int)
+    table = audited(home, frame, [Column("leak", **NUMBER)])
+    assert "pure_churn:leak=1" in alarms(table)
+    assert "too_good:leak" not in alarms(table)
+
+
+def test_a_blank_that_tells_is_found(home):
+    """Whoever left has lost the value: the null itself is the leak."""
+    frame = gold.gold_frame(3000)
+    frame["leak"] = np.where(frame["churn"] == 1, np.nan, np.arange(3000.0))
+    found = alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+    assert {"pure_churn:leak=missing", "too_good:leak"} <= found
+
+
+@pytest.mark.parametrize(
+    ("encode", "alarm"),
+    [
+        (lambda churn, n: (1 - churn) * 50_000 + n, "identifier:order"),
+        (lambda churn, n: 10 * n + np.where(churn == 1, 7, n % 7), "identifier:remainder_by_10"),
+        (
+            lambda churn, n: np.where(churn == 1, 13 * n, 13 * n + 1 + n % 12),
+            "identifier:remainder_by_13",
+        ),
+        (lambda churn, n: np.where(churn == 1, 1_000_000 + n, n + 10_000), "identifier:length"),
+    ],
+)
+def test_an_id_that_encodes_the_outcome_is_found(home, encode, alarm):
+    frame = gold.gold_frame(3000)
+    shuffled = np.random.default_rng(3).permutation(3000)
+    numbers = encode(frame["churn"].to_numpy(), shuffled)
+    frame["customer_id"] = [f"C{number:05}" for number in numbers]
+    frame = frame.drop_duplicates("customer_id")
+    assert alarm in alarms(audited(home, frame))
+
+
+def test_a_date_after_the_as_of_date_that_is_used_is_found():
+    dates = pd.DataFrame(
+        {
+            "source_table": ["customer_interactions", "price_history", "customer_contracts"],
+            "source_column": ["date", "pricing_date", "next_renewal_date"],
+            "as_of_date": pd.Timestamp("2024-12-31"),
+            "treatment": ["left_out", "left_out", "known_ahead"],
+            "landed_count": [10, 10, 10],
+            "landed_after_count": [3, 3, 9],
+            "used_after_count": [2, 0, 9],
+        }
+    )
+    findings = source_date_findings(dates)
+    assert [finding.alarm for finding in findings] == [
+        *("future_date:customer_interactions.date", None, None)
+    ]
+    assert "3 of 10 dates lie after 2024-12-31" in findings[0].detail
+
+
+def test_every_date_that_is_landed_is_looked_at():
+    from pathlib import Path
+
+    from python_ml.config import PROJECT_DIR
+    from python_ml.schema import load_source
+
+    sql = Path(PROJECT_DIR, "models/silver/silver_source_date.sql").read_text(encoding="utf-8")
+    dates = [
+        (table.name, column.name)
+        for table in load_source("raw").values()
+        for column in table.columns
+        if column.data_type in ("date", "timestamp") or column.name == "month"
+    ]
+    assert len(dates) >= 9
+    missing = [pair for pair in dates if "('{}', '{}',".format(*pair) not in sql]
+    assert not missing
+
+
+def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_path):
+    frame = gold.gold_frame(1500)
+    frame["is_negative_sentiment"] = frame["churn"]
+    settings = gold.settings_for(tmp_path, **{"audit.accepted": []})
+    warehouse = gold.warehouse_with(settings, frame)
+    contract = gold.contract()
+    trained = train(warehouse, settings, contract, "run-1", gold.AS_OF_DATE)
+    assert "too_good:is_negative_sentiment" in trained.alarms
+    result = evaluate(warehouse, settings, contract, "run-1", trained.model_version)
+    with pytest.raises(ModelGateError, match="too_good:is_negative_sentiment"):
+        result.raise_if_rejected()
+    assert [check.check_name for check in result.checks if not check.is_passed] == [GATE_CHECK]
+    assert open_registry(settings).status(trained.model_version) == REJECTED
+
+    who = {"reason": "planted by a test", "author": "tester", "date": "2024-12-31"}
+    entries = [{"alarm": name, **who} for name in trained.alarms]
+    reviewed = settings.with_overrides({"audit.accepted": entries})
+    result = evaluate(warehouse, reviewed, contract, "run-2", trained.model_version)
+    assert result.is_approved
+    written = warehouse.read_external("leakage_alarm", "run-2")
+    assert set(written["alarm"]) == set(trained.alarms)
+    assert written["is_accepted"].all() and set(written["author"]) == {"tester"}
+    assert str(written["accepted_on"].iloc[0])[:10] == "2024-12-31"
+
+    missing_one = settings.with_overrides({"audit.accepted": entries[1:]})
+    result = evaluate(warehouse, missing_one, contract, "run-3", trained.model_version)
+    assert entries[0]["alarm"] in result.reasons[0]
+    assert entries[1]["alarm"] not in result.reasons[0]
+
+
+def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame())
+    version = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE).model_version
+    audit = warehouse.read_external("leakage_audit", "run-1").drop(columns="run_id")
+    warehouse.write_external("leakage_audit", audit.head(0), "run-1")
+    result = evaluate(warehouse, settings, gold.contract(), "run-1", version)
+    assert "without a leakage audit" in " ".join(result.reasons)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"alarm": "a", "reason": "b", "author": "c"},
+        {"alarm": "a", "reason": " ", "author": "c", "date": "2024-12-31"},
+        {"alarm": "a", "reason": "b", "author": "c", "date": "yesterday"},
+        {"alarm": "pure_churn:*", "reason": "b", "author": "c", "date": "2024-12-31"},
+        "too_good:everything",
+    ],
+)
+def test_an_acceptance_needs_name_reason_author_and_date(entry):
+    with pytest.raises(UsageError, match=r"audit\.accepted"):
+        read_acceptances([entry])
+
+
+def test_shipped_acceptances_are_complete_and_about_text_alone():
+    """Nothing that is not read out of an interaction is waved through."""
+    settings = load_settings(environ={})
+    accepted = read_acceptances(settings.audit.accepted)
+    text = ("intent", "complaint", "sentiment")
+    assert accepted
+    assert all(any(word in name for word in text) for name in accepted)
+    raised = pd.DataFrame({"alarm": [*accepted, "too_good:segment"], "detail": "seen"})
+    check = alarm_check(decide_alarms(raised, settings))
+    assert not check.is_passed
+    assert check.observed_value == 1
+
+
+def test_auc_and_its_interval_are_those_of_the_literature():
+    rng = np.random.default_rng(5)
+    churn = (rng.random(800) < 0.2).astype(int)
+    score = np.round(churn * 0.8 + rng.normal(size=800), 1)  # with ties
+    found = audit_groups.roc_auc(score, churn, 0.95)
+    assert found.value == pytest.approx(roc_auc_score(churn, score))
+    drawn = []
+    for _ in range(400):
+        rows = rng.integers(0, 800, 800)
+        drawn.append(roc_auc_score(churn[rows], score[rows]))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.01)
+    assert found.high == pytest.approx(high, abs=0.01)
+
+
+def test_the_rate_of_a_group_leaves_out_a_rows_own_fold():
+    names = np.array(["=1", "=1", "=2", "=2"])
+    churn, fold = np.array([1, 0, 0, 0]), np.array([1, 2, 1, 2])
+    rate = audit_groups.out_of_fold_rate(names, churn, fold)
+    # The first row is judged by fold 2, where nobody left; the second by fold 1.
+    assert rate == pytest.approx([0.0, 0.75, 0.0, 0.25])
