@@ -53,6 +53,11 @@ class Run:
         # Views name their catalog, and the catalog is the file's name: it must not change.
         return self.work_dir / self.settings.layout.warehouse.name
 
+    @property
+    def has_database(self) -> bool:
+        """The tables are in one file, built beside the published one and renamed into its place."""
+        return self.settings.target == "duckdb"
+
     def warehouse(self) -> Warehouse:
         return open_warehouse(self.settings, self.database)
 
@@ -158,7 +163,8 @@ def _workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
             with open_warehouse(run.settings) as published:
                 newest = published.query("select max(as_of_date) as as_of_date from gold_master")
             run.as_of_date = newest["as_of_date"].iloc[0].date()
-            shutil.copyfile(run.settings.layout.warehouse, run.database)
+            if run.has_database:
+                shutil.copyfile(run.settings.layout.warehouse, run.database)
         yield
     finally:
         _record(run)
@@ -173,6 +179,12 @@ def _land(run: Run, source: str) -> None:
         run.results["landing"] = landed
         run.as_of_date = landed.as_of_date
         step.rows = landed.row_count
+        if run.settings.target == "athena":
+            from python_ml.aws.lake import publish_batch
+
+            batch = run.settings.layout.lake / "batches" / landed.batch_id
+            place = publish_batch(run.settings.athena, batch, landed.batch_id, report)
+            run.dbt.register_external_tables({"raw": place})
 
 
 def _build(run: Run, layer: str, select: str | None = None) -> None:
@@ -233,7 +245,8 @@ def _publish(run: Run) -> None:
     with timed_step("publish", run.steps), run.warehouse() as warehouse:
         run.results["closing"] = read_closing(warehouse)
         open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
-        run.database.replace(run.settings.layout.warehouse)
+        if run.has_database:
+            run.database.replace(run.settings.layout.warehouse)
 
 
 def _record(run: Run) -> None:

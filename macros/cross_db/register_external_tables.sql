@@ -24,7 +24,7 @@ on with each batch. Engines that read files by their path have nothing to regist
         {%- if adapter.get_relation(source.database, source.schema, source.identifier) is none -%}
             {%- do _create_external_table(relation, source, folder) -%}
         {%- else -%}
-            {%- do _update_external_table(relation, source, folder) -%}
+            {%- do _update_external_table(relation, source, folder, source.source_name in folders) -%}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
@@ -55,7 +55,7 @@ on with each batch. Engines that read files by their path have nothing to regist
     {%- do run_query(statement) -%}
 {%- endmacro %}
 
-{% macro _update_external_table(relation, source, folder) -%}
+{% macro _update_external_table(relation, source, folder, moved) -%}
     {%- set registered = [] -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
         {%- if column.name != source.meta.partition -%}
@@ -67,9 +67,11 @@ on with each batch. Engines that read files by their path have nothing to regist
             'alter table ' ~ relation.render_hive() ~ ' replace columns (' ~ _external_columns(source) ~ ')'
         ) -%}
     {%- endif -%}
-    {%- do run_query(
-        'alter table ' ~ relation.render_hive() ~ " set location '" ~ folder ~ '/' ~ source.name ~ "/'"
-    ) -%}
+    {%- if moved -%}
+        {%- do run_query(
+            'alter table ' ~ relation.render_hive() ~ " set location '" ~ folder ~ '/' ~ source.name ~ "/'"
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro _external_columns(source) -%}

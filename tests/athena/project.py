@@ -98,6 +98,18 @@ def athena_settings(home: Path, running: LocalAthena) -> Settings:
     return load_settings(values, environ={})
 
 
+def run_on_athena(project: Project, home: Path) -> dict[str, Any]:
+    """`spanishgas run --target athena` of the same raw files; returns the run's report."""
+    variables = {
+        f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
+        for name, value in project.athena.athena.as_dict().items()
+    }
+    raw = str(project.duckdb.layout.raw)
+    command(home, "run", "--target", "athena", "--raw", raw, **_NO_GATE, **variables)
+    newest = max((home / "reports" / "runs").glob("*.json"))
+    return json.loads(newest.read_text(encoding="utf-8"))
+
+
 def carry_over(home: Path, running: LocalAthena, work: Path) -> Project:
     """Put the DuckDB run's batch and the outputs of its python steps where Athena reads."""
     run = simulate_and_run(home)

@@ -13,7 +13,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.warehouse import open_warehouse
 from tests.athena.conftest import BUCKET
 from tests.athena.local.server import LocalAthena
-from tests.athena.project import Project, carry_over
+from tests.athena.project import Project, carry_over, run_on_athena
 
 RELATIVE = 1e-9  # of doubles; everything else is equal or it is a defect
 LAYERS = ("bronze", "silver", "gold", "marts", "seeds")
@@ -142,6 +142,24 @@ class TestBuild:
                 project.build("silver gold", as_of_date="2024-13-45")
             assert warehouse.row_counts() == before
             assert before["gold_master"] > 0
+
+
+class TestRun:
+    def test_the_same_command_with_another_target_gives_the_same_scores(
+        self, project: Project
+    ) -> None:
+        report = run_on_athena(project, project.work / "athena-home")
+        assert [step["step"] for step in report["steps"]] == [
+            step["step"] for step in project.run["steps"]
+        ]
+        columns = ["customer_id", "as_of_date", "raw_score", "churn_probability", "risk_tier"]
+        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
+            expected = left.read_external("customer_score", project.run["run_id"])
+            actual = right.read_external("customer_score", report["run_id"])
+            assert not differences(expected[columns], actual[columns])
+            marts = [name for name in tables(project)["marts"] if name != "mart_model_performance"]
+            for name in marts:
+                assert len(left.read_table(name)) == len(right.read_table(name)), name
 
 
 class TestWarehouse:

@@ -6,6 +6,7 @@ refuses (later versions coerce `timestamp(3)` when they create an Iceberg table)
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -117,6 +118,7 @@ class Trino:
     def start(self) -> None:
         """Start the server and return at once; `wait` for it before the first query."""
         self._configure()
+        atexit.register(self.stop)  # an interrupted test run must not leave it behind
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(), cwd=self._work, stdout=log, stderr=log
