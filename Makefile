@@ -47,7 +47,7 @@ lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: setup ## times at full size, against a bare scan in the same run
-	@$(BIN)/python -m tests.bench --home $(HOME_DIR)
+	@$(BIN)/python -m tests.bench.aggregation --home $(HOME_DIR)
 
 clean: ## remove what was built, keep .venv and the raw files
 	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs
