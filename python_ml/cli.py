@@ -194,6 +194,43 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
 
 @cli.command()
 @_common
+@click.argument("version", required=False)
+@click.option("--rollback", is_flag=True, help="To the champion before the present one.")
+@click.option("--reason", default="", help="Recorded with the decision.")
+@click.option("--by", metavar="NAME", help="Who decides (default: your user name).")
+@click.option(
+    "--force", is_flag=True, help="A version that the gate has not passed, with --reason."
+)
+def promote(
+    settings: Settings,
+    as_json: bool,
+    version: str | None,
+    rollback: bool,
+    reason: str,
+    by: str | None,
+    force: bool,
+) -> None:
+    """Make a version the champion by hand, score with it and publish.
+
+    VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
+    and --reason any other. The decision is recorded with its evidence.
+    """
+    from python_ml import pipeline, summary
+
+    this_run = pipeline.Run(settings)
+    promoted = pipeline.promote(
+        this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
+    )
+    if as_json:
+        _print_json({"champion": promoted, **this_run.as_dict()})
+    elif "closing" in this_run.results:
+        summary.show_run(this_run)
+    else:
+        click.echo(f"champion: {promoted}; the next run scores with it")
+
+
+@cli.command()
+@_common
 @click.argument("customer_id")
 def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
     """Why a customer scores as it does, and what has changed since the run before.

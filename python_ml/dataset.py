@@ -7,10 +7,10 @@ gold_master; this module reads them from the dbt manifest and holds no list of i
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
 from python_ml.schema import ColumnSchema
+from python_ml.store import open_store
 from python_ml.warehouse import Warehouse
 
 GOLD = "gold_master"
@@ -176,17 +177,16 @@ def take_snapshot(
     """
     table = read_gold(warehouse, contract, as_of_date)
     digest = content_hash(table)
-    path = snapshot_path(settings, run_id)
-    if path.exists():
-        if content_hash(pq.read_table(path, partitioning=None)) != digest:
+    store, key = open_store(settings), snapshot_key(run_id)
+    if store.exists(key):
+        if content_hash(pq.read_table(pa.BufferReader(store.read(key)))) != digest:
             raise SpanishGasError(
                 f"{GOLD} has changed since run {run_id} took its snapshot; start a new run"
             )
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".parquet.tmp")
-        pq.write_table(table, unfinished, compression="zstd")
-        unfinished.replace(path)
+        content = io.BytesIO()
+        pq.write_table(table, content, compression="zstd")
+        store.write(key, content.getvalue())
     return Snapshot(run_id, table.to_pandas(), digest)
 
 
@@ -196,18 +196,20 @@ def read_snapshot(settings: Settings, run_id: str, sha256: str | None = None) ->
     Raises:
         SpanishGasError: there are none, or their content is not what `sha256` says.
     """
-    path = snapshot_path(settings, run_id)
-    if not path.exists():
-        raise SpanishGasError(f"run {run_id} has no feature snapshot ({path})")
-    table = pq.read_table(path, partitioning=None)
+    store, key = open_store(settings), snapshot_key(run_id)
+    if not store.exists(key):
+        raise SpanishGasError(f"run {run_id} has no feature snapshot ({store.place(key)})")
+    table = pq.read_table(pa.BufferReader(store.read(key)))
     digest = content_hash(table)
     if sha256 not in (None, digest):
-        raise SpanishGasError(f"{path} is not the snapshot that the model names: {digest}")
+        raise SpanishGasError(
+            f"{store.place(key)} is not the snapshot that the model names: {digest}"
+        )
     return Snapshot(run_id, table.to_pandas(), digest)
 
 
-def snapshot_path(settings: Settings, run_id: str) -> Path:
-    return settings.layout.lake / "ml" / "feature_snapshot" / f"run_id={run_id}" / "part-0.parquet"
+def snapshot_key(run_id: str) -> str:
+    return f"ml/feature_snapshot/run_id={run_id}/part-0.parquet"
 
 
 def content_hash(table: pa.Table) -> str:

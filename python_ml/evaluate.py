@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from python_ml.alarms import AlarmDecision, judge_alarms
+from python_ml.alarms import judge_alarms
+from python_ml.challenger import champion_checks
 from python_ml.config import Settings
 from python_ml.curves import curve_rows
 from python_ml.dataset import GoldContract, read_snapshot, without_text
-from python_ml.errors import ModelGateError, SpanishGasError
-from python_ml.gate import Check, champion_check, metric_checks
+from python_ml.errors import SpanishGasError
+from python_ml.gate import Check, metric_checks
 from python_ml.metrics import (
     Estimate,
     calibration_metrics,
@@ -29,59 +28,18 @@ from python_ml.metrics import (
 )
 from python_ml.model import ChurnModel
 from python_ml.profit import Economics, read_economics
-from python_ml.registry import APPROVED, REJECTED, RegisteredModel, Registry, open_registry
+from python_ml.registry import (
+    RegisteredModel,
+    Registry,
+    open_registry,
+)
 from python_ml.split import TEST, TRAIN, split_hash
 from python_ml.train import fit_by_protocol
+from python_ml.verdict import MANUAL, EvaluateResult, register_decision
 from python_ml.warehouse import Warehouse
 
 CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
 OVERALL = "overall"
-
-
-@dataclass(frozen=True)
-class EvaluateResult:
-    """Figures on the test part and the gate's decision, already recorded."""
-
-    model_version: str
-    as_of_date: date
-    test_count: int
-    test_churner_count: int
-    metrics: dict[str, Estimate]
-    metrics_without_text: dict[str, Estimate]
-    checks: list[Check]
-    alarms: list[AlarmDecision]
-    seconds: float
-
-    @property
-    def is_approved(self) -> bool:
-        return all(check.is_passed for check in self.checks)
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why the candidate was rejected."""
-        return [check.detail for check in self.checks if not check.is_passed]
-
-    def raise_if_rejected(self) -> None:
-        """End the run when the gate did.
-
-        Raises:
-            ModelGateError: the candidate was rejected.
-        """
-        if not self.is_approved:
-            raise ModelGateError(
-                f"model {self.model_version} was rejected, champion and scores are as before: "
-                + "; ".join(self.reasons)
-            )
-
-    def as_dict(self) -> dict[str, Any]:
-        return _without_nan(
-            {
-                **asdict(self),
-                "as_of_date": self.as_of_date.isoformat(),
-                "is_approved": self.is_approved,
-                "reasons": self.reasons,
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -125,8 +83,9 @@ def evaluate(
     """Metrics with intervals, curves and gate of a registered version, on its stored test part.
 
     Writes `model_metric`, `model_curve`, `leakage_alarm` and `model_gate`, and registers the
-    decision: Approved, or Rejected with the reasons. The champion stays as it is either way; call
-    `raise_if_rejected` on the result to end a run.
+    decision: Rejected with the reasons, or Approved (PendingManualApproval where `gate.approval` is
+    manual). The champion stays as it is either way; call `raise_if_rejected` on the result to end a
+    run.
 
     Raises:
         SpanishGasError: the stored snapshot or split is not the one that the model names.
@@ -172,7 +131,7 @@ def evaluate(
     alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
     checks.append(alarm_check)
     checks += _against_champion(
-        warehouse, settings, registry, model_version, sets[CHAMPION_SET], weights
+        warehouse, settings, registry, candidate, sets[CHAMPION_SET], weights
     )
     gate = pd.DataFrame([asdict(check) for check in checks]).assign(model_version=model_version)
     warehouse.write_external("model_gate", gate, run_id)
@@ -185,9 +144,10 @@ def evaluate(
         metrics_without_text=overall[WITHOUT_TEXT],
         checks=checks,
         alarms=alarms,
+        needs_approval=settings.gate.approval == MANUAL,
         seconds=time.perf_counter() - start,
     )
-    _register_decision(registry, result)
+    register_decision(registry, result)
     return result
 
 
@@ -306,41 +266,22 @@ def _against_champion(
     warehouse: Warehouse,
     settings: Settings,
     registry: Registry,
-    model_version: str,
+    candidate: RegisteredModel,
     scored: Scored,
     weights: np.ndarray,
 ) -> Sequence[Check]:
     champion_version = registry.champion()
-    if champion_version is None or champion_version == model_version:
+    if champion_version is None or champion_version == candidate.version:
         return []
     champion = registry.load(champion_version)
     split = warehouse.read_external("model_split", champion.origin["run_id"])
-    known = set(split.loc[split["split_part"] == TRAIN, "customer_id"])
-    return [
-        champion_check(
-            settings,
-            champion_version,
-            champion.model,
-            known,
-            scored.frame,
-            scored.churn,
-            scored.probability,
-            weights,
-        )
-    ]
-
-
-def _register_decision(registry: Registry, result: EvaluateResult) -> None:
-    registry.attach_evaluation(result.model_version, result.as_dict())
-    status = APPROVED if result.is_approved else REJECTED
-    reason = "; ".join(result.reasons) or "every check of the gate passed"
-    registry.decide(result.model_version, status, reason, "gate")
-
-
-def _without_nan(value: Any) -> Any:
-    """The same document with null for what is not a number, as JSON wants it."""
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return champion_checks(
+        settings,
+        champion,
+        set(split.loc[split["split_part"] == TRAIN, "customer_id"]),
+        date.fromisoformat(candidate.origin["as_of_date"]),
+        (scored.probability, scored.flagged),
+        scored.frame,
+        scored.churn,
+        weights,
+    )

@@ -1,18 +1,17 @@
-"""May the candidate replace the champion? One check a row; all must pass."""
+"""Is a candidate good enough by itself? One check a row; all must pass.
+
+How it does against the champion in place is judged in challenger.py.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.errors import SpanishGasError
-from python_ml.metrics import Estimate, chance_ece, estimate, ranking_metrics
-from python_ml.model import ChurnModel
+from python_ml.metrics import Estimate, chance_ece
 
 
 @dataclass(frozen=True)
@@ -59,54 +58,6 @@ def metric_checks(
         _at_least("recall", metrics["recall"], limits.minimum_recall, is_small),
         _at_most("ece", metrics["ece"].value, max(limits.maximum_ece, chance)),
     ]
-
-
-def champion_check(
-    settings: Settings,
-    champion_version: str,
-    champion: ChurnModel,
-    champion_training: set[str],
-    test: pd.DataFrame,
-    churn: np.ndarray,
-    candidate_score: np.ndarray,
-    weights: np.ndarray,
-) -> Check:
-    """Paired bootstrap of PR-AUC, candidate less champion, on the same rows.
-
-    Args:
-        settings: of gate and evaluation.
-        champion_version: to name it.
-        champion: the model in place.
-        champion_training: customers it was trained on; their rows are left out, for it knows them.
-        test: n rows of the test part.
-        churn: n labels.
-        candidate_score: n scores of the candidate.
-        weights: bootstrap weights, (resamples, n).
-    """
-    limit = settings.gate.minimum_pr_auc_difference
-    name = "pr_auc_difference_to_champion"
-    try:
-        champion_score = champion.predict(test)["churn_probability"].to_numpy()
-    except SpanishGasError as error:
-        detail = f"not compared: {champion_version} cannot read today's rows ({error})"
-        return Check(name, math.nan, limit, True, detail)
-    unseen = ~test["customer_id"].isin(champion_training).to_numpy()
-    labels = churn[unseen]
-
-    def difference(resamples: np.ndarray) -> dict[str, np.ndarray]:
-        ours = ranking_metrics(labels, candidate_score[unseen], resamples)["pr_auc"]
-        theirs = ranking_metrics(labels, champion_score[unseen], resamples)["pr_auc"]
-        return {"difference": ours - theirs}
-
-    if not labels.any():
-        return Check(name, math.nan, limit, False, f"{champion_version} was trained on every row")
-    found = estimate(difference, weights[:, unseen], settings.evaluate.confidence)["difference"]
-    detail = (
-        f"PR-AUC less that of {champion_version} on {unseen.sum():,} rows that neither saw: "
-        f"{found.value:+.4f}, interval {found.low:+.4f} to {found.high:+.4f}; the lower end must "
-        f"not be below {limit:+.4f}"
-    )
-    return Check(name, found.low, limit, bool(found.low >= limit), detail)
 
 
 def _at_least(name: str, found: Estimate, limit: float, is_small: bool) -> Check:

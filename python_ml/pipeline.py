@@ -25,8 +25,8 @@ from python_ml.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from python_ml.dataset import GoldContract
-    from python_ml.evaluate import EvaluateResult
     from python_ml.train import TrainResult
+    from python_ml.verdict import EvaluateResult
 
 
 def new_run_id() -> str:
@@ -105,8 +105,10 @@ def run_pipeline(run: Run, source: str, *, mode: str = "train") -> None:
         QualityGateError: a data test or guardrail failed; nothing was published.
         ModelGateError: the candidate was rejected; nothing was scored or published.
     """
+    from python_ml.promotion import reconcile
     from python_ml.registry import open_registry
 
+    reconcile(run.settings)
     if mode == "score":
         open_registry(run.settings).require_champion()
     with _workspace(run):
@@ -117,7 +119,10 @@ def run_pipeline(run: Run, source: str, *, mode: str = "train") -> None:
         _build(run, "gold")
         if mode == "train":
             _train(run)
-            _evaluate(run, run.results["training"].model_version).raise_if_rejected()
+            evaluated = _evaluate(run, run.results["training"].model_version)
+            evaluated.raise_if_rejected()
+            if not evaluated.is_approved:
+                _require_champion_meanwhile(run, evaluated.model_version)
         _score(run)
         _build(run, "marts")
         _publish(run)
@@ -154,12 +159,68 @@ def rescore(run: Run, version: str | None) -> None:
         _publish(run)
 
 
+def promote(
+    run: Run,
+    version: str | None,
+    *,
+    is_roll_back: bool,
+    reason: str,
+    decided_by: str | None,
+    force: bool,
+) -> str:
+    """Make a version the champion by a person's decision; score and publish with it.
+
+    Before anything has been published there is nothing to score: the version is champion, and the
+    next run scores with it.
+
+    Returns:
+        The version.
+
+    Raises:
+        UsageError: nothing to roll back to, or the version needs force and a reason.
+    """
+    from python_ml.promotion import approve, reconcile
+    from python_ml.registry import open_registry
+
+    reconcile(run.settings)
+    registry = open_registry(run.settings)
+    version = approve(
+        registry,
+        version,
+        is_roll_back=is_roll_back,
+        reason=reason,
+        decided_by=decided_by,
+        force=force,
+    )
+    if run.has_database and not run.settings.layout.warehouse.exists():
+        registry.promote(version, run.run_id)
+    else:
+        rescore(run, version)
+    return version
+
+
+def _require_champion_meanwhile(run: Run, version: str) -> None:
+    """A candidate that waits for a person does not score; the champion in place does."""
+    from python_ml.errors import ModelGateError
+    from python_ml.registry import open_registry
+
+    if open_registry(run.settings).champion() is None:
+        raise ModelGateError(
+            f"model {version} has passed the gate and waits for approval (gate.approval), and no "
+            f"champion is in place to score with; `spanishgas promote {version}`, then run in mode "
+            "score"
+        )
+
+
 @contextmanager
 def _workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
     """The run's folder, with a copy of what is published or empty; recorded and cleared after."""
+    from python_ml.promotion import reconcile
+
     run.work_dir.mkdir(parents=True)
     try:
         if of_published:
+            reconcile(run.settings)
             with open_warehouse(run.settings) as published:
                 newest = published.query("select max(as_of_date) as as_of_date from gold_master")
             run.as_of_date = newest["as_of_date"].iloc[0].date()
@@ -228,12 +289,17 @@ def _evaluate(run: Run, version: str) -> EvaluateResult:
 
 def _score(run: Run, version: str | None = None) -> None:
     """Score with a version, by default the one that has just passed the gate or the champion."""
+    from python_ml.promotion import decision_table
+    from python_ml.registry import open_registry
     from python_ml.score import score
 
-    if version is None and "training" in run.results:
-        version = run.results["training"].model_version
+    evaluated = run.results.get("evaluation")
+    if version is None and evaluated is not None and evaluated.is_approved:
+        version = evaluated.model_version
     with timed_step("score", run.steps) as (step, _), run.warehouse() as warehouse:
         scored = score(warehouse, run.settings, run.contract, run.run_id, run.as_of_date, version)
+        decisions = decision_table(open_registry(run.settings))
+        warehouse.write_external("model_decision", decisions, run.run_id)
         run.results["scores"] = scored
         step.rows = scored.customer_count
 
@@ -244,9 +310,10 @@ def _publish(run: Run) -> None:
 
     with timed_step("publish", run.steps), run.warehouse() as warehouse:
         run.results["closing"] = read_closing(warehouse)
-        open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
         if run.has_database:
             run.database.replace(run.settings.layout.warehouse)
+        # The rename above is the moment of publishing; `reconcile` mends the pointer after a kill.
+        open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
 
 
 def _record(run: Run) -> None:

@@ -6,27 +6,28 @@
     models/<version>/decisions/000N.json status with reason and evidence; the last one holds
     models/champion.json                 the pointer, replaced in one step
 
-Nothing but the pointer is ever changed. The statuses are those of SageMaker's Model Registry.
+Nothing but the pointer is ever changed; `model.json` is written last, and a version without it does
+not exist. The statuses are those of SageMaker's Model Registry.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
 from python_ml.model import ChurnModel
+from python_ml.store import Store, open_store
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 STATUSES = (APPROVED, REJECTED, PENDING)
 FORMAT = 2
+CHAMPION = "models/champion.json"
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,30 @@ class Registry(ABC):
         """Store the evidence on which a decision rests."""
 
     @abstractmethod
-    def decide(self, version: str, status: str, reason: str, decided_by: str) -> None:
-        """Add a decision; earlier ones stay."""
+    def evaluation(self, version: str) -> dict[str, Any] | None:
+        """The evidence, or None before the version has been evaluated."""
+
+    @abstractmethod
+    def decide(
+        self,
+        version: str,
+        status: str,
+        reason: str,
+        decided_by: str,
+        *,
+        action: str = "gate",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a decision; earlier ones stay.
+
+        Args:
+            version: what is decided on.
+            status: one of STATUSES.
+            reason: in words.
+            decided_by: a person, or the step that did.
+            action: register, gate, promote or roll_back.
+            evidence: figures that it rests on.
+        """
 
     @abstractmethod
     def decisions(self, version: str) -> list[dict[str, Any]]:
@@ -77,6 +100,10 @@ class Registry(ABC):
     @abstractmethod
     def champion(self) -> str | None:
         """The version that scores are made with, or None before the first."""
+
+    @abstractmethod
+    def previous_champion(self) -> str | None:
+        """The version that was champion before the present one, or None."""
 
     @abstractmethod
     def promote(self, version: str, run_id: str) -> None:
@@ -101,19 +128,21 @@ class Registry(ABC):
         return version
 
 
-class LocalRegistry(Registry):
-    """A registry in a folder."""
+class StoredRegistry(Registry):
+    """A registry in the lake's store."""
 
-    def __init__(self, root: Path, threads: int) -> None:
-        self.root = root
+    def __init__(self, store: Store, threads: int) -> None:
+        self._store = store
         self._threads = threads
 
     def register(self, version: str, model: ChurnModel, origin: Mapping[str, Any]) -> str:
         digest = model.sha256()
-        folder = self.root / version
-        if folder.exists():
+        key = _key(version, "model.json")
+        if self._store.exists(key):
             if self._document(version)["sha256"] != digest:
-                raise SpanishGasError(f"{folder} holds another model; versions never change")
+                raise SpanishGasError(
+                    f"{self._store.place(key)} holds another model; versions never change"
+                )
             return digest
         document = {
             "format": FORMAT,
@@ -123,91 +152,128 @@ class LocalRegistry(Registry):
             "definition": model.definition(),
             "origin": dict(origin),
         }
-        unfinished = self.root / f".{version}.{secrets.token_hex(4)}"
-        (unfinished / "decisions").mkdir(parents=True)
-        (unfinished / "booster.json").write_bytes(model.booster_bytes())
-        _write_json(unfinished / "model.json", document)
-        _write_json(
-            unfinished / "decisions" / "0001.json",
-            _decision(PENDING, "trained, not evaluated yet", "train"),
-        )
-        unfinished.rename(folder)
+        self._store.write(_key(version, "booster.json"), model.booster_bytes())
+        first = _decision(PENDING, "trained, not evaluated yet", "train", "register", None)
+        self._write(_key(version, "decisions/0001.json"), first)
+        self._write(key, document)
         return digest
 
     def load(self, version: str) -> RegisteredModel:
         document = self._document(version)
-        booster = (self.root / version / "booster.json").read_bytes()
+        booster = self._store.read(_key(version, "booster.json"))
         model = ChurnModel.from_parts(document["definition"], booster, self._threads)
         if model.sha256() != document["sha256"]:
-            raise SpanishGasError(f"{self.root / version}: the artifact is not what was registered")
+            place = self._store.place(_key(version, "model.json"))
+            raise SpanishGasError(f"{place}: the artifact is not what was registered")
         return RegisteredModel(version, model, document["sha256"], document["origin"])
 
     def attach_evaluation(self, version: str, evaluation: Mapping[str, Any]) -> None:
-        self._document(version)
-        _write_json(self.root / version / "evaluation.json", dict(evaluation))
+        self._require(version)
+        self._write(_key(version, "evaluation.json"), dict(evaluation))
 
-    def decide(self, version: str, status: str, reason: str, decided_by: str) -> None:
+    def evaluation(self, version: str) -> dict[str, Any] | None:
+        self._require(version)
+        key = _key(version, "evaluation.json")
+        return self._read(key) if self._store.exists(key) else None
+
+    def decide(
+        self,
+        version: str,
+        status: str,
+        reason: str,
+        decided_by: str,
+        *,
+        action: str = "gate",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
         if status not in STATUSES:
             raise SpanishGasError(f"status {status!r}: it is one of {', '.join(STATUSES)}")
         number = len(self.decisions(version)) + 1
-        path = self.root / version / "decisions" / f"{number:04}.json"
-        _write_json(path, _decision(status, reason, decided_by))
+        decision = _decision(status, reason, decided_by, action, evidence)
+        self._write(_key(version, f"decisions/{number:04}.json"), decision)
 
     def decisions(self, version: str) -> list[dict[str, Any]]:
-        self._document(version)
-        paths = sorted((self.root / version / "decisions").glob("*.json"))
-        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        self._require(version)
+        return [self._read(key) for key in self._store.keys(_key(version, "decisions"))]
 
     def versions(self) -> list[str]:
-        return sorted(path.parent.name for path in self.root.glob("[!.]*/model.json"))
+        parts = [key.split("/") for key in self._store.keys("models")]
+        return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "model.json")
 
     def champion(self) -> str | None:
-        pointer = self.root / "champion.json"
-        if not pointer.exists():
-            return None
-        return json.loads(pointer.read_text(encoding="utf-8"))["version"]
+        return self._pointer().get("version")
+
+    def previous_champion(self) -> str | None:
+        return self._pointer().get("previous_version")
 
     def promote(self, version: str, run_id: str) -> None:
         if (status := self.status(version)) != APPROVED:
             raise SpanishGasError(f"model {version} is {status}; only Approved ones are promoted")
+        before = self._pointer()
+        # A run that scores with the champion again must not forget whom it can roll back to.
+        previous = before.get("previous_version" if before.get("version") == version else "version")
         pointer = {
             "version": version,
             "sha256": self._document(version)["sha256"],
-            "previous_version": self.champion(),
+            "previous_version": previous,
             "run_id": run_id,
             "promoted_at": _now(),
         }
-        _write_json(self.root / "champion.json", pointer)
+        self._write(CHAMPION, pointer)
 
-    def _document(self, version: str) -> dict[str, Any]:
-        path = self.root / version / "model.json"
-        if not path.exists():
+    def _pointer(self) -> dict[str, Any]:
+        return self._read(CHAMPION) if self._store.exists(CHAMPION) else {}
+
+    def _require(self, version: str) -> str:
+        key = _key(version, "model.json")
+        if not self._store.exists(key):
             known = ", ".join(self.versions()) or "none"
             raise SpanishGasError(f"there is no model {version}; known versions: {known}")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return key
+
+    def _document(self, version: str) -> dict[str, Any]:
+        key = self._require(version)
+        document = self._read(key)
         if document["format"] != FORMAT:
             raise SpanishGasError(
-                f"{path}: format {document['format']}, this release reads {FORMAT}"
+                f"{self._store.place(key)}: format {document['format']}, this release reads "
+                f"{FORMAT}; train a new model"
             )
         return document
+
+    def _read(self, key: str) -> dict[str, Any]:
+        return json.loads(self._store.read(key))
+
+    def _write(self, key: str, document: Mapping[str, Any]) -> None:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        self._store.write(key, f"{text}\n".encode())
 
 
 def open_registry(settings: Settings) -> Registry:
     """The registry of `settings.target`."""
-    return LocalRegistry(settings.layout.models, settings.threads)
+    return StoredRegistry(open_store(settings), settings.threads)
 
 
-def _decision(status: str, reason: str, decided_by: str) -> dict[str, str]:
-    return {"status": status, "reason": reason, "decided_by": decided_by, "decided_at": _now()}
+def _key(version: str, name: str) -> str:
+    return f"models/{version}/{name}"
+
+
+def _decision(
+    status: str,
+    reason: str,
+    decided_by: str,
+    action: str,
+    evidence: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "action": action,
+        "status": status,
+        "reason": reason,
+        "decided_by": decided_by,
+        "decided_at": _now(),
+        "evidence": dict(evidence or {}),
+    }
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """All or nothing: a reader sees the whole document or the one before."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.replace(path)

@@ -157,6 +157,18 @@ def write_scores(home: Path) -> None:
                 "customer_count": 10,
             }
         ),
+        "model_decision": pd.DataFrame(
+            {
+                "model_version": ["m1"],
+                "decision_number": np.int32(1),
+                "action": "gate",
+                "status": "Approved",
+                "reason": "every check passed",
+                "decided_by": "gate",
+                "decided_at": pd.Timestamp("2025-01-01 06:00:00"),
+                "evidence": "{}",
+            }
+        ),
         "model_gate": pd.DataFrame(
             {
                 "model_version": ["m1"],

@@ -14,7 +14,7 @@ from python_ml.dataset import (
     read_contract,
     read_gold,
     read_snapshot,
-    snapshot_path,
+    snapshot_key,
     take_snapshot,
     without_text,
 )
@@ -111,10 +111,10 @@ def test_snapshot_is_written_once_and_a_changed_gold_is_noticed(tmp_path):
     arguments = (settings, gold.contract(), "run-1", gold.AS_OF_DATE)
     first = take_snapshot(gold.warehouse_with(settings, shuffled), *arguments)
     assert first.frame["customer_id"].is_monotonic_increasing
-    written = snapshot_path(settings, "run-1").stat().st_mtime_ns
+    written = (settings.layout.lake / snapshot_key("run-1")).stat().st_mtime_ns
     again = take_snapshot(gold.warehouse_with(settings, frame), *arguments)
     assert again.sha256 == first.sha256
-    assert snapshot_path(settings, "run-1").stat().st_mtime_ns == written
+    assert (settings.layout.lake / snapshot_key("run-1")).stat().st_mtime_ns == written
     frame.loc[3, "months_to_renewal"] += 1e-9
     with pytest.raises(SpanishGasError, match="changed"):
         take_snapshot(gold.warehouse_with(settings, frame), *arguments)
@@ -124,7 +124,7 @@ def test_a_snapshot_that_was_tampered_with_is_refused(tmp_path):
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame(60))
     taken = take_snapshot(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
-    path = snapshot_path(settings, "run-1")
+    path = settings.layout.lake / snapshot_key("run-1")
     table = pq.read_table(path, partitioning=None)
     pq.write_table(table.slice(1), path)
     with pytest.raises(SpanishGasError, match="not the snapshot"):

@@ -168,7 +168,7 @@ def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
     before = {
         path: path.read_bytes()
         for folder in ("champion.json", "churn-run-1/model.json", "churn-run-1/booster.json")
-        for path in [registry.root / folder]
+        for path in [settings.layout.models / folder]
     }
     scores = warehouse.read_external("customer_score")
     # The challenger learned from shuffled labels; the test part carries true ones.
@@ -180,7 +180,7 @@ def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
     limits = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
     *_, second = run(tmp_path, frame, run_id="run-2", **limits)
     failed = [check.check_name for check in second.checks if not check.is_passed]
-    assert failed == ["pr_auc_difference_to_champion"]
+    assert "pr_auc_difference_to_champion" in failed
     assert "churn-run-1" in second.reasons[0]
     assert registry.champion() == first.model_version
     assert {path: path.read_bytes() for path in before} == before
@@ -191,8 +191,8 @@ def test_an_equal_challenger_passes_on_the_same_rows(tmp_path):
     settings, _, first = run(tmp_path)
     open_registry(settings).promote(first.model_version, "run-1")
     *_, second = run(tmp_path, run_id="run-2")
-    check = second.checks[-1]
-    assert check.check_name == "pr_auc_difference_to_champion"
+    checks = {check.check_name: check for check in second.checks}
+    check = checks["pr_auc_difference_to_champion"]
     assert (check.observed_value, check.is_passed) == (0.0, True)
     assert "300 rows" in check.detail
 
@@ -202,8 +202,9 @@ def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path):
     open_registry(settings).promote(first.model_version, "run-1")
     *_, second = run(tmp_path, run_id="run-2", **{"model.seed": 43})
     # Another seed tests other customers; about a fifth were in the champion's test part.
-    assert "champion" in second.checks[-1].check_name
-    compared = int(second.checks[-1].detail.split(" on ")[1].split(" ")[0])
+    checks = {check.check_name: check for check in second.checks}
+    detail = checks["pr_auc_difference_to_champion"].detail
+    compared = int(detail.split(" on ")[1].split(" ")[0])
     assert 35 < compared < 90
 
 

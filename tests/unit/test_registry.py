@@ -33,6 +33,11 @@ def registry(tmp_path):
     return open_registry(gold.settings_for(tmp_path))
 
 
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "lake" / "models"
+
+
 def test_a_version_comes_back_with_the_same_scores(registry, model):
     digest = registry.register("v1", model, {"run_id": "r1"})
     loaded = registry.load("v1")
@@ -44,9 +49,9 @@ def test_a_version_comes_back_with_the_same_scores(registry, model):
     assert loaded.origin == {"run_id": "r1"}
 
 
-def test_artifacts_are_json_and_nothing_else(registry, model):
+def test_artifacts_are_json_and_nothing_else(registry, root, model):
     registry.register("v1", model, {})
-    files = [path for path in (registry.root / "v1").rglob("*") if path.is_file()]
+    files = [path for path in (root / "v1").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json"}
     for path in files:
         json.loads(path.read_bytes())
@@ -62,9 +67,9 @@ def test_a_version_is_never_overwritten(registry, model):
 
 
 @pytest.mark.parametrize("name", ["booster.json", "model.json"])
-def test_a_tampered_artifact_is_not_loaded(registry, model, name):
+def test_a_tampered_artifact_is_not_loaded(registry, root, model, name):
     registry.register("v1", model, {})
-    path = registry.root / "v1" / name
+    path = root / "v1" / name
     old, new = ('"threshold": 0.31', '"threshold": 0.11')
     if name == "booster.json":
         old, new = ('"base_score":"', '"base_score":"1')
@@ -85,11 +90,12 @@ def test_a_tampered_artifact_is_not_loaded(registry, model, name):
 def test_the_last_decision_holds_and_earlier_ones_stay(registry, model):
     registry.register("v1", model, {})
     assert registry.status("v1") == PENDING
-    registry.decide("v1", REJECTED, "recall too low", "gate")
+    registry.decide("v1", REJECTED, "recall too low", "gate", evidence={"recall": 0.4})
     registry.decide("v1", APPROVED, "accepted after review", "maria")
     assert registry.status("v1") == APPROVED
     assert [entry["status"] for entry in registry.decisions("v1")] == [PENDING, REJECTED, APPROVED]
     assert registry.decisions("v1")[1]["reason"] == "recall too low"
+    assert registry.decisions("v1")[1]["evidence"] == {"recall": 0.4}
     with pytest.raises(SpanishGasError, match="Splendid"):
         registry.decide("v1", "Splendid", "", "")
 
@@ -106,24 +112,27 @@ def test_only_approved_versions_become_champion(registry, model):
         registry.require_champion()
 
 
-def test_promotion_and_roll_back_move_the_pointer(registry, model):
+def test_promotion_and_roll_back_move_the_pointer(registry, root, model):
     for version in ("v1", "v2"):
         registry.register(version, model, {})
         registry.decide(version, APPROVED, "", "gate")
         registry.promote(version, "r1")
     assert registry.require_champion() == "v2"
-    pointer = json.loads((registry.root / "champion.json").read_text())
+    pointer = json.loads((root / "champion.json").read_text())
     assert pointer["previous_version"] == "v1"
-    registry.promote("v1", "r2")
-    assert registry.champion() == "v1"
-    assert not list(registry.root.rglob(".*"))
+    registry.promote("v2", "r2")  # as a run does that scores with it again
+    assert registry.previous_champion() == "v1"
+    registry.promote("v1", "r3")
+    assert (registry.champion(), registry.previous_champion()) == ("v1", "v2")
+    assert not list(root.rglob(".*"))
 
 
-def test_an_unfinished_version_is_not_seen(registry, model):
+def test_an_unfinished_version_is_not_seen(registry, root, model):
     registry.register("v1", model, {})
-    unfinished = registry.root / ".v2.abcd"
+    unfinished = root / "v2"
     unfinished.mkdir()
-    (unfinished / "model.json").write_text("{}")
+    (unfinished / "booster.json").write_text("{}")
+    (unfinished / ".model.json.abcd").write_text("{}")
     assert registry.versions() == ["v1"]
     with pytest.raises(SpanishGasError, match="known versions: v1"):
         registry.load("v2")

@@ -1,0 +1,211 @@
+"""A worse challenger is rejected, a better one promoted, and every decision is on record."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+
+import gold_fixture as gold
+import numpy as np
+import pytest
+
+from python_ml import promotion
+from python_ml.challenger import Paired, segment_checks
+from python_ml.errors import UsageError
+from python_ml.evaluate import evaluate
+from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
+from python_ml.score import score
+from python_ml.train import train
+
+# Only the comparison is to decide here.
+NO_LIMITS = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
+ARGUMENTS = {"is_roll_back": False, "reason": "", "decided_by": "maria", "force": False}
+
+
+def candidate(home, run_id, frame=None, *, as_of_date=gold.AS_OF_DATE, **overrides):
+    """Train and evaluate one version on its own data."""
+    settings = gold.settings_for(home, **NO_LIMITS, **overrides)
+    frame = gold.gold_frame() if frame is None else frame
+    warehouse = gold.warehouse_with(settings, frame.assign(as_of_date=as_of_date))
+    trained = train(warehouse, settings, gold.contract(), run_id, as_of_date)
+    return evaluate(warehouse, settings, gold.contract(), run_id, trained.model_version)
+
+
+@pytest.fixture(scope="module")
+def champion_home(tmp_path_factory):
+    """A home whose champion has all features."""
+    home = tmp_path_factory.mktemp("home")
+    first = candidate(home, "run-1")
+    open_registry(gold.settings_for(home)).promote(first.model_version, "run-1")
+    return home
+
+
+@pytest.fixture
+def registry(champion_home, tmp_path):
+    """The registry of a copy of that home, in which challengers are trained."""
+    shutil.copytree(champion_home, tmp_path, dirs_exist_ok=True)
+    return open_registry(gold.settings_for(tmp_path))
+
+
+def failed(result):
+    return {check.check_name for check in result.checks if not check.is_passed}
+
+
+def test_fewer_features_are_rejected(tmp_path, registry):
+    with pytest.MonkeyPatch.context() as patch:
+        # Without lifecycle, and without intent.
+        patch.setattr(gold, "TIERS", ["MP risk", "2B"])
+        result = candidate(tmp_path, "run-2")
+    assert "pr_auc_difference_to_champion" in failed(result)
+    assert registry.status(result.model_version) == REJECTED
+    assert registry.champion() == "churn-run-1"
+
+
+def test_stale_data_are_rejected_however_well_they_score(tmp_path, registry):
+    result = candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+    assert "days_newer_than_champion" in failed(result)
+    assert "2024-06-30" in " ".join(result.reasons)
+    assert registry.status(result.model_version) == REJECTED
+
+
+def test_a_better_challenger_is_approved_and_promoted(tmp_path):
+    weak = candidate(tmp_path, "run-1", **{"model.xgboost.n_estimators": 1})
+    registry = open_registry(gold.settings_for(tmp_path))
+    registry.promote(weak.model_version, "run-1")
+    better = candidate(tmp_path, "run-2")
+    assert not failed(better)
+    assert better.status == APPROVED
+    difference = {check.check_name: check for check in better.checks}
+    assert difference["pr_auc_difference_to_champion"].observed_value > -0.01
+    registry.promote(better.model_version, "run-2")
+    assert (registry.champion(), registry.previous_champion()) == ("churn-run-2", "churn-run-1")
+
+
+def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well():
+    """The candidate is a little better for most and blind for one segment."""
+    rng = np.random.default_rng(3)
+    frame = gold.gold_frame(4000)
+    churn = (rng.random(4000) < 0.2).astype(int)
+    sme = (frame["segment"] == "SME").to_numpy()
+    noise = rng.normal(size=(2, 4000))
+    candidate_score = churn * 1.6 + noise[0]
+    candidate_score[sme] = noise[0][sme]
+    champion_score = churn * 1.4 + noise[1]
+    weights = rng.poisson(1, size=(200, 4000)).astype(np.uint8)
+    paired = Paired(
+        frame,
+        churn,
+        (candidate_score, champion_score),
+        (candidate_score > 1, champion_score > 1),
+        weights,
+    )
+    settings = gold.settings_for("unused")
+
+    by_name = {check.check_name: check for check in segment_checks(settings, "v1", paired)}
+    pr_auc = by_name["segment_pr_auc_difference_to_champion"]
+    assert not pr_auc.is_passed
+    assert "segment=SME" in pr_auc.detail and "segment=Residential" not in pr_auc.detail
+    assert pr_auc.observed_value < -0.05
+    same = Paired(frame, churn, (champion_score,) * 2, (champion_score > 1,) * 2, weights)
+    assert all(check.is_passed for check in segment_checks(settings, "v1", same))
+    few = settings.with_overrides({"gate.minimum_segment_churners": 10_000})
+    assert all("no segment" in check.detail for check in segment_checks(few, "v1", paired))
+
+
+def test_manual_approval_leaves_the_word_to_a_person(tmp_path, registry):
+    result = candidate(tmp_path, "run-2", **{"gate.approval": "manual"})
+    assert result.status == PENDING
+    assert not failed(result)
+    result.raise_if_rejected()
+    version = promotion.approve(registry, result.model_version, **ARGUMENTS)
+    assert registry.status(version) == APPROVED
+    last = registry.decisions(version)[-1]
+    assert (last["action"], last["decided_by"]) == ("promote", "maria")
+    assert last["evidence"]["metrics"]["pr_auc"]["value"] == result.metrics["pr_auc"].value
+    assert last["evidence"]["champion_before"] == "churn-run-1"
+
+
+def test_a_rejected_version_takes_force_and_a_reason(tmp_path, registry):
+    result = candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+    for words in ({}, {"force": True}, {"reason": "because"}):
+        with pytest.raises(UsageError, match="rejected"):
+            promotion.approve(registry, result.model_version, **{**ARGUMENTS, **words})
+    forced = {**ARGUMENTS, "force": True, "reason": "the new data are broken"}
+    promotion.approve(registry, result.model_version, **forced)
+    last = registry.decisions(result.model_version)[-1]
+    assert last["status"] == APPROVED
+    assert last["reason"] == "the new data are broken (forced: was rejected)"
+    assert last["evidence"]["failed_checks"] == ["days_newer_than_champion"]
+
+
+def test_what_was_never_evaluated_is_not_promoted_by_mistake(tmp_path, registry):
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame())
+    trained = train(warehouse, settings, gold.contract(), "run-2", gold.AS_OF_DATE)
+    with pytest.raises(UsageError, match="never evaluated"):
+        promotion.approve(registry, trained.model_version, **ARGUMENTS)
+
+
+def test_roll_back_restores_byte_identical_scores(tmp_path, registry):
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame())
+    score(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
+    second = candidate(tmp_path, "run-2", **{"model.xgboost.max_depth": 2})
+    registry.decide(second.model_version, APPROVED, "a test", "maria")
+    registry.promote(second.model_version, "run-2")
+    score(warehouse, settings, gold.contract(), "run-2", gold.AS_OF_DATE)
+    back = promotion.approve(registry, None, **{**ARGUMENTS, "is_roll_back": True})
+    registry.promote(back, "run-3")
+    score(warehouse, settings, gold.contract(), "run-3", gold.AS_OF_DATE)
+    scores = {
+        run: warehouse.read_external("customer_score", run).drop(columns="run_id")
+        for run in ("run-1", "run-2", "run-3")
+    }
+    assert not scores["run-1"].equals(scores["run-2"])
+    parts = settings.layout.lake / "ml" / "customer_score"
+    first, third = ((parts / f"run_id={run}" / "part-0.parquet") for run in ("run-1", "run-3"))
+    assert first.read_bytes() == third.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [{"version": "churn-run-1", "is_roll_back": True}, {}])
+def test_promote_wants_a_version_or_a_roll_back(registry, arguments):
+    wanted = {"version": None, **ARGUMENTS, **arguments}
+    with pytest.raises(UsageError, match="not both"):
+        promotion.approve(registry, wanted.pop("version"), **wanted)
+
+
+def test_there_may_be_nothing_to_roll_back_to(registry):
+    with pytest.raises(UsageError, match="no earlier champion"):
+        promotion.approve(registry, None, **{**ARGUMENTS, "is_roll_back": True})
+
+
+def test_the_pointer_follows_a_warehouse_published_before_a_kill(tmp_path, registry):
+    """A run that was killed after the rename has published; the next command finishes its work."""
+    import duckdb
+
+    second = candidate(tmp_path, "run-2")
+    settings = gold.settings_for(tmp_path)
+    assert promotion.reconcile(settings) is None, "a warehouse without marts says nothing"
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute(
+            "create table mart_overview as "
+            f"select 'run-2' as run_id, '{second.model_version}' as model_version"
+        )
+    assert registry.champion() == "churn-run-1"
+    assert promotion.reconcile(settings) == second.model_version
+    assert (registry.champion(), registry.previous_champion()) == ("churn-run-2", "churn-run-1")
+    assert promotion.reconcile(settings) is None
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute("update mart_overview set model_version = 'churn-unknown'")
+    assert promotion.reconcile(settings) is None
+
+
+def test_the_decision_table_holds_every_decision(tmp_path, registry):
+    candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+    table = promotion.decision_table(registry)
+    assert table["model_version"].tolist() == ["churn-run-1"] * 2 + ["churn-run-2"] * 2
+    assert table["status"].tolist() == [PENDING, APPROVED, PENDING, REJECTED]
+    assert table["action"].tolist() == ["register", "gate"] * 2
+    warehouse = gold.warehouse_with(gold.settings_for(tmp_path), gold.gold_frame())
+    warehouse.write_external("model_decision", table, "run-2")
+    assert len(warehouse.read_external("model_decision", "run-2")) == 4
