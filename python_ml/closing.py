@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
+
 from python_ml.warehouse import Warehouse
 
 _TIERS = """
@@ -65,7 +67,11 @@ class Closing:
 def read_closing(warehouse: Warehouse) -> Closing:
     """What the summary of a run shows."""
     return Closing(
-        overview=warehouse.read_table("mart_overview").to_dict("records")[0],
-        tiers=warehouse.query(_TIERS).to_dict("records"),
-        first_to_call=warehouse.query(_FIRST_TO_CALL).to_dict("records"),
+        overview=_records(warehouse.read_table("mart_overview"))[0],
+        tiers=_records(warehouse.query(_TIERS)),
+        first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
     )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

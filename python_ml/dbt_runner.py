@@ -111,7 +111,8 @@ class DbtRunner:
             return []
         if arguments[0] == "run-operation":
             if not outcome.success:
-                messages = "; ".join(str(result.message) for result in outcome.result.results)
+                results = getattr(outcome.result, "results", [])
+                messages = "; ".join(str(result.message) for result in results)
                 raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
             return []
         return [

@@ -20,7 +20,10 @@ class DuckDBWarehouse(Warehouse):
     def __init__(self, database: Path, lake: Path, threads: int, memory_limit: str) -> None:
         self.database = database
         self.lake = lake
-        self._config = {"threads": threads, "memory_limit": memory_limit}
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": memory_limit,
+        }
 
     def query(self, sql: str) -> pd.DataFrame:
         if not self.database.exists():

@@ -49,22 +49,19 @@ def _execute(
 ) -> None:
     config = {"threads": threads, "memory_limit": memory_limit}
     with duckdb.connect(str(database), read_only=True, config=config) as connection:
-        connection.execute("create temp table warm as select 1")
-        before = peak_memory_mb()
+        connection.execute("set enable_progress_bar = false")
         start = time.perf_counter()
         connection.execute(f"create temp table result as {sql}")
         seconds = time.perf_counter() - start
         rows = connection.execute("select count(*) from result").fetchone()
-    results.put({"seconds": seconds, "peak_mb": peak_memory_mb(), "before_mb": before, "rows": rows})
+    results.put({"seconds": seconds, "peak_mb": peak_memory_mb(), "rows": rows})
 
 
 def measure(sql: str, database: Path, threads: int, memory_limit: str) -> dict[str, Any]:
     """Seconds and peak memory of one query in a fresh process."""
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    process = context.Process(
-        target=_execute, args=(sql, database, threads, memory_limit, results)
-    )
+    process = context.Process(target=_execute, args=(sql, database, threads, memory_limit, results))
     process.start()
     result = results.get()
     process.join()
