@@ -231,6 +231,26 @@ def promote(
 
 @cli.command()
 @_common
+@click.argument("version", required=False)
+def rebuild(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Fit a version anew from its snapshot, split and settings, and compare it with the registered.
+
+    VERSION is a registered model (default: the champion). A difference ends with exit code 1.
+    """
+    from python_ml.rebuild import rebuild_version
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        rebuilt = rebuild_version(warehouse, settings, version)
+    if as_json:
+        _print_json(rebuilt.as_dict())
+    else:
+        click.echo(rebuilt.message)
+    rebuilt.raise_if_different()
+
+
+@cli.command()
+@_common
 @click.argument("customer_id")
 def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
     """Why a customer scores as it does, and what has changed since the run before.

@@ -97,6 +97,8 @@ def train(
         "train_churner_count": int(churn.sum()),
         "test_count": len(rows) - len(training),
         "out_of_fold": metrics,
+        "target": contract.target,
+        "model_settings": settings.model.as_dict(),
         "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
         "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
     }

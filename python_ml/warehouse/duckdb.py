@@ -34,7 +34,7 @@ class DuckDBWarehouse(Warehouse):
 
     def external_runs(self, table: str) -> list[str]:
         parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
-        return sorted({part.parent.name.removeprefix("run_id=") for part in parts})
+        return sorted({part.parent.name.removeprefix("run_id=") for part in parts} - {NO_RUN})
 
     def row_counts(self) -> dict[str, int]:
         tables = self.query("select table_name, estimated_size from duckdb_tables()")

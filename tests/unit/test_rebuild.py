@@ -1,0 +1,61 @@
+"""A version made again from snapshot, split, settings and seed is the same, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import gold_fixture as gold
+import pytest
+
+from python_ml.errors import SpanishGasError
+from python_ml.rebuild import rebuild_version
+from python_ml.registry import open_registry
+from python_ml.train import train
+
+
+@pytest.fixture
+def home(tmp_path):
+    settings = gold.settings_for(tmp_path, **{"model.minimum_recall": 0.6, "model.seed": 9})
+    frame = gold.gold_frame()
+    frame["churn"] = frame["churn"].astype("Int64")
+    frame.loc[7, "churn"] = None
+    warehouse = gold.warehouse_with(settings, frame)
+    trained = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
+    return warehouse, trained
+
+
+def test_artifact_and_scores_come_again_whatever_the_settings_of_today(home, tmp_path):
+    warehouse, trained = home
+    # Today's gold, seed and trees are others; what the version names counts.
+    today = gold.settings_for(tmp_path, **{"model.xgboost.max_depth": 2, "threads": 2})
+    gold.warehouse_with(today, gold.gold_frame(seed=99))
+    rebuilt = rebuild_version(warehouse, today, trained.model_version)
+    assert rebuilt.rebuilt_sha256 == rebuilt.registered_sha256 == trained.sha256
+    assert (rebuilt.customer_count, rebuilt.different_score_count) == (1500, 0)
+    assert rebuilt.library_changes == {}
+    rebuilt.raise_if_different()
+
+
+def test_what_cannot_be_made_again_is_told(home, tmp_path, monkeypatch):
+    warehouse, trained = home
+    settings = gold.settings_for(tmp_path)
+    registered = open_registry(settings).load(trained.model_version)
+    origin = {**registered.origin, "libraries": {**registered.origin["libraries"], "numpy": "1"}}
+    origin["model_settings"] = {**origin["model_settings"], "minimum_recall": 0.9}
+    other = dataclasses.replace(registered, origin=origin)
+    registry = type(open_registry(settings))
+    monkeypatch.setattr(registry, "load", lambda self, version: other)
+    rebuilt = rebuild_version(warehouse, settings, trained.model_version)
+    assert not rebuilt.is_identical
+    with pytest.raises(SpanishGasError, match=r"differs.*numpy 1 →"):
+        rebuilt.raise_if_different()
+
+
+def test_a_changed_split_is_refused(home, tmp_path):
+    warehouse, trained = home
+    settings = gold.settings_for(tmp_path)
+    split = warehouse.read_external("model_split", "run-1").drop(columns="run_id")
+    split.loc[0, "split_part"] = "test" if split.loc[0, "split_part"] == "train" else "train"
+    warehouse.write_external("model_split", split, "run-1")
+    with pytest.raises(SpanishGasError, match="not the split"):
+        rebuild_version(warehouse, settings, trained.model_version)
