@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from python_ml.aws.cost import NodeCost
 from python_ml.aws.lake import publish_batch
 from python_ml.config import PROJECT_DIR, Settings, load_settings
 from python_ml.dbt_runner import DbtNode, DbtRunner
@@ -54,6 +55,7 @@ class Project:
     run: dict[str, Any]
     dbt: DbtRunner
     work: Path
+    costs: list[NodeCost] = field(default_factory=list)  # of the first build on Athena
 
     def build(self, select: str, **variables: str) -> list[DbtNode]:
         """dbt build on Athena with the variables of the DuckDB run, or others."""

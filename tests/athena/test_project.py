@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.aws.cost import costs_since
 from python_ml.errors import SpanishGasError
 from python_ml.warehouse import open_warehouse
 from tests.athena.conftest import BUCKET
@@ -27,7 +29,9 @@ def project(athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory) -> It
     try:
         work = tmp_path_factory.mktemp("project")
         carried = carry_over(work / "home", athena, work)
+        began = datetime.now(UTC)
         carried.build("*")
+        carried.costs.extend(costs_since(carried.athena.athena, began))
         yield carried
     finally:
         os.environ.clear()
@@ -125,6 +129,23 @@ class TestParity:
             duckdb_types[table, column] = kind.split("(")[0]
         assert glue_types == duckdb_types
         assert duckdb_types
+
+
+class TestCost:
+    def test_hourly_data_is_scanned_once(self, project: Project, athena: LocalAthena) -> None:
+        costs = {cost.node.split(".")[-1]: cost for cost in project.costs}
+        landed = (project.duckdb.layout.lake / "raw" / "consumption_hourly").rglob("*.parquet")
+        hourly_bytes = sum(part.stat().st_size for part in landed)
+        months = costs.pop("bronze_customer_month").scanned_bytes
+        assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
+        rest = sum(cost.scanned_bytes for cost in costs.values())
+        assert max(cost.scanned_bytes for cost in costs.values()) < 0.2 * hourly_bytes
+        usd = sum(cost.usd for cost in project.costs)
+        queries = sum(cost.query_count for cost in project.costs)
+        athena.notes.append(
+            f"a build: {queries} queries, {months + rest:,} bytes scanned, of them {months:,} by "
+            f"bronze_customer_month ({hourly_bytes:,} landed hourly), {usd:.4f} USD"
+        )
 
 
 class TestBuild:
