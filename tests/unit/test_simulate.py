@@ -13,12 +13,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from scipy.stats import chi2_contingency
 
 from python_ml.errors import UsageError
 from python_ml.simulate import run as simulate_run
 from python_ml.simulate import simulate
-from python_ml.simulate.churn import churn_probability, draw_churn
+from python_ml.simulate.churn import churn_logit, churn_probability, draw_churn
+from python_ml.simulate.fit import fit_lifecycle
 from python_ml.simulate.interactions import draw_interactions
 from python_ml.simulate.panel import draw_panel, province_costs
 from python_ml.simulate.traits import draw_traits
@@ -236,3 +238,15 @@ def test_hazard_follows_renewal_rivals_and_tenure() -> None:
     assert p[traits.is_high_competition].mean() > 1.4 * p[~traits.is_high_competition].mean()
     assert p[traits.tenure_months > 60].mean() < 0.7 * p[traits.tenure_months <= 60].mean()
     assert p.min() > 0.0 and p.max() < 1.0
+
+
+def test_lifecycle_constants_are_those_that_the_fit_finds() -> None:
+    fitted = fit_lifecycle(40_000, seed=123, rounds=25)
+    traits, costs = draw_traits(6, np.arange(4000)), province_costs(6)
+    panel = draw_panel(6, traits, costs)
+    p = churn_probability(traits, panel, costs)
+    again = expit(churn_logit(traits, panel, costs, fitted))
+    # Other customers, so that groups of a few hundred move by chance; the whole does not.
+    assert again.mean() == pytest.approx(p.mean(), abs=0.004)
+    assert np.abs(again - p).mean() < 0.012
+    assert np.corrcoef(again, p)[0, 1] > 0.99
