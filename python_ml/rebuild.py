@@ -71,11 +71,17 @@ def rebuild_version(
         version: a registered version; the champion by default.
 
     Raises:
-        SpanishGasError: no such version, or its snapshot or split is not the one it names.
+        SpanishGasError: no such version, one without its settings, or its snapshot or split is not
+            the one it names.
     """
     registry = open_registry(settings)
     registered = registry.load(version or registry.require_champion())
     origin = registered.origin
+    if "model_settings" not in origin:
+        raise SpanishGasError(
+            f"{registered.version} was registered before versions kept their settings; it cannot be "
+            "rebuilt"
+        )
     frame = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"]).frame
     split = warehouse.read_external("model_split", origin["run_id"])
     split = split[["customer_id", "split_part", "cv_fold"]]
