@@ -79,8 +79,8 @@ def rebuild_version(
     origin = registered.origin
     if "model_settings" not in origin:
         raise SpanishGasError(
-            f"{registered.version} was registered before versions kept their settings; it cannot be "
-            "rebuilt"
+            f"{registered.version} was registered before versions kept their settings, so it "
+            "cannot be rebuilt"
         )
     frame = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"]).frame
     split = warehouse.read_external("model_split", origin["run_id"])
