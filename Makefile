@@ -10,7 +10,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench clean lock
+.PHONY: help setup run test test-athena lint bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ endif
 
 test: setup lint ## lint, types, then every test
 	@$(BIN)/python -m pytest
+
+test-athena: setup ## the whole project on a local Athena (a JDK 17 and Maven needed)
+	@$(BIN)/python -m pytest tests/athena -W ignore::DeprecationWarning
 
 lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check --quiet .
