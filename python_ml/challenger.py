@@ -77,6 +77,9 @@ def champion_checks(
     checks = [_fresh(champion, candidate_as_of)]
     limit = settings.gate.minimum_pr_auc_difference
     name = "pr_auc_difference_to_champion"
+    if champion.origin["sentiment_backend"] and settings.sentiment.backend == "none":
+        detail = f"not compared: {champion.version} needs sentiment, and there is none"
+        return [*checks, Check(name, math.nan, limit, True, detail)]
     try:
         theirs = champion.model.predict(test)
     except SpanishGasError as error:
