@@ -269,6 +269,26 @@ def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
         show_customer(explained)
 
 
+@cli.command()
+@_common
+@click.argument("version", required=False)
+def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
+    """What each group of features adds, to three kinds of model, beside the published ladder.
+
+    VERSION is the model whose rows and split are used (default: the champion).
+    """
+    from python_ml import summary_model
+    from python_ml.pipeline import Run, climb
+
+    this_run = Run(settings)
+    climb(this_run, version)
+    climbed = this_run.results["ladder"]
+    if as_json:
+        _print_json(climbed.as_dict())
+    else:
+        summary_model.show_ladder(climbed)
+
+
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     try:

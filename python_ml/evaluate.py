@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.alarms import judge_alarms
+from python_ml.card import write_card
 from python_ml.challenger import champion_checks
 from python_ml.config import Settings
 from python_ml.curves import curve_rows
@@ -85,7 +86,7 @@ def evaluate(
     Writes `model_metric`, `model_curve`, `leakage_alarm` and `model_gate`, and registers the
     decision: Rejected with the reasons, or Approved (PendingManualApproval where `gate.approval` is
     manual). The champion stays as it is either way; call `raise_if_rejected` on the result to end a
-    run.
+    run. Writes the model card too.
 
     Raises:
         SpanishGasError: the stored snapshot or split is not the one that the model names.
@@ -93,7 +94,7 @@ def evaluate(
     start = time.perf_counter()
     registry = open_registry(settings)
     candidate = registry.load(model_version)
-    rows = _stored_rows(warehouse, settings, candidate)
+    rows = stored_rows(warehouse, settings, candidate)
     test = rows[rows["split_part"] == TEST].reset_index(drop=True)
     weights = resample_weights(len(test), settings.evaluate.bootstrap_count, settings.model.seed)
     economics = read_economics(warehouse)
@@ -148,10 +149,11 @@ def evaluate(
         seconds=time.perf_counter() - start,
     )
     register_decision(registry, result)
+    write_card(warehouse, settings, registry, candidate, result, run_id)
     return result
 
 
-def _stored_rows(
+def stored_rows(
     warehouse: Warehouse, settings: Settings, candidate: RegisteredModel
 ) -> pd.DataFrame:
     """The labelled rows that the version was trained and is tested on, with split_part."""

@@ -3,6 +3,7 @@
     models/<version>/booster.json        XGBoost's own format
     models/<version>/model.json          features, fills, calibration, threshold, origin, hashes, …
     models/<version>/evaluation.json     metrics and gate checks on the test part
+    models/<version>/card.html, card.md  the model card and its plots
     models/<version>/decisions/000N.json status with reason and evidence; the last one holds
     models/champion.json                 the pointer, replaced in one step
 
@@ -62,6 +63,10 @@ class Registry(ABC):
     @abstractmethod
     def attach_evaluation(self, version: str, evaluation: Mapping[str, Any]) -> None:
         """Store the evidence on which a decision rests."""
+
+    @abstractmethod
+    def attach_file(self, version: str, name: str, content: bytes) -> None:
+        """Lay a file for readers, such as the model card, beside the version."""
 
     @abstractmethod
     def evaluation(self, version: str) -> dict[str, Any] | None:
@@ -170,6 +175,10 @@ class StoredRegistry(Registry):
     def attach_evaluation(self, version: str, evaluation: Mapping[str, Any]) -> None:
         self._require(version)
         self._write(_key(version, "evaluation.json"), dict(evaluation))
+
+    def attach_file(self, version: str, name: str, content: bytes) -> None:
+        self._require(version)
+        self._store.write(_key(version, name), content)
 
     def evaluation(self, version: str) -> dict[str, Any] | None:
         self._require(version)

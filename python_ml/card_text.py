@@ -1,0 +1,34 @@
+"""What every model card says, whatever the version."""
+
+PURPOSE = (
+    "Ranks all customers every week by the probability that they leave within the horizon of the "
+    "label, so that the retention team calls first where a call is worth most. The probability is "
+    "calibrated: of customers at 30 %, about 30 in 100 leave. A person decides on every contact "
+    "and offer."
+)
+TITLES = {
+    "pr_auc": "PR-AUC (average precision)",
+    "roc_auc": "ROC-AUC",
+    "precision": "Precision of the flagged",
+    "recall": "Recall of the leavers",
+    "f1": "F1",
+    "accuracy": "Accuracy",
+    "brier": "Brier score",
+    "ece": "Calibration error (ECE)",
+    "ece_uncalibrated": "Calibration error before calibration",
+}
+DRIFT_MART = "mart_drift"
+LIMITS = (
+    "The figures hold for customers like those of the data above, over the same horizon. They say "
+    "nothing about why a customer leaves, nor whether an offer would keep one.",
+    "Customers of the training part are scored by a model that has seen their label; the test part "
+    "tells what to expect of others.",
+    "Where interaction texts were written with the outcome known, read the column without text: it "
+    "is what the model would be worth on texts that are not.",
+    "On simulated data the figures show that the pipeline finds what the simulator put in, and "
+    "nothing about real customers.",
+    "Calibration is judged over all customers; of small segments the intervals are wide.",
+    "Profit counts a contact at the values of the seed economics; the chance to save a leaver is "
+    "an assumption until a campaign with a hold-out has measured it.",
+    "Not to be used to refuse a supply, to set a price, or to decide on credit.",
+)
