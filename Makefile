@@ -47,7 +47,7 @@ lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: setup ## times at full size, against a bare scan in the same run
 	@$(BIN)/python -m tests.bench.aggregation --home $(HOME_DIR)
