@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -80,8 +79,7 @@ def simulate(
     started = time.perf_counter()
     say = progress or _silent
     out = out.resolve()
-    _clear_leftovers(out)
-    fresh = out.parent / f"{_fresh_prefix(out)}{os.getpid()}"
+    fresh = out.parent / f".{out.name}-being-simulated"
     shutil.rmtree(fresh, ignore_errors=True)
     scratch = fresh / "scratch"
     scratch.mkdir(parents=True)
@@ -129,29 +127,6 @@ def _write_small(
             write_panel(panels[-1], seed, traits, panel)
             say("customers, prices and interactions", (start + len(index)) / customers)
     return panels, files.rows
-
-
-def _fresh_prefix(out: Path) -> str:
-    """Of folders in the making beside `out`; the maker's process id follows."""
-    return f".{out.name}-simulated-by-"
-
-
-def _clear_leftovers(out: Path) -> None:
-    """Remove what killed simulations left, and nothing that another one is still making."""
-    for folder in out.parent.glob(f"{_fresh_prefix(out)}*"):
-        maker = folder.name.removeprefix(_fresh_prefix(out))
-        if maker.isdigit() and not _is_alive(int(maker)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _move_in(fresh: Path, out: Path) -> None:

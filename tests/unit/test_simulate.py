@@ -168,20 +168,6 @@ def test_a_failure_leaves_the_old_batch(
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
-def test_leftovers_of_the_killed_go_and_work_of_the_living_stays(tmp_path: Path) -> None:
-    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    try:
-        for process in (living, killed):
-            (tmp_path / f".raw-simulated-by-{process.pid}").mkdir()
-        simulate(tmp_path / "raw", customers=2, seed=1)
-        left = {path.name for path in tmp_path.iterdir()}
-        assert left == {"raw", f".raw-simulated-by-{living.pid}"}
-    finally:
-        living.communicate(b"\n")
-
-
 @pytest.mark.parametrize(
     "wrong", [{"customers": 0}, {"threads": 0}, {"text_signal": "loud"}, {"year": 0}]
 )
