@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from python_ml import card_text as words
 from python_ml.card_document import (
     Block,
     Bullets,
@@ -24,7 +25,6 @@ from python_ml.card_document import (
     Table,
     Text,
 )
-from python_ml.card_text import DRIFT_MART, LIMITS, PURPOSE, TITLES
 from python_ml.config import Settings
 from python_ml.plots import gain_plot, precision_recall_plot, profit_plot, reliability_plot
 from python_ml.registry import RegisteredModel, Registry
@@ -44,6 +44,7 @@ class _Evidence:
     reason: str
     metrics: pd.DataFrame
     curves: pd.DataFrame
+    policies: pd.DataFrame
     audit: pd.DataFrame
     ladder: pd.DataFrame
     has_drift: bool
@@ -78,9 +79,10 @@ def write_card(
             reason=decision["reason"],
             metrics=warehouse.read_external("model_metric", run_id),
             curves=warehouse.read_external("model_curve", run_id),
+            policies=warehouse.read_external("policy_value", run_id),
             audit=audit[audit["model_version"] == candidate.version],
             ladder=ladder[ladder["run_id"] == ladder["run_id"].max()],
-            has_drift=DRIFT_MART in warehouse.row_counts(),
+            has_drift=words.DRIFT_MART in warehouse.row_counts(),
         )
     )
     files = {
@@ -107,15 +109,18 @@ def card_document(evidence: _Evidence) -> Document:
         ),
         sections=[
             Section("In short", _in_short(evidence)),
-            Section("Purpose", [Text(PURPOSE)]),
+            Section("Purpose", [Text(words.PURPOSE)]),
             Section("Data", _data(evidence)),
             Section("Performance on customers it never saw", _performance(evidence)),
+            Section("Whom to contact", _policies(evidence.policies)),
             Section("By group of customers", _slices(evidence.metrics)),
             Section("Gate", _gate(evidence)),
             Section("Leakage audit", _audit(evidence)),
             Section("What each group of features adds", _ladder(evidence.ladder)),
-            Section("Drift", _drift(evidence.has_drift)),
-            Section("Limits", [Bullets(LIMITS)]),
+            Section(
+                "Drift", [Text(words.DRIFT_MEASURED if evidence.has_drift else words.DRIFT_MISSING)]
+            ),
+            Section("Limits", [Bullets(words.LIMITS)]),
             Section("How it was made", _making(evidence)),
         ],
     )
@@ -169,7 +174,7 @@ def _data(evidence: _Evidence) -> list[Block]:
 def _performance(evidence: _Evidence) -> list[Block]:
     result, curves = evidence.result, evidence.curves
     rows = []
-    for name, title in TITLES.items():
+    for name, title in words.TITLES.items():
         found, plain = result.metrics[name], result.metrics_without_text[name]
         rows.append(
             (
@@ -205,6 +210,31 @@ def _performance(evidence: _Evidence) -> list[Block]:
         ),
         Pictures(pictures),
     ]
+
+
+def _policies(policies: pd.DataFrame) -> list[Block]:
+    ours = policies[policies["feature_set"] == "champion"]
+    rows = []
+    for _, pair in ours.groupby("policy", sort=False):
+        by_basis = {str(row["basis"]): row for row in pair.to_dict("records")}
+        realised = by_basis["realised"]
+        rows.append(
+            (
+                words.POLICY_TITLES[str(realised["policy"])],
+                f"{realised['contacted_count']:,}",
+                f"{realised['contacted_churner_count']:,}",
+                *(_euros(by_basis[basis]) for basis in ("expected", "realised")),
+                _euros(realised, "difference_eur", "difference_ci_low", "difference_ci_high"),
+            )
+        )
+    columns = ("Policy", "Contacted", "Left", "Expected profit €", "Realised €", "Against tiers €")
+    return [Table(columns, rows, figures=columns[1:]), Text(words.POLICY_NOTE)]
+
+
+def _euros(
+    row: Mapping[Any, Any], value: str = "profit_eur", low: str = "ci_low", high: str = "ci_high"
+) -> str:
+    return f"{row[value]:,.0f} ({row[low]:,.0f} to {row[high]:,.0f})"
 
 
 def _slices(metrics: pd.DataFrame) -> list[Block]:
@@ -304,12 +334,6 @@ def _ladder(ladder: pd.DataFrame) -> list[Block]:
     columns = ("PR-AUC", "XGBoost", "Random forest", "Logistic regression")
     version = ladder["model_version"].iloc[0]
     return [Table(columns, rows, figures=columns[1:]), Text(f"On the split of {version}.")]
-
-
-def _drift(has_drift: bool) -> list[Block]:
-    if has_drift:
-        return [Text(f"Measured at every run against this version's training rows: {DRIFT_MART}.")]
-    return [Text("Not measured yet.")]
 
 
 def _making(evidence: _Evidence) -> list[Block]:

@@ -32,3 +32,16 @@ LIMITS = (
     "an assumption until a campaign with a hold-out has measured it.",
     "Not to be used to refuse a supply, to set a price, or to decide on credit.",
 )
+POLICY_TITLES = {
+    "contact_nobody": "Nobody",
+    "contact_everybody": "Everybody",
+    "fixed_tiers": "Fixed tiers, with guardrails",
+    "expected_value": "Whoever is worth it",
+}
+POLICY_NOTE = (
+    "Profit of one campaign on the test part: margin saved less discounts and contacts, at the "
+    "values of the seed economics. Expected goes by the probabilities, realised by who left. The "
+    "chance to save a leaver is assumed, and the same for all."
+)
+DRIFT_MISSING = "Not measured yet."
+DRIFT_MEASURED = f"Measured at every run against this version's training rows: {DRIFT_MART}."

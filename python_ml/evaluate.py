@@ -28,6 +28,7 @@ from python_ml.metrics import (
     resample_weights,
 )
 from python_ml.model import ChurnModel
+from python_ml.policies import policy_rows
 from python_ml.profit import Economics, read_economics
 from python_ml.registry import (
     RegisteredModel,
@@ -83,10 +84,10 @@ def evaluate(
 ) -> EvaluateResult:
     """Metrics with intervals, curves and gate of a registered version, on its stored test part.
 
-    Writes `model_metric`, `model_curve`, `leakage_alarm` and `model_gate`, and registers the
-    decision: Rejected with the reasons, or Approved (PendingManualApproval where `gate.approval` is
-    manual). The champion stays as it is either way; call `raise_if_rejected` on the result to end a
-    run. Writes the model card too.
+    Writes `model_metric`, `model_curve`, `policy_value`, `leakage_alarm`, `model_gate`, registers
+    the decision, Rejected with the reasons or Approved (PendingManualApproval where `gate.approval`
+    is manual), and writes the model card. The champion stays as it is either way; call
+    `raise_if_rejected` on the result to end a run.
 
     Raises:
         SpanishGasError: the stored snapshot or split is not the one that the model names.
@@ -121,6 +122,13 @@ def evaluate(
         for name, scored in sets.items()
     ]
     warehouse.write_external("model_curve", pd.concat(curves, ignore_index=True), run_id)
+    policies = [
+        policy_rows(warehouse, settings, test, scored.churn, scored.probability, weights).assign(
+            feature_set=name, model_version=model_version
+        )
+        for name, scored in sets.items()
+    ]
+    warehouse.write_external("policy_value", pd.concat(policies, ignore_index=True), run_id)
     overall = {name: measured[name][0].metrics for name in sets}
     checks = metric_checks(
         settings,

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,25 @@ class LadderResult:
     as_of_date: date
     cells: pd.DataFrame
     seconds: float
+
+
+@dataclass(frozen=True)
+class LadderReport:
+    """Rows of mart_model_ladder, and where they are drawn."""
+
+    model_version: str
+    cells: pd.DataFrame
+    plot: Path
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        cells = self.cells.astype(object).where(self.cells.notna(), None)
+        return {
+            "model_version": self.model_version,
+            "seconds": round(self.seconds, 3),
+            "plot": str(self.plot),
+            "cells": cells.to_dict("records"),
+        }
 
 
 @dataclass(frozen=True)

@@ -24,30 +24,9 @@ from python_ml.progress import Step, peak_memory_mb, timed_step
 from python_ml.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from python_ml.dataset import GoldContract
     from python_ml.train import TrainResult
     from python_ml.verdict import EvaluateResult
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """Rows of mart_model_ladder, and where they are drawn."""
-
-    model_version: str
-    cells: pd.DataFrame
-    plot: Path
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        cells = self.cells.astype(object).where(self.cells.notna(), None)
-        return {
-            "model_version": self.model_version,
-            "seconds": round(self.seconds, 3),
-            "plot": str(self.plot),
-            "cells": cells.to_dict("records"),
-        }
 
 
 def new_run_id() -> str:
@@ -186,21 +165,21 @@ def climb(run: Run, version: str | None) -> None:
     Raises:
         SpanishGasError: there is no champion yet, or no such version.
     """
-    from python_ml.ladder import climb_ladder
+    from python_ml.ladder import LadderReport, climb_ladder
     from python_ml.plots import ladder_plot
 
     with _workspace(run, of_published=True):
         with timed_step("ladder", run.steps) as (step, report), run.warehouse() as warehouse:
-            climbed = climb_ladder(
+            fitted = climb_ladder(
                 warehouse, run.settings, run.contract, run.run_id, version, report
             )
-            step.rows = len(climbed.cells)
+            step.rows = len(fitted.cells)
         _build(run, "marts", "published_ladder mart_model_ladder")
         with run.warehouse() as warehouse:
             cells = warehouse.read_table("mart_model_ladder")
         plot = run.settings.layout.reports / "ladder.png"
         ladder_plot(cells, plot)
-        run.results["ladder"] = Ladder(climbed.model_version, cells, plot, climbed.seconds)
+        run.results["ladder"] = LadderReport(fitted.model_version, cells, plot, fitted.seconds)
         _swap(run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +48,22 @@ def read_economics(warehouse: Warehouse) -> Economics:
     Raises:
         SpanishGasError: it lacks a value.
     """
+    names = ("contact_cost_eur", "save_probability", "monthly_margin_eur", "remaining_months")
+    values = economics_values(warehouse, names)
+    return Economics(
+        contact_cost_eur=values["contact_cost_eur"],
+        save_probability=values["save_probability"],
+        value_at_stake_eur=values["monthly_margin_eur"] * values["remaining_months"],
+    )
+
+
+def economics_values(warehouse: Warehouse, names: Sequence[str]) -> dict[str, float]:
+    """Values of the seed `economics` by name.
+
+    Raises:
+        SpanishGasError: it lacks one.
+    """
     seed = warehouse.read_table("economics").set_index("name")["value"].astype(float).to_dict()
-    try:
-        return Economics(
-            contact_cost_eur=seed["contact_cost_eur"],
-            save_probability=seed["save_probability"],
-            value_at_stake_eur=seed["monthly_margin_eur"] * seed["remaining_months"],
-        )
-    except KeyError as error:
-        raise SpanishGasError(f"the seed economics has no row named {error}") from error
+    if missing := [name for name in names if name not in seed]:
+        raise SpanishGasError(f"the seed economics has no row named {', '.join(missing)}")
+    return {name: seed[name] for name in names}

@@ -10,7 +10,7 @@ import pandas as pd
 from python_ml.summary import _console, _table
 
 if TYPE_CHECKING:
-    from python_ml.pipeline import Ladder
+    from python_ml.ladder import LadderReport
 
 KIND_TITLES = {
     "xgboost": "XGBoost",
@@ -19,7 +19,7 @@ KIND_TITLES = {
 }
 
 
-def show_ladder(ladder: Ladder) -> None:
+def show_ladder(ladder: LadderReport) -> None:
     """ROC-AUC and PR-AUC of each cell, with the interval, and the published ones beside them."""
     console = _console()
     first = ladder.cells.iloc[0]

@@ -119,8 +119,15 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
         )
         connection.execute(
             "create or replace table economics as select * from (values ('contact_cost_eur', 20.0),"
-            " ('save_probability', 0.4), ('monthly_margin_eur', 7.0), ('remaining_months', 32.0))"
+            " ('save_probability', 0.4), ('monthly_margin_eur', 7.0), ('remaining_months', 32.0),"
+            " ('offer_months', 6.0))"
             " t(name, value)"
+        )
+        connection.execute(
+            "create or replace table offer_policy as select * from (values"
+            " ('Low', 'no_offer', 0.0), ('Medium', 'offer_small', 0.05),"
+            " ('High', 'offer_medium', 0.15), ('Critical', 'offer_large', 0.25))"
+            " t(risk_tier, offer, monthly_margin_share)"
         )
         connection.execute(
             "create or replace table silver_source_date as select * from (values"

@@ -1,0 +1,110 @@
+"""Four policies on the same customers, worth what the arithmetic says."""
+
+from __future__ import annotations
+
+import gold_fixture as gold
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.errors import SpanishGasError
+from python_ml.metrics import resample_weights
+from python_ml.policies import OfferEconomics, choose_customers, policy_rows
+from python_ml.profit import economics_values
+
+
+@pytest.fixture(scope="module")
+def fixture(tmp_path_factory):
+    settings = gold.settings_for(tmp_path_factory.mktemp("home"))
+    return settings, gold.warehouse_with(settings, gold.gold_frame(50))
+
+
+def rows_of(fixture, margin, churn, probability):
+    settings, warehouse = fixture
+    test = pd.DataFrame({"avg_monthly_margin": margin})
+    weights = resample_weights(len(test), 200, 1)
+    rows = policy_rows(
+        warehouse, settings, test, np.asarray(churn), np.asarray(probability, float), weights
+    )
+    return rows.set_index(["policy", "basis"])
+
+
+def test_profit_is_margin_saved_less_discount_and_contact(fixture):
+    """One customer of 10 € a month, critical: 0.4 × 10 × 32 saved if it leaves, 0.25 × 10 × 6
+    discounted and 20 for the contact either way."""
+    rows = rows_of(fixture, [10.0], [1], [0.9])
+    cost = 0.25 * 10 * 6 + 20
+    for policy in ("contact_everybody", "fixed_tiers", "expected_value"):
+        assert rows.loc[(policy, "expected"), "profit_eur"] == pytest.approx(0.9 * 128 - cost)
+        assert rows.loc[(policy, "realised"), "profit_eur"] == pytest.approx(128 - cost)
+    assert rows.loc[("contact_nobody", "realised"), "profit_eur"] == 0
+    assert (
+        rows_of(fixture, [10.0], [0], [0.9]).loc[("fixed_tiers", "realised"), "profit_eur"] == -cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("margin", "probability", "tiers", "value"),
+    [
+        (10.0, 0.9, True, True),
+        (50.0, 0.2, False, True),  # low tier, and still worth a call
+        (50.0, 0.001, False, False),
+        (1.5, 0.9, False, False),  # at risk, and the call costs more than it saves
+        (-5.0, 0.9, False, False),
+        (np.nan, 0.9, False, False),
+        (np.inf, 0.9, False, False),
+    ],
+)
+def test_whom_each_policy_contacts(fixture, margin, probability, tiers, value):
+    rows = rows_of(fixture, [margin], [0], [probability])
+    contacted = rows["contacted_count"]
+    assert contacted["fixed_tiers", "expected"] == tiers
+    assert contacted["expected_value", "expected"] == value
+    assert contacted["contact_everybody", "expected"] == 1
+    assert np.isfinite(rows["profit_eur"]).all()
+
+
+def test_the_choice_does_not_look_at_the_outcome(fixture):
+    rng = np.random.default_rng(1)
+    margin, probability = rng.normal(8, 4, 400), rng.random(400)
+    counts = [
+        rows_of(fixture, margin, churn, probability)["contacted_count"]
+        for churn in (np.zeros(400, int), np.ones(400, int))
+    ]
+    assert counts[0].equals(counts[1])
+
+
+def test_expected_value_is_never_expected_to_be_worse(fixture):
+    """It takes whatever the tiers take that pays, and more; intervals are paired."""
+    rng = np.random.default_rng(2)
+    probability = rng.beta(0.5, 3, 3000)
+    churn = (rng.random(3000) < probability).astype(int)
+    rows = rows_of(fixture, rng.normal(12, 6, 3000), churn, probability)
+    best = rows.xs("expected", level="basis")["profit_eur"]
+    assert best["expected_value"] == best.max()
+    assert best["expected_value"] > best["fixed_tiers"] > best["contact_everybody"]
+    gained = rows.loc[("expected_value", "realised")]
+    assert gained["difference_ci_low"] < gained["difference_eur"] < gained["difference_ci_high"]
+    assert gained["difference_eur"] == pytest.approx(
+        gained["profit_eur"] - rows.loc[("fixed_tiers", "realised"), "profit_eur"]
+    )
+    # Right probabilities: what was expected comes true, to within chance.
+    for policy in ("fixed_tiers", "expected_value", "contact_everybody"):
+        expected, realised = (rows.loc[(policy, basis)] for basis in ("expected", "realised"))
+        assert realised["ci_low"] < expected["profit_eur"] < realised["ci_high"]
+    paired = gained["difference_ci_high"] - gained["difference_ci_low"]
+    assert paired < gained["ci_high"] - gained["ci_low"]
+
+
+def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture):
+    economics = OfferEconomics.read(fixture[1])
+    tier = np.array(["Low", "Medium", "High"], dtype=object)
+    expected = np.array([5.0, 0.0, -0.01])
+    chosen = choose_customers(economics, tier, np.array([5.0, 5.0, 5.0]), expected)
+    assert chosen["fixed_tiers"].tolist() == [False, True, False]
+    assert chosen["expected_value"].tolist() == [True, False, False]
+
+
+def test_a_missing_assumption_is_named(fixture):
+    with pytest.raises(SpanishGasError, match="no row named horse"):
+        economics_values(fixture[1], ["save_probability", "horse"])
