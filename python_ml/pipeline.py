@@ -176,9 +176,8 @@ def climb(run: Run, version: str | None) -> None:
             step.rows = len(fitted.cells)
         _build(run, "marts", "published_ladder mart_model_ladder")
         with run.warehouse() as warehouse:
-            cells = warehouse.read_table("mart_model_ladder")
-        plot = run.settings.layout.reports / "ladder.png"
-        ladder_plot(cells, plot)
+            cells = warehouse.query("select * from mart_model_ladder order by experiment")
+        ladder_plot(cells, plot := run.settings.layout.reports / "ladder.png")
         run.results["ladder"] = LadderReport(fitted.model_version, cells, plot, fitted.seconds)
         _swap(run)
 

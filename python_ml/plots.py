@@ -44,7 +44,7 @@ def ladder_plot(cells: pd.DataFrame, path: Path) -> None:
         cells: rows of mart_model_ladder.
         path: PNG to write.
     """
-    experiments = list(dict.fromkeys(cells["experiment"]))
+    experiments = sorted(set(cells["experiment"]))
 
     def paint(axes: Axes) -> None:
         for number, (kind, (title, colour, marker)) in enumerate(KINDS.items()):
@@ -63,7 +63,7 @@ def ladder_plot(cells: pd.DataFrame, path: Path) -> None:
                 marker,
                 color=colour,
                 fillstyle="none",
-                label="published" if number == 0 else None,
+                label="published (hollow)" if number == 0 else None,
             )
         axes.set_xticks(range(len(experiments)), experiments, rotation=25, ha="right")
         axes.set_ylabel("PR-AUC on the test part")
