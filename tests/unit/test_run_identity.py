@@ -1,0 +1,69 @@
+"""A batch is known by its content, work by its code and settings."""
+
+import os
+
+import pytest
+
+from python_ml.config import load_settings
+from python_ml.errors import BadInputError
+from python_ml.runs import identity
+from python_ml.runs.identity import identify_batch, require_unchanged, work_hash
+from python_ml.runs.manifest import listing_hash
+
+
+@pytest.fixture
+def batch(tmp_path):
+    folder = tmp_path / "monday"
+    (folder / "consumption_hourly_2024").mkdir(parents=True)
+    (folder / "churn_label.csv").write_text("customer_id,churn\nC00001,1\n")
+    (folder / "consumption_hourly_2024" / "part-0.parquet").write_bytes(b"readings")
+    (folder / "notes.txt").write_text("not a table")
+    return folder
+
+
+def test_folder_and_times_do_not_matter_and_bytes_do(batch, tmp_path):
+    first = identify_batch(batch).sha256
+    os.utime(batch / "churn_label.csv", (0, 0))
+    batch.rename(tmp_path / "late")
+    (tmp_path / "late" / "notes.txt").write_text("changed, and still not a table")
+    assert identify_batch(tmp_path / "late").sha256 == first
+
+    stat = (tmp_path / "late" / "churn_label.csv").stat()
+    (tmp_path / "late" / "churn_label.csv").write_text("customer_id,churn\nC00001,0\n")
+    os.utime(tmp_path / "late" / "churn_label.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert identify_batch(tmp_path / "late").sha256 != first, "same name, size and time"
+
+
+def test_a_file_that_changes_or_goes_while_it_is_read_is_noticed(batch, monkeypatch):
+    read = identity._hash_file
+
+    def change(path):
+        digest = read(path)
+        (batch / "churn_label.csv").write_text("customer_id,churn\n")
+        return digest
+
+    monkeypatch.setattr(identity, "_hash_file", change)
+    with pytest.raises(BadInputError, match=r"churn_label\.csv changed while"):
+        identify_batch(batch)
+    monkeypatch.undo()
+    entries = identify_batch(batch).entries
+    (batch / "churn_label.csv").unlink()
+    with pytest.raises(BadInputError, match=r"churn_label\.csv"):
+        require_unchanged(batch, entries)
+
+
+def test_work_is_code_and_the_settings_that_results_depend_on():
+    settings = load_settings({}, {})
+    same = settings.with_overrides({"home": "/elsewhere", "threads": 1})
+    stricter = settings.with_overrides({"gate.minimum_recall": 0.9})
+    other = settings.with_overrides({"model.folds": 4})
+    assert work_hash(same) == work_hash(settings)
+    assert work_hash(stricter) != work_hash(settings)
+    assert work_hash(stricter, with_judges=False) == work_hash(settings, with_judges=False)
+    assert work_hash(other, with_judges=False) != work_hash(settings, with_judges=False)
+
+
+def test_objects_of_a_bucket_count_in_any_order():
+    objects = [("b.csv", 2, '"e2"'), ("a.csv", 1, '"e1"')]
+    assert listing_hash(objects) == listing_hash(reversed(objects))
+    assert listing_hash(objects) != listing_hash([("b.csv", 2, '"e2"'), ("a.csv", 1, '"e3"')])

@@ -1,0 +1,197 @@
+"""Both stores of the run manifest, held to the same rules."""
+
+import json
+import multiprocessing
+import os
+import sqlite3
+from dataclasses import replace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from python_ml.errors import LeaseHeldError
+from python_ml.runs import local
+from python_ml.runs.dynamodb import DynamoManifest
+from python_ml.runs.local import LocalManifest
+from python_ml.runs.manifest import DONE, BatchClaim, RunRecord, StepRecord, new_lease
+
+REGION = "eu-south-2"
+
+
+@pytest.fixture
+def dynamo_table(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        boto3.client("dynamodb", region_name=REGION).create_table(
+            TableName="runs",
+            KeySchema=[
+                {"AttributeName": "warehouse", "KeyType": "HASH"},
+                {"AttributeName": "item", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "warehouse", "AttributeType": "S"},
+                {"AttributeName": "item", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield "runs"
+
+
+@pytest.fixture(params=["local", "dynamodb"])
+def open_another(request, tmp_path):
+    """Opens the same manifest as another process would."""
+    if request.param == "local":
+        return lambda: LocalManifest(tmp_path)
+    table = request.getfixturevalue("dynamo_table")
+    return lambda: DynamoManifest(table, "spanishgas", REGION)
+
+
+def claim(run_id, work="w1", mode="train"):
+    return BatchClaim("b" * 64, mode, "claimed", run_id, work)
+
+
+def test_one_holds_the_lease_and_the_second_is_told_who(open_another):
+    first, second = open_another(), open_another()
+    held = first.acquire(new_lease("run-1", "train"), 60)
+    with pytest.raises(LeaseHeldError, match="run-1") as refused:
+        second.acquire(new_lease("run-2", "score"), 60)
+    assert f"process {os.getpid()}" in str(refused.value)
+    assert held.expires_at in str(refused.value)
+    assert refused.value.exit_code == 6
+    assert second.holder().run_id == "run-1"
+
+    first.release(held)
+    assert second.holder() is None
+    second.acquire(new_lease("run-2", "score"), 60)
+
+
+def test_the_holder_may_take_the_lease_again_and_renew_it(open_another):
+    manifest = open_another()
+    held = manifest.acquire(new_lease("run-1", "train"), 1)
+    again = manifest.acquire(held, 1000)
+    assert again.token == held.token
+    manifest.beat(held, 100_000)
+    assert manifest.holder().expires_at > again.expires_at
+
+
+def test_a_lease_that_has_gone_to_another_is_noticed(open_another):
+    manifest = open_another()
+    held = manifest.acquire(new_lease("run-1", "train"), 60)
+    stranger = replace(held, token="another")
+    with pytest.raises(LeaseHeldError, match="lost its lease"):
+        manifest.beat(stranger, 60)
+    manifest.release(held)
+    with pytest.raises(LeaseHeldError, match="lost its lease"):
+        manifest.beat(held, 60)
+
+
+def test_a_batch_is_done_once_by_the_same_work(open_another):
+    manifest = open_another()
+    assert manifest.claim(claim("run-1"), 60) is None
+    assert manifest.claim(claim("run-1"), 60) is None, "the run itself may claim it again"
+    manifest.finish(claim("run-1"), succeeded=True)
+    standing = manifest.claim(claim("run-2"), 60)
+    assert (standing.state, standing.run_id) == (DONE, "run-1")
+    assert manifest.claim(claim("run-2", work="w2"), 60) is None, "other code or settings"
+    assert manifest.claim(claim("run-3", mode="score"), 60) is None, "another mode"
+
+
+def test_a_batch_of_a_failed_run_can_be_run_again(open_another):
+    manifest = open_another()
+    assert manifest.claim(claim("run-1"), 60) is None
+    manifest.finish(claim("run-1"), succeeded=False)
+    assert manifest.claim(claim("run-2"), 60) is None
+    manifest.finish(claim("run-1"), succeeded=False)  # late, and not its claim any more
+    manifest.finish(claim("run-2"), succeeded=True)
+    assert manifest.claim(claim("run-3"), 60).run_id == "run-2"
+
+
+def test_runs_are_kept_newest_first(open_another):
+    manifest = open_another()
+    for number in range(3):
+        manifest.save(RunRecord(f"run-{number}", "train", "duckdb"))
+    full = RunRecord(
+        "run-2", "train", "duckdb", status="failed", steps=[StepRecord("land", row_count=3)]
+    )
+    manifest.save(full)
+    assert [run.run_id for run in manifest.runs()] == ["run-2", "run-1", "run-0"]
+    assert manifest.runs(limit=1) == [full]
+    manifest.forget_runs(["run-2", "run-0"])
+    assert [run.run_id for run in open_another().runs()] == ["run-1"]
+
+
+def test_dynamodb_goes_by_the_time_of_the_service(dynamo_table, monkeypatch):
+    first = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    first.acquire(new_lease("run-1", "train"), 60)
+    first._table.update_item(
+        Key={"warehouse": "spanishgas", "item": "lease"},
+        UpdateExpression="set expires_at = :past",
+        ExpressionAttributeValues={":past": "2001-01-01T00:00:00+00:00"},
+    )
+    second = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    assert second.holder() is None
+    assert second.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
+    other_warehouse = DynamoManifest(dynamo_table, "another", REGION)
+    assert other_warehouse.acquire(new_lease("run-3", "train"), 60).run_id == "run-3"
+
+
+def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table):
+    manifest = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    assert manifest.claim(claim("run-1"), 60) is None
+    assert manifest.claim(claim("run-2"), 60).run_id == "run-1"
+    assert manifest.claim(claim("run-1"), -1) is None
+    assert manifest.claim(claim("run-2"), 60) is None
+
+
+def _hold(home, ready):
+    LocalManifest(home).acquire(new_lease("run-1", "train"), 1e6)
+    ready.set()
+    multiprocessing.Event().wait()
+
+
+def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_hold, args=(tmp_path, ready))
+    process.start()
+    assert ready.wait(30)
+    with sqlite3.connect(tmp_path / local.FILE) as connection:  # as if the clock had been turned
+        (document,) = connection.execute("select document from lease").fetchone()
+        expired = json.dumps({**json.loads(document), "expires_at": "2001-01-01T00:00:00+00:00"})
+        connection.execute("update lease set document = ?", (expired,))
+    manifest = LocalManifest(tmp_path)
+    with pytest.raises(LeaseHeldError, match=f"process {process.pid}"):
+        manifest.acquire(new_lease("run-2", "train"), 60)
+    process.kill()
+    process.join()
+    assert manifest.holder() is None
+    assert manifest.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
+
+
+def died(home, lease):
+    """A holder whose lock went with it and whose lease stays behind."""
+    manifest = LocalManifest(home)
+    manifest.acquire(lease, 1e6)
+    os.close(manifest._lock)
+
+
+def test_a_lease_of_another_machine_holds_until_it_expires(tmp_path, monkeypatch):
+    manifest = LocalManifest(tmp_path)
+    monkeypatch.setattr(local, "_machine", lambda: "another-boot")
+    theirs = replace(new_lease("run-1", "train"), host="another-host")
+    died(tmp_path, theirs)
+    monkeypatch.undo()
+    with pytest.raises(LeaseHeldError, match="another-host"):
+        manifest.acquire(new_lease("run-2", "train"), 60)
+    with sqlite3.connect(tmp_path / local.FILE) as connection:
+        connection.execute("update lease set document = json_set(document, '$.expires_at', '2001')")
+    assert manifest.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
+
+
+def test_a_lease_from_before_a_reboot_is_dead(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_machine", lambda: "the-boot-before")
+    died(tmp_path, new_lease("run-1", "train"))
+    monkeypatch.undo()
+    assert LocalManifest(tmp_path).holder() is None
