@@ -1,0 +1,225 @@
+"""Uploads start runs: once a content, whatever S3 does to its events."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from python_ml.aws import trigger, uploads
+from python_ml.aws.uploads import Claim, UploadTable
+
+BUCKET, TABLE, REGION = "lake", "manifest", "eu-south-2"
+FILES = (
+    "churn_label.csv",
+    "customer_attributes.csv",
+    "customer_contracts.csv",
+    "price_history.csv",
+    "costs_by_province_month.csv",
+    "consumption_hourly_2024.parquet",
+    "customer_interactions.json",
+)
+ROLE = "arn:aws:iam::123456789012:role/state-machine"
+WAIT = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+@pytest.fixture
+def cloud(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        for cached in (trigger._s3, trigger._states, trigger._uploads):
+            cached.cache_clear()
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        boto3.client("dynamodb").create_table(
+            TableName=TABLE,
+            KeySchema=[
+                {"AttributeName": "warehouse", "KeyType": "HASH"},
+                {"AttributeName": "item", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "warehouse", "AttributeType": "S"},
+                {"AttributeName": "item", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        machine = boto3.client("stepfunctions").create_state_machine(
+            name="spanishgas", definition=json.dumps(WAIT), roleArn=ROLE
+        )["stateMachineArn"]
+        monkeypatch.setenv("STATE_MACHINE_ARN", machine)
+        monkeypatch.setenv("RUNS_TABLE", TABLE)
+        monkeypatch.setenv("WAREHOUSE", "spanishgas")
+        yield s3
+
+
+def put(s3, key, content=b"x"):
+    s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+
+def event(*keys):
+    """As S3 sends it, keys quoted."""
+    return {
+        "Records": [
+            {"s3": {"bucket": {"name": BUCKET}, "object": {"key": quote_plus(key, safe="/")}}}
+            for key in keys
+        ]
+    }
+
+
+def send(*keys):
+    return [batch["outcome"] for batch in trigger.handler(event(*keys))["batches"]]
+
+
+def executions():
+    client = boto3.client("stepfunctions")
+    machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    arns = [entry["executionArn"] for page in pages for entry in page["executions"]]
+    return [json.loads(client.describe_execution(executionArn=arn)["input"]) for arn in arns]
+
+
+def upload(s3, prefix, seed="x", files=FILES):
+    for name in files:
+        put(s3, f"{prefix}{name}", f"{seed} {name}".encode())
+    return [f"{prefix}{name}" for name in files]
+
+
+def test_a_thousand_disordered_events_of_fifty_batches_start_fifty_runs(cloud):
+    """Objects are written while events are under way; each event comes up to four times."""
+    chance = random.Random(7)
+    puts, deliveries = [], []
+    for number in range(50):
+        prefix = f"raw/{('', 'train/', 'score/')[number % 3]}week {number:02}/"
+        names = [*FILES, "_SUCCESS"] if number % 5 == 0 else list(FILES)
+        times = [number * 0.3 + chance.random() * 5 for _ in names]
+        times[-1] = max(times)  # the marker comes last, as its sender must see to
+        for name, moment in zip(names, times, strict=True):
+            puts.append((moment, f"{prefix}{name}", f"{number} {name}".encode()))
+    keys = [(moment, key) for moment, key, _ in puts]
+    again = [chance.choice(keys) for _ in range(1000 - len(keys))]
+    for moment, key in [*keys, *again]:
+        deliveries.append((moment + chance.expovariate(0.2), key))  # up to half a minute late
+    assert len(deliveries) == 1000
+    timeline = [(moment, 0, key, content) for moment, key, content in puts]
+    timeline += [(moment, 1, key, b"") for moment, key in deliveries]
+    outcomes = []
+    for _, is_event, key, content in sorted(timeline):
+        if is_event:
+            outcomes += send(key)
+        else:
+            put(cloud, key, content)
+    runs = executions()
+    assert len(runs) == len({run["batch_sha256"] for run in runs}) == 50
+    assert len({run["source"] for run in runs}) == 50
+    assert outcomes.count("started") == 50
+    modes = [run["mode"] for run in runs if "/score/" in run["source"]]
+    assert modes == ["score"] * 16
+    print(f"\n1,000 events, 50 batches: {len(runs)} executions", dict(Counter(outcomes)))
+
+
+def test_six_files_are_not_a_batch(cloud):
+    keys = upload(cloud, "raw/2025-01/", files=FILES[:6])
+    assert send(*keys) == ["incomplete"]
+    put(cloud, "raw/2025-01/customer_interactions.json")
+    assert send("raw/2025-01/customer_interactions.json") == ["started"]
+
+
+def test_a_folder_of_parts_needs_the_marker(cloud):
+    keys = upload(cloud, "raw/2025-01/", files=[name for name in FILES if "hourly" not in name])
+    for month in ("01", "02"):
+        put(cloud, f"raw/2025-01/consumption_hourly_2024/month=2024-{month}/part-0.parquet")
+    assert send(*keys) == ["incomplete"]
+    put(cloud, "raw/2025-01/_SUCCESS", b"score\n")
+    assert send("raw/2025-01/_SUCCESS") == ["started"]
+    assert [run["mode"] for run in executions()] == ["score"]
+
+
+def test_the_path_sets_the_mode_and_the_marker_wins(cloud):
+    assert send(*upload(cloud, "raw/score/a/", "a")) == ["started"]
+    put(cloud, "raw/train/b/_SUCCESS", b"score")
+    assert send(*upload(cloud, "raw/train/b/", "b")) == ["started"]
+    assert send(*upload(cloud, "raw/c/", "c")) == ["started"]
+    modes = {run["source"].split("/")[-2]: run["mode"] for run in executions()}
+    assert modes == {"a": "score", "b": "score", "c": "train"}
+
+
+def test_the_same_content_in_another_folder_is_known_and_a_corrected_file_is_not(cloud):
+    assert send(*upload(cloud, "raw/a/", "same")) == ["started"]
+    assert send(*upload(cloud, "raw/b/", "same")) == ["known"]
+    put(cloud, "raw/a/price_history.csv", b"corrected")
+    assert send("raw/a/price_history.csv") == ["started"]
+    put(cloud, "raw/a/notes.txt", b"an ignored file is no content")
+    assert send("raw/a/notes.txt") == ["known"]
+    assert len(executions()) == 2
+
+
+def test_what_is_outside_raw_starts_nothing(cloud):
+    put(cloud, "models/v1/model.json")
+    assert send("models/v1/model.json", "raw/loose.csv", "raw/train/") == []
+    assert trigger.handler({"Event": "s3:TestEvent"}) == {"batches": []}
+
+
+def test_who_dies_between_claim_and_start_is_followed_by_the_next_event(cloud, monkeypatch):
+    keys = upload(cloud, "raw/a/")
+
+    def die(*_):
+        raise TimeoutError("the function ran out of time")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trigger, "start", die)
+        with pytest.raises(TimeoutError):
+            send(keys[0])
+    assert send(keys[0]) == ["known"]  # the claim is still fresh
+    monkeypatch.setattr(uploads, "CLAIM_SECONDS", -1)
+    table = UploadTable(TABLE, "spanishgas")
+    upload_now = trigger.read_upload(BUCKET, "raw/a/", "train")
+    first = table.read(upload_now.sha256)["run_id"]
+    later = datetime.now(UTC) + timedelta(seconds=120)
+    batch = Claim(upload_now.sha256, "another-run", "s3://lake/raw/a/", "train", later)
+    assert table.claim(batch, later).run_id == first
+
+
+def test_a_run_that_had_started_before_its_starter_died_is_found(cloud, monkeypatch):
+    keys = upload(cloud, "raw/a/")
+    monkeypatch.setattr(uploads, "CLAIM_SECONDS", -1)  # every claim has expired at once
+
+    def die(*_):
+        raise TimeoutError("the function ran out of time")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UploadTable, "mark_started", die)
+        with pytest.raises(TimeoutError):
+            send(keys[0])
+    assert send(keys[0]) == ["started"]
+    assert len(executions()) == 1
+
+
+def test_a_failed_run_starts_again_on_a_new_upload_and_not_on_a_late_event(cloud):
+    keys = upload(cloud, "raw/a/")
+    assert send(*keys) == ["started"]
+    run = executions()[0]
+    table = UploadTable(TABLE, "spanishgas")
+    failed_at = datetime.now(UTC) + timedelta(seconds=1)
+    table.mark_ended(run["batch_sha256"], run["run_id"], uploads.FAILED, failed_at)
+    assert send(*keys) == ["known"]
+    again = Claim(
+        run["batch_sha256"], "second-run", run["source"], "train", failed_at + timedelta(hours=1)
+    )
+    assert table.claim(again).run_id == "second-run"
+    assert table.claim(again) is None
+
+
+def test_an_ended_run_of_an_older_claim_changes_nothing(cloud):
+    assert send(*upload(cloud, "raw/a/")) == ["started"]
+    run = executions()[0]
+    table = UploadTable(TABLE, "spanishgas")
+    table.mark_ended(run["batch_sha256"], "an-older-run", uploads.FAILED, datetime.now(UTC))
+    assert table.read(run["batch_sha256"])["state"] == uploads.STARTED
