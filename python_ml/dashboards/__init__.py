@@ -1,0 +1,1 @@
+"""Dashboards as code: definitions, their compiler, and what shows them."""
