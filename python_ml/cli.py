@@ -289,6 +289,24 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
         summary_model.show_ladder(climbed)
 
 
+@cli.command()
+@_common
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Check that a run can succeed here: machine, data home, and with --target athena the account.
+
+    Says what is missing and how to mend it; exit code 1 when something required is missing.
+    """
+    from python_ml.doctor import diagnose, lines
+
+    diagnosis = diagnose(settings)
+    if as_json:
+        _print_json(diagnosis.as_dict())
+    else:
+        for line in lines(diagnosis):
+            click.echo(line)
+    diagnosis.raise_if_unhealthy()
+
+
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     try:

@@ -1,8 +1,7 @@
-"""Where snapshots and model versions are kept: files by key, in a folder today.
+"""Where snapshots and model versions are kept: files by key, in a folder or in a bucket.
 
-Everything that reads or writes them does it here. A bucket needs one more class with these five
-methods, and nothing else changes: keys are paths with slashes, and no step relies on renaming a
-folder, which a bucket cannot do.
+Everything that reads or writes them does it here. Keys are paths with slashes, and no step relies
+on renaming a folder, which a bucket cannot do.
 """
 
 from __future__ import annotations
@@ -74,5 +73,9 @@ class FolderStore(Store):
 
 
 def open_store(settings: Settings) -> Store:
-    """The lake's store: `models/…` and `ml/feature_snapshot/…`."""
+    """The lake's store: `models/…` and `ml/feature_snapshot/…`, in the lake of the target."""
+    if settings.target == "athena":
+        from python_ml.aws.store import S3Store
+
+        return S3Store(settings.athena)
     return FolderStore(settings.layout.lake)

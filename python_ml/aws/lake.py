@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from python_ml.aws.location import bucket_and_prefix
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
 from python_ml.progress import Reporter, silent
@@ -23,16 +23,16 @@ def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporte
         SpanishGasError: the bucket cannot be written; the message is the bucket's.
     """
     place = f"{athena.lake.rstrip('/')}/batches/{batch_id}"
-    bucket, prefix = urlsplit(place).netloc, urlsplit(place).path.lstrip("/")
+    bucket, prefix = bucket_and_prefix(place)
     s3 = boto3.client("s3", region_name=athena.region)
     files = sorted(batch.rglob("*.parquet"))
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         present = {
             entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])
         }
         for number, file in enumerate(files):
-            key = f"{prefix}/{file.relative_to(batch).as_posix()}"
+            key = f"{prefix}{file.relative_to(batch).as_posix()}"
             if present.get(key) != file.stat().st_size:
                 s3.upload_file(str(file), bucket, key)
             progress(file.parent.name, (number + 1) / len(files))

@@ -6,7 +6,6 @@ import io
 import time
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pandas as pd
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
+from python_ml.aws.location import bucket_and_key
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
 from python_ml.warehouse.base import Warehouse
@@ -69,7 +69,7 @@ class AthenaWarehouse(Warehouse):
         content = io.BytesIO()
         pq.write_table(typed, content, compression="snappy")
         folder = f"{self._lake}/ml/{table}/run_id={run_id}/"
-        bucket, key = _bucket_and_key(f"{folder}part-0.parquet")
+        bucket, key = bucket_and_key(f"{folder}part-0.parquet")
         self._s3.put_object(Bucket=bucket, Key=key, Body=content.getvalue())
         # Only now does anyone see it. A part that the run wrote before has just been replaced.
         answer = self._glue.batch_create_partition(
@@ -153,26 +153,21 @@ class AthenaWarehouse(Warehouse):
 
     def _objects(self, folder: str) -> list[str]:
         """Names of the objects in a folder."""
-        bucket, prefix = _bucket_and_key(folder)
+        bucket, prefix = bucket_and_key(folder)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return sorted(key.removeprefix(prefix) for key in keys)
 
     def _read_parquet(self, location: str) -> pa.Table:
-        bucket, key = _bucket_and_key(location)
+        bucket, key = bucket_and_key(location)
         content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return pq.read_table(pa.BufferReader(content))
 
     def _delete(self, folder: str, names: list[str]) -> None:
-        bucket, prefix = _bucket_and_key(folder)
+        bucket, prefix = bucket_and_key(folder)
         for first in range(0, len(names), 1000):  # the most that one call takes
             chunk = [{"Key": f"{prefix}{name}"} for name in names[first : first + 1000]]
             self._s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
-
-
-def _bucket_and_key(location: str) -> tuple[str, str]:
-    parts = urlsplit(location)
-    return parts.netloc, parts.path.lstrip("/")
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -1,0 +1,196 @@
+"""The doctor finds what is missing, says how to mend it, and ends the command accordingly."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import duckdb
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from python_ml import cli
+from python_ml.aws import doctor as aws_doctor
+from python_ml.config import load_settings
+from python_ml.doctor import FAIL, OK, WARN, diagnose, parse_bytes
+from python_ml.errors import SpanishGasError
+
+
+def found(settings):
+    return {check.name: check for check in diagnose(settings).checks}
+
+
+def settings_for(home, **values):
+    return load_settings({"home": str(home), **values}, environ={})
+
+
+def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path):
+    checks = found(settings_for(tmp_path / "new"))
+    assert {checks[name].status for name in ("lake", "warehouse", "champion")} == {WARN}
+    assert "spanishgas run" in checks["warehouse"].remedy
+    assert all(check.status != FAIL for check in checks.values())
+    assert not (tmp_path / "new").exists()
+
+
+def test_json_is_one_document_and_a_failure_is_exit_code_1(tmp_path, monkeypatch):
+    arguments = ["doctor", "--home", str(tmp_path), "--json"]
+    result = CliRunner().invoke(cli.cli, arguments)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["is_healthy"] is True
+    monkeypatch.setenv("SPANISHGAS_DOCTOR__MINIMUM_FREE_DISK_GB", "1000000.0")
+    result = CliRunner().invoke(cli.cli, arguments)
+    assert isinstance(result.exception, SpanishGasError)
+    assert result.exception.exit_code == 1
+    document = json.loads(result.stdout)
+    assert document["is_healthy"] is False
+    assert [c["name"] for c in document["checks"] if c["status"] == FAIL] == ["disk"]
+
+
+def test_a_home_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    check = found(settings_for(tmp_path / "file"))["home"]
+    assert check.status == FAIL
+    assert "--home" in check.remedy
+
+
+def test_a_landed_batch_whose_files_are_gone_fails(tmp_path):
+    (tmp_path / "lake" / "raw").mkdir(parents=True)
+    check = found(settings_for(tmp_path))["lake"]
+    assert check.status == FAIL
+    assert "land" in check.remedy
+
+
+def test_a_warehouse_without_its_scores_or_marts_fails(tmp_path):
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("create table gold_master as select 1 as a")
+    assert "mart_overview" in found(settings_for(tmp_path))["warehouse"].detail
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "create table mart_overview as select 'r' as run_id, date '2024-12-31' as as_of_date"
+        )
+        connection.execute("create table mart_customer_risk as select 'C1' as customer_id")
+    check = found(settings_for(tmp_path))["warehouse"]
+    assert check.status == FAIL
+    assert "1 customers, 0 scores" in check.detail
+    (tmp_path / "warehouse.duckdb").write_bytes(b"not a database")
+    assert found(settings_for(tmp_path))["warehouse"].status == FAIL
+
+
+def test_a_champion_whose_artifact_is_gone_fails(tmp_path):
+    pointer = tmp_path / "lake" / "models" / "champion.json"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text('{"version": "gone"}')
+    check = found(settings_for(tmp_path))["champion"]
+    assert check.status == FAIL
+    assert "gone" in check.detail
+
+
+@pytest.mark.parametrize(("text", "size"), [("2GB", 2e9), ("512 MiB", 2**29), ("1.5gb", 1.5e9)])
+def test_sizes_are_read_as_duckdb_reads_them(text, size):
+    assert parse_bytes(text) == size
+
+
+ATHENA = {
+    "target": "athena",
+    "athena.region": "eu-west-1",
+    "athena.lake": "s3://lake",
+    "athena.data": "s3://data",
+    "athena.staging": "s3://staging",
+}
+
+
+@pytest.fixture
+def account(monkeypatch):
+    """An account with the three buckets in the right region, and nothing else."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="eu-west-1")
+        for bucket in ("lake", "data", "staging"):
+            where = {"LocationConstraint": "eu-west-1"}
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+        yield s3
+
+
+def work_group(name="spanishgas", **configuration):
+    boto3.client("athena", region_name="eu-west-1").create_work_group(
+        Name=name, Configuration={"EnforceWorkGroupConfiguration": False, **configuration}
+    )
+
+
+def statuses(settings):
+    return {check.name: check.status for check in aws_doctor.check_account(settings)}
+
+
+def limit_of(settings, work_group):
+    changed = settings.with_overrides({"athena.work_group": work_group})
+    return aws_doctor.WorkGroup(changed.athena).byte_limit().status
+
+
+def test_without_credentials_nothing_else_is_asked(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    checks = found(settings_for(tmp_path, **ATHENA))
+    assert checks["credentials"].status == FAIL
+    assert "AWS_PROFILE" in checks["credentials"].remedy
+    assert "work group" not in checks
+
+
+def test_buckets_of_the_region_pass_and_leave_nothing_behind(tmp_path, account):
+    account.put_bucket_lifecycle_configuration(
+        Bucket="staging",
+        LifecycleConfiguration={
+            "Rules": [{"ID": "x", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]
+        },
+    )
+    checks = statuses(settings_for(tmp_path, **ATHENA))
+    names = ("locations", "region", "credentials", "bucket of lake", "bucket of data", "glue")
+    assert {checks[name] for name in (*names, "staging expiry")} == {OK}
+    assert account.list_objects_v2(Bucket="lake")["KeyCount"] == 0
+    assert not boto3.client("glue", region_name="eu-west-1").get_databases()["DatabaseList"]
+
+
+def test_a_missing_bucket_and_one_of_another_region_fail(tmp_path, account):
+    account.delete_bucket(Bucket="data")
+    elsewhere = {"LocationConstraint": "eu-south-2"}
+    far = boto3.client("s3", region_name="eu-south-2")
+    far.create_bucket(Bucket="far", CreateBucketConfiguration=elsewhere)
+    settings = settings_for(tmp_path, **ATHENA | {"athena.lake": "s3://far/x"})
+    checks = {check.name: check for check in aws_doctor.check_account(settings)}
+    assert checks["bucket of data"].status == checks["bucket of lake"].status == FAIL
+    assert "far lies in eu-south-2" in checks["bucket of lake"].detail
+    assert "eu-west-1" in checks["bucket of data"].remedy
+
+
+def test_the_work_group_needs_a_byte_limit_that_the_lake_fits_in(tmp_path, account):
+    settings = settings_for(tmp_path, **ATHENA)
+    assert statuses(settings)["work group"] == FAIL
+    account.put_object(
+        Bucket="lake",
+        Key="batches/1/consumption_hourly/month=2024-01/part-0.parquet",
+        Body=bytes(10_000_001),
+    )
+    work_group("unlimited")
+    work_group("tight", BytesScannedCutoffPerQuery=10_000_000)
+    work_group("fitting", BytesScannedCutoffPerQuery=20_000_000)
+    assert limit_of(settings, "unlimited") == limit_of(settings, "tight") == FAIL
+    assert limit_of(settings, "fitting") == OK
+
+
+def test_a_work_group_that_places_results_itself_fails(tmp_path, account):
+    work_group(EnforceWorkGroupConfiguration=True)
+    check = aws_doctor.WorkGroup(settings_for(tmp_path, **ATHENA).athena).state()
+    assert check.status == FAIL
+    assert "client-side" in check.remedy
+
+
+@pytest.mark.parametrize("data", ["s3://lake/warehouse", "/tmp", "s3://lake"])
+def test_locations_inside_each_other_or_outside_s3_fail(tmp_path, data):
+    settings = settings_for(tmp_path, **ATHENA | {"athena.data": data})
+    assert aws_doctor.locations(settings.athena).status == FAIL
