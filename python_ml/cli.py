@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from python_ml.config import Settings, load_settings
+from python_ml.cli_options import common as _common
+from python_ml.cli_options import print_json as _print_json
+from python_ml.config import Settings
+from python_ml.dashboards.commands import dashboards
 from python_ml.errors import SpanishGasError, UsageError
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
-
-
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that every command has; hands it `settings` and `as_json`."""
-
-    @click.option("--home", metavar="DIR", help="Where all data lies (default: data).")
-    @click.option("--target", type=click.Choice(["duckdb", "athena"]), help="Engine.")
-    @click.option("--threads", type=click.IntRange(1), help="Of DuckDB and XGBoost.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-    @functools.wraps(command)
-    def wrapped(
-        home: str | None, target: str | None, threads: int | None, as_json: bool, **own: Any
-    ) -> None:
-        settings = load_settings({"home": home, "target": target, "threads": threads})
-        command(settings=settings, as_json=as_json, **own)
-
-    return wrapped
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="spanishgas")
 def cli() -> None:
     """Who is about to leave, why, what it costs, and which offer is worth making."""
+
+
+cli.add_command(dashboards)
 
 
 @cli.command()

@@ -1,5 +1,6 @@
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -13,15 +14,24 @@ from python_ml.errors import (
     UsageError,
 )
 
-COMMANDS = sorted(cli.cli.commands)
+
+def commands(group, path=()):
+    """Every command below a group, as its words."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself_and_takes_json_and_home(command):
-    result = CliRunner().invoke(cli.cli, [command, "--help"])
+@pytest.mark.parametrize(
+    ("words", "command"), [pytest.param(*it, id=" ".join(it[0])) for it in commands(cli.cli)]
+)
+def test_every_command_explains_itself_and_takes_json_and_home(words, command):
+    result = CliRunner().invoke(cli.cli, [*words, "--help"])
     assert result.exit_code == 0
     assert "--json" in result.output and "--home" in result.output
-    assert cli.cli.commands[command].help
+    assert command.help
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,289 @@
+from dataclasses import replace
+
+import duckdb
+import httpx
+import pytest
+import sqlglot
+
+from python_ml.config import load_settings
+from python_ml.dashboards.apply import apply
+from python_ml.dashboards.client import Credentials, MetabaseClient
+from python_ml.dashboards.model import Position, Tab
+from python_ml.dashboards.plan import make_plan
+from python_ml.dashboards.wanted import Wanted, entity_id
+from tests.dashboards.fake import FakeMetabase, create_app
+from tests.dashboards.sample import sample
+
+ADMIN = Credentials(None, "admin@spanishgas.example", "correct horse battery")
+MARTS = {
+    "marts": {"mart_customer_risk": [("customer_id", "type/Text"), ("risk_tier", "type/Text")]}
+}
+MANIFEST = {
+    "metadata": {},
+    "sources": {},
+    "child_map": {},
+    "nodes": {},
+}
+
+
+def run_on_duckdb(sql: str):
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table mart_customer_risk as select 'C00001' as customer_id, 'SME' as segment, "
+            "'High' as risk_tier, 0.7 as churn_probability"
+        )
+        result = connection.execute(sqlglot.transpile(sql, read="postgres", write="duckdb")[0])
+        return [column[0] for column in result.description], [
+            list(row) for row in result.fetchall()
+        ]
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    monkeypatch.setenv("SPANISHGAS_MARTS_READER_PASSWORD", "reader's")
+    return load_settings({"metabase.url": "http://metabase", "metabase.attempts": 3}, {})
+
+
+@pytest.fixture
+def fake():
+    return FakeMetabase(runner=run_on_duckdb, warehouse=MARTS)
+
+
+class Console:
+    """Calls plan and apply on one fake server, as the command would."""
+
+    def __init__(self, fake, settings):
+        self.fake, self.settings = fake, settings
+
+    def client(self):
+        transport = httpx.WSGITransport(create_app(self.fake))
+        return MetabaseClient(self.settings.metabase, transport, sleep=lambda _: None)
+
+    def plan(self, pages):
+        with self.client() as client:
+            if self.fake.users:
+                client.log_in(ADMIN)
+            return make_plan(client, Wanted(pages, "postgres", "main"), self.settings, None)
+
+    def apply(self, pages):
+        with self.client() as client:
+            return apply(client, Wanted(pages, "postgres", "main"), self.settings, ADMIN, None)
+
+    def writes_of(self, pages):
+        before = len(self.fake.writes)
+        self.apply(pages)
+        return [f"{method} {path}" for method, path, _ in self.fake.writes[before:]]
+
+
+@pytest.fixture
+def console(fake, settings):
+    return Console(fake, settings)
+
+
+def test_plan_of_a_blank_server_lists_everything_and_changes_nothing(console, fake):
+    plan = console.plan(sample())
+    listed = [(change.action, change.kind, change.key) for change in plan.changes]
+    assert listed == [
+        ("set up", "server", "server"),
+        ("create", "database", "database"),
+        ("create", "group", "viewers"),
+        ("create", "collection", "root"),
+        ("create", "collection", "cards"),
+        *(("create", "card", card.symbol) for page in sample() for card in page.cards),
+        ("create", "dashboard", "risk"),
+        ("create", "dashboard", "lookup"),
+        ("grant", "permissions", "collections"),
+        ("grant", "permissions", "data"),
+    ]
+    assert fake.writes == []
+
+
+def test_a_second_apply_makes_no_write(console, fake):
+    first = console.apply(sample())
+    assert first.requests and first.card_count == 5
+    assert console.writes_of(sample()) == []
+    assert console.plan(sample()).changes == []
+    assert fake.refused == []
+
+
+def changed(pages, key, **fields):
+    """The pages, one of them with other fields."""
+    return tuple(replace(page, **fields) if page.key == key else page for page in pages)
+
+
+def with_card(pages, symbol, **fields):
+    """The pages, one card of them with other fields."""
+    return tuple(
+        replace(
+            page,
+            cards=tuple(
+                replace(card, **fields) if card.symbol == symbol else card for card in page.cards
+            ),
+        )
+        for page in pages
+    )
+
+
+def without_card(pages, symbol):
+    return tuple(
+        replace(page, cards=tuple(card for card in page.cards if card.symbol != symbol))
+        for page in pages
+    )
+
+
+def ids_of(fake):
+    """What links, bookmarks and subscriptions rest on."""
+    pages = list(fake.dashboards.values())
+    return {
+        "collections": set(fake.collections),
+        "cards": {card["entity_id"]: card["id"] for card in fake.cards.values()},
+        "dashboards": {page["caveats"]: page["id"] for page in pages},
+        "dashcards": {
+            (page["id"], row["card_id"], str(row["visualization_settings"].get("text"))): row["id"]
+            for page in pages
+            for row in page["dashcards"]
+        },
+        "tabs": {tab["id"] for page in pages for tab in page["tabs"]},
+        "parameters": {row["id"] for page in pages for row in page["parameters"]},
+    }
+
+
+def page_id(fake, name):
+    return next(page["id"] for page in fake.dashboards.values() if page["name"] == name)
+
+
+def card_id(fake, symbol):
+    entity = entity_id(symbol, "main")
+    return next(card["id"] for card in fake.cards.values() if card["entity_id"] == entity)
+
+
+def test_renaming_a_card_is_one_put_of_that_card(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    renamed = with_card(sample(), "risk.by_tier", name="Tiers")
+    number = card_id(fake, "risk.by_tier")
+    assert console.writes_of(renamed) == [f"PUT /api/card/{number}"]
+    assert fake.cards[number]["name"] == "Tiers"
+    assert ids_of(fake) == before
+
+
+def test_moving_a_card_is_one_put_of_its_page(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    moved = with_card(sample(), "risk.customer_count", position=Position(2, 18, 6, 4))
+    assert console.writes_of(moved) == [f"PUT /api/dashboard/{page_id(fake, 'Customer Risk')}"]
+    assert ids_of(fake) == before
+
+
+def test_deleting_a_card_takes_it_off_the_page_then_archives_it(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    number = card_id(fake, "risk.customer_count")
+    assert console.writes_of(without_card(sample(), "risk.customer_count")) == [
+        f"PUT /api/dashboard/{page_id(fake, 'Customer Risk')}",
+        f"PUT /api/card/{number}",
+    ]
+    assert fake.cards[number]["archived"]
+    left = {place: row for place, row in before["dashcards"].items() if place[1] != number}
+    assert ids_of(fake) == before | {"dashcards": left}
+
+
+def test_adding_a_tab_keeps_the_ids_of_the_others(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    tabs = (Tab("new", "New"), *sample()[0].tabs)
+    number = page_id(fake, "Customer Risk")
+    assert console.writes_of(changed(sample(), "risk", tabs=tabs)) == [
+        f"PUT /api/dashboard/{number}"
+    ]
+    after = ids_of(fake)
+    assert before["tabs"] < after["tabs"] and len(after["tabs"]) == 3
+    assert after | {"tabs": before["tabs"]} == before
+    assert [tab["name"] for tab in fake.dashboards[number]["tabs"]] == ["New", "Tiers", "List"]
+
+
+def test_renaming_page_tab_and_text_keeps_every_id(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    risk = sample()[0]
+    texts = (replace(risk.texts[0], markdown="At risk"), risk.texts[1])
+    tabs = (Tab("tiers", "By tier"), risk.tabs[1])
+    renamed = changed(sample(), "risk", name="Risk", texts=texts, tabs=tabs)
+    number = page_id(fake, "Customer Risk")
+    assert console.writes_of(renamed) == [f"PUT /api/dashboard/{number}"]
+    after = ids_of(fake)
+    assert set(after["dashcards"].values()) == set(before["dashcards"].values())
+    assert after | {"dashcards": 0} == before | {"dashcards": 0}
+    assert page_id(fake, "Risk") == number
+
+
+def test_what_left_the_code_comes_back_with_its_old_ids(console, fake):
+    console.apply(sample())
+    before = ids_of(fake)
+    console.apply(sample()[1:])
+    assert [page["name"] for page in fake.dashboards.values() if page["archived"]] == [
+        "Customer Risk"
+    ]
+    assert sum(card["archived"] for card in fake.cards.values()) == 4
+    console.apply(sample())
+    assert ids_of(fake) == before
+    assert not any(row["archived"] for row in (*fake.cards.values(), *fake.dashboards.values()))
+
+
+def test_only_what_is_ours_is_archived(console, fake):
+    console.apply(sample())
+    root = next(it["id"] for it in fake.collections.values() if it["name"] == "SpanishGas")
+    query = {"type": "native", "database": min(fake.databases), "native": {"query": "select 1"}}
+    body = {"name": "Mine", "display": "table", "visualization_settings": {}}
+    by_hand = fake.add_card(body | {"dataset_query": query, "collection_id": root})
+    plan = console.plan(())
+    assert plan.state.foreign == ["question 'Mine'"]
+    assert {(it.action, it.kind) for it in plan.changes} == {
+        ("archive", "dashboard"),
+        ("archive", "card"),
+    }
+    console.apply(())
+    assert not fake.cards[by_hand["id"]]["archived"]
+
+
+def test_what_people_changed_by_hand_is_undone(console, fake):
+    console.apply(sample())
+    number = card_id(fake, "risk.by_tier")
+    elsewhere = fake.add_collection({"name": "Elsewhere"})
+    fake.update_card(number, {"collection_id": elsewhere["id"], "display": "pie"})
+    assert console.writes_of(sample()) == [f"PUT /api/card/{number}"]
+    assert fake.cards[number]["display"] == "bar"
+    assert fake.cards[number]["collection_id"] != elsewhere["id"]
+
+
+def test_subscriptions_that_filter_stay(console, fake):
+    console.apply(sample())
+    number = page_id(fake, "Customer Risk")
+    parameter = fake.dashboards[number]["parameters"][0]["id"]
+    fake.subscriptions[1] = {
+        "dashboard_id": number,
+        "parameters": [{"id": parameter}],
+        "archived": False,
+    }
+    risk = sample()[0]
+    renamed = changed(sample(), "risk", parameters=(replace(risk.parameters[0], name="Kind"),))
+    console.apply(with_card(renamed, "risk.by_tier", name="Tiers"))
+    assert not fake.subscriptions[1]["archived"]
+
+
+def test_an_apply_that_was_killed_is_finished_by_the_next(settings):
+    whole = FakeMetabase(runner=run_on_duckdb, warehouse=MARTS)
+    Console(whole, settings).apply(sample())
+    total = len(whole.writes)
+    assert total > 15
+    for survived in range(total):
+        fake = FakeMetabase(runner=run_on_duckdb, warehouse=MARTS, dies_after_writes=survived)
+        console = Console(fake, settings)
+        with pytest.raises(ConnectionAbortedError):
+            console.apply(sample())
+        assert len(fake.writes) == survived
+        fake.dies_after_writes = None
+        assert len(console.writes_of(sample())) == total - survived
+        assert len(fake.dashboards) == 2 and len(fake.cards) == 5
+        assert console.writes_of(sample()) == []
+        assert fake.refused == []
