@@ -114,6 +114,7 @@ def card_document(evidence: _Evidence) -> Document:
             Section("Performance on customers it never saw", _performance(evidence)),
             Section("Whom to contact", _policies(evidence.policies)),
             Section("By group of customers", _slices(evidence.metrics)),
+            Section("Which way the score moves", _directions(evidence)),
             Section("Gate", _gate(evidence)),
             Section("Leakage audit", _audit(evidence)),
             Section("What each group of features adds", _ladder(evidence.ladder)),
@@ -265,6 +266,16 @@ def _slices(metrics: pd.DataFrame) -> list[Block]:
 def _with_interval(row: Mapping[Any, Any]) -> str:
     value, low, high = (float(row[name]) for name in ("metric_value", "ci_low", "ci_high"))
     return "–" if math.isnan(value) else f"{value:.3f} ({low:.2f}–{high:.2f})"
+
+
+def _directions(evidence: _Evidence) -> list[Block]:
+    """What one change does to the score, other things equal."""
+    checks = [c for c in evidence.result.checks if c.check_name.startswith("direction_")]
+    if not checks:
+        return [Text("Not tried.")]
+    rows = [(words.DIRECTIONS[c.check_name], f"{c.observed_value:.1%}", c.detail) for c in checks]
+    columns = ("Change, other things equal", "Does not fall for", "In words")
+    return [Text(words.DIRECTION_NOTE), Table(columns, rows, figures=columns[1:2])]
 
 
 def _gate(evidence: _Evidence) -> list[Block]:

@@ -43,5 +43,16 @@ POLICY_NOTE = (
     "values of the seed economics. Expected goes by the probabilities, realised by who left. The "
     "chance to save a leaver is assumed, and the same for all."
 )
+DIRECTIONS = {
+    "direction_nearer_renewal": "Renewal comes a month nearer",
+    "direction_shorter_tenure": "Half as long a customer",
+    "direction_complaint": "A complaint",
+}
+DIRECTION_NOTE = (
+    "Nobody trusts a score that falls when a customer complains. For a sample of customers one thing "
+    "was changed, every feature that hangs on it worked out anew by the rules of the gold layer, and "
+    "the score compared. Customers whose contract has expired or would expire are left out of the "
+    "first: past the date fewer leave."
+)
 DRIFT_MISSING = "Not measured yet."
 DRIFT_MEASURED = f"Measured at every run against this version's training rows: {DRIFT_MART}."

@@ -27,6 +27,8 @@ from python_ml.warehouse import Warehouse
 GOLD = "gold_master"
 ROLES = ("key", "target", "feature", "business")
 KEEP = "keep"
+INCREASING, DECREASING = "increasing", "decreasing"
+Monotone = str | Mapping[str, str] | Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Column:
     """One column of gold_master.
 
     `fill` replaces nulls; None keeps them. `from_text` marks what is read out of the words of an
-    interaction, as against its mere existence or date.
+    interaction, as against its mere existence or date. `monotone` says which way the score may go
+    when the value rises, other things equal: a direction; of a category one by level, or levels in
+    the order in which the score may rise.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Column:
     tier: str | None = None
     fill: str | float | None = None
     from_text: bool = False
+    monotone: Monotone | None = None
 
     @property
     def is_category(self) -> bool:
@@ -122,7 +127,27 @@ def _column(entry: Mapping[str, Any]) -> Column:
         tier=None if meta.get("tier") is None else str(meta["tier"]),
         fill=None if fill == KEEP else fill,
         from_text=bool(meta.get("from_text", False)),
+        monotone=_monotone(name, entry["data_type"].lower(), meta.get("monotone")),
     )
+
+
+def _monotone(name: str, data_type: str, declared: Any) -> Monotone | None:
+    """A direction of the score, or for a category one by level, or its levels in order."""
+    if declared is None:
+        return None
+    directions = {INCREASING, DECREASING}
+    if data_type != "varchar":
+        is_known = isinstance(declared, str) and declared in directions
+    elif isinstance(declared, Mapping):
+        is_known = set(declared.values()) <= directions
+    else:
+        is_known = isinstance(declared, list) and all(isinstance(level, str) for level in declared)
+    if not is_known:
+        raise SpanishGasError(
+            f"{GOLD}.{name}: meta.monotone is {INCREASING} or {DECREASING}; of a category a "
+            "mapping of levels to one of them, or a list of levels by rising score"
+        )
+    return declared
 
 
 def without_text(features: Sequence[Column]) -> tuple[Column, ...]:

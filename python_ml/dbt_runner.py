@@ -60,6 +60,26 @@ class DbtRunner:
             _raise(broken)
         return nodes
 
+    def run(self, select: str, exclude: str) -> list[str]:
+        """Build the models of a selection without their tests; returns their names.
+
+        Raises:
+            SpanishGasError: a model did not build; the engine's message is in it.
+        """
+        arguments = ["run", "--select", *select.split(), "--exclude", exclude]
+        nodes = self._invoke([*arguments, "--vars", json.dumps(self.variables)])
+        if broken := [node for node in nodes if node.status != "success"]:
+            _raise(broken)
+        return [node.name for node in nodes]
+
+    def on_copy(self, database: Path, target_dir: Path) -> DbtRunner:
+        """The same project and variables on a local DuckDB file, named as the warehouse is."""
+        local = self.settings.with_overrides({"target": "duckdb"})
+        runner = DbtRunner(local, database, target_dir, self.variables)
+        if self.settings.target == local.target:
+            runner._manifest = self._parsed()
+        return runner
+
     def register_external_tables(self, folders: Mapping[str, str]) -> None:
         """Show the engine the landed tables, in these folders by source, and python_ml's.
 
@@ -77,10 +97,14 @@ class DbtRunner:
 
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
-        path = self.target_dir / "manifest.json"
-        if not path.exists():
+        self._parsed()
+        return json.loads((self.target_dir / "manifest.json").read_text(encoding="utf-8"))
+
+    def _parsed(self) -> Any:
+        """dbt's own manifest; reading the project takes seconds, so it is done once."""
+        if self._manifest is None:
             self._invoke(["parse", "--vars", json.dumps(self.variables)])
-        return json.loads(path.read_text(encoding="utf-8"))
+        return self._manifest
 
     def _invoke(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager

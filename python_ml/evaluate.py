@@ -17,6 +17,7 @@ from python_ml.challenger import champion_checks
 from python_ml.config import Settings
 from python_ml.curves import curve_rows
 from python_ml.dataset import GoldContract, read_snapshot, without_text
+from python_ml.direction import ChangedCustomers, direction_checks
 from python_ml.errors import SpanishGasError
 from python_ml.gate import Check, metric_checks
 from python_ml.metrics import (
@@ -81,6 +82,7 @@ def evaluate(
     contract: GoldContract,
     run_id: str,
     model_version: str,
+    changed: ChangedCustomers | None = None,
 ) -> EvaluateResult:
     """Metrics with intervals, curves and gate of a registered version, on its stored test part.
 
@@ -88,6 +90,15 @@ def evaluate(
     the decision, Rejected with the reasons or Approved (PendingManualApproval where `gate.approval`
     is manual), and writes the model card. The champion stays as it is either way; call
     `raise_if_rejected` on the result to end a run.
+
+    Args:
+        warehouse: holds the seeds, the split and the audit.
+        settings: of evaluation and gate.
+        contract: of gold_master.
+        run_id: to write under.
+        model_version: what to evaluate.
+        changed: customers with one thing changed, for the checks of direction; without them the
+            gate has none.
 
     Raises:
         SpanishGasError: the stored snapshot or split is not the one that the model names.
@@ -139,6 +150,8 @@ def evaluate(
     )
     alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
     checks.append(alarm_check)
+    if changed is not None:
+        checks += direction_checks(settings, candidate.model, changed)
     checks += _against_champion(
         warehouse, settings, registry, candidate, sets[CHAMPION_SET], weights
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,11 @@ def climb_ladder(
     fold = rows["cv_fold"].fillna(0).to_numpy(dtype=np.int64)  # 0 is the test part
     is_test = (rows["split_part"] == TEST).to_numpy()
     churn = rows[contract.target].to_numpy(dtype=np.int64)
-    columns = {name: contract.experiment(settings, name) for name in settings.experiments}
+    # The published peers knew no directions, and linear models and forests cannot.
+    columns = {
+        name: [replace(column, monotone=None) for column in contract.experiment(settings, name)]
+        for name in settings.experiments
+    }
     tasks = _tasks(list(columns), sorted(set(fold[~is_test])))
     done = 0
 

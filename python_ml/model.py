@@ -152,6 +152,8 @@ def fit_classifier(
     """
     preprocessor = Preprocessor.fit(frame, columns, settings.model.category_encoding)
     parameters = booster_parameters(settings, churn)
+    if any(preprocessor.directions):
+        parameters["monotone_constraints"] = tuple(preprocessor.directions)
     rounds = parameters.pop("n_estimators")
     matrix = xgb.QuantileDMatrix(
         preprocessor.transform(frame),

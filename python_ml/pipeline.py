@@ -301,10 +301,13 @@ def _train(run: Run) -> TrainResult:
 
 
 def _evaluate(run: Run, version: str) -> EvaluateResult:
+    from python_ml.direction import changed_customers
     from python_ml.evaluate import evaluate
 
     with timed_step("evaluate", run.steps) as (step, _), run.warehouse() as warehouse:
-        evaluated = evaluate(warehouse, run.settings, run.contract, run.run_id, version)
+        copy = run.work_dir / "changed"
+        changed = changed_customers(warehouse, run.settings, run.contract, run.dbt, copy)
+        evaluated = evaluate(warehouse, run.settings, run.contract, run.run_id, version, changed)
         run.results["evaluation"] = evaluated
         step.rows = evaluated.test_count
     return evaluated

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from python_ml.dataset import Column
+from python_ml.dataset import INCREASING, Column, Monotone
 from python_ml.errors import SpanishGasError
 
 ONE_HOT, NATIVE = "one_hot", "native"
@@ -21,12 +21,19 @@ ONE_HOT, NATIVE = "one_hot", "native"
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature as the model knows it; `levels` of a category are in alphabetical order."""
+    """One feature as the model knows it; `levels` of a category are in alphabetical order, or in
+    that of the score where the contract gives one."""
 
     name: str
     is_category: bool
     fill: str | float | None
     levels: tuple[str, ...] = ()
+    monotone: Monotone | None = None
+
+    @property
+    def is_ordered(self) -> bool:
+        """The levels are ranks: one number a row, missing for a level that has no rank."""
+        return self.is_category and isinstance(self.monotone, Sequence)
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,13 @@ class Preprocessor:
         features = []
         for column in columns:
             levels: tuple[str, ...] = ()
-            if column.is_category:
+            if column.is_category and isinstance(column.monotone, Sequence):
+                levels = tuple(column.monotone)
+            elif column.is_category:
                 levels = tuple(sorted(set(filled(frame, column.name, column.fill).dropna())))
-            features.append(Feature(column.name, column.is_category, column.fill, levels))
+            features.append(
+                Feature(column.name, column.is_category, column.fill, levels, column.monotone)
+            )
         return cls(tuple(features), encoding)
 
     @cached_property
@@ -76,10 +87,21 @@ class Preprocessor:
     def feature_types(self) -> list[str]:
         """XGBoost's type of each column: c (category) or q (quantity)."""
         native = self.encoding == NATIVE
-        return ["c" if native and self.features[i].is_category else "q" for i in self.sources]
+        categories = [f.is_category and not f.is_ordered for f in self.features]
+        return ["c" if native and categories[i] else "q" for i in self.sources]
+
+    @cached_property
+    def directions(self) -> list[int]:
+        """For each column of the matrix which way the score may go when it rises: 1 up, -1 down,
+        0 either. XGBoost knows no direction of a native category."""
+        return [
+            1 if feature.is_ordered else _direction(feature.monotone, level)
+            for feature in self.features
+            for level in self._columns_of(feature)
+        ]
 
     def _columns_of(self, feature: Feature) -> tuple[str | None, ...]:
-        one_hot = feature.is_category and self.encoding == ONE_HOT
+        one_hot = feature.is_category and not feature.is_ordered and self.encoding == ONE_HOT
         return feature.levels if one_hot else (None,)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
@@ -100,7 +122,7 @@ class Preprocessor:
                 raise SpanishGasError(f"gold_master.{feature.name} holds infinite values")
             return numbers[:, None]
         codes = pd.Index(feature.levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
-        if self.encoding == ONE_HOT:
+        if self.encoding == ONE_HOT and not feature.is_ordered:
             return codes[:, None] == np.arange(len(feature.levels))
         return np.where(codes < 0, np.nan, codes)[:, None]
 
@@ -113,6 +135,7 @@ class Preprocessor:
                     "kind": "category" if feature.is_category else "number",
                     "fill": feature.fill,
                     **({"levels": list(feature.levels)} if feature.is_category else {}),
+                    **({"monotone": feature.monotone} if feature.monotone else {}),
                 }
                 for feature in self.features
             ],
@@ -126,10 +149,16 @@ class Preprocessor:
                 entry["kind"] == "category",
                 entry["fill"],
                 tuple(entry.get("levels", ())),
+                entry.get("monotone"),
             )
             for entry in document["features"]
         )
         return cls(features, document["encoding"])
+
+
+def _direction(monotone: Monotone | None, level: str | None) -> int:
+    declared = monotone.get(level or "") if isinstance(monotone, Mapping) else monotone
+    return 0 if declared is None else 1 if declared == INCREASING else -1
 
 
 def filled(frame: pd.DataFrame, name: str, fill: str | float | None) -> pd.Series:

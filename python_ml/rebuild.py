@@ -121,6 +121,7 @@ def _fit(
             "varchar" if feature.is_category else "double",
             "feature",
             fill=feature.fill,
+            monotone=feature.monotone,
         )
         for feature in registered.model.classifier.preprocessor.features
     ]

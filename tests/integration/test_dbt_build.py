@@ -18,6 +18,9 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from python_ml.config import Settings, load_settings
+from python_ml.dataset import read_contract
+from python_ml.dbt_runner import DbtRunner
+from python_ml.direction import changed_customers
 from python_ml.land import land
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
@@ -274,6 +277,41 @@ def test_threads_do_not_change_a_digit(home: Path, tmp_path: Path) -> None:
     build(tmp_path, "resource_type:seed bronze silver gold", threads=1)
     order = "select * from gold_master order by customer_id"
     pd.testing.assert_frame_equal(query(home, order), query(tmp_path, order), check_exact=True)
+
+
+def test_one_thing_changed_moves_every_feature_that_hangs_on_it(home: Path, tmp_path: Path) -> None:
+    """What the checks of direction compare: gold as it is, and by its own rules after a change."""
+    settings = settings_of(home).with_overrides({"gate.direction_customers": 200})
+    variables = {"as_of_date": "2024-12-31"}
+    runner = DbtRunner(settings, home / "warehouse.duckdb", tmp_path / "dbt", variables)
+    contract = read_contract(runner.manifest())
+    with open_warehouse(settings) as warehouse:
+        customers = changed_customers(warehouse, settings, contract, runner, tmp_path / "changed")
+    gold = query(home, "select * from gold_master order by customer_id")
+    same = gold[gold["customer_id"].isin(customers.as_is["customer_id"])].reset_index(drop=True)
+    assert len(same) == 200
+    pd.testing.assert_frame_equal(
+        customers.as_is, same[customers.as_is.columns], check_dtype=False, check_exact=True
+    )
+    before, nearer = customers.as_is, customers.changed["nearer_renewal"]
+    moved = before["months_to_renewal"] - nearer["months_to_renewal"]
+    ahead = before["months_to_renewal"] > 30 / 30.44
+    np.testing.assert_allclose(moved, np.where(ahead, 30 / 30.44, 0), atol=1e-9)
+    months = nearer["months_to_renewal"]
+    assert (nearer["is_within_3m_of_renewal"] == months.between(1e-9, 3).astype(int)).all()
+    assert (nearer["renewal_bucket"] == "0-3m").sum() > (before["renewal_bucket"] == "0-3m").sum()
+    newer = customers.changed["shorter_tenure"]
+    assert (newer["tenure_months"] <= before["tenure_months"] / 2 + 0.05).all()
+    complained = customers.changed["complaint"]
+    assert (complained["recent_complaint_flag"] == 1).all()
+    assert (complained["has_interaction"] == 1).all() and (before["has_interaction"] == 0).any()
+    known = before["has_interaction"] == 1
+    pd.testing.assert_series_equal(
+        complained.loc[known, "sentiment_label"], before.loc[known, "sentiment_label"]
+    )
+    pd.testing.assert_frame_equal(
+        complained.filter(like="kwh"), before.filter(like="kwh"), check_exact=True
+    )
 
 
 @pytest.fixture(scope="module")
