@@ -49,10 +49,10 @@ DIRECTIONS = {
     "direction_complaint": "A complaint",
 }
 DIRECTION_NOTE = (
-    "Nobody trusts a score that falls when a customer complains. For a sample of customers one thing "
-    "was changed, every feature that hangs on it worked out anew by the rules of the gold layer, and "
-    "the score compared. Customers whose contract has expired or would expire are left out of the "
-    "first: past the date fewer leave."
+    "Nobody trusts a score that falls when a customer complains. For a sample of customers one "
+    "thing was changed, every feature that hangs on it worked out anew by the rules of the gold "
+    "layer, and the score compared. Customers whose contract has expired or would expire are left "
+    "out of the first: past the date fewer leave."
 )
 DRIFT_MISSING = "Not measured yet."
 DRIFT_MEASURED = f"Measured at every run against this version's training rows: {DRIFT_MART}."
