@@ -22,10 +22,10 @@ _WAITING = ("QUEUED", "RUNNING")
 
 
 class AthenaWarehouse(Warehouse):
-    """One work group and Glue database; the settings are the section `athena`."""
+    """One work group and Glue database, by default the published one of the section `athena`."""
 
-    def __init__(self, settings: Section) -> None:
-        self.schema = settings.schema
+    def __init__(self, settings: Section, schema: str | None = None) -> None:
+        self.schema = schema or settings.schema
         self.ml_schema = f"{settings.schema}_ml"
         self._lake = settings.lake.rstrip("/")
         self._staging = settings.staging.rstrip("/")
