@@ -288,6 +288,30 @@ def doctor(settings: Settings, as_json: bool) -> None:
     diagnosis.raise_if_unhealthy()
 
 
+@cli.command()
+@_common
+@click.option("--hours", type=click.FloatRange(0), default=24.0, show_default=True, help="Back.")
+@click.option("--dashboards", is_flag=True, help="Open every page once and count that instead.")
+def cost(settings: Settings, as_json: bool, hours: float, dashboards: bool) -> None:
+    """What the queries of the work group scanned and cost, by model, test and card (Athena only).
+
+    The costs of each run are kept in mart_query_cost.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from python_ml.aws.cost import costs_since, dashboard_costs
+
+    if settings.target != "athena":
+        raise UsageError("only Athena bills by the bytes that a query scans: --target athena")
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    report = dashboard_costs(settings) if dashboards else costs_since(settings.athena, since)
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        for line in report.lines():
+            click.echo(line)
+
+
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     try:

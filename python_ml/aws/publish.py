@@ -2,8 +2,9 @@
 
 dbt builds into `<schema>_run_<run id>`, which nobody reads. Publishing writes `published.json` to
 the lake's bucket, which decides, and then points each table of `<schema>` at the run's files: no
-data moves and no query runs. A run that fails or is killed before that object is written has changed
-nothing that anyone reads; one that is killed after it is finished by the next command (`settle`).
+data moves and no query runs. A run that fails or is killed before that object is written has
+changed nothing that anyone reads; one that is killed after it is finished by the next command
+(`settle`).
 
 An Iceberg table that a run continues is a second catalog entry of the same table: the run's commits
 are seen by readers once the published entry points at the run's metadata.

@@ -41,7 +41,7 @@ class AthenaWarehouse(Warehouse):
         Rows come as Parquet, several times faster than pages of text, and exact.
         """
         folder = f"{self._staging}/unload/{uuid.uuid4()}/"
-        self._run(f"unload ({sql}) to '{folder}' with (format = 'PARQUET')")
+        self.execute(f"unload ({sql}) to '{folder}' with (format = 'PARQUET')")
         parts = self._objects(folder)
         try:
             tables = [self._read_parquet(f"{folder}{part}") for part in parts]
@@ -99,7 +99,7 @@ class AthenaWarehouse(Warehouse):
     def close(self) -> None:
         """Nothing is held between calls."""
 
-    def _run(self, sql: str) -> str:
+    def execute(self, sql: str) -> str:
         """Run a statement to its end and return its id.
 
         Raises:
@@ -126,7 +126,7 @@ class AthenaWarehouse(Warehouse):
         return query_id
 
     def _columns_only(self, sql: str) -> pd.DataFrame:
-        query_id = self._run(f"select * from ({sql}) as rows limit 0")
+        query_id = self.execute(f"select * from ({sql}) as rows limit 0")
         answer = self._athena.get_query_results(QueryExecutionId=query_id)
         columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
         return pd.DataFrame(columns=[column["Name"] for column in columns])
