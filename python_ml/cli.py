@@ -82,11 +82,9 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
     SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
     """
     from python_ml import summary
-    from python_ml.land import land as land_batch
-    from python_ml.progress import reporting
+    from python_ml.commands import Run, land_batch
 
-    with reporting("land") as report:
-        landed = land_batch(source or str(settings.layout.raw), settings, progress=report)
+    landed = land_batch(Run(settings), source or str(settings.layout.raw))
     if as_json:
         _print_json(landed.as_dict())
     else:
@@ -103,19 +101,43 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
     show_default=True,
     help="Fit and gate a candidate, or use the champion.",
 )
-def run(settings: Settings, as_json: bool, raw: str | None, mode: str) -> None:
-    """From raw files to scored customers, offers and a summary."""
+@click.option("--force", is_flag=True, help="Run a batch again that has been run.")
+@click.option("--resume", is_flag=True, help="Go on where the last run failed.")
+def run(
+    settings: Settings, as_json: bool, raw: str | None, mode: str, force: bool, resume: bool
+) -> None:
+    """From raw files to scored customers, offers and a summary.
+
+    A batch that the same code and settings have run already is not run again.
+    """
     from python_ml import summary
     from python_ml.pipeline import Run, run_pipeline
 
     this_run = Run(settings)
     try:
-        run_pipeline(this_run, raw or str(settings.layout.raw), mode=mode)
+        source = raw or str(settings.layout.raw)
+        run_pipeline(this_run, source, mode=mode, force=force, resume=resume)
     finally:
         if as_json:
             _print_json(this_run.as_dict())
-    if not as_json:
+    if this_run.skipped:
+        click.echo(this_run.skipped, err=as_json)
+    elif not as_json:
         summary.show_run(this_run)
+
+
+@cli.command()
+@_common
+@click.option("--last", type=click.IntRange(1), default=10, show_default=True, help="How many.")
+def status(settings: Settings, as_json: bool, last: int) -> None:
+    """Who holds the warehouse, what is published, and what became of the last runs."""
+    from python_ml.status import read_status, show_status
+
+    found = read_status(settings, last)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        show_status(found)
 
 
 @cli.command()
@@ -123,7 +145,7 @@ def run(settings: Settings, as_json: bool, raw: str | None, mode: str) -> None:
 def train(settings: Settings, as_json: bool) -> None:
     """Fit a candidate on the published gold and register it, pending approval."""
     from python_ml import summary
-    from python_ml.pipeline import Run, train_candidate
+    from python_ml.commands import Run, train_candidate
 
     this_run = Run(settings)
     trained = train_candidate(this_run)
@@ -142,7 +164,7 @@ def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
     VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
     """
     from python_ml import summary
-    from python_ml.pipeline import Run, evaluate_candidate
+    from python_ml.commands import Run, evaluate_candidate
 
     evaluated = evaluate_candidate(Run(settings), version)
     if as_json:
@@ -161,7 +183,7 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
     With another version than the champion, that version becomes the champion.
     """
     from python_ml import summary
-    from python_ml.pipeline import Run, rescore
+    from python_ml.commands import Run, rescore
 
     this_run = Run(settings)
     try:
@@ -196,10 +218,10 @@ def promote(
     VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
     and --reason any other. The decision is recorded with its evidence.
     """
-    from python_ml import pipeline, summary
+    from python_ml import commands, summary
 
-    this_run = pipeline.Run(settings)
-    promoted = pipeline.promote(
+    this_run = commands.Run(settings)
+    promoted = commands.promote(
         this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
     )
     if as_json:
@@ -259,7 +281,7 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
     VERSION is the model whose rows and split are used (default: the champion).
     """
     from python_ml import summary_model
-    from python_ml.pipeline import Run, climb
+    from python_ml.commands import Run, climb
 
     this_run = Run(settings)
     climb(this_run, version)

@@ -67,8 +67,16 @@ class Layout:
         return self.home / "lake"
 
     @cached_property
+    def batches(self) -> Path:
+        return self.lake / "batches"
+
+    @cached_property
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
+
+    @cached_property
+    def work(self) -> Path:
+        return self.home / ".runs"
 
     @cached_property
     def models(self) -> Path:

@@ -30,13 +30,21 @@ class DbtRunner:
     """Builds selections of the project into one database, with one set of variables."""
 
     def __init__(
-        self, settings: Settings, database: Path, target_dir: Path, variables: Mapping[str, Any]
+        self,
+        settings: Settings,
+        database: Path,
+        target_dir: Path,
+        variables: Mapping[str, Any],
+        batch: Path | None = None,
     ) -> None:
         self.settings = settings
         self.target_dir = target_dir
+        self.batch = batch
         self.variables = dict(variables)
         self._environment = {
             "SPANISHGAS_LAKE": str(settings.layout.lake),
+            # Raw tables are those of the run's batch, which is the current one only once published.
+            "SPANISHGAS_RAW": str(batch or settings.layout.lake / "raw"),
             "SPANISHGAS_WAREHOUSE": str(database),
             "SPANISHGAS_THREADS": str(settings.threads),
             "SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
@@ -75,7 +83,7 @@ class DbtRunner:
     def on_copy(self, database: Path, target_dir: Path) -> DbtRunner:
         """The same project and variables on a local DuckDB file, named as the warehouse is."""
         local = self.settings.with_overrides({"target": "duckdb"})
-        runner = DbtRunner(local, database, target_dir, self.variables)
+        runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         if self.settings.target == local.target:
             runner._manifest = self._parsed()
         return runner

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -37,6 +38,7 @@ class Step:
 
     name: str
     status: str = "running"
+    started_at: str = ""  # UTC, ISO 8601
     rows: int | None = None
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
@@ -90,7 +92,7 @@ def reporting(title: str) -> Iterator[Reporter]:
 @contextmanager
 def timed_step(name: str, steps: list[Step]) -> Iterator[tuple[Step, Reporter]]:
     """Run a step: shows it while it goes on, records it and prints a line when it is over."""
-    step = Step(name)
+    step = Step(name, started_at=datetime.now(UTC).isoformat(timespec="seconds"))
     steps.append(step)
     start = time.perf_counter()
     try:

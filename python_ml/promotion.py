@@ -101,6 +101,17 @@ def decision_table(registry: Registry) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"decision_number": "int32"})
 
 
+def published_run(settings: Settings) -> tuple[str, str] | None:
+    """Run and model version that the published warehouse shows, or None before the first."""
+    if settings.target != "duckdb" or not settings.layout.warehouse.exists():
+        return None
+    with open_warehouse(settings) as warehouse:
+        if "mart_overview" not in warehouse.row_counts():
+            return None
+        published = warehouse.query("select run_id, model_version from mart_overview")
+    return published["run_id"].iloc[0], published["model_version"].iloc[0]
+
+
 def reconcile(settings: Settings) -> str | None:
     """Let the champion pointer follow the published warehouse; returns the version if it moved.
 
@@ -108,14 +119,10 @@ def reconcile(settings: Settings) -> str | None:
     what counts: a run that was killed between the two has published, and the next command that
     reads the pointer finishes its work. The warehouse itself names the run and the model.
     """
-    if settings.target != "duckdb" or not settings.layout.warehouse.exists():
+    if (published := published_run(settings)) is None:
         return None
-    with open_warehouse(settings) as warehouse:
-        if "mart_overview" not in warehouse.row_counts():
-            return None
-        published = warehouse.query("select run_id, model_version from mart_overview")
+    run_id, version = published
     registry = open_registry(settings)
-    version, run_id = published["model_version"].iloc[0], published["run_id"].iloc[0]
     if registry.champion() == version or version not in registry.versions():
         return None
     if registry.status(version) != APPROVED:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from python_ml.closing import Closing
     from python_ml.land.result import LandResult
     from python_ml.metrics import Estimate
-    from python_ml.pipeline import Run
     from python_ml.simulate.report import ReportRow
     from python_ml.simulate.run import SimulationResult
     from python_ml.train import TrainResult
     from python_ml.verdict import EvaluateResult
+    from python_ml.workspace import Run
 
 # Shown in this order; names are those of evaluate.
 METRIC_TITLES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -42,16 +43,21 @@ def land(
     settings: Settings,
     *,
     batch_id: str | None = None,
+    hashes: Mapping[str, str] | None = None,
+    make_current: bool = True,
     progress: Reporter | None = None,
 ) -> LandResult:
-    """Check a raw batch and make it the current one of the lake; docs/landing.md has the rules.
+    """Check a raw batch and write it to the lake; docs/landing.md has the rules.
 
-    A batch with the same content as the current one is recognised and not landed again.
+    A batch whose content the lake holds already is recognised and not landed again.
 
     Args:
         source: folder or s3://bucket/prefix that holds the seven files.
         settings: home of the lake, limits, threads and memory.
         batch_id: name for the batch (default: the start of its content hash).
+        hashes: SHA-256 of files by path, where it is known already.
+        make_current: let `raw` show the batch and remove the others; a run does that when it
+            publishes.
         progress: called with a phrase and the share done.
 
     Raises:
@@ -61,17 +67,26 @@ def land(
     """
     if batch_id is not None and not batch_id.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"batch id {batch_id!r}: letters, digits, - and _ only")
-    return _Batch(source, settings, batch_id, progress or silent).land()
+    landed = _Batch(source, settings, batch_id, hashes or {}, progress or silent).land()
+    if make_current:
+        write.make_current(settings.layout.lake, landed.batch_id)
+        write.remove_others(settings.layout.lake)
+    return landed
 
 
 class _Batch:
     """State of one landing."""
 
     def __init__(
-        self, source: str | Path, settings: Settings, batch_id: str | None, report: Reporter
+        self,
+        source: str | Path,
+        settings: Settings,
+        batch_id: str | None,
+        known: Mapping[str, str],
+        report: Reporter,
     ) -> None:
         self.source, self.settings, self.batch_id = source, settings, batch_id
-        self.report = report
+        self.known, self.report = known, report
         self.schemas = load_source("raw")
         self.lake = settings.layout.lake
         self.started = time.perf_counter()
@@ -90,14 +105,16 @@ class _Batch:
             [[entry.path, entry.size, entry.version] for entry in used],
         ]
         with write.locked(self.lake):
-            current = write.current(self.lake)
-            if current and current["identity"] == self.identity:
-                return self._same(current)
+            landed = write.landed_batches(self.lake)
+            for batch in landed:
+                # Hashes that are known already say more than names, sizes and times.
+                if batch["identity"] == self.identity and not self.known:
+                    return self._same(batch)
             with write.staging(self.lake, self.batch_id or f"{time.time_ns():x}") as staged:
-                return self._land_anew(staged, used, current)
+                return self._land_anew(staged, used, landed)
 
     def _land_anew(
-        self, staged: Path, used: list[Entry], current: dict[str, Any] | None
+        self, staged: Path, used: list[Entry], landed: list[dict[str, Any]]
     ) -> LandResult:
         root = Path(self.source)
         if is_s3(self.source):
@@ -106,14 +123,17 @@ class _Batch:
             fetch(str(self.source), self.files, root)
         with ThreadPoolExecutor(1) as pool:
             hashes: Hashes = {
-                entry.path: pool.submit(write.hash_file, root / entry.path, entry.path)
-                for entry in used
+                entry.path: pool.submit(self._hash, root / entry.path, entry.path) for entry in used
             }
             # Same names and sizes: probably the same batch, which the hashes alone can tell.
-            if current and _shape(current["identity"]) == _shape(self.identity):
+            alike = [
+                batch for batch in landed if _shape(batch["identity"]) == _shape(self.identity)
+            ]
+            if alike:
                 content = self._content(hashes)
-                if current["content_hash"] == content and not self.problems:
-                    return self._same(current)
+                for batch in alike:
+                    if batch["content_hash"] == content and not self.problems:
+                        return self._same(batch)
             readings = self._check(staged, root)
             content = self._content(hashes)
         if self.problems or readings is None:
@@ -250,13 +270,20 @@ class _Batch:
             seconds=time.perf_counter() - self.started,
         )
         write.write_manifest(staged / "batch", result, self.identity, content)
-        write.publish(self.lake, staged, batch_id)
+        write.add(self.lake, staged, batch_id)
         return result
 
-    def _same(self, current: dict[str, Any]) -> LandResult:
-        """The current batch is this one: remember where it was seen, and hand back its result."""
-        write.remember_identity(self.lake, current, self.identity)
-        result = LandResult.from_dict(current["result"])
+    def _hash(self, path: Path, label: str) -> tuple[str, Problem | None]:
+        known = self.known.get(label)
+        # That of a gzip file is computed again: whether it is whole shows by the way.
+        if known is not None and not label.lower().endswith(".gz"):
+            return known, None
+        return write.hash_file(path, label)
+
+    def _same(self, batch: dict[str, Any]) -> LandResult:
+        """A landed batch is this one: remember where it was seen, and hand back its result."""
+        write.remember_identity(self.lake, batch, self.identity)
+        result = LandResult.from_dict(batch["result"])
         return replace(result, reused=True, seconds=time.perf_counter() - self.started)
 
     def _content(self, hashes: Hashes) -> str:

@@ -1,7 +1,8 @@
 """The lake's side of landing: staging, identity of a batch, and the one swap that shows it.
 
 lake/batches/<id>/<table>/…     a landed batch, with `landing.json`
-lake/raw -> batches/<id>        the current one, a relative symbolic link, replaced by rename
+lake/raw -> batches/<id>        the current one, a relative symbolic link, replaced by rename; a run
+                                moves it when it publishes, and reads its own batch before
 lake/rejected/<table>/batch=<id>/part-0.parquet
 lake/.staging-<id>/             what an unfinished landing leaves; the next one removes it
 """
@@ -15,11 +16,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from python_ml.documents import read_json, write_json
 from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.land.result import LandResult, Problem
 
@@ -47,8 +49,7 @@ def locked(lake: Path) -> Iterator[None]:
                 f"{lake / 'raw'} is a folder that `spanishgas land` did not write. Move it away."
             )
         for leftover in lake.glob(".staging-*"):
-            shutil.rmtree(leftover)
-        remove_others(lake)
+            leftover.unlink() if leftover.is_symlink() else shutil.rmtree(leftover)
         yield
     finally:
         if created and not any(lake.iterdir()):
@@ -119,14 +120,30 @@ def hash_file(path: Path, label: str) -> tuple[str, Problem | None]:
     return digest.hexdigest(), None
 
 
+def landed_batches(lake: Path) -> list[dict[str, Any]]:
+    """Manifests of the batches whose files are all as they were written, the current one first."""
+    folders = sorted((lake / "batches").iterdir()) if (lake / "batches").is_dir() else []
+    now = current_id(lake)
+    folders.sort(key=lambda folder: folder.name != now)
+    found = [(folder, read_json(folder / MANIFEST)) for folder in folders]
+    return [document for folder, document in found if document and is_intact(folder)]
+
+
 def current(lake: Path) -> dict[str, Any] | None:
     """The manifest of the current batch, if every file that it lists is as it was written."""
+    return read_json(lake / "raw" / MANIFEST) if is_intact(lake / "raw") else None
+
+
+def is_intact(batch: Path) -> bool:
+    """Whether every file of a landed batch is as it was written.
+
+    A raw file that was taken by a hard link and changed in place afterwards shows here.
+    """
     try:
-        document = json.loads((lake / "raw" / MANIFEST).read_text(encoding="utf-8"))
-        intact = all(_stamp(lake / "raw" / name) == stamp for name, stamp in document["files"])
+        files = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return all(_stamp(batch / name) == stamp for name, stamp in files)
     except (OSError, ValueError, KeyError):
-        return None
-    return document if intact else None
+        return False
 
 
 def write_manifest(batch: Path, result: LandResult, identity: list[Any], content: str) -> None:
@@ -138,28 +155,18 @@ def write_manifest(batch: Path, result: LandResult, identity: list[Any], content
         "content_hash": content,
         "files": [[path.relative_to(batch).as_posix(), _stamp(path)] for path in files],
     }
-    _write_document(batch, document)
+    write_json(batch / MANIFEST, document)
 
 
 def remember_identity(lake: Path, document: dict[str, Any], identity: list[Any]) -> None:
-    """Note the place and the times under which the current batch was seen last."""
+    """Note the place and the times under which a batch was seen last."""
     if document["identity"] != identity:
-        _write_document(lake / "raw", document | {"identity": identity})
+        batch = lake / "batches" / document["result"]["batch_id"]
+        write_json(batch / MANIFEST, document | {"identity": identity})
 
 
-def _write_document(batch: Path, document: dict[str, Any]) -> None:
-    part = batch / f"{MANIFEST}.tmp"
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(batch / MANIFEST)
-
-
-def publish(lake: Path, staged: Path, batch_id: str) -> None:
-    """Make a staged batch the current one.
-
-    Rejected rows and the batch go to names that nothing reads yet; then one rename of the link
-    `raw` shows all tables at once. A kill before it leaves the old batch current, a kill after it
-    the new one; what is left over is removed by the next landing.
-    """
+def add(lake: Path, staged: Path, batch_id: str) -> None:
+    """Give a staged batch its name in the lake; nothing reads it yet."""
     rejected = staged / "rejected"
     for folder in sorted(rejected.iterdir()) if rejected.is_dir() else []:
         target = lake / "rejected" / folder.name / f"batch={batch_id}"
@@ -169,18 +176,32 @@ def publish(lake: Path, staged: Path, batch_id: str) -> None:
     batches = lake / "batches"
     batches.mkdir(exist_ok=True)
     (staged / "batch").replace(batches / batch_id)
-    link = staged / "raw"
+
+
+def current_id(lake: Path) -> str | None:
+    """Name of the current batch."""
+    link = lake / "raw"
+    return link.readlink().name if link.is_symlink() else None
+
+
+def make_current(lake: Path, batch_id: str) -> None:
+    """Let the link `raw` show a batch, all tables at once, by one rename.
+
+    A kill before it leaves the old batch current, a kill after it the new one.
+    """
+    if current_id(lake) == batch_id:
+        return
+    link = lake / ".staging-raw"
+    link.unlink(missing_ok=True)
     link.symlink_to(Path("batches") / batch_id, target_is_directory=True)
     link.replace(lake / "raw")
-    remove_others(lake)
 
 
-def remove_others(lake: Path) -> None:
-    """Remove batches that are not the current one; their rejected rows stay."""
-    link, batches = lake / "raw", lake / "batches"
-    keep = link.readlink().name if link.is_symlink() else None
+def remove_others(lake: Path, keep: Collection[str] = ()) -> None:
+    """Remove batches that are neither the current one nor to be kept; rejected rows stay."""
+    batches = lake / "batches"
     for folder in batches.iterdir() if batches.is_dir() else []:
-        if folder.name != keep:
+        if folder.name not in (current_id(lake), *keep):
             shutil.rmtree(folder)
 
 

@@ -82,7 +82,7 @@ class DynamoManifest(RunManifest):
         lease = _lease(item)
         return lease if lease and lease.expires_at >= iso(now) else None
 
-    def claim(self, claim: BatchClaim, seconds: float) -> BatchClaim | None:
+    def claim(self, claim: BatchClaim, seconds: float, *, force: bool = False) -> BatchClaim | None:
         name = _batch_item(claim)
         _, now = self._get(name)
         taken = replace(claim, state=CLAIMED, expires_at=iso(now + timedelta(seconds=seconds)))
@@ -92,10 +92,12 @@ class DynamoManifest(RunManifest):
             | (Attr("state").eq(CLAIMED) & Attr("expires_at").lt(iso(now)))
             | (Attr("state").eq(DONE) & Attr("work_sha256").ne(claim.work_sha256))
         )
+        if force:
+            free |= Attr("state").eq(DONE)
         if self._put({"item": name, **asdict(taken)}, free):
             return None
         standing, _ = self._get(name)
-        return _claim(standing) if standing else self.claim(claim, seconds)
+        return _claim(standing) if standing else self.claim(claim, seconds, force=force)
 
     def finish(self, claim: BatchClaim, *, succeeded: bool) -> None:
         name, ours = _batch_item(claim), Attr("run_id").eq(claim.run_id)

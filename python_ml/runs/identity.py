@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from python_ml.runs.manifest import listing_hash
 from python_ml.schema import load_source
 
 # Where things lie, how fast they go and how long they are kept does not change a result.
-_WITHOUT_EFFECT = ("home", "threads", "memory_limit", "simulate", "runs")
+_WITHOUT_EFFECT = (
+    *("home", "threads", "memory_limit", "simulate", "runs", "doctor", "metabase", "marts"),
+)
 # What judges a result does not change the steps before: a run may resume under other limits.
 _JUDGES = ("gate", "audit")
 _CODE = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
@@ -77,6 +80,7 @@ def require_unchanged(source: str | Path, entries: Iterable[Entry]) -> None:
         )
 
 
+@cache
 def code_hash() -> str:
     """SHA-256 of everything that the results come from: SQL, seeds and Python, not documents."""
     paths = [path for pattern in _CODE for path in PROJECT_DIR.glob(pattern)]
@@ -94,6 +98,7 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
     return _digest([code_hash(), values])
 
 
+@cache
 def lock_hash() -> str | None:
     """SHA-256 of requirements.lock."""
     path = PROJECT_DIR / "requirements.lock"
@@ -110,6 +115,7 @@ def manifest_hash(manifest: Mapping[str, Any]) -> str:
     return _digest([nodes, macros])
 
 
+@cache
 def git_sha() -> str | None:
     """The commit that the project is at, `+` behind it when files have changed since."""
     if sha := os.environ.get("SPANISHGAS_GIT_SHA"):  # an image holds no repository

@@ -106,11 +106,12 @@ class LocalManifest(RunManifest):
             return lease if lease.expires_at >= iso(datetime.now(UTC)) else None
         return lease if self._is_locked() else None
 
-    def claim(self, claim: BatchClaim, seconds: float) -> BatchClaim | None:
+    def claim(self, claim: BatchClaim, seconds: float, *, force: bool = False) -> BatchClaim | None:
         # A claim that goes on is of a run that died: this one holds the lease.
         with self._transaction() as connection:
             standing = _read_claim(connection, claim)
-            if standing and standing.state == DONE and standing.work_sha256 == claim.work_sha256:
+            same_work = standing is not None and standing.work_sha256 == claim.work_sha256
+            if standing and standing.state == DONE and same_work and not force:
                 return standing
             until = iso(datetime.now(UTC) + timedelta(seconds=seconds))
             _write_claim(connection, replace(claim, state=CLAIMED, expires_at=until))

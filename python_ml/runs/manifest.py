@@ -138,8 +138,13 @@ class RunManifest(ABC):
         """Who holds the lease now."""
 
     @abstractmethod
-    def claim(self, claim: BatchClaim, seconds: float) -> BatchClaim | None:
-        """Take a batch for a run: one run a batch and mode.
+    def claim(self, claim: BatchClaim, seconds: float, *, force: bool = False) -> BatchClaim | None:
+        """Take a batch for a run: one run a batch and mode. The same run may take it again.
+
+        Args:
+            claim: the batch, the mode and who wants it for which work.
+            seconds: after which it can be taken by others, unless it is taken again before.
+            force: take it also if the same work has been done.
 
         Returns:
             None when it is taken, else the claim that stands: of a run that goes on, or of one that

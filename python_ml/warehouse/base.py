@@ -52,6 +52,10 @@ class Warehouse(ABC):
         """
         return []
 
+    def settle(self) -> None:
+        """Bring everything that was written into the file itself; nothing to do for a service."""
+        return
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the database file."""

@@ -72,5 +72,9 @@ class DuckDBWarehouse(Warehouse):
             self.write_external(table, no_rows, NO_RUN)
         return missing
 
+    def settle(self) -> None:
+        with duckdb.connect(str(self.database), config=self._config) as connection:
+            connection.execute("force checkpoint")
+
     def close(self) -> None:
         """Nothing is held between calls."""

@@ -249,15 +249,15 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("owner", "step", "new_is_current"),
+    ("owner", "step", "new_has_landed", "new_is_current"),
     [
-        (write, "write_manifest", False),
-        (Path, "symlink_to", False),
-        (write, "remove_others", True),
+        (write, "write_manifest", False, False),
+        (Path, "symlink_to", True, False),
+        (write, "remove_others", True, True),
     ],
 )
 def test_kill_leaves_a_readable_lake(
-    raw, settings, tmp_path, monkeypatch, owner, step, new_is_current
+    raw, settings, tmp_path, monkeypatch, owner, step, new_has_landed, new_is_current
 ):
     land(raw, settings)
     before = (settings.layout.lake / "raw").readlink()
@@ -278,7 +278,7 @@ def test_kill_leaves_a_readable_lake(
     assert len(landed(settings.layout.lake, "consumption_hourly")) == 13_248
 
     (settings.layout.lake / ".staging-dead" / "batch").mkdir(parents=True)
-    assert land(other, settings).reused is new_is_current
+    assert land(other, settings).reused is new_has_landed
     assert landed(settings.layout.lake, "churn_label")["churn"].sum() == 6
     assert not list(settings.layout.lake.glob(".staging-*"))
     assert len(list((settings.layout.lake / "batches").iterdir())) == 1

@@ -68,9 +68,36 @@ def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
     assert not list((home / ".runs").iterdir()), "a run leaves no work folder behind"
 
 
+def test_the_same_batch_is_not_run_again(home, first_run):
+    before = digest(home / "warehouse.duckdb")
+    done = spanishgas("run", home=home, **LENIENT_GATE)
+    assert done.returncode == 0, done.stderr
+    assert first_run["run_id"] in json.loads(done.stdout)["skipped"]
+    assert json.loads(done.stdout)["steps"] == []
+    assert digest(home / "warehouse.duckdb") == before
+    assert not list((home / ".runs").iterdir())
+
+
+def test_the_run_is_on_record(home, first_run):
+    done = spanishgas("status", home=home)
+    document = json.loads(done.stdout)
+    (recorded,) = [run for run in document["runs"] if run["run_id"] == first_run["run_id"]]
+    assert (recorded["status"], recorded["is_published"]) == ("succeeded", True)
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        (shown,) = connection.execute(
+            "select * from mart_pipeline_run where is_published"
+        ).fetchall()
+        steps = connection.execute(
+            "select step, status from mart_pipeline_step where run_id = ? order by step_number",
+            (first_run["run_id"],),
+        ).fetchall()
+    assert first_run["run_id"] in shown
+    assert steps == [(step["step"], "succeeded") for step in first_run["steps"]]
+
+
 def test_the_same_raw_files_give_the_same_scores(home, first_run):
     before = scores(home)
-    done = spanishgas("run", home=home, **LENIENT_GATE)
+    done = spanishgas("run", "--force", home=home, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run_id"] != first_run["run_id"]
     assert scores(home) == before
@@ -94,6 +121,10 @@ def test_a_rejected_model_changes_nothing(home, first_run):
     assert done.returncode == 4
     assert "pr_auc on the test part" in done.stderr
     assert json.loads(done.stdout)["steps"][-1]["step"] == "evaluate"
+    document = json.loads(spanishgas("status", home=home).stdout)
+    (shown,) = [run for run in document["runs"] if run["exit_code"] == 4]
+    assert shown["failed_step"] == "evaluate"
+    assert document["can_resume"] == shown["run_id"]
     assert (digest(warehouse), digest(champion)) == before
     assert set((home / "lake" / "ml" / "customer_score").iterdir()) == scored
 

@@ -1,0 +1,27 @@
+"""JSON documents on disk, whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON document, or None where there is none that can be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document, whole or not at all, and on disk when it is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    with unfinished.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2, default=str, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
