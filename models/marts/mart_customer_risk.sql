@@ -13,6 +13,10 @@ customer_reasons as (
     select * from {{ ref('mart_customer_reason') }}
 ),
 
+provinces as (
+    select * from {{ ref('province_names') }}
+),
+
 reasons as (
     select
         customer_id,
@@ -58,6 +62,7 @@ final as (
         customers.sales_channel,
         customers.portfolio_type,
         customers.province_code,
+        coalesce(provinces.province, customers.province_code, 'Unknown') as province,
         customers.is_high_competition_province = 1 as is_high_competition_province,
         customers.is_dual_fuel = 1 as is_dual_fuel,
         ---------- contract
@@ -82,6 +87,8 @@ final as (
             and scores.as_of_date = customers.as_of_date
     left join reasons
         on scores.customer_id = reasons.customer_id
+    left join provinces
+        on customers.province_code = provinces.province_code
 )
 
 select * from final

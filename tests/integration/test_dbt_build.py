@@ -119,6 +119,7 @@ def write_scores(home: Path) -> None:
                 "churn_probability_high": (1 + probability) / 2,
                 "is_flagged": probability >= 0.5,
                 "risk_tier": np.array(["Low", "Medium", "High", "Critical"])[tier],
+                "avg_monthly_margin_eur": gold["avg_monthly_margin"],
             }
         ),
         "score_reason": pd.DataFrame(

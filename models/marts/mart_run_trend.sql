@@ -1,0 +1,55 @@
+with
+
+-- Run ids sort by time. A later run is none of this run's business, for example when it is repeated.
+scores as (
+    select * from {{ source('ml', 'customer_score') }}
+    where run_id <= '{{ var("run_id") }}'
+),
+
+runs as (
+    select
+        run_id,
+        max(as_of_date) as as_of_date,
+        max(model_version) as model_version,
+        count(*) as customer_count,
+        count(case when risk_tier <> 'Low' then 1 end) as at_risk_count,
+        count(case when risk_tier = 'Critical' then 1 end) as critical_risk_count,
+        round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
+        round(
+            sum(
+                case
+                    when {{ is_finite('avg_monthly_margin_eur') }} and avg_monthly_margin_eur > 0
+                        then churn_probability * avg_monthly_margin_eur
+                    else 0e0
+                end
+                order by customer_id
+            ), 2
+        ) as expected_monthly_loss_eur
+    from scores
+    group by run_id
+),
+
+final as (
+    select
+        run_id,
+        as_of_date,
+        model_version,
+        cast(row_number() over (order by run_id) as integer) as run_number,
+        run_id = '{{ var("run_id") }}' as is_current,
+        ---------- figures
+        customer_count,
+        at_risk_count,
+        critical_risk_count,
+        mean_churn_probability,
+        expected_monthly_loss_eur,
+        ---------- of the run before
+        lag(customer_count) over (order by run_id) as previous_customer_count,
+        lag(at_risk_count) over (order by run_id) as previous_at_risk_count,
+        lag(critical_risk_count) over (order by run_id) as previous_critical_risk_count,
+        lag(mean_churn_probability) over (order by run_id) as previous_mean_churn_probability,
+        lag(expected_monthly_loss_eur) over (order by run_id) as previous_expected_monthly_loss_eur,
+        lag(as_of_date) over (order by run_id) as previous_as_of_date
+    from runs
+)
+
+select * from final
