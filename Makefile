@@ -38,7 +38,7 @@ endif
 	@$(BIN)/spanishgas run --home $(HOME_DIR) --target $(TARGET) --raw $(SOURCE)
 
 test: setup lint ## lint, types, then every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-athena: setup ## the whole project on a local Athena (a JDK 17 and Maven needed)
 	@$(BIN)/python -m pytest tests/athena -W ignore::DeprecationWarning
@@ -47,7 +47,7 @@ lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 
 bench: setup ## times at full size, against a bare scan in the same run
 	@$(BIN)/python -m tests.bench.aggregation --home $(HOME_DIR)
