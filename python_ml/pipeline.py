@@ -30,7 +30,7 @@ def run_pipeline(
     Raises:
         BadInputError: the batch was refused; the lake is as before.
         LeaseHeldError: another run holds the warehouse.
-        QualityGateError: a data test or guardrail failed; nothing was published.
+        QualityGateError: a gate, data test or guardrail failed; nothing was published.
         ModelGateError: the candidate was rejected; nothing was scored or published.
         UsageError: there is no run to resume.
     """
@@ -62,6 +62,7 @@ def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
         ("sentiment", steps.sentiment_step),
         ("silver", lambda run: steps.build_step(run, "silver")),
         ("gold", lambda run: steps.build_step(run, "gold")),
+        ("quality", steps.quality_step),
     ]
     if run.mode == "train":
         plan += [("train", steps.train_step), ("evaluate", _gate)]

@@ -36,6 +36,7 @@ def land_step(run: Run) -> None:
         run.results["landing"] = landed
         run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
         step.rows = landed.row_count
+        gate(run, "raw")
         if run.settings.target == "athena":
             from python_ml.aws.lake import publish_batch
 
@@ -66,7 +67,7 @@ def build_step(run: Run, layer: str, select: str | None = None) -> None:
     """Build and test one layer of dbt models; its rows are those of its tables.
 
     Raises:
-        QualityGateError: a data test failed.
+        QualityGateError: a data test or a quality gate failed.
     """
     with run.step(layer) as (step, report):
         with run.warehouse() as warehouse:
@@ -74,6 +75,40 @@ def build_step(run: Run, layer: str, select: str | None = None) -> None:
             nodes = run.dbt.build(select or layer, progress=report)
             counts = warehouse.row_counts()
         step.rows = sum(counts.get(node.name, 0) for node in nodes if node.kind == "model")
+        if layer in ("bronze", "silver"):
+            gate(run, layer)
+
+
+def quality_step(run: Run) -> None:
+    """The last gate, and the pages of all: is gold good enough to go on with?
+
+    Raises:
+        QualityGateError: it is not.
+    """
+    with run.step("quality") as (step, _):
+        gate(run, "gold")
+        step.rows = run.results["quality"].check_count
+
+
+def gate(run: Run, layer: str) -> None:
+    """Hold a layer against its limits.
+
+    Raises:
+        QualityGateError: it does not keep one that stops a run.
+    """
+    from python_ml.quality import check_layer
+
+    with run.warehouse() as warehouse:
+        run.results["quality"] = check_layer(
+            warehouse,
+            run.settings,
+            layer,
+            run.run_id,
+            run.as_of_date,
+            batch=run.batch if layer == "raw" else None,
+            landed=run.results.get("landing"),
+            manifest=None if layer == "raw" else run.dbt.manifest(),
+        )
 
 
 def sentiment_step(run: Run) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from python_ml.closing import Closing
     from python_ml.land.result import LandResult
     from python_ml.metrics import Estimate
+    from python_ml.quality import QualityResult
     from python_ml.simulate.report import ReportRow
     from python_ml.simulate.run import SimulationResult
     from python_ml.train import TrainResult
@@ -141,6 +142,8 @@ def show_run(run: Run) -> None:
         console.print(_alarm_line(run.results["evaluation"].alarms))
     else:
         console.print(f"Scored by the champion {overview['model_version']}")
+    if "quality" in run.results:
+        console.print(_quality_lines(run.results["quality"]))
     if "sentiment" in run.results:
         console.print(f"Sentiment: {run.results['sentiment'].message}")
     if "training" in run.results:
@@ -255,6 +258,12 @@ def _alarm_line(alarms: Sequence[AlarmDecision]) -> str:
         f"{', '.join(subjects[:3])}{' and more' if len(subjects) > 3 else ''}. "
         "Where the texts of your own data know the outcome too, read the column without text."
     )
+
+
+def _quality_lines(quality: QualityResult) -> str:
+    failed = len(quality.warnings)
+    first = f"Data quality: {quality.check_count - failed} of {quality.check_count} checks passed"
+    return "\n".join([first, *(f"  [yellow]warning[/] {warning}" for warning in quality.warnings)])
 
 
 def _estimate(metrics: Mapping[str, Estimate], name: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ _WITHOUT_EFFECT = (
     *("home", "threads", "memory_limit", "simulate", "runs", "doctor", "metabase", "marts"),
 )
 # What judges a result does not change the steps before: a run may resume under other limits.
-_JUDGES = ("gate", "audit")
+_JUDGES = ("gate", "audit", "quality")
 _CODE = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
 
 

@@ -19,6 +19,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.warehouse.base import Warehouse
 
 _WAITING = ("QUEUED", "RUNNING")
+_NEUTRAL_TYPES = {"string": "varchar", "int": "integer"}  # of Glue, where they differ
 
 
 class AthenaWarehouse(Warehouse):
@@ -62,6 +63,17 @@ class AthenaWarehouse(Warehouse):
         counts = [f"select '{name}' as name, count(*) as size from {name}" for name in names]
         sizes = self.query(" union all ".join(counts))
         return dict(zip(sizes["name"], sizes["size"].astype(int), strict=True))
+
+    def column_types(self) -> dict[str, dict[str, str]]:
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
+        return {
+            table["Name"]: {
+                column["Name"]: _NEUTRAL_TYPES.get(column["Type"], column["Type"])
+                for column in table["StorageDescriptor"]["Columns"]
+            }
+            for page in pages
+            for table in page["TableList"]
+        }
 
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         typed = self._typed(table, frame)

@@ -30,6 +30,11 @@ class Warehouse(ABC):
         """Rows of each table that dbt built, by name, from the catalog."""
 
     @abstractmethod
+    def column_types(self) -> dict[str, dict[str, str]]:
+        """Columns of each table that dbt built, by name and in order, with their engine-neutral
+        types (those of models/sources.yml), from the catalog."""
+
+    @abstractmethod
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         """Write `frame` as the run's part of an external table of source `ml`, all or nothing.
 

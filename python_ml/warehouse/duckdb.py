@@ -40,6 +40,16 @@ class DuckDBWarehouse(Warehouse):
         tables = self.query("select table_name, estimated_size from duckdb_tables()")
         return dict(zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True))
 
+    def column_types(self) -> dict[str, dict[str, str]]:
+        columns = self.query(
+            "select table_name, column_name, lower(data_type) as data_type "
+            "from information_schema.columns order by table_name, ordinal_position"
+        )
+        return {
+            str(table): dict(zip(rows["column_name"], rows["data_type"], strict=True))
+            for table, rows in columns.groupby("table_name")
+        }
+
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         typed = self._typed(table, frame)
         part = self.lake / "ml" / table / f"run_id={run_id}" / "part-0.parquet"

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +57,7 @@ def first_run(home):
 def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
     assert len(scores(home)) == CUSTOMERS
     assert [step["step"] for step in first_run["steps"]] == [
-        *("land", "bronze", "sentiment", "silver", "gold"),
+        *("land", "bronze", "sentiment", "silver", "gold", "quality"),
         *("train", "evaluate", "score", "marts", "publish"),
     ]
     assert all(step["status"] == "done" for step in first_run["steps"])
@@ -151,6 +153,30 @@ def test_a_refused_batch_changes_nothing(home, first_run, tmp_path):
     assert done.returncode == 3
     assert "customer_contracts" in done.stderr
     assert digest(home / "warehouse.duckdb") == before
+
+
+def test_a_batch_that_a_gate_stops_publishes_nothing_and_can_be_looked_up(
+    home, first_run, tmp_path
+):
+    before = digest(home / "warehouse.duckdb")
+    raw = shutil.copytree(home / "raw", tmp_path / "raw", copy_function=os.link)
+    prices = (raw / "price_history.csv").read_text().splitlines(keepends=True)
+    (raw / "price_history.csv").unlink()
+    (raw / "price_history.csv").write_text(
+        "".join(line for line in prices if not re.search(r"2024-(0[7-9]|1\d)-", line))
+    )
+
+    done = spanishgas("run", "--raw", str(raw), home=home)
+
+    assert done.returncode == 5, done.stderr
+    assert "raw.price_history.pricing_date.age_days: 213, limit 92" in done.stderr
+    assert digest(home / "warehouse.duckdb") == before
+    run_id = json.loads(done.stdout)["run_id"]
+    assert (home / "reports" / "data_docs" / run_id / "index.html").exists()
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        stopping = "select table_name, check_name from mart_data_quality where is_stopping"
+        found = connection.execute(f"{stopping} and is_newest_run").fetchall()
+    assert ("price_history", "age_days") in found
 
 
 def test_without_sentiment_the_fallback_model_is_trained_and_said(home, first_run):

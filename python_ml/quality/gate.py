@@ -1,0 +1,167 @@
+"""The gate after a layer: profile, check, decide, write down, and stop the run where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from python_ml.config import Settings
+from python_ml.errors import QualityGateError
+from python_ml.quality.checks import Subject, checks_frame, layer_checks
+from python_ml.quality.profile import Declared, declared_models, profile_landed, profile_table
+from python_ml.quality.rules import LAYERS, STOP, LayerRules, TableRules, load_rules
+from python_ml.schema import load_source
+from python_ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from python_ml.land.result import LandResult
+
+TABLE = "quality_check"
+
+
+@dataclass
+class QualityResult:
+    """What the gates of a run have said so far; a warning is a sentence."""
+
+    check_count: int = 0
+    warnings: list[str] = field(default_factory=list)
+    data_docs: Path | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "data_docs": None if self.data_docs is None else str(self.data_docs),
+        }
+
+
+def check_layer(
+    warehouse: Warehouse,
+    settings: Settings,
+    layer: str,
+    run_id: str,
+    as_of_date: date,
+    *,
+    batch: Path | None = None,
+    landed: LandResult | None = None,
+    manifest: Mapping[str, Any] | None = None,
+) -> QualityResult:
+    """Hold one layer against its limits, and add the results to the run's `quality_check`.
+
+    Data Docs are written after the last layer, or when the run is stopped.
+
+    Args:
+        layer: raw, bronze, silver or gold.
+        batch: folder of the landed batch, for raw.
+        landed: what landing counted in it.
+        manifest: dbt's, with the columns and keys of the models, for the other layers.
+
+    Raises:
+        QualityGateError: a check of severity stop failed.
+    """
+    rules = load_rules(settings, layer)
+    subjects = (
+        _landed_subjects(batch, rules, landed)
+        if batch is not None
+        else _model_subjects(warehouse, rules, manifest or {"nodes": {}})
+    )
+    today = datetime.now(UTC).date() if settings.quality.check_clock and layer == "raw" else None
+    checks = layer_checks(
+        subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today
+    )
+    from python_ml.quality.expectations import decide
+
+    accepted = [check.name in settings.quality.accepted for check in checks]
+    found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
+    before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
+    earlier = before[before["layer"] != layer]
+    docs = settings.layout.reports / "data_docs" / run_id if settings.quality.data_docs else None
+    is_last = layer == LAYERS[-1]
+    if docs and is_last:
+        rows = decide(_joined(earlier, found), docs)
+    else:
+        rows = _joined(earlier, decide(found))
+    warehouse.write_external(TABLE, rows, run_id)
+    stopped = rows[(rows["layer"] == layer) & _stopping(rows)]
+    if docs and len(stopped) and not is_last:
+        decide(rows.drop(columns="is_passed"), docs)
+    result = QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]))
+    if docs and (is_last or len(stopped)):
+        result.data_docs = docs / "index.html"
+    if len(stopped):
+        listing = "\n".join(f"  {sentence}" for sentence in _sentences(stopped))
+        where = f"; Data Docs: {result.data_docs}" if docs else ""
+        raise QualityGateError(
+            f"the {layer} layer does not keep {len(stopped)} of its limits, nothing was published:"
+            f"\n{listing}\nMend the source, or name the check in quality.accepted if it is right as"
+            f" it is{where}"
+        )
+    return result
+
+
+def previous_volumes(warehouse: Warehouse, layer: str, run_id: str) -> dict[str, float]:
+    """Rows by table of the newest earlier run in which the layer kept all limits that stop."""
+    for run in reversed(warehouse.external_runs(TABLE)):
+        if run >= run_id:
+            continue
+        rows = warehouse.read_external(TABLE, run)
+        rows = rows[rows["layer"] == layer]
+        if len(rows) and not _stopping(rows).any():
+            counts = rows[rows["check_name"] == "row_count"]
+            return dict(zip(counts["table_name"], counts["observed_value"], strict=True))
+    return {}
+
+
+def _landed_subjects(batch: Path, rules: LayerRules, landed: LandResult | None) -> list[Subject]:
+    schemas = load_source("raw")
+    subjects = []
+    for name, schema in schemas.items():
+        table = rules.tables.get(name, TableRules())
+        counts = landed.tables.get(name) if landed else None
+        types: dict[str, str | None] = {c.name: c.data_type for c in schema.columns}
+        profile = profile_landed(batch / name, schema, table, counts)
+        subjects.append(Subject(name, Declared(types, schema.key), table, profile, schema))
+    return subjects
+
+
+def _model_subjects(
+    warehouse: Warehouse, rules: LayerRules, manifest: Mapping[str, Any]
+) -> list[Subject]:
+    models, types = declared_models(manifest), warehouse.column_types()
+    subjects = []
+    for name, table in rules.tables.items():
+        declared = models.get(name, Declared({}))
+        profile = profile_table(warehouse, name, types.get(name, {}), declared, table)
+        subjects.append(Subject(name, declared, table, profile))
+    return subjects
+
+
+def _joined(earlier: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    if earlier.empty:
+        return found
+    return pd.concat([earlier[list(found.columns)], found], ignore_index=True)
+
+
+def _stopping(rows: pd.DataFrame) -> pd.Series:
+    """Which rows end the run."""
+    return (rows["severity"] == STOP) & ~rows["is_passed"] & ~rows["is_accepted"]
+
+
+def _sentences(failed: pd.DataFrame) -> list[str]:
+    """A failed check in words: where, what, how much, and the name to accept it by."""
+    shown = []
+    for row in failed.to_dict("records"):
+        place = ".".join(
+            part for part in (row["layer"], row["table_name"], row["column_name"]) if part
+        )
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        rows = f", {row['failed_count']:,} of {row['row_count']:,} rows" if row["row_count"] else ""
+        shown.append(
+            f"{place}.{row['check_name']}: {row['observed_value']:,.4g}, limit "
+            f"{row['limit_value']:,.4g}{rows}{detail}"
+        )
+    return shown
