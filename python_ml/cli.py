@@ -36,6 +36,19 @@ cli.add_command(dashboards)
     type=click.Choice(["as-published", "weak", "none"]),
     help="How much the interaction texts know of the outcome.",
 )
+@click.option(
+    "--readings",
+    type=click.Choice(["all-hours", "typical-days"]),
+    help="All hours, or 48 that stand for a month: fifteen times smaller.",
+)
+@click.option("--months", type=click.IntRange(0), help="To go on after the year (default: none).")
+@click.option("--append", metavar="YYYY-MM", help="Add this month to the files that are there.")
+@click.option(
+    "--shift",
+    type=click.Choice(["none", "price-shock", "channel-mix", "province-outage", "text-style"]),
+    default="none",
+    help="What changes with the month appended.",
+)
 @click.option("--reuse", is_flag=True, help="Keep the files if the same settings made them.")
 @click.option("--report", is_flag=True, help="Compare with the published aggregates.")
 def simulate(
@@ -46,12 +59,17 @@ def simulate(
     year: int | None,
     seed: int | None,
     text_signal: str | None,
+    readings: str | None,
+    months: int | None,
+    append: str | None,
+    shift: str,
     reuse: bool,
     report: bool,
 ) -> None:
-    """Write the company's seven raw files, dirt included."""
+    """Write the company's seven raw files, dirt included, or the month that follows."""
     from python_ml import summary
     from python_ml.progress import reporting
+    from python_ml.simulate import append_month
     from python_ml.simulate.batch import simulate_batch
     from python_ml.simulate.report import simulation_report
 
@@ -61,11 +79,23 @@ def simulate(
             "simulate.year": year,
             "simulate.seed": seed,
             "simulate.text_signal": text_signal,
+            "simulate.readings": readings,
+            "simulate.months": months,
         }
     )
+    own = (customers, year, seed, text_signal, readings, months, reuse or None, report or None)
+    if append and any(value is not None for value in own):
+        raise UsageError(
+            "--append goes on with the files that are there: only --shift goes with it"
+        )
+    if shift != "none" and not append:
+        raise UsageError("--shift needs --append: it says what changes with the month appended")
     folder = Path(out) if out else settings.layout.raw
     with reporting("simulate") as say:
-        result, was_there = simulate_batch(settings, folder, reuse=reuse, progress=say)
+        if append:
+            result, was_there = append_month(folder, append, shift=shift, progress=say), False
+        else:
+            result, was_there = simulate_batch(settings, folder, reuse=reuse, progress=say)
         rows = simulation_report(folder, threads=settings.threads) if report else []
     if as_json:
         _print_json({**result.as_dict(), "report": [row.as_dict() for row in rows]})

@@ -53,11 +53,11 @@ def euros(amount: float) -> str:
 def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[ReportRow]) -> None:
     """What was written, and how it compares with the published aggregates."""
     console = _console()
-    hours = max(result.rows.values())
+    hours = sum(n for name, n in result.rows.items() if name.startswith("consumption_hourly"))
     done = "is there already" if was_there else f"simulated in {result.seconds:.0f} s"
     console.print(
         f"{result.customers:,} customers, {hours:,} hourly rows, "
-        f"{result.byte_count / 1e6:,.0f} MB in {result.folder}: {done}",
+        f"{result.byte_count / 1e6:,.0f} MB in {result.folder}, as of {result.as_of_date}: {done}",
     )
     if not report:
         return

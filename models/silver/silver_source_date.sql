@@ -6,6 +6,10 @@ running on the as-of date is not known yet. It has as many parents as there are 
 #}
 {% set dates = [
     ('churn_label', 'label_date', 'bronze_churn_label', 'label_date', 'date', none, none, 'left_out'),
+    ('customer_attributes', 'snapshot_date', 'bronze_customer', 'attribute_snapshot_date', 'date',
+        none, none, 'left_out'),
+    ('customer_contracts', 'snapshot_date', 'bronze_customer', 'contract_snapshot_date', 'date',
+        none, none, 'left_out'),
     ('customer_contracts', 'customer_first_activation_date', 'bronze_customer', 'customer_first_activation_date', 'date',
         'silver_customer', 'customer_first_activation_date', 'left_out'),
     ('customer_contracts', 'contract_start_date', 'bronze_customer', 'contract_start_date', 'date',

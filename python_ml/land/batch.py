@@ -324,17 +324,21 @@ def _repeated_keys(connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: s
 def _duplicate_problem(
     connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: str, repeats: int
 ) -> Problem:
-    key = ", ".join(f'"{name}"' for name in raw.table.key)
-    shown = " || ' ' || ".join(f'"{name}"' for name in raw.table.key)
+    present = one_row(
+        connection, f"select {', '.join(f'count({name})' for name in raw.table.key)} from {stays}"
+    )
+    names = [name for name, count in zip(raw.table.key, present, strict=True) if count]
+    key = ", ".join(f'"{name}"' for name in names)
     examples = connection.execute(
-        f"select {shown} from {stays} group by {key} having count(*) > 1 order by 1 limit 3"
+        f"select concat_ws(' ', {key}) from {stays} group by {key} having count(*) > 1 "
+        "order by 1 limit 3"
     ).fetchall()
     what = "duplicate label" if raw.table.name == "churn_label" else "duplicate key"
     return Problem(
         raw.label,
         f"{what}, for example {', '.join(row[0] for row in examples)}",
-        f"Keep one row for each {' and '.join(raw.table.key)}.",
-        column=", ".join(raw.table.key),
+        f"Keep one row for each {' and '.join(names)}.",
+        column=", ".join(names),
         rows=repeats,
     )
 

@@ -46,7 +46,7 @@ def reading_warnings(label: str, inspections: Mapping[str, Inspection]) -> list[
     months = sorted(inspections)
     newest = months[-1]
     warnings = []
-    if len(months) < WINDOW_MONTHS or not newest.endswith("-12"):
+    if len(months) < WINDOW_MONTHS:
         warnings.append(
             f"{label}: readings from {months[0]} to {newest} ({len(months)} months); the as-of "
             f"date is {last_day(newest)} and features look back over {WINDOW_MONTHS} months"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 from python_ml.config import Settings
 from python_ml.errors import UsageError
 from python_ml.progress import Reporter, silent
-from python_ml.simulate.run import SimulationResult, simulate
-
-MARKER = "_simulation.json"
+from python_ml.simulate.place import read_marker, simulator_hash
+from python_ml.simulate.run import SimulationResult, described, simulate
 
 
 def simulate_batch(
@@ -20,35 +16,27 @@ def simulate_batch(
 ) -> tuple[SimulationResult, bool]:
     """Write a batch by `settings.simulate`; returns what it is and whether it was there already.
 
-    A marker file beside the seven says what they were made from.
-
     Args:
         out: folder to write to.
-        reuse: keep the files that are there if the same settings and the same simulator made them.
+        reuse: keep the files that are there if the same settings and the same simulator made them,
+            with the months that were appended since.
 
     Raises:
         UsageError: the folder holds files that no simulation wrote; they stay.
     """
-    marker = out / MARKER
-    made_from = {**settings.simulate.as_dict(), "simulator_sha256": _simulator_hash()}
-    found = json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else None
-    if reuse and found and found["made_from"] == made_from:
-        return SimulationResult(**{**found["result"], "folder": out}), True
+    found = read_marker(out)
+    if reuse and found:
+        wanted = {**settings.simulate.as_dict(), "simulator_sha256": simulator_hash()}
+        made_from = {
+            **found["world"],
+            "months": found["months_asked"],
+            "simulator_sha256": found["simulator_sha256"],
+        }
+        if all(made_from[name] == value for name, value in wanted.items()):
+            return described(out), True
     if not found and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} holds files that no simulation wrote; name another --out")
-    marker.unlink(missing_ok=True)
     result = simulate(
         out, **settings.simulate.as_dict(), threads=settings.threads, progress=progress
     )
-    document: dict[str, Any] = {"made_from": made_from, "result": result.as_dict()}
-    marker.write_text(json.dumps(document, indent=2), encoding="utf-8")
     return result, False
-
-
-def _simulator_hash() -> str:
-    """Hash of the simulator's code and reference tables: another simulator, other files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()

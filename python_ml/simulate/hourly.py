@@ -21,13 +21,23 @@ import pyarrow.parquet as pq
 
 from python_ml.simulate.files import customer_ids
 from python_ml.simulate.noise import Floats, hashed, uniform
-from python_ml.simulate.panel import MONTHS, Panel
+from python_ml.simulate.panel import MONTHS
 from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
 from python_ml.simulate.traits import Traits
 
+ALL_HOURS, TYPICAL_DAYS = "all-hours", "typical-days"
+READINGS = (ALL_HOURS, TYPICAL_DAYS)
 
-def write_panel(path: Path, seed: int, traits: Traits, panel: Panel) -> None:
-    """The months of a chunk of customers, for `write_month`: one row a customer, by id."""
+
+def write_panel(
+    path: Path, seed: int, traits: Traits, elec_kwh: Floats, gas_m3: Floats, months: Sequence[int]
+) -> None:
+    """Months of a chunk of customers, for `write_month`: one row a customer, by id.
+
+    Args:
+        elec_kwh: (customers, months), as `gas_m3`.
+        months: of the calendar, 1 to 12, one a column.
+    """
     zero_rate = np.array([profile.zero_day_rate for profile in load_profiles()])[traits.profile]
     columns: dict[str, object] = {
         "customer_id": customer_ids(traits.index),
@@ -36,14 +46,17 @@ def write_panel(path: Path, seed: int, traits: Traits, panel: Panel) -> None:
         # Of two neighbouring days one is empty and the other doubled: the month keeps its sum.
         "empty_share": np.minimum(2.0 * zero_rate, 0.9),
     }
-    for month in range(MONTHS):
-        columns[f"elec_{month + 1}"] = panel.elec_kwh[:, month]
-        columns[f"gas_{month + 1}"] = panel.gas_m3[:, month]
+    for position, month in enumerate(months):
+        columns[f"elec_{month}"] = elec_kwh[:, position]
+        columns[f"gas_{month}"] = gas_m3[:, position]
     pq.write_table(pa.table(columns), path)
 
 
-def month_calendar(seed: int, year: int, month: int) -> pd.DataFrame:
-    """One row a load profile, with lists over the month's hours.
+def month_calendar(seed: int, year: int, month: int, readings: str = ALL_HOURS) -> pd.DataFrame:
+    """One row a load profile, with lists over the hours that are read.
+
+    With TYPICAL_DAYS these are the hours of one working day and one rest day, each of which stands
+    for all of its kind.
 
     Columns: profile, ts (local clock time), elec and gas (share of the month's energy times 1000,
     so that a month in kWh gives Wh), pair and side (number of a pair of days, and -1 or 1).
@@ -53,22 +66,30 @@ def month_calendar(seed: int, year: int, month: int) -> pd.DataFrame:
     rest = np.array([d.weekday() >= 5 or (d.month, d.day) in HOLIDAYS for d in dates])
     heating = np.array(calibration()["gas"]["heating_hours"])
     heat = heating[None, :] * _weather(seed, year, month, days)[:, None]
-    start = np.datetime64(dates[0], "us")
-    hours = start + np.arange(days * 24) * np.timedelta64(3_600_000_000, "us")
-    day = np.repeat(np.arange(days), 24)
+    day = np.arange(days)
     # The last day of an odd month has no partner, so it is left as it is (side 0).
     side = np.where((days % 2 == 1) & (day == days - 1), 0, day % 2 * 2 - 1)
+    copies = np.ones((days, 1))
+    if readings == TYPICAL_DAYS:
+        # The last of each kind, so that the month is read to its end.
+        day = np.sort([day[~rest][-1], day[rest][-1]])
+        alike = rest[day][:, None] == rest
+        heat = np.array([heat[same].mean(axis=0) for same in alike])
+        copies = alike.sum(axis=1, keepdims=True)
+        rest, side = rest[day], np.zeros(2, dtype=np.int64)
+    start = np.datetime64(dates[0], "us")
+    hours = (start + day[:, None] * np.timedelta64(1, "D")) + np.arange(24) * np.timedelta64(1, "h")
     rows = []
     for number, profile in enumerate(load_profiles()):
-        shape = np.where(rest[:, None], profile.weekend[None, :], profile.weekday[None, :])
+        shape = np.where(rest[:, None], profile.weekend[None, :], profile.weekday[None, :]) * copies
         rows.append(
             {
                 "profile": number,
-                "ts": hours,
+                "ts": hours.astype("datetime64[us]").ravel(),
                 "elec": (shape / shape.sum() * 1000.0).ravel(),
-                "gas": (heat / heat.sum() * 1000.0).ravel(),
-                "pair": day // 2,
-                "side": side,
+                "gas": (heat * copies / (heat * copies).sum() * 1000.0).ravel(),
+                "pair": np.repeat(day // 2, 24),
+                "side": np.repeat(side, 24),
             }
         )
     return pd.DataFrame(rows)
@@ -113,7 +134,7 @@ readings as (
         *,
         floor(
             elec_kwh * elec_share
-            * (0.4 + 1.2 * (bits & 65535) / 65535.0)
+            * ({elec_low} + {elec_span} * (bits & 65535) / 65535.0)
             * (1.0 + side * case
                 when (day_bits & 1023) / 1024.0 < empty_share
                     then case when (day_bits >> 40) & 1 = 1 then 1.0 else -1.0 end
@@ -122,7 +143,7 @@ readings as (
             + ((bits >> 50) & 1023) / 1024.0
         ) / 1000.0 as elec,
         floor(
-            gas_m3 * gas_share * (0.5 + ((bits >> 38) & 1023) / 1023.0)
+            gas_m3 * gas_share * ({gas_low} + {gas_span} * ((bits >> 38) & 1023) / 1023.0)
             + (xor(day_bits >> 20, bits >> 16) & 1023) / 1024.0
         ) / 1000.0 as gas
     from drawn
@@ -153,12 +174,28 @@ from readings
 """
 
 
-def _write_month(
-    panels: Sequence[Path], target: Path, scratch: Path, seed: int, year: int, month: int
+# How far an hour may lie from its share: lowest factor and span. Typical days stand for many, whose
+# ups and downs have cancelled out.
+_SPREAD = {
+    ALL_HOURS: {"elec_low": 0.4, "elec_span": 1.2, "gas_low": 0.5, "gas_span": 1.0},
+    TYPICAL_DAYS: {"elec_low": 0.9, "elec_span": 0.2, "gas_low": 0.9, "gas_span": 0.2},
+}
+
+
+def write_month(
+    panels: Sequence[Path],
+    target: Path,
+    scratch: Path,
+    *,
+    seed: int,
+    year: int,
+    month: int,
+    readings: str = ALL_HOURS,
 ) -> int:
     """Write one month, sorted by customer and hour. Returns the number of rows."""
     dirt = calibration()["dirt"]
-    hours = calendar.monthrange(year, month)[1] * 24
+    shapes = month_calendar(seed, year, month, readings)
+    hours = len(shapes["ts"].iloc[0])
     query = _QUERY.format(
         month=month,
         files=[str(path) for path in panels],
@@ -170,6 +207,7 @@ def _write_month(
         gas_scale=dirt["negative_gas_m3"]["scale"],
         gas_power=dirt["negative_gas_m3"]["power"],
         gas_limit=dirt["negative_gas_m3"]["limit"],
+        **_SPREAD[readings],
     )
     # Counters that no other month uses, those of days behind those of hours.
     first = (year * 12 + month) * 1000
@@ -177,9 +215,10 @@ def _write_month(
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute("set threads = 1")
+        connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = true")
         connection.execute(f"set temp_directory = '{scratch / f'spill-{month:02d}'}'")
-        connection.register("shapes", month_calendar(seed, year, month))
+        connection.register("shapes", shapes)
         connection.execute(
             f"""
             create table calendar as
@@ -205,6 +244,7 @@ def write_hours(
     *,
     seed: int,
     year: int,
+    readings: str,
     threads: int,
     progress: Callable[[str, float | None], None],
 ) -> int:
@@ -213,7 +253,9 @@ def write_hours(
 
     def one(month: int) -> int:
         target = folder / f"month={year}-{month:02d}" / "part-0.parquet"
-        return _write_month(panels, target, scratch, seed, year, month)
+        return write_month(
+            panels, target, scratch, seed=seed, year=year, month=month, readings=readings
+        )
 
     rows = 0
     with ThreadPoolExecutor(max_workers=threads) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -45,14 +46,9 @@ def draw_interactions(
     where there is one, is a contact about nothing in particular.
     """
     constants = calibration()["interactions"]
-    share = np.where(
-        churned, constants["contact_share"]["churner"], constants["contact_share"]["other"]
-    )
-    has = uniform(seed, "contact", traits.index) < share
-    at = np.flatnonzero(has)
+    at = np.flatnonzero(gets_in_touch(seed, traits.index, churned))
     index = traits.index[at]
-    pair = _draw_pair(seed, index, churned[at], constants["knowing_share"][text_signal])
-    lag = _lag_days(seed, index, pair)
+    pair, lag = newest_contact(seed, index, churned[at], text_signal)
     older = uniform(seed, "second", index) < constants["second_share"]
     rows: list[tuple[int, dt.date, int, int, int]] = []
     for position, customer in enumerate(at.tolist()):
@@ -65,6 +61,20 @@ def draw_interactions(
     return _write(seed, index, rows)
 
 
+def gets_in_touch(seed: int, index: Integers, churned: np.ndarray) -> np.ndarray:
+    """Who gets in touch at all: a trait, and more frequent among those who leave."""
+    share = calibration()["interactions"]["contact_share"]
+    return uniform(seed, "contact", index) < np.where(churned, share["churner"], share["other"])
+
+
+def newest_contact(
+    seed: int, index: Integers, churned: np.ndarray, text_signal: str
+) -> tuple[Integers, Integers]:
+    """What the newest contact before the first as-of date is about, and how many days it is ago."""
+    pair = draw_pair(seed, index, churned, text_signal)
+    return pair, _lag_days(seed, index, pair)
+
+
 def _lag_days(seed: int, index: Integers, pair: Integers) -> Integers:
     """Days from the newest interaction to the as-of date."""
     entry = calibration()["interactions"]["lag_days"]
@@ -73,11 +83,14 @@ def _lag_days(seed: int, index: Integers, pair: Integers) -> Integers:
     return (days + entry["positive_days"] * positive).astype(np.int64)
 
 
-def _draw_pair(seed: int, index: Integers, churned: np.ndarray, knowing_share: float) -> Integers:
-    """Position in `_cells()` of intent and sentiment."""
+def draw_pair(
+    seed: int, counter: Integers, churned: np.ndarray, text_signal: str, draw: str = ""
+) -> Integers:
+    """Position in `_cells()` of intent and sentiment; `draw` names draws of their own."""
     _, customers, churners = _cells()
-    u = uniform(seed, "intent", index)
-    knowing = uniform(seed, "knowing", index) < knowing_share
+    share = calibration()["interactions"]["knowing_share"][text_signal]
+    u = uniform(seed, f"{draw}intent", counter)
+    knowing = uniform(seed, f"{draw}knowing", counter) < share
     informed = np.where(churned, choose(u, churners), choose(u, customers - churners))
     return np.where(knowing, informed, choose(u, customers))
 
@@ -85,22 +98,49 @@ def _draw_pair(seed: int, index: Integers, churned: np.ndarray, knowing_share: f
 def _write(
     seed: int, index: Integers, rows: list[tuple[int, dt.date, int, int, int]]
 ) -> Interactions:
-    constants = calibration()["interactions"]
-    names, shares = list(constants["channels"]), list(constants["channels"].values())
-    pairs, customers, _ = _cells()
     position = np.array([row[3] for row in rows], dtype=np.int64)
     counter = index[position] * 8 + np.array([row[4] for row in rows], dtype=np.int64)
-    bits = hashed(seed, "text", counter)
-    terse = uniform(seed, "style", counter) < constants["terse_share"]
-    channel = choose(uniform(seed, "contact_channel", counter), shares)
-    any_pair = choose(uniform(seed, "older_pair", counter), customers)
-    summaries = []
-    for row, text_bits, is_terse, fallback in zip(rows, bits, terse, any_pair, strict=True):
-        intent, mood = pairs[row[2] if row[2] >= 0 else fallback]
-        summaries.append(compose(int(text_bits), "terse" if is_terse else "summary", intent, mood))
-    return Interactions(
+    any_pair = choose(uniform(seed, "older_pair", counter), _cells()[1])
+    pair = np.array([row[2] for row in rows], dtype=np.int64)
+    return write_down(
+        seed,
+        counter,
         customer=np.array([row[0] for row in rows], dtype=np.int64),
-        date=[row[1] for row in rows],
-        channel=[names[c] for c in channel],
-        summary=summaries,
+        dates=[row[1] for row in rows],
+        pair=np.where(pair >= 0, pair, any_pair),
     )
+
+
+def write_down(
+    seed: int,
+    counter: Integers,
+    *,
+    customer: Integers,
+    dates: list[dt.date],
+    pair: Integers,
+    mood: Sequence[str | None] | None = None,
+    always_prose: bool = False,
+    draw: str = "",
+) -> Interactions:
+    """Choose the channel and the words of each contact.
+
+    Args:
+        counter: one number a contact, which decides its draws.
+        pair: position in `_cells()` of intent and sentiment.
+        mood: sentiment in place of the pair's, where it is not None.
+        always_prose: no terse notes.
+        draw: names draws of their own.
+    """
+    constants = calibration()["interactions"]
+    names, shares = list(constants["channels"]), list(constants["channels"].values())
+    pairs = _cells()[0]
+    bits = hashed(seed, f"{draw}text", counter)
+    terse = uniform(seed, f"{draw}style", counter) < constants["terse_share"]
+    channel = choose(uniform(seed, f"{draw}contact_channel", counter), shares)
+    summaries = []
+    for row, text_bits in enumerate(bits):
+        intent, own_mood = pairs[pair[row]]
+        style = "terse" if terse[row] and not always_prose else "summary"
+        told = (mood[row] if mood is not None else None) or own_mood
+        summaries.append(compose(int(text_bits), style, intent, told))
+    return Interactions(customer, dates, [names[c] for c in channel], summaries)

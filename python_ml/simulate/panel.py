@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.special import ndtr
 
-from python_ml.simulate.noise import Floats, normal, quantile, uniform
+from python_ml.simulate.noise import Floats, Integers, normal, quantile, uniform
 from python_ml.simulate.reference import (
     SEGMENTS,
     calibration,
@@ -33,6 +34,11 @@ class Panel:
     gas_price: Floats  # (customers,)
     gas_fixed_revenue: Floats  # (customers,)
     gas_fixed_cost: Floats  # (customers,)
+
+    def part(self, mask: np.ndarray, months: slice) -> Panel:
+        """Some customers, and some of the months."""
+        arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self)}
+        return Panel(**{k: v if v.ndim == 1 else v[:, months] for k, v in arrays.items()})
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,9 @@ def draw_panel(seed: int, traits: Traits, costs: ProvinceCosts) -> Panel:
         return np.asarray(np.where(traits.has_gas, np.maximum(value, 0.0), 0.0), dtype=np.float64)
 
     return Panel(
-        elec_kwh=_elec(seed, traits),
-        gas_m3=_gas(seed, traits),
-        tier1_price=_tier1(seed, traits, costs),
+        elec_kwh=elec_year(seed, traits),
+        gas_m3=gas_year(seed, traits),
+        tier1_price=tier1_prices(seed, traits, costs, MONTHS),
         fixed_fee=fee,
         fixed_cost=cost,
         gas_price=np.round(gas_draw("gas_price_eur_m3"), 5),
@@ -98,12 +104,14 @@ def draw_panel(seed: int, traits: Traits, costs: ProvinceCosts) -> Panel:
     )
 
 
-def _grid(traits: Traits) -> np.ndarray:
-    """One counter a customer-month: shape (customers, 12)."""
-    return traits.index[:, None] * 4096 + np.arange(MONTHS)
+def month_grid(index: Integers, first: int = 0, count: int = MONTHS) -> Integers:
+    """One counter a customer-month, (customers, count); month 0 is the first January simulated."""
+    return index[:, None] * 4096 + first + np.arange(count)
 
 
-def _elec(seed: int, traits: Traits) -> Floats:
+def elec_year(seed: int, traits: Traits, year: int = 0) -> Floats:
+    """kWh of the twelve months of a year; 0 is the first one simulated."""
+    grid = month_grid(traits.index, year * MONTHS)
     profiles = load_profiles()
     constants = calibration()["electricity"]
     seasonal = np.array([p.seasonal for p in profiles])[traits.profile][:, None]
@@ -115,41 +123,65 @@ def _elec(seed: int, traits: Traits) -> Floats:
     sigma = np.where(
         firm, constants["firm_month_sigma"], constants["month_sigma"] * (1.0 + seasonal)
     )
-    weight = weight * np.exp(sigma * normal(seed, "elec_month", _grid(traits)))
+    weight = weight * np.exp(sigma * normal(seed, "elec_month", grid))
     # A month at zero is rarer than a day at zero, and only where the home is empty at times.
-    empty = uniform(seed, "elec_zero", _grid(traits)) < np.where(away > 0.05, 0.3 * away, 0.0)
+    empty = uniform(seed, "elec_zero", grid) < np.where(away > 0.05, 0.3 * away, 0.0)
     weight = np.where(empty, 0.0, weight)
     total = weight.sum(axis=1, keepdims=True)
     weight = np.where(total > 0, weight * MONTHS / np.maximum(total, 1e-9), 1.0)
     return traits.elec_level[:, None] * weight
 
 
-def _gas(seed: int, traits: Traits) -> Floats:
+def gas_year(seed: int, traits: Traits, year: int = 0) -> Floats:
+    """m³ of the twelve months of a year; 0 is the first one simulated."""
+    grid = month_grid(traits.index, year * MONTHS)
     constants = calibration()["gas"]
     shape = np.array(constants["month_shape"])
     firm = (traits.profile >= household_count())[:, None]
     weight = np.where(firm, 0.5 + 0.5 * shape, shape)
-    weight = weight * np.exp(constants["month_sigma"] * normal(seed, "gas_month", _grid(traits)))
+    weight = weight * np.exp(constants["month_sigma"] * normal(seed, "gas_month", grid))
     weight = weight * MONTHS / weight.sum(axis=1, keepdims=True)
     return traits.gas_level[:, None] * weight
 
 
-def _tier1(seed: int, traits: Traits, costs: ProvinceCosts) -> Floats:
-    """Peak price of each month: one repricing in the year, a little noise around it."""
+def tier1_prices(seed: int, traits: Traits, costs: ProvinceCosts, months: int) -> Floats:
+    """Peak price of each month, (customers, months): one repricing a year, a little noise around.
+
+    The first year's trend and last price follow the published distributions. From then on a price
+    far above the cost tends to fall at the next repricing and a low one to rise, so that level and
+    trend stay distributed as they were.
+    """
     prices, index = calibration()["prices"], traits.index
-    entry = prices["spread_eur_kwh"]
-    mean = np.array([entry[s]["mean"] for s in SEGMENTS])[traits.segment]
-    sd = np.array([entry[s]["sd"] for s in SEGMENTS])[traits.segment]
-    spread = mean + sd * normal(seed, "spread", index)
-    last = np.maximum(costs.elec.mean(axis=1)[traits.province] + spread, 0.02)
-    trend = quantile(uniform(seed, "trend", index), prices["trend"])
-    trend = np.where(traits.segment > 0, prices["firm_trend_ratio"], 1.0) * trend
+    mean, sd = _spread(traits)
+    cost = costs.elec.mean(axis=1)[traits.province]
+    level = np.maximum(cost + mean + sd * normal(seed, "spread", index), 0.02)
     # Most repricings fall near the turn of the year.
     when = quantile(uniform(seed, "step", index), prices["step"])
     step = 1 + np.floor(when * (MONTHS - 1)).astype(np.int64)
-    after = np.arange(MONTHS) >= step[:, None]
-    first = last / (1.0 + trend)
-    path = np.where(after, last[:, None], first[:, None])
-    noise = prices["month_noise"] * normal(seed, "price_month", _grid(traits))
-    noise[:, [0, -1]] = 0.0  # the trend is that of first and last price
+    first = level / (1.0 + _trend(traits, uniform(seed, "trend", index)))
+    month = np.arange(months)
+    path = np.where(month >= step[:, None], level[:, None], first[:, None])
+    course = calibration()["course"]["repricing"]
+    for year in range(1, -(-months // MONTHS)):
+        pull = course["pull"] * (level - cost - mean) / sd + course["drift"]
+        chance = normal(seed, "repricing", index * 4096 + year)
+        rank = ndtr(np.sqrt(1.0 - course["pull"] ** 2) * chance - pull)
+        level = np.maximum(level * (1.0 + _trend(traits, rank)), 0.02)
+        path = np.where(month >= year * MONTHS + step[:, None], level[:, None], path)
+    noise = prices["month_noise"] * normal(seed, "price_month", month_grid(index, 0, months))
+    noise[:, [0, MONTHS - 1]] = 0.0  # the first year's trend is that of first and last price
     return np.round(np.maximum(path * (1.0 + noise), 0.005), 5)
+
+
+def _spread(traits: Traits) -> tuple[Floats, Floats]:
+    """Mean and deviation of the peak price above the province's mean cost."""
+    entry = calibration()["prices"]["spread_eur_kwh"]
+    mean = np.array([entry[s]["mean"] for s in SEGMENTS])[traits.segment]
+    return mean, np.array([entry[s]["sd"] for s in SEGMENTS])[traits.segment]
+
+
+def _trend(traits: Traits, rank: Floats) -> Floats:
+    """Relative change of a repricing from its rank, 0 to 1."""
+    prices = calibration()["prices"]
+    trend = quantile(rank, prices["trend"])
+    return np.where(traits.segment > 0, prices["firm_trend_ratio"], 1.0) * trend

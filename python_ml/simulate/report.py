@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +11,11 @@ import duckdb
 import numpy as np
 import yaml
 
+from python_ml.errors import UsageError
 from python_ml.simulate import tolerance
+from python_ml.simulate.hourly import ALL_HOURS
 from python_ml.simulate.noise import Floats
+from python_ml.simulate.place import read_marker
 from python_ml.simulate.reference import REFERENCE_DIR
 from python_ml.simulate.report_views import open_batch
 
@@ -52,7 +54,14 @@ def simulation_report(
 
     Raises:
         BadInputError: a file is missing.
+        UsageError: the batch is not that of one whole year with all its hours.
     """
+    marker = read_marker(raw)
+    if marker and (marker["months"] or marker["world"]["readings"] != ALL_HOURS):
+        raise UsageError(
+            f"{raw}: the published aggregates are those of one year with all its hours; simulate"
+            " without --months, --append and --readings to compare"
+        )
     spec = yaml.safe_load((REFERENCE_DIR / "published.yml").read_text(encoding="utf-8"))
     signal = text_signal or _marked_signal(raw)
     entries = [
@@ -69,10 +78,8 @@ def simulation_report(
 
 
 def _marked_signal(raw: Path) -> str:
-    marker = raw / "_simulation.json"
-    if not marker.exists():
-        return "as-published"
-    return str(json.loads(marker.read_text(encoding="utf-8"))["made_from"]["text_signal"])
+    marker = read_marker(raw)
+    return str(marker["world"]["text_signal"]) if marker else "as-published"
 
 
 class _Judge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import ndtr
@@ -47,6 +47,9 @@ class Traits:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def part(self, mask: np.ndarray) -> Traits:
+        return Traits(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
 
     @property
     def is_high_competition(self) -> np.ndarray:

@@ -1,0 +1,222 @@
+"""How customers go on after the first year: renewals, product changes, prices, and who leaves when.
+
+Everything is a pure function of the world and the customer index, so any month can be made without
+those before it. docs/simulator.md describes the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from python_ml.simulate.churn import churn_probability, draw_churn
+from python_ml.simulate.files import ContractDates, days_of
+from python_ml.simulate.noise import Floats, Integers, uniform
+from python_ml.simulate.panel import (
+    MONTHS,
+    Panel,
+    ProvinceCosts,
+    draw_panel,
+    elec_year,
+    gas_year,
+    tier1_prices,
+)
+from python_ml.simulate.reference import calibration
+from python_ml.simulate.traits import DAYS_A_MONTH, Traits, draw_traits
+from python_ml.simulate.world import World
+
+NEVER = 1 << 40  # month of leaving of who stays as far as we look
+
+
+@dataclass(frozen=True)
+class Course:
+    """A chunk of customers up to a month `until`, and who leaves in the horizon after it.
+
+    `cohort` is the month of arrival, `leaves` the month of leaving. Energy and prices have shape
+    (customers, 12 + until + 1): one month more than observed, because who leaves hangs on it.
+    """
+
+    world: World
+    until: int
+    traits: Traits  # of the first as-of date; of arrivals, of their first one
+    panel: Panel
+    churned: np.ndarray  # label of the first as-of date
+    cohort: Integers
+    first: np.ndarray  # day of activation
+    renewals: list[np.ndarray]  # next renewal date at as-of date 0, 1, …
+    changes: list[np.ndarray]  # last change of product at as-of date 0, 1, …
+    leaves: Integers
+
+    def is_customer(self, month: int) -> np.ndarray:
+        """Who is a customer on the as-of date that ends a month."""
+        return (self.cohort <= month) & (self.leaves > month)
+
+    def label(self, month: int) -> np.ndarray:
+        """Who leaves within the horizon after an as-of date."""
+        horizon = calibration()["course"]["horizon_months"]
+        return (self.leaves > month) & (self.leaves <= month + horizon)
+
+    def contract(self, month: int) -> ContractDates:
+        return ContractDates(self.first, self.changes[month], self.renewals[month])
+
+    def traits_at(self, month: int) -> Traits:
+        """Traits with the sales channel of an as-of date: its own, or that which took it over."""
+        return replace(self.traits, channel=_channel(self.world, self.traits, month))
+
+    def prices(self) -> Panel:
+        """The panel, with the shifts in its prices."""
+        return replace(self.panel, tier1_price=_shifted_prices(self.world, self.panel, delay=0))
+
+
+def draw_course(world: World, index: Integers, costs: ProvinceCosts, until: int) -> Course:
+    """The customers with these indices, from the first as-of date to the one that ends `until`."""
+    seed = world.seed
+    traits = draw_traits(seed, index)
+    churned = draw_churn(seed, traits, draw_panel(seed, traits, costs), costs)
+    cohort = world.cohort(index)
+    panel = _long_panel(seed, traits, costs, MONTHS + until + 1)
+    dates = _first_dates(world, traits, cohort)
+    renewals = [_renewal(world, dates, index, month) for month in range(until + 2)]
+    changes = _product_changes(world, dates, traits, cohort, renewals)
+    course = Course(
+        world=world,
+        until=until,
+        traits=traits,
+        panel=panel,
+        churned=churned,
+        cohort=cohort,
+        first=dates.first,
+        renewals=renewals,
+        changes=changes,
+        leaves=np.full(len(index), NEVER, dtype=np.int64),
+    )
+    return replace(course, leaves=_draw_leaving(course, costs))
+
+
+def _long_panel(seed: int, traits: Traits, costs: ProvinceCosts, months: int) -> Panel:
+    years = range(-(-months // MONTHS))
+    return replace(
+        draw_panel(seed, traits, costs),
+        elec_kwh=np.hstack([elec_year(seed, traits, year) for year in years])[:, :months],
+        gas_m3=np.hstack([gas_year(seed, traits, year) for year in years])[:, :months],
+        tier1_price=tier1_prices(seed, traits, costs, months),
+    )
+
+
+def _first_dates(world: World, traits: Traits, cohort: Integers) -> ContractDates:
+    """Dates at the first as-of date of each customer."""
+    dates = ContractDates.of(traits, world.as_of(0))
+    for month in np.unique(cohort[cohort > 0]).tolist():
+        here = cohort == month
+        first, last = world.first_day(month), world.as_of(month)
+        days = (last - first).astype(np.int64) + 1
+        day = (uniform(world.seed, "arrival", traits.index[here]) * days).astype(np.int64)
+        dates.first[here] = first + day.astype("timedelta64[D]")
+        dates.change[here] = np.datetime64("NaT")
+        dates.renewal[here] = last + days_of(np.maximum(traits.months_to_renewal[here], 0.1))
+    return dates
+
+
+def _renewal(world: World, dates: ContractDates, index: Integers, month: int) -> np.ndarray:
+    """Next renewal at an as-of date: a contract that ran out is renewed some days later."""
+    if month == 0:
+        return dates.renewal
+    constants = calibration()["course"]
+    delay = uniform(world.seed, "renewal_delay", index) * (constants["renewal_delay_days"] + 1)
+    due = dates.renewal + delay.astype(np.int64).astype("timedelta64[D]")
+    late = (world.as_of(month) - due).astype(np.int64)
+    times = np.maximum(late // constants["contract_days"] + 1, 0)
+    return dates.renewal + (times * constants["contract_days"]).astype("timedelta64[D]")
+
+
+def _product_changes(
+    world: World,
+    dates: ContractDates,
+    traits: Traits,
+    cohort: Integers,
+    renewals: list[np.ndarray],
+) -> list[np.ndarray]:
+    """Last change of product at each as-of date; who never changed in the first year never does."""
+    chance, seed, index = calibration()["course"]["product_change"], world.seed, traits.index
+    changes_at_all = ~np.isnan(traits.months_since_change)
+    last = [dates.change]
+    for month in range(1, len(renewals)):
+        ahead = (renewals[month - 1] - world.as_of(month - 1)).astype(np.int64) / DAYS_A_MONTH
+        rate = np.where(ahead <= 3.0, chance["near"], chance["otherwise"])
+        counter = index * 4096 + month
+        now = changes_at_all & (uniform(seed, "change_now", counter) < rate) & (cohort < month)
+        days = (world.as_of(month) - world.first_day(month)).astype(np.int64) + 1
+        day = (uniform(seed, "change_day", counter) * days).astype(np.int64)
+        date = world.first_day(month) + day.astype("timedelta64[D]")
+        last.append(np.where(now, date, last[-1]))
+    return last
+
+
+def _draw_leaving(course: Course, costs: ProvinceCosts) -> Integers:
+    """Month of leaving.
+
+    Who the first label says leaves does so in one of the horizon's months. From then on a month's
+    chance is that of the horizon, cut to a month, at the as-of date two before the month's end:
+    the label of an as-of date adds up three months around what is known on it.
+    """
+    world, index = course.world, course.traits.index
+    horizon = calibration()["course"]["horizon_months"]
+    month = 1 + (uniform(world.seed, "leave_month", index) * horizon).astype(np.int64)
+    leaves = np.where(course.churned & (course.cohort == 0), month, NEVER)
+    first = np.where(course.cohort == 0, horizon + 1, course.cohort + 1)
+    for month_number in range(2, course.until + horizon + 1):
+        at_risk = (leaves == NEVER) & (first <= month_number)
+        if not at_risk.any():
+            continue
+        p = churn_probability(*_as_seen(course, month_number - 2), costs)
+        chance = 1.0 - (1.0 - p) ** (1.0 / horizon)
+        drawn = uniform(world.seed, "leave", index * 4096 + month_number) < chance
+        leaves = np.where(at_risk & drawn, month_number, leaves)
+    return leaves
+
+
+def _as_seen(course: Course, month: int) -> tuple[Traits, Panel]:
+    """Traits and twelve months of energy and prices at an as-of date, as the hazard takes them.
+
+    Customers react to a shift a month late: so a month's files never depend on the next one's.
+    """
+    world, as_of = course.world, course.world.as_of(month)
+    tenure = (as_of - course.first).astype(np.int64) / DAYS_A_MONTH
+    ahead = (course.renewals[month] - as_of).astype(np.int64) / DAYS_A_MONTH
+    change = course.changes[month]
+    since = np.where(np.isnat(change), np.nan, (as_of - change).astype(np.int64) / DAYS_A_MONTH)
+    traits = replace(
+        course.traits,
+        tenure_months=np.maximum(tenure, 0.0),
+        months_to_renewal=ahead,
+        months_since_change=since,
+        channel=_channel(world, course.traits, month - 1),
+    )
+    window = slice(month, month + MONTHS)
+    prices = _shifted_prices(world, course.panel, delay=1)
+    panel = replace(
+        course.panel,
+        elec_kwh=course.panel.elec_kwh[:, window],
+        gas_m3=course.panel.gas_m3[:, window],
+        tier1_price=prices[:, window],
+    )
+    return traits, panel
+
+
+def _shifted_prices(world: World, panel: Panel, *, delay: int) -> Floats:
+    ratio = calibration()["shifts"]["price-shock"]["price_ratio"]
+    factor = np.ones(panel.tier1_price.shape[1])
+    for month, shift in world.shifts.items():
+        if shift == "price-shock":
+            factor[11 + month + delay :] *= ratio
+    return np.round(panel.tier1_price * factor, 5)
+
+
+def _channel(world: World, traits: Traits, month: int) -> Integers:
+    if not world.shifted("channel-mix", month):
+        return traits.channel
+    entry = calibration()["shifts"]["channel-mix"]
+    moved = uniform(world.seed, "channel_moves", traits.index) < entry["moved_share"]
+    target = list(calibration()["sales_channels"]).index(entry["channel"])
+    return np.where(moved, target, traits.channel)
