@@ -10,10 +10,10 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-athena lint bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards lint bench clean lock
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP) ## install everything into .venv (a no-op the second time)
 
@@ -31,6 +31,9 @@ else
 SOURCE := $(HOME_DIR)/raw
 endif
 
+metabase: setup ## Metabase on this machine with our dashboards, from what `make run` made (Docker)
+	@infra/metabase/up.sh $(BIN)/spanishgas --home $(HOME_DIR) --target $(TARGET)
+
 run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<folder of real files>
 ifeq ($(RAW),)
 	@$(BIN)/spanishgas simulate --home $(HOME_DIR) --customers $(CUSTOMERS) --reuse
@@ -42,6 +45,10 @@ test: setup lint ## lint, types, then every test
 
 test-athena: setup ## the whole project on a local Athena (a JDK 17 and Maven needed)
 	@$(BIN)/python -m pytest tests/athena -W ignore::DeprecationWarning
+
+test-dashboards: setup ## dashboards against tools of Metabase's makers and a Postgres (npm, Postgres)
+	@tests/dashboards/install.sh $(BIN)/python
+	@$(BIN)/python -m pytest tests/dashboards
 
 lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check --quiet .

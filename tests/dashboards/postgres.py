@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 WRITER, READER, DATABASE = "marts_writer", "marts_reader", "marts"
 
@@ -51,26 +52,30 @@ def programs() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Postgres]:
-    """A server with the database and roles that infra/metabase/init makes."""
-    data, port = folder / "postgres", _free_port()
-    owner = _owner(folder)
-    pg_ctl = str(programs() / "pg_ctl")
+def running() -> Iterator[Postgres]:
+    """A server with the database and roles that infra/metabase/init-marts.sh makes."""
+    with TemporaryDirectory(prefix="spanishgas-postgres-") as name:
+        folder, port = Path(name), _free_port()
+        owner, data = _owner(folder), folder / "data"
+        pg_ctl = [str(programs() / "pg_ctl"), "-D", str(data), "-w"]
+        _init(owner, data)
+        options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
+        _run(owner, *pg_ctl, "-o", options, "-l", str(data / "log"), "start")
+        try:
+            server = Postgres(port, secrets.token_hex(16), secrets.token_hex(16))
+            _make_roles(server, data)
+            yield server
+        finally:
+            _run(owner, *pg_ctl, "-m", "immediate", "stop")
+
+
+def _init(owner: list[str], data: Path) -> None:
+    password = data.parent / "superuser-password"
+    password.write_text(secrets.token_hex(16))
+    password.chmod(0o644)
     superuser = ["--username=postgres", "--auth-local=trust", "--auth-host=scram-sha-256"]
-    password_file = folder / "superuser-password"
-    password_file.write_text(secrets.token_hex(16))
-    password_file.chmod(0o644)
-    _run(
-        owner, str(programs() / "initdb"), "-D", str(data), *superuser, f"--pwfile={password_file}"
-    )
-    options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
-    _run(owner, pg_ctl, "-D", str(data), "-o", options, "-l", str(data / "log"), "-w", "start")
-    try:
-        server = Postgres(port, secrets.token_hex(16), secrets.token_hex(16))
-        _make_roles(server, data)
-        yield server
-    finally:
-        _run(owner, pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop")
+    initdb = str(programs() / "initdb")
+    _run(owner, initdb, "-D", str(data), *superuser, f"--pwfile={password}")
 
 
 def _make_roles(server: Postgres, socket_folder: Path) -> None:
@@ -91,10 +96,6 @@ def _owner(folder: Path) -> list[str]:
     """Postgres refuses to run as root: then it runs as the user that Debian's package made."""
     if os.geteuid() != 0:
         return []
-    for parent in (folder, *folder.parents):
-        if parent == Path("/tmp"):
-            break
-        parent.chmod(0o755)
     shutil.chown(folder, "postgres")
     return ["runuser", "-u", "postgres", "--"]
 

@@ -112,10 +112,11 @@ def _register_content(app: Flask, fake: FakeMetabase) -> None:
             return fake.update_collection(number, _body())
         return fake.find(fake.collections, number)
 
-    @app.get("/api/collection/<int:number>/items")
-    def items(number: int) -> Row:
+    @app.get("/api/collection/<number>/items")
+    def items(number: str) -> Row:
         models = request.args.getlist("models")
-        rows = fake.items(number, is_archived=request.args.get("archived") == "true")
+        key = None if number == "root" else int(number)
+        rows = fake.items(key, is_archived=request.args.get("archived") == "true")
         rows = [row for row in rows if not models or row["model"] in models]
         return {"data": rows, "total": len(rows), "limit": None, "offset": None, "models": models}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dashboards.fake.store import ApiError, FakeMetabase, Row, nano_id
+from tests.dashboards.fake.store import CREATED_AT, ApiError, FakeMetabase, Row, nano_id
 
 # What the server reads of each row; anything else in a request would be passed over in silence.
 DASHCARD_KEYS = {
@@ -22,6 +22,7 @@ DASHCARD_KEYS = {
     "action_id",
 }
 TAB_KEYS = {"id", "name"}
+NO_CARD = {"query_average_duration": None}  # what stands for the card of a text
 
 
 def add_dashboard(fake: FakeMetabase, body: Row) -> Row:
@@ -45,6 +46,7 @@ def add_dashboard(fake: FakeMetabase, body: Row) -> Row:
         "public_uuid": None,
         "cache_ttl": None,
         "show_in_getting_started": False,
+        "created_at": CREATED_AT,
         "parameters": [],
         "dashcards": [],
         "tabs": [],
@@ -75,7 +77,7 @@ def hydrated(fake: FakeMetabase, number: int | str) -> Row:
     """A dashboard as GET answers it: with the cards, without those that were archived."""
     dashboard = fake.find(fake.dashboards, number)
     dashcards = [
-        entry | {"card": fake.cards[entry["card_id"]] if entry["card_id"] else None}
+        entry | {"card": fake.cards[entry["card_id"]] if entry["card_id"] else dict(NO_CARD)}
         for entry in dashboard["dashcards"]
         if _is_shown(fake, entry)
     ]

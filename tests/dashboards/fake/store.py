@@ -14,6 +14,7 @@ Row = dict[str, Any]
 # SQL with its template tags filled in -> names of the columns and rows of values.
 Runner = Callable[[str], tuple[list[str], list[list[Any]]]]
 
+CREATED_AT = "2026-09-01T06:00:00Z"
 ADMINISTRATORS = 2
 ALL_USERS = 1
 TRASH = 1
@@ -189,8 +190,8 @@ class FakeMetabase:
         collection.update({key: value for key, value in body.items() if key != "archived"})
         return collection
 
-    def items(self, number: int, *, is_archived: bool) -> list[Row]:
-        """What a collection's page lists; the trash lists what was archived itself."""
+    def items(self, number: int | None, *, is_archived: bool) -> list[Row]:
+        """What a collection's page lists; None is the root. The trash lists what was archived."""
 
         def belongs(item: Row) -> bool:
             if number == TRASH:
@@ -208,7 +209,9 @@ class FakeMetabase:
             {"id": entry["id"], "name": entry["name"], "model": "collection"}
             | {"description": entry["description"], "archived": entry["archived"]}
             for entry in self.collections.values()
-            if entry.get("parent_id") == number and entry["archived"] == is_archived
+            if entry["parent_id"] == number
+            and entry["archived"] == is_archived
+            and entry["type"] != "trash"
         ]
         return rows + children
 
@@ -251,7 +254,9 @@ class FakeMetabase:
             "parameters": [],
             "parameter_mappings": [],
             "can_write": True,
-        } | {"entity_id": entity_id}
+            "created_at": CREATED_AT,
+            "entity_id": entity_id,
+        }
         return self.update_card(number, {key: body[key] for key in body if key != "entity_id"})
 
     def update_card(self, number: int, body: Row) -> Row:

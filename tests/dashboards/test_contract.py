@@ -1,0 +1,204 @@
+"""Our requests and the fake's answers, held against what Metabase's makers publish."""
+
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+from dbtmetabase import DbtMetabase
+
+from python_ml.dashboards.apply import apply, verify
+from python_ml.dashboards.client import Credentials, MetabaseClient
+from python_ml.dashboards.compile import load_dashboards
+from python_ml.dashboards.descriptions import mart_manifest, undescribed
+from python_ml.dashboards.server import make_api_key
+from python_ml.dashboards.wanted import Wanted
+from tests.dashboards import representation
+from tests.dashboards.conftest import HERE
+from tests.dashboards.fake import running
+
+BIN = HERE / "node_modules" / ".bin"
+
+
+@pytest.fixture(scope="module")
+def address(fake, contract):
+    """The fake over HTTP; it refuses what the official document does not allow."""
+    with running(fake, contract) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    return Wanted(load_dashboards(), "postgres", "main")
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory):
+    from python_ml.config import load_settings
+
+    return mart_manifest(load_settings({"home": str(tmp_path_factory.mktemp("manifest"))}, {}))
+
+
+@pytest.fixture(scope="module")
+def server_settings(settings, address):
+    return settings.with_overrides({"metabase.url": address})
+
+
+@pytest.fixture(scope="module")
+def applied(fake, server_settings, wanted, manifest):
+    """All dashboards of the project, applied to a blank server."""
+    credentials = Credentials.from_environment()
+    with MetabaseClient(server_settings.metabase) as client:
+        return apply(client, wanted, server_settings, credentials, manifest)
+
+
+@pytest.fixture(scope="module")
+def api_key(applied, server_settings):
+    with MetabaseClient(server_settings.metabase) as client:
+        client.log_in(Credentials.from_environment())
+        return make_api_key(client)
+
+
+def tool(*command, **environment):
+    """Run a program of node_modules; returns its stdout.
+
+    Raises:
+        AssertionError: it fails; the message is its own.
+    """
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        env=os.environ | environment,
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("POST", "/api/card", {"name": "x"}, "required property"),
+        ("PUT", "/api/dashboard/1", {"widht": "full"}, "widht"),
+        ("PUT", "/api/dashboard/1", {"width": "wide"}, "wide"),
+        ("POST", "/api/dashboard", {"name": ""}, "valid under any|too short|non-empty"),
+        ("PUT", "/api/collection/1?force=1", {}, "force is not declared"),
+        ("POST", "/api/cards", {}, "no such operation"),
+        (
+            "PUT",
+            "/api/dashboard/1",
+            {"dashcards": [{"id": -1, "row": 0, "col": 0, "size_x": 4, "size_y": 4}]},
+            "dashcards",
+        ),
+    ],
+)
+def test_the_contract_refuses_what_is_not_in_it(contract, method, path, body, says):
+    path, _, query = path.partition("?")
+    parameters = dict(pair.split("=") for pair in query.split("&") if pair)
+    found = contract.problems(method, path, parameters, body)
+    assert found, f"{method} {path} passed"
+    assert any(word in " ".join(found) for word in says.split("|")), found
+
+
+def test_cards_and_dashboards_pass_the_official_validator(fake, applied, tmp_path):
+    count = representation.write(fake, tmp_path)
+    said = tool("representations", "validate-schema", "--folder", str(tmp_path))
+    assert f"{count} passed, 0 failed" in said
+
+
+def test_the_official_validator_would_notice(fake, applied, tmp_path):
+    representation.write(fake, tmp_path)
+    path = next(path for path in tmp_path.rglob("*.yaml") if "dashcards" in path.read_text())
+    document = yaml.safe_load(path.read_text())
+    document["dashcards"][0]["size_x"] = 25
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(AssertionError, match="1 failed"):
+        tool("representations", "validate-schema", "--folder", str(tmp_path))
+
+
+def test_the_official_command_reads_every_dashboard(fake, applied, api_key, address):
+    for page in fake.dashboards.values():
+        said = tool(
+            *("mb", "dashboard", "get", str(page["id"]), "--json", "--full", "--max-bytes", "0"),
+            MB_URL=address,
+            MB_API_KEY=api_key,
+        )
+        read = json.loads(said)
+        assert read["name"] == page["name"]
+        assert len(read["dashcards"]) == len(page["dashcards"])
+
+
+def test_the_official_command_accepts_every_kind_of_query(fake, applied, tmp_path):
+    """One card for each combination of tags: the text of the SQL is all the same to it."""
+
+    def kind(card):
+        tags = card["dataset_query"]["stages"][0].get("template-tags", {}).values()
+        return sorted((tag["type"], tag["required"], "default" in tag) for tag in tags)
+
+    kinds = {repr(kind(card)): card for card in fake.cards.values()}
+    assert "[]" in kinds and len(kinds) > 1
+    for card in kinds.values():
+        path = tmp_path / f"{card['id']}.json"
+        path.write_text(json.dumps(card["dataset_query"]))
+        said = tool("mb", "query", "--dry-run", "--json", "--file", str(path))
+        assert json.loads(said)["ok"], card["name"]
+
+
+def test_dbt_metabase_describes_the_marts_once(fake, applied, server_settings, manifest):
+    described = {
+        table["name"]: {field["name"]: field["description"] for field in table["fields"]}
+        for table in fake.tables.values()
+    }
+    for node in manifest["nodes"].values():
+        assert described[node["alias"]] == {
+            name: column["description"] for name, column in node["columns"].items()
+        }
+    with MetabaseClient(server_settings.metabase) as client:
+        client.log_in(Credentials.from_environment())
+        assert undescribed(client, min(fake.databases), manifest) == []
+
+
+def test_dbt_metabase_finds_every_dashboard_as_an_exposure(
+    fake, applied, api_key, address, manifest, wanted, tmp_path
+):
+    # It takes a table without a schema for one of public, of the database of the connection.
+    nodes = {
+        name: node | {"database": "marts", "schema": "public"}
+        for name, node in manifest["nodes"].items()
+    }
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**manifest, "nodes": nodes}))
+    reader = DbtMetabase(path, address, metabase_api_key=api_key)
+    reader.extract_exposures(output_path=str(tmp_path))
+    found = yaml.safe_load((tmp_path / "exposures.yml").read_text())["exposures"]
+    marts = {
+        row["label"]: {ref.split("'")[1] for ref in row["depends_on"]}
+        for row in found
+        if row["type"] == "dashboard"
+    }
+    assert marts == {page.name: set(page.tables) for page in wanted.dashboards}
+
+
+def test_every_request_is_one_that_the_official_document_allows(
+    fake, server_settings, wanted, manifest, applied, api_key
+):
+    """Last: it takes everything away and brings it back, and renews the key."""
+    assert applied.card_count == len(wanted.cards) > 0
+    credentials = Credentials(api_key, None, None)
+
+    def apply_again(pages):
+        with MetabaseClient(server_settings.metabase) as client:
+            asked = Wanted(pages, "postgres", "main")
+            return apply(client, asked, server_settings, credentials, manifest)
+
+    assert apply_again(wanted.dashboards).requests == []
+    assert len(apply_again(()).plan.changes) == len(wanted.cards) + len(wanted.dashboards)
+    assert len(apply_again(wanted.dashboards).urls) == len(wanted.dashboards)
+    with MetabaseClient(server_settings.metabase) as client:
+        client.log_in(credentials)
+        assert verify(client, wanted, server_settings, manifest) == len(wanted.cards)
+        make_api_key(client)
+    assert fake.refused == []
