@@ -145,6 +145,28 @@ def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> No
         click.echo(f"the key is in {path}; put it into SPANISHGAS_METABASE_API_KEY")
 
 
+@dashboards.command()
+@common
+@click.option("--out", metavar="DIR", help="Where to write (default: reports/dashboards/).")
+def preview(settings: Settings, as_json: bool, out: str | None) -> None:
+    """Write the pages as static HTML that needs no server and no network.
+
+    The rows come from the published marts; open index.html in any browser.
+    """
+    from python_ml.dashboards.preview import preview_folder, write_preview
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        written = write_preview(warehouse, settings, Path(out) if out else preview_folder(settings))
+    if as_json:
+        print_json(written.as_dict())
+    else:
+        click.echo(
+            f"{len(written.pages)} pages, {written.bytes_written / 1e6:.1f} MB in "
+            f"{written.seconds:.1f} s: {written.folder / 'index.html'}"
+        )
+
+
 @dashboards.command(name="publish-marts")
 @common
 def publish_marts(settings: Settings, as_json: bool) -> None:

@@ -159,8 +159,8 @@ class Reader:
             visualization_settings=read_settings(entry, display, columns),
             columns=columns,
             tables=tables,
-            position=self._position(entry, is_optional=True),
-            tab=self._tab_of(entry),
+            position=(position := self._position(entry, is_optional=True)),
+            tab=self._tab_of(entry, is_placed=position is not None),
             click=self._click(entry, columns, parameters),
             empty=entry.text("empty", "Nothing to show for these filters."),
         )
@@ -262,10 +262,12 @@ class Reader:
         self.places.append((tab, position, entry))
         return position
 
-    def _tab_of(self, entry: Entry) -> str | None:
+    def _tab_of(self, entry: Entry, *, is_placed: bool = True) -> str | None:
         keys = tuple(tab.key for tab in self.tabs)
         if not keys:
             return entry.choice("tab", ()) if entry.optional_text("tab") else None
+        if not is_placed and entry.optional_text("tab") is None:
+            return None
         return entry.choice("tab", keys) or None
 
     def _click(

@@ -5,9 +5,8 @@ where
         [[{{customer_id}},]]
         null,
         (
-            select customer_id
-            from mart_customer_risk
-            order by expected_monthly_loss_eur desc, customer_id
-            limit 1
+            select top.customer_id
+            from mart_customer_profile as top
+            where top.loss_rank = 1
         )
     )

@@ -1,4 +1,3 @@
-select distinct province_code
+select distinct province
 from mart_customer_risk
-where province_code is not null
-order by province_code
+order by province

@@ -1,5 +1,4 @@
 select
-    segment,
     risk_tier,
     count(*) as customer_count
 from mart_customer_risk
@@ -7,6 +6,6 @@ where
     true
     [[and risk_tier = {{risk_tier}}]]
     [[and segment = {{segment}}]]
-    [[and province_code = {{province_code}}]]
-group by segment, risk_tier
-order by segment, risk_tier
+    [[and province = {{province}}]]
+group by risk_tier
+order by min(case risk_tier when 'Critical' then 1 when 'High' then 2 when 'Medium' then 3 else 4 end)

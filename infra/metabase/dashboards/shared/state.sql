@@ -1,6 +1,6 @@
 select
     as_of_date,
-    customer_count,
+    run_id,
     model_version,
-    run_id
+    customer_count
 from mart_overview

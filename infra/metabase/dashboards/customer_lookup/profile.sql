@@ -1,0 +1,26 @@
+select
+    profiles.customer_id,
+    profiles.segment,
+    profiles.portfolio_type,
+    profiles.sales_channel,
+    profiles.province,
+    profiles.region,
+    profiles.tenure_months,
+    profiles.months_to_renewal,
+    risks.avg_monthly_elec_kwh,
+    risks.avg_monthly_gas_m3,
+    risks.avg_monthly_margin_eur,
+    profiles.contracted_power_kw
+from mart_customer_profile as profiles
+inner join mart_customer_risk as risks
+    on profiles.customer_id = risks.customer_id
+where
+    profiles.customer_id = coalesce(
+        [[{{customer_id}},]]
+        null,
+        (
+            select top.customer_id
+            from mart_customer_profile as top
+            where top.loss_rank = 1
+        )
+    )

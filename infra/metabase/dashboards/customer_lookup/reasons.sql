@@ -1,0 +1,17 @@
+select
+    reason_rank,
+    sentence,
+    is_actionable,
+    contribution_log_odds
+from mart_customer_reason
+where
+    customer_id = coalesce(
+        [[{{customer_id}},]]
+        null,
+        (
+            select top.customer_id
+            from mart_customer_profile as top
+            where top.loss_rank = 1
+        )
+    )
+order by reason_rank

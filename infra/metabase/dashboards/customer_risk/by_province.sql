@@ -1,0 +1,12 @@
+select
+    province,
+    sum(expected_monthly_loss_eur) as expected_monthly_loss_eur
+from mart_customer_risk
+where
+    true
+    [[and risk_tier = {{risk_tier}}]]
+    [[and segment = {{segment}}]]
+    [[and province = {{province}}]]
+group by province
+order by sum(expected_monthly_loss_eur) desc, province
+limit 10

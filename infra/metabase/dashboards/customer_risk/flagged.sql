@@ -1,0 +1,7 @@
+select count(*) as customer_count
+from mart_customer_risk
+where
+    is_flagged
+    [[and risk_tier = {{risk_tier}}]]
+    [[and segment = {{segment}}]]
+    [[and province = {{province}}]]

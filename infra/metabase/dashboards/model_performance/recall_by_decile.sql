@@ -1,0 +1,7 @@
+select
+    point as decile,
+    feature_set,
+    measure_value
+from mart_model_performance
+where measure_kind = 'curve' and measure = 'decile_recall'
+order by feature_set, point

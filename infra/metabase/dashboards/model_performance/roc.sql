@@ -1,0 +1,7 @@
+select
+    x,
+    feature_set,
+    measure_value
+from mart_model_performance
+where measure_kind = 'curve' and measure = 'roc'
+order by feature_set, point

@@ -1,0 +1,2 @@
+select expected_net_value_eur
+from mart_overview

@@ -1,0 +1,14 @@
+select
+    steps.run_id,
+    steps.step,
+    steps.seconds
+from mart_pipeline_step as steps
+inner join (
+    select
+        run_id,
+        row_number() over (order by started_at desc) as recency_rank
+    from mart_pipeline_run
+) as runs
+    on steps.run_id = runs.run_id
+where runs.recency_rank <= 20
+order by steps.run_id, steps.step_number

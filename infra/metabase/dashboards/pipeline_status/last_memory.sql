@@ -1,0 +1,7 @@
+select peak_memory_mb
+from mart_pipeline_run
+where
+    started_at = (
+        select max(newest.started_at)
+        from mart_pipeline_run as newest
+    )

@@ -1,0 +1,14 @@
+select
+    step_number,
+    step,
+    status,
+    row_count,
+    seconds,
+    peak_memory_mb
+from mart_pipeline_step
+where
+    run_id = (
+        select max(newest.run_id)
+        from mart_pipeline_step as newest
+    )
+order by step_number

@@ -1,0 +1,9 @@
+select coalesce(sum(recommendations.expected_net_value_eur), 0) as expected_net_value_eur
+from mart_recommendation as recommendations
+inner join mart_customer_risk as risks
+    on recommendations.customer_id = risks.customer_id
+where
+    recommendations.decision = 'offered'
+    [[and risks.risk_tier = {{risk_tier}}]]
+    [[and risks.segment = {{segment}}]]
+    [[and risks.province = {{province}}]]

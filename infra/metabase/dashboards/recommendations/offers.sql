@@ -1,0 +1,9 @@
+select count(*) as offer_count
+from mart_recommendation as recommendations
+inner join mart_customer_risk as risks
+    on recommendations.customer_id = risks.customer_id
+where
+    recommendations.decision = 'offered'
+    [[and risks.risk_tier = {{risk_tier}}]]
+    [[and risks.segment = {{segment}}]]
+    [[and risks.province = {{province}}]]

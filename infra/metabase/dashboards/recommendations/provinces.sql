@@ -1,0 +1,3 @@
+select distinct province
+from mart_customer_risk
+order by province

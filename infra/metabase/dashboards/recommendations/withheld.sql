@@ -1,0 +1,9 @@
+select count(*) as customer_count
+from mart_recommendation as recommendations
+inner join mart_customer_risk as risks
+    on recommendations.customer_id = risks.customer_id
+where
+    recommendations.decision not in ('offered', 'low_risk')
+    [[and risks.risk_tier = {{risk_tier}}]]
+    [[and risks.segment = {{segment}}]]
+    [[and risks.province = {{province}}]]

@@ -1,0 +1,172 @@
+// Visualization settings of Metabase as options of ECharts.
+"use strict";
+
+const FALLBACK = ["primary", "accent", "good", "secondary", "bad", "muted"];
+
+function seriesOf(card) {
+  const dimensions = card.settings["graph.dimensions"];
+  const metrics = card.settings["graph.metrics"];
+  const at = (name) => card.columns.indexOf(name);
+  const categories = [...new Set(card.rows.map((row) => row[at(dimensions[0])]))];
+  if (dimensions.length === 1) {
+    const series = metrics.map((metric) => ({
+      key: metric, name: titleOf(card, metric), metric,
+      points: card.rows.map((row) => [row[at(dimensions[0])], row[at(metric)]]),
+    }));
+    return {categories, series};
+  }
+  const groups = new Map();
+  for (const row of card.rows) {
+    const key = String(row[at(dimensions[1])]);
+    if (!groups.has(key)) groups.set(key, new Map());
+    groups.get(key).set(row[at(dimensions[0])], row[at(metrics[0])]);
+  }
+  const known = Object.keys(card.settings.series_settings || {});
+  const keys = [...known.filter((it) => groups.has(it)), ...[...groups.keys()].filter((it) => !known.includes(it))];
+  const series = keys.map((key) => ({
+    key, name: ((card.settings.series_settings || {})[key] || {}).title || key, metric: metrics[0],
+    points: [...groups.get(key)],
+  }));
+  return {categories, series};
+}
+
+function textStyle(size = 11) {
+  return {color: css("--ink-soft"), fontSize: size, fontFamily: css("--font")};
+}
+
+function tooltip(card, isItem) {
+  return {
+    trigger: isItem ? "item" : "axis", confine: true, axisPointer: {type: "shadow", shadowStyle: {color: css("--hover")}},
+    backgroundColor: css("--panel"), borderColor: css("--line"), textStyle: textStyle(12),
+    formatter: (found) => {
+      const list = (Array.isArray(found) ? found : [found]).filter((it) => it.value !== null && it.value !== undefined && it.value[2] !== null);
+      if (!list.length) return "";
+      const dimension = card.settings["graph.dimensions"][0];
+      const lines = list.map((it) => `<tr><td>${it.marker}${escapeHtml(it.seriesName)}</td><td class="number">${escapeHtml(write(card, it.data.metric, it.data.raw))}</td></tr>`);
+      return `<b>${escapeHtml(write(card, dimension, list[0].data.category))}</b><table class="tip">${lines.join("")}</table>`;
+    },
+  };
+}
+
+function cartesian(card, colors, width) {
+  const settings = card.settings;
+  const {categories, series} = seriesOf(card);
+  const isRow = card.display === "row";
+  const dimension = settings["graph.dimensions"][0];
+  const xScale = settings["graph.x_axis.scale"];
+  const isLinear = ["linear", "log", "pow"].includes(xScale) || card.display === "scatter";
+  const stack = settings["stackable.stack_type"];
+  const totals = new Map(categories.map((it) => [it, 0]));
+  if (stack === "normalized") {
+    for (const one of series) for (const [key, value] of one.points) totals.set(key, totals.get(key) + (value || 0));
+  }
+  const options = (key) => (settings.series_settings || {})[key] || {};
+  const hasRight = series.some((it) => options(it.key).axis === "right");
+  const drawn = series.map((one, index) => {
+    const own = options(one.key);
+    const kind = own.display || (isRow ? "bar" : card.display === "combo" ? (index ? "line" : "bar") : card.display);
+    const color = own.color || colors[FALLBACK[index % FALLBACK.length]];
+    const lookup = new Map(one.points.map(([key, value]) => [key, value]));
+    const item = (category, raw) => {
+      const value = raw === null || raw === undefined ? null
+        : stack === "normalized" ? raw / (totals.get(category) || 1) : raw;
+      const key = write(card, dimension, category);
+      return {
+        value: isLinear ? [category, value] : isRow ? [value, key] : [key, value],
+        category, raw, metric: one.metric, series: one.key,
+      };
+    };
+    const data = isLinear ? one.points.map(([key, value]) => item(key, value))
+      : categories.filter((it) => lookup.has(it)).map((it) => item(it, lookup.get(it)));
+    const showsValues = own.show_series_values ?? settings["graph.show_values"];
+    return {
+      name: one.name, type: kind === "area" ? "line" : kind, data,
+      stack: stack ? "all" : undefined, yAxisIndex: hasRight && own.axis === "right" ? 1 : 0,
+      itemStyle: {color, borderRadius: kind === "bar" && !stack ? (isRow ? [0, 2, 2, 0] : [2, 2, 0, 0]) : 0},
+      lineStyle: {color, width: own["line.style"] && own["line.style"] !== "solid" ? 1.25 : 2, type: own["line.style"] || "solid"},
+      areaStyle: kind === "area" ? {color, opacity: stack ? 0.85 : 0.18} : undefined,
+      step: own["line.interpolate"] === "step-after" ? "end" : own["line.interpolate"] === "step-before" ? "start" : false,
+      smooth: own["line.interpolate"] === "cardinal",
+      showSymbol: own["line.marker_enabled"] ?? (data.length <= 15), symbol: "circle", symbolSize: card.display === "scatter" ? 9 : 5,
+      barMaxWidth: isRow ? 22 : 44, barCategoryGap: "28%", animation: false, cursor: card.click ? "pointer" : "default",
+      label: showsValues ? {
+        show: true, position: isRow ? "right" : stack ? "inside" : "top", ...textStyle(10.5),
+        formatter: (it) => writeShort(card, one.metric, it.data.raw),
+      } : undefined,
+      labelLayout: showsValues ? {hideOverlap: true} : undefined,
+      markLine: index === 0 && settings["graph.show_goal"] ? {
+        silent: true, symbol: "none", animation: false, lineStyle: {color: css("--ink-soft"), type: "dashed"},
+        label: {formatter: settings["graph.goal_label"] || "", position: "insideEndTop", ...textStyle(10.5)},
+        data: [isRow ? {xAxis: settings["graph.goal_value"]} : {yAxis: settings["graph.goal_value"]}],
+      } : undefined,
+    };
+  });
+  const valueAxis = (column, title, isRight) => ({
+    type: settings["graph.y_axis.scale"] === "log" ? "log" : "value", name: width > 330 ? title : undefined, nameLocation: "middle", nameGap: isRow ? 26 : 50,
+    nameTextStyle: textStyle(), position: isRight ? "right" : undefined,
+    min: isRight ? undefined : settings["graph.y_axis.min"] ?? (settings["graph.y_axis.auto_range"] === false ? undefined : needsZoom(drawn, settings)),
+    max: isRight ? undefined : settings["graph.y_axis.max"] ?? (stack === "normalized" ? 1 : undefined),
+    splitLine: {show: !isRight, lineStyle: {color: css("--grid")}}, splitNumber: 4,
+    axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)} %` : writeShort(card, column, it)},
+  });
+  const categoryAxis = isLinear ? {
+    type: xScale === "log" ? "log" : "value", splitLine: {show: false}, scale: true,
+    axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => writeShort(card, dimension, it)},
+    min: settings["graph.x_axis.min"], max: "dataMax",
+  } : {
+    type: "category", data: categories.map((it) => write(card, dimension, it)), inverse: isRow,
+    axisTick: {show: false},
+    axisLabel: {...textStyle(), hideOverlap: !isRow, interval: isRow ? 0 : "auto", width: isRow ? Math.min(190, width * 0.38) : undefined, overflow: isRow ? "truncate" : undefined},
+  };
+  Object.assign(categoryAxis, {
+    axisLine: {lineStyle: {color: css("--line")}}, nameTextStyle: textStyle(), nameLocation: "middle", nameGap: isRow ? 60 : 26,
+    name: settings["graph.x_axis.labels_enabled"] === false || isRow ? undefined : settings["graph.x_axis.title_text"],
+  });
+  const yTitle = settings["graph.y_axis.labels_enabled"] === false ? undefined : settings["graph.y_axis.title_text"];
+  const metric = series.length ? series[0].metric : settings["graph.metrics"][0];
+  const right = series.find((it) => options(it.key).axis === "right");
+  const axis = [valueAxis(metric, yTitle, false)];
+  if (right) axis.push(valueAxis(right.metric, right.name, true));
+  const hasLegend = series.length > 1;
+  return {
+    animation: false,
+    grid: {left: yTitle && !isRow && width > 330 ? 26 : 6, right: right && width > 330 ? 26 : isRow || settings["graph.show_values"] ? 34 : 14, top: hasLegend ? 34 : 14,
+      bottom: (isRow ? yTitle : categoryAxis.name) ? 24 : 4, containLabel: true},
+    legend: hasLegend ? {top: 0, left: 0, type: "scroll", itemWidth: 12, itemHeight: 9, icon: "roundRect", textStyle: textStyle(11.5), pageTextStyle: textStyle(), pageIconColor: css("--ink-soft")} : undefined,
+    tooltip: tooltip(card, isLinear && card.display === "scatter"),
+    xAxis: isRow ? axis[0] : categoryAxis, yAxis: isRow ? categoryAxis : axis, series: drawn,
+  };
+}
+
+// A line chart whose values all lie far from zero shows their differences; bars begin at zero.
+function needsZoom(drawn, settings) {
+  if (drawn.some((it) => it.type === "bar" || it.areaStyle) || settings["stackable.stack_type"]) return undefined;
+  return (range) => range.min > 0 && range.min > 0.6 * range.max ? range.min - (range.max - range.min) * 0.15 : undefined;
+}
+
+function pie(card, colors) {
+  const at = (name) => card.columns.indexOf(name);
+  const dimension = card.settings["pie.dimension"], metric = card.settings["pie.metric"];
+  const total = card.rows.reduce((sum, row) => sum + (row[at(metric)] || 0), 0);
+  const share = (value) => `${writeNumber(value / total * 100, 1)} %`;
+  return {
+    animation: false,
+    tooltip: {
+      trigger: "item", confine: true, backgroundColor: css("--panel"), borderColor: css("--line"), textStyle: textStyle(12),
+      formatter: (it) => `${it.marker}<b>${escapeHtml(it.name)}</b>: ${write(card, metric, it.value)} (${share(it.value)})`,
+    },
+    series: [{
+      type: "pie", radius: ["52%", "78%"], center: ["50%", "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
+      itemStyle: {borderColor: css("--panel"), borderWidth: 2},
+      label: {...textStyle(11.5), formatter: (it) => `${it.name}\n${share(it.value)}`}, labelLine: {length: 8, length2: 8},
+      data: card.rows.map((row, index) => ({
+        name: write(card, dimension, row[at(dimension)]), value: row[at(metric)], category: row[at(dimension)],
+        itemStyle: {color: (card.settings["pie.colors"] || {})[row[at(dimension)]] || colors[FALLBACK[index % FALLBACK.length]]},
+      })),
+    }],
+  };
+}
+
+function chartOption(card, colors, width) {
+  return card.display === "pie" ? pie(card, colors) : cartesian(card, colors, width);
+}

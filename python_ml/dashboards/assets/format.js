@@ -1,0 +1,88 @@
+// How values are written, by the column settings of Metabase.
+"use strict";
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+function columnSettings(card, column) {
+  return card.settings.column_settings[JSON.stringify(["name", column])] || {};
+}
+
+function titleOf(card, column) {
+  const series = (card.settings.series_settings || {})[column] || {};
+  return series.title || columnSettings(card, column).column_title || column;
+}
+
+function writeNumber(value, decimals) {
+  return value.toLocaleString("en-GB", {
+    minimumFractionDigits: decimals, maximumFractionDigits: decimals,
+  }).replace("-", "−");
+}
+
+function writeDate(text, settings) {
+  const [year, month, day] = text.slice(0, 10).split("-").map(Number);
+  if (settings.date_style.startsWith("MMMM")) return `${MONTHS[month - 1]} ${year}`;
+  const written = `${day} ${MONTHS[month - 1]} ${year}`;
+  return settings.time_enabled && text.length > 10 ? `${written}, ${text.slice(11, 16)}` : written;
+}
+
+function write(card, column, value) {
+  if (value === null || value === undefined) return "–";
+  const settings = columnSettings(card, column);
+  if (settings.date_style && typeof value === "string") return writeDate(value, settings);
+  if (settings.boolean) return value ? "yes" : "no";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number") return String(value);
+  if (settings.number_style === "percent") {
+    return `${writeNumber(value * 100, settings.decimals ?? 1)} %`;
+  }
+  const decimals = settings.decimals ?? (Number.isInteger(value) ? 0 : 2);
+  return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "");
+}
+
+// Short, for an axis: 12k €.
+function writeShort(card, column, value) {
+  const settings = columnSettings(card, column);
+  if (settings.date_style && typeof value === "string") return writeDate(value, settings);
+  if (typeof value !== "number") return String(value);
+  if (settings.number_style === "percent") return `${+(value * 100).toFixed(1)} %`;
+  const short = Math.abs(value) >= 10000
+    ? value.toLocaleString("en-GB", {notation: "compact", maximumFractionDigits: 1}).replace("K", "k")
+    : value.toLocaleString("en-GB", {maximumFractionDigits: 3});
+  return short.replace("-", "−") + (settings.suffix || "");
+}
+
+function escapeHtml(text) {
+  return String(text).replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`);
+}
+
+// The small part of Markdown that definitions use.
+function markdownHtml(text) {
+  const inline = (line) => escapeHtml(line)
+    .replace(/\*\*(.+?)\*\*/g, "<strong>$1</strong>")
+    .replace(/`(.+?)`/g, "<code>$1</code>")
+    .replace(/\[(.+?)\]\(dashboard:([a-z0-9_]+)\)/g, '<a href="$2.html">$1</a>');
+  return text.trim().split(/\n\s*\n/).map((block) => {
+    const lines = block.split("\n");
+    if (lines.every((line) => line.startsWith("- "))) {
+      return `<ul>${lines.map((line) => `<li>${inline(line.slice(2))}</li>`).join("")}</ul>`;
+    }
+    const heading = lines[0].match(/^(#+) (.*)/);
+    if (heading) return `<h3>${inline(heading[2])}</h3>`;
+    return `<p>${inline(lines.join(" "))}</p>`;
+  }).join("");
+}
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "html") node.innerHTML = value;
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+function css(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}

@@ -1,0 +1,151 @@
+// Numbers and tables.
+"use strict";
+
+const CHUNK = 60; // rows drawn at a time
+
+function drawScalar(card, body) {
+  const at = card.columns.indexOf(card.settings["scalar.field"]);
+  const value = card.rows[0][at];
+  const text = write(card, card.settings["scalar.field"], value);
+  body.append(el("div", {class: typeof value === "string" ? "scalar words" : "scalar"}, text));
+}
+
+function drawTrend(card, body) {
+  drawScalar(card, body);
+  const row = card.rows[card.rows.length - 1];
+  const field = card.settings["scalar.field"];
+  const now = row[card.columns.indexOf(field)];
+  for (const comparison of card.settings["scalar.comparisons"]) {
+    const before = row[card.columns.indexOf(comparison.column)];
+    if (before === null || before === undefined) {
+      body.append(el("div", {class: "trend"}, `no ${comparison.label} to compare with`));
+      continue;
+    }
+    const change = now - before;
+    const isUp = change > 0;
+    const kind = change === 0 ? "even" : isUp === !card.settings["scalar.switch_positive_negative"] ? "good" : "bad";
+    const arrow = change === 0 ? "→" : isUp ? "▲" : "▼";
+    const share = before ? `${writeNumber(Math.abs(change / before) * 100, 1)} %` : "";
+    body.append(el("div", {class: "trend"},
+      el("span", {class: kind}, `${arrow} ${share}`),
+      ` ${comparison.label}: ${write(card, field, before)}`));
+  }
+}
+
+function drawProgress(card, body, colors) {
+  const value = card.rows[0][0], goal = card.settings["progress.goal"];
+  const color = card.settings["progress.color"] || colors.primary;
+  body.append(
+    el("div", {class: "scalar"}, write(card, card.columns[0], value)),
+    el("div", {class: "progress"}, el("i", {style: `width:${Math.max(0, Math.min(100, value / goal * 100))}%;background:${color}`})),
+    el("div", {class: "trend"}, `of ${write(card, card.columns[0], goal)}`));
+}
+
+function shownColumns(card) {
+  const listed = card.settings["table.columns"] || card.columns.map((name) => ({name, enabled: true}));
+  return listed.filter((it) => it.enabled).map((it) => ({
+    name: it.name, at: card.columns.indexOf(it.name), title: titleOf(card, it.name),
+  }));
+}
+
+// A tier is a chip of its colour; so is every value that a rule names.
+function rulesOf(card) {
+  const chips = new Map();
+  for (const rule of card.settings["table.column_formatting"] || []) {
+    if (rule.type !== "single") continue;
+    for (const column of rule.columns) {
+      if (!chips.has(column)) chips.set(column, []);
+      chips.get(column).push(rule);
+    }
+  }
+  return chips;
+}
+
+function holds(rule, value) {
+  switch (rule.operator) {
+    case "=": return value === rule.value;
+    case "!=": return value !== rule.value;
+    case "<": return value !== null && value < rule.value;
+    case ">": return value !== null && value > rule.value;
+    case "<=": return value !== null && value <= rule.value;
+    case ">=": return value !== null && value >= rule.value;
+    case "is-true": return value === true || value === 1;
+    default: return value === false || value === 0;
+  }
+}
+
+function cell(card, column, row, rules, limits) {
+  const value = row[column.at];
+  const isNumber = typeof value === "number";
+  let content = write(card, column.name, value);
+  const rule = (rules.get(column.name) || []).find((it) => holds(it, value));
+  const settings = columnSettings(card, column.name);
+  let inner = escapeHtml(content);
+  if (rule) inner = `<span class="chip"><i style="background:${rule.color}"></i>${inner}</span>`;
+  if (settings.show_mini_bar && isNumber) {
+    const width = Math.max(0, value) / (limits.get(column.name) || 1) * 100;
+    inner = `<span class="mini"><i style="width:${width.toFixed(1)}%"></i></span>${inner}`;
+  }
+  if (card.click && (card.click.column === column.name)) {
+    inner = `<a href="${clickHref(card, row)}">${inner}</a>`;
+  }
+  const wide = !isNumber && content.length > 32 ? " wide" : "";
+  return `<td class="${isNumber ? "number" : ""}${wide}">${inner}</td>`;
+}
+
+function drawTable(card, body, state) {
+  const columns = shownColumns(card), rules = rulesOf(card);
+  const limits = new Map(columns.map((it) => [it.name, Math.max(...card.rows.map((row) => +row[it.at] || 0))]));
+  let rows = card.rows;
+  if (state.sort) {
+    const {at, isDown} = state.sort;
+    const order = (one, other) => one === other ? 0 : one === null ? 1 : other === null ? -1 : (one < other ? -1 : 1) * (isDown ? -1 : 1);
+    rows = [...rows].sort((one, other) => order(one[at], other[at]));
+  }
+  const numbers = columns.map((it) => rows.slice(0, 50).some((row) => typeof row[it.at] === "number"));
+  const head = el("tr", {}, ...columns.map((it, index) => {
+    const isSorted = state.sort && state.sort.at === it.at;
+    const mark = isSorted ? (state.sort.isDown ? " ▾" : " ▴") : "";
+    return el("th", {class: numbers[index] ? "number" : "", "aria-sort": isSorted ? (state.sort.isDown ? "descending" : "ascending") : null},
+      el("button", {onclick: () => {
+        state.sort = {at: it.at, isDown: isSorted ? !state.sort.isDown : numbers[index]};
+        body.replaceChildren();
+        drawTable(card, body, state);
+      }}, it.title + mark));
+  }));
+  const list = el("tbody");
+  const scroll = el("div", {class: "scroll", tabindex: 0}, el("table", {}, el("thead", {}, head), list));
+  let count = 0;
+  const more = () => {
+    const next = rows.slice(count, count + CHUNK);
+    list.insertAdjacentHTML("beforeend", next.map((row) => `<tr>${columns.map((it) => cell(card, it, row, rules, limits)).join("")}</tr>`).join(""));
+    count += next.length;
+  };
+  scroll.addEventListener("scroll", () => {
+    if (count < rows.length && scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 400) more();
+  });
+  more();
+  body.append(scroll);
+}
+
+function drawObject(card, body) {
+  const rules = rulesOf(card), row = card.rows[0];
+  const items = shownColumns(card).flatMap((it) => [
+    el("dt", {}, it.title),
+    el("dd", {html: cell(card, it, row, rules, new Map()).replace(/^<td[^>]*>|<\/td>$/g, "")}),
+  ]);
+  body.append(el("dl", {class: "scroll"}, ...items));
+}
+
+function asCsv(card) {
+  const quote = (value) => value === null ? "" : /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : String(value);
+  const columns = shownColumns(card);
+  return [columns.map((it) => quote(it.name)), ...card.rows.map((row) => columns.map((it) => quote(row[it.at])))]
+    .map((line) => line.join(",")).join("\n");
+}
+
+function download(card) {
+  const link = el("a", {href: URL.createObjectURL(new Blob(["\ufeff" + asCsv(card)], {type: "text/csv"})), download: `${card.key}.csv`});
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

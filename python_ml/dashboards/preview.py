@@ -1,0 +1,150 @@
+"""The dashboards as static pages, rendered from the warehouse by the definitions of Metabase.
+
+A page holds the rows of its cards as they are when it is opened, so that it paints at once. What
+its filters need lies in a script beside it, which is read when a filter is used.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from python_ml.config import PACKAGE_DIR, Settings
+from python_ml.dashboards.compile import load_dashboards
+from python_ml.dashboards.embed import as_script, page_database
+from python_ml.dashboards.model import Card, Dashboard, Parameter, ValueCard
+from python_ml.dashboards.results import filter_values, run_card
+from python_ml.dashboards.template import card_sql
+from python_ml.dashboards.visual import theme
+from python_ml.warehouse import Warehouse
+
+ASSETS = PACKAGE_DIR / "dashboards" / "assets"
+SCRIPTS = ("vendor/echarts.common.min.js", "format.js", "charts.js", "tables.js", "preview.js")
+
+
+@dataclass(frozen=True)
+class PreviewResult:
+    """What was written: pages in the order of the menu."""
+
+    folder: Path
+    pages: list[str]
+    as_of_date: str
+    run_id: str
+    bytes_written: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def preview_folder(settings: Settings) -> Path:
+    """Where a run leaves the pages."""
+    return settings.layout.reports / "dashboards"
+
+
+def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> PreviewResult:
+    """Write every page, and `index.html` for the first, to a folder; what was there is replaced.
+
+    Raises:
+        DefinitionError: the definitions contradict themselves or the marts.
+        SpanishGasError: nothing has been published yet.
+    """
+    start = time.perf_counter()
+    pages = load_dashboards()
+    state = warehouse.read_table("mart_overview").iloc[0]
+    shown: dict[str, Any] = {
+        "as_of_date": f"{state['as_of_date']:%Y-%m-%d}",
+        "run_id": str(state["run_id"]),
+        "model_version": str(state["model_version"]),
+        "customer_count": int(state["customer_count"]),
+    }
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(ASSETS, unfinished / "assets")
+    menu = [{"key": page.key, "name": page.name, "description": page.description} for page in pages]
+    for page in pages:
+        document = {**_document(warehouse, settings, page), "menu": menu, "state": shown}
+        (unfinished / f"{page.key}.html").write_text(_html(page, document), encoding="utf-8")
+        (unfinished / "assets" / f"data_{page.key}.js").write_text(
+            as_script(page_database(warehouse, page)), encoding="ascii"
+        )
+    first = f'<!doctype html><meta http-equiv="refresh" content="0; url={pages[0].key}.html">\n'
+    (unfinished / "index.html").write_text(first, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return PreviewResult(
+        folder=folder,
+        pages=[page.key for page in pages],
+        as_of_date=shown["as_of_date"],
+        run_id=shown["run_id"],
+        bytes_written=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict[str, Any]:
+    """All that the page's script needs: cards with rows, filters, texts."""
+    values = filter_values(page)
+    cards = []
+    for card in page.cards:
+        given = {tag.name: values[tag.name] for tag in card.tags if tag.name in values}
+        cards.append(_card(card, run_card(warehouse, card, settings.target, given)))
+    return {
+        "key": page.key,
+        "name": page.name,
+        "description": page.description,
+        "tabs": [asdict(tab) for tab in page.tabs],
+        "parameters": [_parameter(it, page) for it in page.parameters],
+        "cards": cards,
+        "texts": [asdict(text) for text in page.texts],
+        "colors": theme().colors,
+    }
+
+
+def _card(card: Card, rows: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "key": card.key,
+        "name": card.name,
+        "description": card.description,
+        "display": card.display,
+        "settings": card.visualization_settings,
+        "columns": card.columns,
+        "rows": rows,
+        "sql": card_sql(card.sql, "sqlite") if card.tags else None,
+        "tags": {tag.name: tag.default for tag in card.tags},
+        "position": None if card.position is None else asdict(card.position),
+        "tab": card.tab,
+        "click": None if card.click is None else asdict(card.click),
+        "empty": card.empty,
+    }
+
+
+def _parameter(parameter: Parameter, page: Dashboard) -> dict[str, Any]:
+    found = asdict(parameter)
+    found["is_card"] = isinstance(parameter.values, ValueCard)
+    if parameter.values is None:
+        from python_ml.dashboards.marts import mart_columns
+
+        marts = mart_columns()
+        tables = [table for table in page.tables if parameter.column in marts[table]]
+        found["table"] = tables[0] if tables else None
+    return found
+
+
+def _html(page: Dashboard, document: dict[str, Any]) -> str:
+    """The page; `</` is escaped so that no text can end the script that holds it."""
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    scripts = "\n".join(f'<script src="assets/{name}"></script>' for name in SCRIPTS)
+    template = (ASSETS / "page.html").read_text(encoding="utf-8")
+    parts = {
+        "title": html.escape(f"{page.name} · SpanishGas"),
+        "data": data.replace("</", "<\\/"),
+        "scripts": scripts,
+    }
+    return re.sub(r"\{(title|data|scripts)\}", lambda match: parts[match[1]], template)
