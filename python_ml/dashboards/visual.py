@@ -100,9 +100,9 @@ FORMATS: dict[str, dict[str, Any]] = {
     "megabytes": {"number_style": "decimal", "decimals": 0, "suffix": " MB"},
     "days": {"number_style": "decimal", "decimals": 0, "suffix": " days"},
     "months": {"number_style": "decimal", "decimals": 1, "suffix": " months"},
-    "date": {"date_style": "MMMM D, YYYY", "date_abbreviate": True},
+    "date": {"date_style": "D MMMM, YYYY", "date_abbreviate": True},
     "month": {"date_style": "MMMM, YYYY", "date_abbreviate": True},
-    "timestamp": {"date_style": "MMMM D, YYYY", "date_abbreviate": True, "time_enabled": "minutes"},
+    "timestamp": {"date_style": "D MMMM, YYYY", "date_abbreviate": True, "time_enabled": "minutes"},
     "text": {},
 }
 BY_NAME = (
@@ -117,6 +117,7 @@ BY_NAME = (
     (r"^seconds$|_seconds$", "seconds"),
     (r"_mb$", "megabytes"),
     (r"_days$|_days_ago$", "days"),
+    (r"_months$|^months_to_", "months"),
     (r"_date$", "date"),
     (r"_at$", "timestamp"),
     (r"^month_start$|_month$", "month"),
@@ -332,7 +333,9 @@ def _colour(display: str, columns: tuple[str, ...], settings: dict[str, Any]) ->
     if isinstance(dimensions, list) and len(dimensions) == 2 and dimensions[1] in values:
         series = settings.setdefault("series_settings", {})
         for value, color in values[dimensions[1]].items():
-            series.setdefault(value, {}).setdefault("color", color)
+            own = series.setdefault(value, {})
+            own.setdefault("title", title_of(value))
+            own.setdefault("color", color)
     elif display == "pie" and settings.get("pie.dimension") in values:
         settings["pie.colors"] = dict(values[settings["pie.dimension"]])
     elif display == "table":

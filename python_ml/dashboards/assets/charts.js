@@ -41,8 +41,9 @@ function tooltip(card, isItem) {
     formatter: (found) => {
       const list = (Array.isArray(found) ? found : [found]).filter((it) => it.value !== null && it.value !== undefined && it.value[2] !== null);
       if (!list.length) return "";
+      const shown = list.slice(0, 12);
       const dimension = card.settings["graph.dimensions"][0];
-      const lines = list.map((it) => `<tr><td>${it.marker}${escapeHtml(it.seriesName)}</td><td class="number">${escapeHtml(write(card, it.data.metric, it.data.raw))}</td></tr>`);
+      const lines = shown.map((it) => `<tr><td>${it.marker}${escapeHtml(it.seriesName)}</td><td class="number">${escapeHtml(write(card, it.data.metric, it.data.raw))}</td></tr>`);
       return `<b>${escapeHtml(write(card, dimension, list[0].data.category))}</b><table class="tip">${lines.join("")}</table>`;
     },
   };
@@ -91,7 +92,7 @@ function cartesian(card, colors, width) {
       barMaxWidth: isRow ? 22 : 44, barCategoryGap: "28%", animation: false, cursor: card.click ? "pointer" : "default",
       label: showsValues ? {
         show: true, position: isRow ? "right" : stack ? "inside" : "top", ...textStyle(10.5),
-        formatter: (it) => writeShort(card, one.metric, it.data.raw),
+        formatter: (it) => Math.abs(it.data.raw) >= 100000 ? writeShort(card, one.metric, it.data.raw) : write(card, one.metric, it.data.raw),
       } : undefined,
       labelLayout: showsValues ? {hideOverlap: true} : undefined,
       markLine: index === 0 && settings["graph.show_goal"] ? {
@@ -107,12 +108,12 @@ function cartesian(card, colors, width) {
     min: isRight ? undefined : settings["graph.y_axis.min"] ?? (settings["graph.y_axis.auto_range"] === false ? undefined : needsZoom(drawn, settings)),
     max: isRight ? undefined : settings["graph.y_axis.max"] ?? (stack === "normalized" ? 1 : undefined),
     splitLine: {show: !isRight, lineStyle: {color: css("--grid")}}, splitNumber: 4,
+    interval: stack === "normalized" || settings["graph.y_axis.max"] === 1 ? 0.25 : undefined,
     axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)} %` : writeShort(card, column, it)},
   });
   const categoryAxis = isLinear ? {
     type: xScale === "log" ? "log" : "value", splitLine: {show: false}, scale: true,
     axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => writeShort(card, dimension, it)},
-    min: settings["graph.x_axis.min"], max: "dataMax",
   } : {
     type: "category", data: categories.map((it) => write(card, dimension, it)), inverse: isRow,
     axisTick: {show: false},
@@ -126,11 +127,11 @@ function cartesian(card, colors, width) {
   const metric = series.length ? series[0].metric : settings["graph.metrics"][0];
   const right = series.find((it) => options(it.key).axis === "right");
   const axis = [valueAxis(metric, yTitle, false)];
-  if (right) axis.push(valueAxis(right.metric, right.name, true));
+  if (right) axis.push(valueAxis(right.metric, undefined, true));
   const hasLegend = series.length > 1;
   return {
     animation: false,
-    grid: {left: yTitle && !isRow && width > 330 ? 26 : 6, right: right && width > 330 ? 26 : isRow || settings["graph.show_values"] ? 34 : 14, top: hasLegend ? 34 : 14,
+    grid: {left: yTitle && !isRow && width > 330 ? 26 : 6, right: isRow || settings["graph.show_values"] ? 34 : 14, top: hasLegend ? 34 : 14,
       bottom: (isRow ? yTitle : categoryAxis.name) ? 24 : 4, containLabel: true},
     legend: hasLegend ? {top: 0, left: 0, type: "scroll", itemWidth: 12, itemHeight: 9, icon: "roundRect", textStyle: textStyle(11.5), pageTextStyle: textStyle(), pageIconColor: css("--ink-soft")} : undefined,
     tooltip: tooltip(card, isLinear && card.display === "scatter"),
@@ -155,10 +156,14 @@ function pie(card, colors) {
       trigger: "item", confine: true, backgroundColor: css("--panel"), borderColor: css("--line"), textStyle: textStyle(12),
       formatter: (it) => `${it.marker}<b>${escapeHtml(it.name)}</b>: ${write(card, metric, it.value)} (${share(it.value)})`,
     },
+    legend: {
+      orient: "vertical", left: "68%", top: "middle", icon: "roundRect", itemWidth: 12, itemHeight: 9, itemGap: 10, textStyle: {...textStyle(12), lineHeight: 16},
+      formatter: (name) => `${name}\n${share((card.rows.find((row) => write(card, dimension, row[at(dimension)]) === name) || [])[at(metric)] || 0)}`,
+    },
     series: [{
-      type: "pie", radius: ["52%", "78%"], center: ["50%", "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
+      type: "pie", radius: ["50%", "82%"], center: ["34%", "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
       itemStyle: {borderColor: css("--panel"), borderWidth: 2},
-      label: {...textStyle(11.5), formatter: (it) => `${it.name}\n${share(it.value)}`}, labelLine: {length: 8, length2: 8},
+      label: {show: false},
       data: card.rows.map((row, index) => ({
         name: write(card, dimension, row[at(dimension)]), value: row[at(metric)], category: row[at(dimension)],
         itemStyle: {color: (card.settings["pie.colors"] || {})[row[at(dimension)]] || colors[FALLBACK[index % FALLBACK.length]]},

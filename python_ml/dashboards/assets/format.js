@@ -20,7 +20,7 @@ function writeNumber(value, decimals) {
 
 function writeDate(text, settings) {
   const [year, month, day] = text.slice(0, 10).split("-").map(Number);
-  if (settings.date_style.startsWith("MMMM")) return `${MONTHS[month - 1]} ${year}`;
+  if (settings.date_style === "MMMM, YYYY") return `${MONTHS[month - 1]} ${year}`;
   const written = `${day} ${MONTHS[month - 1]} ${year}`;
   return settings.time_enabled && text.length > 10 ? `${written}, ${text.slice(11, 16)}` : written;
 }
@@ -39,15 +39,16 @@ function write(card, column, value) {
   return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "");
 }
 
-// Short, for an axis: 12k €.
+// Short, for an axis or a label: 12k €.
 function writeShort(card, column, value) {
   const settings = columnSettings(card, column);
   if (settings.date_style && typeof value === "string") return writeDate(value, settings);
   if (typeof value !== "number") return String(value);
   if (settings.number_style === "percent") return `${+(value * 100).toFixed(1)} %`;
-  const short = Math.abs(value) >= 10000
+  const size = Math.abs(value);
+  const short = size >= 10000
     ? value.toLocaleString("en-GB", {notation: "compact", maximumFractionDigits: 1}).replace("K", "k")
-    : value.toLocaleString("en-GB", {maximumFractionDigits: 3});
+    : value.toLocaleString("en-GB", {maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 3});
   return short.replace("-", "−") + (settings.suffix || "");
 }
 

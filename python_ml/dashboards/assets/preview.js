@@ -130,7 +130,7 @@ function drawHeader() {
     el("div", {class: "title"},
       el("div", {}, el("h1", {}, page.name), el("p", {}, page.description)),
       el("div", {class: "asof"}, el("b", {}, `As of ${asOf}`), el("span", {}, `Run ${page.state.run_id}`))),
-    drawTabs(), drawFilters());
+    ...[drawTabs(), drawFilters()].filter(Boolean));
   const current = menu.querySelector("[aria-current]");
   menu.scrollLeft = current.offsetLeft - menu.clientWidth / 2 + current.clientWidth / 2;
 }
@@ -150,7 +150,7 @@ function drawTabs() {
 function drawFilters() {
   const reaching = new Set(page.cards.filter((it) => it.position && it.tab === tab).flatMap((it) => Object.keys(it.tags)));
   const shown = page.parameters.filter((it) => reaching.has(it.key));
-  if (!shown.length) return el("span");
+  if (!shown.length) return null;
   const set = (key, value) => {
     values[key] = value || null;
     applyFilters().then(drawHeader, showError);
@@ -230,7 +230,7 @@ function drawCard(card) {
       isTable && card.rows.length > 3 ? el("button", {class: "export", title: `Save ${card.rows.length.toLocaleString("en-GB")} rows as CSV`, onclick: () => download(card)}, `${card.rows.length.toLocaleString("en-GB")} rows ↓`) : null),
     body);
   if (!card.rows.length) {
-    body.append(el("p", {class: "empty"}, card.empty));
+    body.append(el("p", {class: "empty", html: markdownHtml(card.empty).replace(/^<p>|<\/p>$/g, "")}));
   } else if (CHARTS.includes(card.display)) {
     drawChart(card, body);
   } else {

@@ -1,4 +1,4 @@
-select offer
+select replace(offer, '_', ' ') as offer
 from mart_recommendation
 where
     customer_id = coalesce(

@@ -1,7 +1,7 @@
 select
     profiles.customer_id,
     profiles.segment,
-    profiles.portfolio_type,
+    replace(profiles.portfolio_type, '_', ' ') as portfolio_type,
     profiles.sales_channel,
     profiles.province,
     profiles.region,

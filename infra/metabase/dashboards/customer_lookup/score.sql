@@ -2,7 +2,7 @@ select
     risks.churn_probability_low,
     risks.churn_probability_high,
     risks.is_flagged,
-    recommendations.decision,
+    replace(recommendations.decision, '_', ' ') as decision,
     recommendations.timing,
     recommendations.discount_eur_month
 from mart_customer_risk as risks

@@ -4,8 +4,7 @@ select
     limit_value,
     customer_count,
     case when is_accepted then 'accepted' else 'alarm' end as verdict,
-    accepted_by,
-    detail
+    accepted_by
 from mart_leakage_audit
 where is_alarm
 order by alarm

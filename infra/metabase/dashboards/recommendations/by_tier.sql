@@ -1,6 +1,6 @@
 select
     recommendations.risk_tier,
-    recommendations.offer,
+    replace(recommendations.offer, '_', ' ') as offer,
     recommendations.timing,
     count(*) as offer_count,
     sum(recommendations.discount_eur_month) as discount_eur_month,

@@ -2,7 +2,7 @@ select
     recommendations.customer_id,
     recommendations.risk_tier,
     recommendations.churn_probability,
-    recommendations.offer,
+    replace(recommendations.offer, '_', ' ') as offer,
     recommendations.discount_eur_month,
     recommendations.timing,
     recommendations.expected_net_value_eur,
