@@ -141,6 +141,7 @@ def run(
     A batch that the same code and settings have run already is not run again.
     """
     from python_ml import summary
+    from python_ml.dashboards.preview import refresh_preview
     from python_ml.pipeline import Run, run_pipeline
 
     this_run = Run(settings)
@@ -148,6 +149,7 @@ def run(
         source = raw or str(settings.layout.raw)
         run_pipeline(this_run, source, mode=mode, force=force, resume=resume)
     finally:
+        refresh_preview(this_run)
         if as_json:
             _print_json(this_run.as_dict())
     if this_run.skipped:
@@ -214,11 +216,13 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
     """
     from python_ml import summary
     from python_ml.commands import Run, rescore
+    from python_ml.dashboards.preview import refresh_preview
 
     this_run = Run(settings)
     try:
         rescore(this_run, version)
     finally:
+        refresh_preview(this_run)
         if as_json:
             _print_json(this_run.as_dict())
     if not as_json:
@@ -249,11 +253,13 @@ def promote(
     and --reason any other. The decision is recorded with its evidence.
     """
     from python_ml import commands, summary
+    from python_ml.dashboards.preview import refresh_preview
 
     this_run = commands.Run(settings)
     promoted = commands.promote(
         this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
     )
+    refresh_preview(this_run)
     if as_json:
         _print_json({"champion": promoted, **this_run.as_dict()})
     elif "closing" in this_run.results:

@@ -154,9 +154,15 @@ def show_run(run: Run) -> None:
         f"Tables    {layout.warehouse} (mart_customer_risk, mart_recommendation, …)\n"
         f"Scores    {layout.lake / 'ml' / 'customer_score' / f'run_id={run.run_id}'}\n"
         f"Model     {layout.models / overview['model_version']}\n"
+        f"{_pages_line(run)}"
         f"This run  {layout.reports / 'runs' / f'{run.run_id}.json'}",
         soft_wrap=True,
     )
+
+
+def _pages_line(run: Run) -> str:
+    written = run.results.get("preview")
+    return f"Pages     {written.folder / 'index.html'}\n" if written else ""
 
 
 def _tier_table(closing: Closing) -> Table:

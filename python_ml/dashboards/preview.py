@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import re
 import shutil
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from python_ml.config import PACKAGE_DIR, Settings
 from python_ml.dashboards.compile import load_dashboards
 from python_ml.dashboards.embed import as_script, page_database
+from python_ml.dashboards.marts import mart_columns
 from python_ml.dashboards.model import Card, Dashboard, Parameter, ValueCard
 from python_ml.dashboards.results import filter_values, run_card
 from python_ml.dashboards.template import card_sql
 from python_ml.dashboards.visual import theme
-from python_ml.warehouse import Warehouse
+from python_ml.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from python_ml.workspace import Run
 
 ASSETS = PACKAGE_DIR / "dashboards" / "assets"
 SCRIPTS = ("vendor/echarts.common.min.js", "format.js", "charts.js", "tables.js", "preview.js")
@@ -64,20 +70,16 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         "model_version": str(state["model_version"]),
         "customer_count": int(state["customer_count"]),
     }
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(ASSETS, unfinished / "assets")
-    menu = [{"key": page.key, "name": page.name, "description": page.description} for page in pages]
-    for page in pages:
-        document = {**_document(warehouse, settings, page), "menu": menu, "state": shown}
-        (unfinished / f"{page.key}.html").write_text(_html(page, document), encoding="utf-8")
-        (unfinished / "assets" / f"data_{page.key}.js").write_text(
-            as_script(page_database(warehouse, page)), encoding="ascii"
-        )
-    first = f'<!doctype html><meta http-equiv="refresh" content="0; url={pages[0].key}.html">\n'
-    (unfinished / "index.html").write_text(first, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with warehouse.held():
+            _write_pages(warehouse, settings, pages, shown, unfinished)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return PreviewResult(
         folder=folder,
         pages=[page.key for page in pages],
@@ -86,6 +88,43 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         bytes_written=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         seconds=time.perf_counter() - start,
     )
+
+
+def refresh_preview(run: Run) -> None:
+    """Write the pages anew after a run, also after one that failed: Pipeline Status tells why.
+
+    What people see of a run must not turn a good run into a failed one, so that trouble here is
+    only logged.
+    """
+    settings = run.settings
+    if not (run.has_database and run.steps and settings.layout.warehouse.exists()):
+        return
+    try:
+        with open_warehouse(settings) as warehouse:
+            run.results["preview"] = write_preview(warehouse, settings, preview_folder(settings))
+    except Exception as error:
+        logging.getLogger(__name__).warning(
+            "the preview of the dashboards is not written: %s", error
+        )
+
+
+def _write_pages(
+    warehouse: Warehouse,
+    settings: Settings,
+    pages: tuple[Dashboard, ...],
+    shown: dict[str, Any],
+    folder: Path,
+) -> None:
+    shutil.copytree(ASSETS, folder / "assets")
+    menu = [{"key": page.key, "name": page.name, "description": page.description} for page in pages]
+    for page in pages:
+        document = {**_document(warehouse, settings, page), "menu": menu, "state": shown}
+        (folder / f"{page.key}.html").write_text(_html(page, document), encoding="utf-8")
+        (folder / "assets" / f"data_{page.key}.js").write_text(
+            as_script(page_database(warehouse, page)), encoding="ascii"
+        )
+    first = f'<!doctype html><meta http-equiv="refresh" content="0; url={pages[0].key}.html">\n'
+    (folder / "index.html").write_text(first, encoding="utf-8")
 
 
 def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict[str, Any]:
@@ -129,8 +168,6 @@ def _parameter(parameter: Parameter, page: Dashboard) -> dict[str, Any]:
     found = asdict(parameter)
     found["is_card"] = isinstance(parameter.values, ValueCard)
     if parameter.values is None:
-        from python_ml.dashboards.marts import mart_columns
-
         marts = mart_columns()
         tables = [table for table in page.tables if parameter.column in marts[table]]
         found["table"] = tables[0] if tables else None

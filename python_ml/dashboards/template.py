@@ -77,9 +77,10 @@ def parse(sql: str) -> Template:
     tree = trees[0]
     for call in tree.find_all(exp.Func):
         if not isinstance(call, PORTABLE) and not call.name.lower().startswith("optional__"):
-            name = call.name if isinstance(call, exp.Anonymous) else call.sql_name()
-            found_at = re.search(rf"\b{re.escape(name)}\b", sql, re.IGNORECASE)
-            line = _line(sql, found_at.start()) if found_at else 1
+            names = [call.name] if isinstance(call, exp.Anonymous) else call.sql_names()
+            written = re.search(rf"\b({'|'.join(map(re.escape, names))})\b", sql, re.IGNORECASE)
+            name = written[0] if written else names[0]
+            line = _line(sql, written.start()) if written else 1
             raise SqlError(line, f"{name.lower()} is not a function of every engine")
     return Template(tree, tuple(required.items()), lines)
 

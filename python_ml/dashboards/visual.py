@@ -199,7 +199,7 @@ def _read_columns(
     if entry is not None:
         shown = tuple(name for name in entry if name in columns)
         for name in entry:
-            if name not in columns:
+            if columns and name not in columns:
                 entry.complain(
                     name, f"the query returns no column {name!r}, but {', '.join(columns)}"
                 )
@@ -310,7 +310,7 @@ def _part(
 
 
 def _check_columns(entry: Entry, key: str, names: list[Any], columns: tuple[str, ...]) -> None:
-    for name in names:
+    for name in names if columns else ():  # none: the query itself is broken, which is told
         if name not in columns:
             entry.complain(
                 key, f"{key}: the query returns no column {name!r}, but {', '.join(columns)}"

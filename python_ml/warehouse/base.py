@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -64,6 +66,11 @@ class Warehouse(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the database file."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For many queries in a row: what each of them would set up anew is kept meanwhile."""
+        yield
 
     def read_table(self, relation: str, where: str | None = None) -> pd.DataFrame:
         """All columns of a table that dbt built."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -31,6 +33,15 @@ class DuckDBWarehouse(Warehouse):
         with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).df()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps the file open to read, so that a query need not load its catalog again."""
+        if not self.database.exists():
+            yield
+            return
+        with duckdb.connect(str(self.database), read_only=True, config=self._config):
+            yield
 
     def external_runs(self, table: str) -> list[str]:
         parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
