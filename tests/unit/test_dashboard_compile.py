@@ -83,7 +83,7 @@ def test_trino_accepts_every_card(card: Card) -> None:
 
 
 def test_the_pages_stand_in_the_order_of_the_menu() -> None:
-    assert PAGES == tuple(sorted(PAGES, key=lambda page: page.number))
+    assert tuple(sorted(PAGES, key=lambda page: page.number)) == PAGES
     assert {page.key for page in PAGES} >= {"overview", "customer_risk", "customer_lookup"}
 
 
