@@ -56,8 +56,8 @@ lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/mypy
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 
-bench: setup ## times at full size, against a bare scan in the same run
-	@$(BIN)/python -m tests.bench.aggregation --home $(HOME_DIR)
+bench: setup ## times and memory of everything, against peers; writes docs/performance.md
+	@$(BIN)/python -m tests.bench.performance
 
 clean: ## remove what was built, keep .venv and the raw files
 	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs

@@ -1,7 +1,8 @@
-"""Customer-month aggregation of the hourly table against a bare scan of its two measures.
+"""Customer-month aggregation of the hourly table: against a bare scan of its measures, and peers.
 
-Runs the SQL that dbt compiles for bronze_customer_month. Both queries take turns, each in a process
-of its own, so that memory is theirs alone and a slow spell of the machine hits both.
+Runs the SQL that dbt compiles for bronze_customer_month. Scan and aggregation take turns, each in a
+process of its own, so that memory is theirs alone and a slow spell of the machine hits both; then
+pandas and polars do the same work once each, and their rows are held against the model's.
 
     python -m tests.bench.aggregation --home data
 """
@@ -13,82 +14,134 @@ import json
 import multiprocessing
 import statistics
 import time
-from datetime import date
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import pandas as pd
 
 from python_ml.config import Settings, load_settings
 from python_ml.dbt_runner import DbtRunner
 from python_ml.progress import peak_memory_mb
+from tests.bench import peers
 
 MODEL = "bronze_customer_month"
 PARENT = "bronze_hour"
+PEERS = {"pandas, 2M-row chunks": peers.with_pandas, "polars, streaming": peers.with_polars}
+Work = Callable[[], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query of DuckDB, its result kept in memory as a table."""
+
+    sql: str
+    database: Path
+    threads: int
+    memory_limit: str
+
+    def __call__(self) -> pd.DataFrame:
+        config: dict[str, Any] = {"threads": self.threads, "memory_limit": self.memory_limit}
+        with duckdb.connect(str(self.database), read_only=True, config=config) as connection:
+            connection.execute("set enable_progress_bar = false")
+            connection.execute(f"create temp table result as {self.sql}")
+            return connection.execute("select count(*) as row_count from result").df()
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The same by another library; its rows are checked, outside the time."""
+
+    name: str
+    files: list[Path]
+    database: Path
+
+    def __call__(self) -> pd.DataFrame:
+        return PEERS[self.name](self.files, self.database)
 
 
 def compiled_sql(settings: Settings, folder: Path) -> str:
     """The model's SQL for DuckDB, as dbt compiles it for the lake of this home."""
     database = folder / settings.layout.warehouse.name
-    runner = DbtRunner(settings, database, folder / "dbt", {"as_of_date": str(date.today())})
+    runner = DbtRunner(settings, database, folder / "dbt", {"as_of_date": "2024-12-31"})
     runner.build(f"resource_type:seed {PARENT}")
     return runner.compile(MODEL)
 
 
-def bare_scan_sql(settings: Settings) -> str:
-    hours = settings.layout.lake / "raw" / "consumption_hourly" / "**" / "*.parquet"
+def hourly_files(settings: Settings) -> list[Path]:
+    return sorted((settings.layout.lake / "raw" / "consumption_hourly").rglob("*.parquet"))
+
+
+def bare_scan_sql(files: list[Path]) -> str:
+    names = ", ".join(f"'{file}'" for file in files)
     return (
         "select sum(consumption_elec_kwh), sum(consumption_gas_m3), count(*) "
-        f"from read_parquet('{hours}')"
+        f"from read_parquet([{names}])"
     )
 
 
-def _execute(
-    sql: str, database: Path, threads: int, memory_limit: str, results: multiprocessing.Queue[Any]
-) -> None:
-    config = {"threads": threads, "memory_limit": memory_limit}
-    with duckdb.connect(str(database), read_only=True, config=config) as connection:
-        connection.execute("set enable_progress_bar = false")
-        start = time.perf_counter()
-        connection.execute(f"create temp table result as {sql}")
-        seconds = time.perf_counter() - start
-        rows = connection.execute("select count(*) from result").fetchone()
-    results.put({"seconds": seconds, "peak_mb": peak_memory_mb(), "rows": rows})
+def _execute(work: Work, expected: pd.DataFrame | None, results: Any) -> None:
+    start = time.perf_counter()
+    rows = work()
+    seconds = time.perf_counter() - start
+    peak = peak_memory_mb()
+    if expected is not None:
+        peers.check(rows, expected)
+    results.put({"seconds": seconds, "peak_mb": peak})
 
 
-def measure(sql: str, database: Path, threads: int, memory_limit: str) -> dict[str, Any]:
-    """Seconds and peak memory of one query in a fresh process."""
+def measure(work: Work, expected: pd.DataFrame | None = None) -> dict[str, float]:
+    """Seconds and peak memory of some work in a fresh process.
+
+    Raises:
+        RuntimeError: the process failed, or its rows are not those expected.
+    """
     context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    process = context.Process(target=_execute, args=(sql, database, threads, memory_limit, results))
+    results = context.SimpleQueue()
+    process = context.Process(target=_execute, args=(work, expected, results))
     process.start()
-    result = results.get()
     process.join()
-    return result
+    if process.exitcode != 0:
+        raise RuntimeError(f"{work} failed")
+    return results.get()
 
 
-def run(home: str, repeats: int, memory_limit: str) -> dict[str, Any]:
-    """Medians of both queries and of the ratio, pair by pair."""
+def run(home: str, repeats: int, memory_limit: str, *, with_peers: bool = True) -> dict[str, Any]:
+    """Medians of scan, aggregation and their ratio, pair by pair; one run of each peer."""
     settings = load_settings({"home": home})
+    files = hourly_files(settings)
     with TemporaryDirectory() as folder:
-        aggregation = compiled_sql(settings, Path(folder))
+        model_sql = compiled_sql(settings, Path(folder))
         database = Path(folder) / settings.layout.warehouse.name
-        pairs = []
-        for _ in range(repeats + 1):
-            scan = measure(bare_scan_sql(settings), database, settings.threads, memory_limit)
-            built = measure(aggregation, database, settings.threads, memory_limit)
-            pairs.append((scan, built))
-    pairs = pairs[1:]  # the first pair warmed the page cache
-    return {
-        "hourly_files": str(settings.layout.lake / "raw" / "consumption_hourly"),
-        "customer_months": pairs[0][1]["rows"][0],
-        "repeats": repeats,
-        "scan_seconds_median": statistics.median(scan["seconds"] for scan, _ in pairs),
-        "aggregation_seconds_median": statistics.median(b["seconds"] for _, b in pairs),
-        "ratio_median": statistics.median(b["seconds"] / s["seconds"] for s, b in pairs),
-        "aggregation_peak_mb_maximum": max(b["peak_mb"] for _, b in pairs),
-    }
+        limits = (database, settings.threads, memory_limit)
+        scan, aggregation = Query(bare_scan_sql(files), *limits), Query(model_sql, *limits)
+        pairs = [(measure(scan), measure(aggregation)) for _ in range(repeats + 1)][1:]
+        measured: dict[str, Any] = {
+            "hourly_rows": int(duckdb.sql(row_count_sql(files)).df()["row_count"].iloc[0]),
+            "repeats": repeats,
+            "scan_seconds_median": statistics.median(s["seconds"] for s, _ in pairs),
+            "aggregation_seconds_median": statistics.median(a["seconds"] for _, a in pairs),
+            "ratio_median": statistics.median(a["seconds"] / s["seconds"] for s, a in pairs),
+            "aggregation_peak_mb_maximum": max(a["peak_mb"] for _, a in pairs),
+            "peers": {},
+        }
+        if with_peers:
+            with duckdb.connect(str(database)) as connection:
+                connection.execute("set enable_progress_bar = false")
+                expected = connection.execute(model_sql).df()
+            for name in PEERS:
+                measured["peers"][name] = measure(Peer(name, files, database), expected)
+    return measured
+
+
+def row_count_sql(files: list[Path]) -> str:
+    names = ", ".join(f"'{file}'" for file in files)
+    return (
+        f"select cast(sum(num_rows) as bigint) as row_count from parquet_file_metadata([{names}])"
+    )
 
 
 def main() -> None:
@@ -96,8 +149,15 @@ def main() -> None:
     parser.add_argument("--home", default="data")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory-limit", default="1GB")
+    parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
-    print(json.dumps(run(arguments.home, arguments.repeats, arguments.memory_limit), indent=2))
+    measured = run(
+        arguments.home,
+        arguments.repeats,
+        arguments.memory_limit,
+        with_peers=not arguments.without_peers,
+    )
+    print(json.dumps(measured, indent=2))
 
 
 if __name__ == "__main__":

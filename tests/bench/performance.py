@@ -1,0 +1,243 @@
+"""Times and memory of everything a user waits for, written to docs/performance.md.
+
+Each figure is a command as a user would give it, in a process of its own; repeated: the median.
+Homes are made fresh under a temporary folder and removed.
+
+    python -m tests.bench.performance                      # 2,000 and 20,099 customers
+    python -m tests.bench.performance --sizes 200990       # 1.77 billion rows, for the slope
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench import aggregation
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "performance.md"
+COMMAND = Path(sys.executable).parent / "spanishgas"
+FULL_SIZE = 20099
+NEXT_MONTH = "2025-01"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One command: wall seconds, the largest resident memory of its process, what it answered."""
+
+    seconds: float
+    peak_mb: float
+    answer: dict[str, Any]
+
+
+def spanishgas(*arguments: str, home: Path | None = None) -> Measured:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: it failed; its messages are in the error.
+    """
+    where = [] if home is None else ["--home", str(home), "--json"]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
+        start = time.perf_counter()
+        process = subprocess.Popen([COMMAND, *arguments, *where], stdout=out, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0), log.seek(0)
+        if process.returncode != 0:
+            raise RuntimeError(f"spanishgas {' '.join(arguments)}: {log.read().decode()}")
+        answer = json.loads(out.read()) if where else {}
+    return Measured(seconds, usage.ru_maxrss * 1024 / 1e6, answer)
+
+
+def median_of(results: list[Measured]) -> Measured:
+    """The run whose time is the median."""
+    return sorted(results, key=lambda result: result.seconds)[len(results) // 2]
+
+
+def measure_size(customers: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Every figure at one number of customers."""
+    home = folder / str(customers)
+    say(f"{customers:,} customers: simulate")
+    found: dict[str, Any] = {
+        "simulate": spanishgas("simulate", "--customers", str(customers), home=home)
+    }
+    runs = []
+    for number in range(repeats):
+        say(f"{customers:,} customers: run {number + 1} of {repeats}")
+        runs.append(spanishgas("run", "--force", home=home))
+    found["run"] = median_of(runs)
+    found["same batch again"] = spanishgas("run", home=home)
+    for name, command in {
+        "train": ("train",),
+        "ladder": ("ladder",),
+        "score": ("score",),
+        "preview": ("dashboards", "preview"),
+    }.items():
+        say(f"{customers:,} customers: {name}")
+        found[name] = spanishgas(*command, home=home)
+    say(f"{customers:,} customers: aggregation")
+    found["aggregation"] = aggregation.run(
+        str(home), repeats, "1GB", with_peers=customers <= FULL_SIZE
+    )
+    say(f"{customers:,} customers: one month more")
+    spanishgas("simulate", "--append", NEXT_MONTH, home=home)
+    found["incremental month"] = spanishgas("run", "--mode", "score", home=home)
+    return found
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def seconds_of(result: Measured) -> str:
+    return f"{result.seconds:,.1f}"
+
+
+def command_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
+    """Seconds and peak memory of each command at each size."""
+    names = [name for name in next(iter(sizes.values())) if name != "aggregation"]
+    head = " | ".join(f"{size:,} customers: s | GB" for size in sizes)
+    lines = [f"| Command | {head} |", "| --- |" + " ---: | ---: |" * len(sizes)]
+    for name in names:
+        cells = (
+            f"{seconds_of(found[name])} | {found[name].peak_mb / 1000:.2f}"
+            for found in sizes.values()
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def step_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
+    """Seconds of each step of the median run."""
+    lines = [
+        "| Step | " + " | ".join(f"{size:,}" for size in sizes) + " |",
+        "| --- |" + " ---: |" * len(sizes),
+    ]
+    by_step = {
+        size: {step["step"]: step["seconds"] for step in found["run"].answer["steps"]}
+        for size, found in sizes.items()
+    }
+    for name in next(iter(by_step.values())):
+        cells = " | ".join(f"{steps.get(name, 0):.1f}" for steps in by_step.values())
+        lines.append(f"| {name} | {cells} |")
+    totals = " | ".join(f"{sum(steps.values()):.1f}" for steps in by_step.values())
+    return [*lines, f"| all | {totals} |"]
+
+
+def aggregation_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
+    """The scan is the floor; ratios are medians of pairs measured in turn."""
+    lines = [
+        "| Customers | Rows | By | Seconds | Times the bare scan | Peak GB |",
+        "| ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for size, found in sizes.items():
+        measured = found["aggregation"]
+        scan = measured["scan_seconds_median"]
+        start = f"| {size:,} | {measured['hourly_rows']:,} |"
+        lines.append(f"{start} bare scan | {scan:.2f} | 1.0 | |")
+        lines.append(
+            f"{start} this project | {measured['aggregation_seconds_median']:.2f} "
+            f"| {measured['ratio_median']:.2f} "
+            f"| {measured['aggregation_peak_mb_maximum'] / 1000:.2f} |"
+        )
+        for name, peer in measured["peers"].items():
+            ratio = peer["seconds"] / scan
+            lines.append(
+                f"{start} {name} | {peer['seconds']:.2f} | {ratio:.1f} "
+                f"| {peer['peak_mb'] / 1000:.2f} |"
+            )
+    return lines
+
+
+def target_table(full: dict[str, Any], help_seconds: float) -> list[str]:
+    """What was aimed at, at 20,099 customers on two cores, and whether it was reached."""
+    steps = {step["step"]: step["seconds"] for step in full["run"].answer["steps"]}
+    measured = full["aggregation"]
+    rows = [
+        ("run, land to publish, seconds", sum(steps.values()), 60),
+        ("run, peak GB", full["run"].peak_mb / 1000, 2),
+        ("aggregation, times the bare scan", measured["ratio_median"], 3),
+        ("aggregation, peak GB", measured["aggregation_peak_mb_maximum"] / 1000, 1),
+        ("score with reasons, seconds", steps["score"], 3),
+        ("train with cross-validation, seconds", steps["train"], 20),
+        ("ladder, 27 fits with cross-validation, seconds", full["ladder"].seconds, 360),
+        ("same batch again, seconds", full["same batch again"].seconds, 5),
+        (
+            "one month more, share of the full run",
+            full["incremental month"].seconds / full["run"].seconds,
+            0.2,
+        ),
+        ("spanishgas --help, seconds", help_seconds, 0.3),
+    ]
+    lines = ["| Target | Measured | At most | |", "| --- | ---: | ---: | --- |"]
+    for name, value, limit in rows:
+        verdict = "met" if value <= limit else "**missed**"
+        lines.append(f"| {name} | {value:.2f} | {limit:g} | {verdict} |")
+    return lines
+
+
+def machine() -> str:
+    processor = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}"
+
+
+def document(sizes: dict[int, dict[str, Any]], help_seconds: float, repeats: int, load: str) -> str:
+    """The page, whole."""
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench`; do not edit.",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {load}. Each command ran in a process of its "
+        f"own; `run` and the aggregation are medians of {repeats}, the others ran once. Files were "
+        "in the page cache.",
+        "",
+    ]
+    if FULL_SIZE in sizes:
+        lines += ["## Targets", "", *target_table(sizes[FULL_SIZE], help_seconds), ""]
+    lines += ["## Commands", "", *command_table(sizes), ""]
+    lines += ["## Steps of a run, seconds", "", *step_table(sizes), ""]
+    lines += ["## Customer-month aggregation", "", *aggregation_table(sizes), ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2000, FULL_SIZE])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the homes are made")
+    parser.add_argument("--out", type=Path, default=DOCUMENT)
+    arguments = parser.parse_args()
+    before = os.getloadavg()[0]
+    help_seconds = statistics.median(spanishgas("--help").seconds for _ in range(5))
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        sizes = {
+            size: measure_size(size, arguments.repeats, Path(folder)) for size in arguments.sizes
+        }
+    load = f"load average {before:.1f} before"
+    text = document(sizes, help_seconds, arguments.repeats, load)
+    arguments.out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
