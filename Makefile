@@ -50,11 +50,13 @@ test-dashboards: setup ## dashboards against tools of Metabase's makers and a Po
 	@tests/dashboards/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/dashboards
 
-lint: setup ## ruff, mypy, sqlfluff
+lint: setup ## ruff, mypy, sqlfluff, dbt-bouncer
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
+	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 
 bench: setup ## times and memory of everything, against peers; writes docs/performance.md
 	@$(BIN)/python -m tests.bench.performance
