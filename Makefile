@@ -10,7 +10,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards lint bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards lint layering check docs bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -55,8 +55,23 @@ lint: setup ## ruff, mypy, sqlfluff, dbt-bouncer
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	@$(MAKE) --no-print-directory layering
+
+layering: setup
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
+
+check: setup ## the quick loop: lint without sqlfluff, unit tests that failed last time first
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory layering
+	@$(BIN)/python -m pytest -n 2 --failed-first -x tests/unit --ignore tests/unit/test_sql_static.py
+
+docs: setup ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
+	@SPANISHGAS_LAKE=$(HOME_DIR)/lake SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
+	@$(BIN)/python -m python_ml.dictionary target/manifest.json > docs/data-dictionary.md
+	@echo "docs/data-dictionary.md, target/static_index.html"
 
 bench: setup ## times and memory of everything, against peers; writes docs/performance.md
 	@$(BIN)/python -m tests.bench.performance
