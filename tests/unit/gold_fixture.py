@@ -10,8 +10,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from python_ml.calibrate import PlattScaling
 from python_ml.config import Settings, load_settings
 from python_ml.dataset import GoldContract, read_contract
+from python_ml.interval import fit_venn_abers
+from python_ml.model import ChurnModel, fit_classifier
 from python_ml.warehouse import Warehouse, open_warehouse
 
 AS_OF_DATE = date(2024, 12, 31)
@@ -103,6 +106,17 @@ def settings_for(home: Path, **overrides: Any) -> Settings:
     changed.setdefault("gate.minimum_recall", 0.30)
     changed.setdefault("gate.maximum_ece", 0.10)
     return load_settings(changed, environ={})
+
+
+def small_model(home: Path) -> ChurnModel:
+    """A fitted model of 300 customers."""
+    settings = settings_for(home)
+    frame = gold_frame(300)
+    churn = frame["churn"].to_numpy()
+    classifier = fit_classifier(frame, churn, contract().experiment(settings, "E5_full"), settings)
+    interval = fit_venn_abers(classifier.margin(frame), churn)
+    platt = PlattScaling(0.9, -2.0)
+    return ChurnModel("E5_full", classifier, platt, interval, 0.31, {"max_depth": 3})
 
 
 def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:

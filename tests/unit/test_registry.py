@@ -9,23 +9,13 @@ import gold_fixture as gold
 import numpy as np
 import pytest
 
-from python_ml.calibrate import PlattScaling
 from python_ml.errors import SpanishGasError
-from python_ml.interval import fit_venn_abers
-from python_ml.model import ChurnModel, fit_classifier
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    settings = gold.settings_for(tmp_path_factory.mktemp("model"))
-    frame = gold.gold_frame(300)
-    columns = gold.contract().experiment(settings, "E5_full")
-    classifier = fit_classifier(frame, frame["churn"].to_numpy(), columns, settings)
-    margin, churn = classifier.margin(frame), frame["churn"].to_numpy()
-    interval = fit_venn_abers(margin, churn)
-    platt = PlattScaling(0.9, -2.0)
-    return ChurnModel("E5_full", classifier, platt, interval, 0.31, {"max_depth": 3})
+    return gold.small_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
