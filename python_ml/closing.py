@@ -51,6 +51,24 @@ _FIRST_TO_CALL = """
     limit 5
 """
 
+# Five of the twenty steps are enough to see how much more a budget brings.
+_BUDGETS = """
+    select
+        budget_eur,
+        max(case when policy = 'fixed_tiers' then offer_count end) as fixed_tiers_offer_count,
+        max(case when policy = 'fixed_tiers' then expected_net_value_eur end)
+            as fixed_tiers_value_eur,
+        max(case when policy = 'expected_value' then offer_count end) as expected_value_offer_count,
+        max(case when policy = 'expected_value' then expected_net_value_eur end)
+            as expected_value_value_eur
+    from (
+        select *, dense_rank() over (order by budget_eur) as step from mart_offer_budget
+    ) as budgets
+    where step in (2, 4, 8, 12, 20)
+    group by budget_eur
+    order by budget_eur
+"""
+
 
 @dataclass(frozen=True)
 class Closing:
@@ -59,6 +77,7 @@ class Closing:
     overview: dict[str, Any]
     tiers: list[dict[str, Any]]
     first_to_call: list[dict[str, Any]]
+    budgets: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,6 +89,7 @@ def read_closing(warehouse: Warehouse) -> Closing:
         overview=_records(warehouse.read_table("mart_overview"))[0],
         tiers=_records(warehouse.query(_TIERS)),
         first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
+        budgets=_records(warehouse.query(_BUDGETS)),
     )
 
 

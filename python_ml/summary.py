@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -134,9 +135,11 @@ def show_run(run: Run) -> None:
         f"Expected loss without action: {euros(overview['expected_monthly_loss_eur'])} of margin "
         f"a month. {overview['offer_count']:,} offers are worth making and cost "
         f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])} with the calls; "
-        f"{overview['withheld_offer_count']:,} more at risk get none, as it would not pay.\n"
+        f"{overview['withheld_offer_count']:,} more at risk get none, as it would not pay."
+        f"{_campaign_line(overview)}\n"
     )
     console.print(_call_table(closing))
+    console.print(_budget_table(closing))
     if "evaluation" in run.results:
         console.print(_metrics_table(run.results["evaluation"]))
         console.print(_alarm_line(run.results["evaluation"].alarms))
@@ -198,6 +201,37 @@ def _tier_table(closing: Closing) -> Table:
         euros(overview["expected_net_value_eur"]),
         style="bold",
     )
+    return table
+
+
+def _campaign_line(overview: Mapping[str, Any]) -> str:
+    """By which policy offers are made, and who goes without one for another reason than a rule."""
+    budget = overview["campaign_budget_eur"]
+    limit = "without a limit" if pd.isna(budget) else f"within {euros(budget)}"
+    line = f" Policy {overview['offer_policy']}, {limit}."
+    if overview["over_budget_count"]:
+        line += f" For {overview['over_budget_count']:,} the budget did not reach."
+    if overview["held_out_count"]:
+        line += (
+            f" {overview['held_out_count']:,}, drawn by lot, are held out: compared with them, the "
+            "offers will show their effect."
+        )
+    return line
+
+
+def _budget_table(closing: Closing) -> Table:
+    table = _table(
+        "What a budget is expected to bring (mart_offer_budget)",
+        *("Budget", "Offers by tier", "Net value", "Offers by value", "Net value"),
+    )
+    for row in closing.budgets:
+        table.add_row(
+            euros(row["budget_eur"]),
+            f"{row['fixed_tiers_offer_count']:,}",
+            euros(row["fixed_tiers_value_eur"]),
+            f"{row['expected_value_offer_count']:,}",
+            euros(row["expected_value_value_eur"]),
+        )
     return table
 
 

@@ -12,6 +12,10 @@ performance as (
     select * from {{ ref('mart_model_performance') }}
 ),
 
+campaign as (
+    select * from {{ ref('offer_campaign') }}
+),
+
 risk_totals as (
     select
         run_id,
@@ -31,7 +35,10 @@ risk_totals as (
 offer_totals as (
     select
         count(case when decision = 'offered' then 1 end) as offer_count,
-        count(case when decision not in ('offered', 'low_risk') then 1 end) as withheld_offer_count,
+        count(case when decision not in ('offered', 'low_risk', 'over_budget', 'held_out') then 1 end)
+            as withheld_offer_count,
+        count(case when decision = 'over_budget' then 1 end) as over_budget_count,
+        count(case when decision = 'held_out' then 1 end) as held_out_count,
         coalesce(round(sum(discount_eur_month order by customer_id), 2), 0) as discount_eur_month,
         coalesce(round(sum(offer_budget_eur order by customer_id), 2), 0) as offer_budget_eur,
         coalesce(round(sum(contact_cost_eur order by customer_id), 2), 0) as contact_cost_eur,
@@ -85,6 +92,10 @@ final as (
         ---------- offers
         offer_totals.offer_count,
         offer_totals.withheld_offer_count,
+        offer_totals.over_budget_count,
+        offer_totals.held_out_count,
+        campaign.policy as offer_policy,
+        campaign.budget_eur as campaign_budget_eur,
         offer_totals.discount_eur_month,
         offer_totals.offer_budget_eur,
         offer_totals.contact_cost_eur,
@@ -101,6 +112,7 @@ final as (
         gate.gate_passed_count
     from risk_totals
     cross join offer_totals
+    cross join campaign
     cross join metrics
     cross join gate
 )

@@ -4,89 +4,77 @@ risks as (
     select * from {{ ref('mart_customer_risk') }}
 ),
 
+candidates as (
+    select * from {{ ref('mart_offer_candidate') }}
+),
+
 offer_policy as (
     select * from {{ ref('offer_policy') }}
 ),
 
-economics as (
-    select
-        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        max(case when name = 'save_probability' then value end) as save_probability,
-        max(case when name = 'remaining_months' then value end) as remaining_months,
-        max(case when name = 'offer_months' then value end) as offer_months
-    from {{ ref('economics') }}
+campaign as (
+    select * from {{ ref('offer_campaign') }}
 ),
 
--- The value is never clipped: a guardrail can only fire on what is left as it is.
-valued as (
+-- The draw follows from customer and campaign alone, so that who is held out stays held out from run to
+-- run of a campaign, and whom to compare with whom is known in advance.
+judged as (
     select
-        risks.*,
-        offer_policy.offer as policy_offer,
-        offer_policy.contact_after_days,
-        offer_policy.contact_within_days,
-        offer_policy.timing,
-        economics.contact_cost_eur,
-        offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur as policy_discount_eur_month,
-        economics.offer_months,
-        risks.churn_probability * economics.save_probability
-        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur
-    from risks
-    inner join offer_policy
-        on risks.risk_tier = offer_policy.risk_tier
-    cross join economics
-),
-
-netted as (
-    select
-        *,
-        expected_saved_margin_eur - policy_discount_eur_month * offer_months - contact_cost_eur
-            as expected_net_value_eur
-    from valued
-),
-
-decided as (
-    select
-        *,
+        candidates.*,
+        campaign.campaign,
+        campaign.holdout_share,
         case
-            when policy_offer = 'no_offer' then 'low_risk'
-            when not {{ is_finite('avg_monthly_margin_eur') }} then 'margin_unknown'
-            when avg_monthly_margin_eur <= 0 then 'margin_not_positive'
-            when not {{ is_finite('expected_net_value_eur') }} then 'value_unknown'
-            when expected_net_value_eur < 0 then 'value_negative'
-            when reason_1_code is null then 'no_reason'
+            when candidates.verdict <> 'eligible' then candidates.verdict
+            when candidates.cumulative_spend_eur > campaign.budget_eur then 'over_budget'
+            when {{ hash_share("campaign.campaign || ':' || candidates.customer_id") }} < campaign.holdout_share
+                then 'held_out'
             else 'offered'
         end as decision
-    from netted
+    from candidates
+    inner join campaign
+        on candidates.policy = campaign.policy
 ),
 
 final as (
     select
-        customer_id,
-        as_of_date,
-        run_id,
-        model_version,
+        risks.customer_id,
+        risks.as_of_date,
+        risks.run_id,
+        risks.model_version,
         ---------- risk
-        risk_tier,
-        churn_probability,
-        avg_monthly_margin_eur,
-        expected_monthly_loss_eur,
+        risks.risk_tier,
+        risks.churn_probability,
+        risks.avg_monthly_margin_eur,
+        risks.expected_monthly_loss_eur,
         ---------- offer
-        case when decision = 'offered' then policy_offer else 'no_offer' end as offer,
-        decision,
-        case when decision = 'offered' then policy_discount_eur_month else 0e0 end as discount_eur_month,
-        case when decision = 'offered' then policy_discount_eur_month * offer_months else 0e0 end as offer_budget_eur,
-        case when decision = 'offered' then contact_cost_eur else 0e0 end as contact_cost_eur,
-        expected_net_value_eur,
+        judged.policy,
+        case when judged.decision = 'offered' then judged.offer else 'no_offer' end as offer,
+        judged.decision,
+        case when judged.decision = 'offered' then judged.discount_eur_month else 0e0 end as discount_eur_month,
+        case when judged.decision = 'offered' then judged.offer_budget_eur else 0e0 end as offer_budget_eur,
+        case when judged.decision = 'offered' then judged.contact_cost_eur else 0e0 end as contact_cost_eur,
+        judged.expected_net_value_eur,
+        judged.value_rank,
+        ---------- hold-out
+        judged.campaign,
+        judged.decision = 'held_out' as is_holdout,
+        case when judged.decision in ('offered', 'held_out') then judged.holdout_share end as holdout_propensity,
         ---------- timing
-        case when decision in ('offered', 'low_risk') then contact_after_days end as contact_after_days,
-        case when decision in ('offered', 'low_risk') then contact_within_days end as contact_within_days,
-        case when decision in ('offered', 'low_risk') then timing else 'no contact' end as timing,
+        case when judged.decision in ('offered', 'low_risk') then offer_policy.contact_after_days end
+            as contact_after_days,
+        case when judged.decision in ('offered', 'low_risk') then offer_policy.contact_within_days end
+            as contact_within_days,
+        case when judged.decision in ('offered', 'low_risk') then offer_policy.timing else 'no contact' end as timing,
         ---------- reasons
-        reason_1_code,
-        reason_2_code,
-        reason_3_code,
-        reasons
-    from decided
+        risks.reason_1_code,
+        risks.reason_2_code,
+        risks.reason_3_code,
+        risks.reasons
+    from risks
+    inner join judged
+        on risks.customer_id = judged.customer_id
+    inner join offer_policy
+        on risks.risk_tier = offer_policy.risk_tier
 )
 
 select * from final

@@ -1,0 +1,144 @@
+with
+
+risks as (
+    select * from {{ ref('mart_customer_risk') }}
+),
+
+offer_policy as (
+    select * from {{ ref('offer_policy') }}
+),
+
+risk_tiers as (
+    select * from {{ ref('risk_tiers') }}
+),
+
+economics as (
+    select
+        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
+        max(case when name = 'save_probability' then value end) as save_probability,
+        max(case when name = 'remaining_months' then value end) as remaining_months,
+        max(case when name = 'offer_months' then value end) as offer_months
+    from {{ ref('economics') }}
+),
+
+-- Both policies make the tier's offer. By value, whoever has none may be worth a call without one.
+policies as (
+    select 'fixed_tiers' as policy
+    union all
+    select 'expected_value' as policy
+),
+
+-- The value is never clipped: a guardrail can only fire on what is left as it is.
+valued as (
+    select
+        risks.customer_id,
+        risks.as_of_date,
+        risks.run_id,
+        risks.churn_probability,
+        risks.avg_monthly_margin_eur,
+        risks.reason_1_code,
+        policies.policy,
+        risk_tiers.tier_rank,
+        offer_policy.offer = 'no_offer' as is_low_risk,
+        case
+            when offer_policy.offer = 'no_offer' and policies.policy = 'expected_value' then 'contact_only'
+            else offer_policy.offer
+        end as offer,
+        offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
+        offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
+        economics.contact_cost_eur,
+        risks.churn_probability * economics.save_probability
+        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur
+    from risks
+    inner join offer_policy
+        on risks.risk_tier = offer_policy.risk_tier
+    inner join risk_tiers
+        on risks.risk_tier = risk_tiers.risk_tier
+    cross join economics
+    cross join policies
+),
+
+netted as (
+    select
+        *,
+        offer_budget_eur + contact_cost_eur as spend_eur,
+        expected_saved_margin_eur - offer_budget_eur - contact_cost_eur as expected_net_value_eur
+    from valued
+),
+
+judged as (
+    select
+        *,
+        case
+            when offer = 'no_offer' then 'low_risk'
+            when not {{ is_finite('avg_monthly_margin_eur') }} then 'margin_unknown'
+            when avg_monthly_margin_eur <= 0 then 'margin_not_positive'
+            when not {{ is_finite('expected_net_value_eur') }} then 'value_unknown'
+            when expected_net_value_eur < 0 then 'value_negative'
+            when reason_1_code is null then 'no_reason'
+            else 'eligible'
+        end as rule
+    from netted
+),
+
+-- A low risk that is not worth a call is a low risk, and no offer withheld.
+verdicts as (
+    select
+        *,
+        case when is_low_risk and rule <> 'eligible' then 'low_risk' else rule end as verdict
+    from judged
+),
+
+-- By value: what an euro spent brings, the most first, which fills a budget best. By tier: the highest
+-- tier first and in it the likeliest to leave, as a team works through its list.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by policy, verdict
+            order by expected_net_value_eur / greatest(spend_eur, 0.01e0) desc, customer_id asc
+        ) as value_rank,
+        row_number() over (
+            partition by policy, verdict
+            order by
+                case when policy = 'expected_value' then 0 else tier_rank end desc,
+                case
+                    when policy = 'expected_value' then expected_net_value_eur / greatest(spend_eur, 0.01e0)
+                    else churn_probability
+                end desc,
+                customer_id asc
+        ) as policy_rank
+    from verdicts
+),
+
+final as (
+    select
+        customer_id,
+        as_of_date,
+        run_id,
+        policy,
+        ---------- offer
+        offer,
+        verdict,
+        discount_eur_month,
+        offer_budget_eur,
+        contact_cost_eur,
+        ---------- value
+        expected_saved_margin_eur,
+        expected_net_value_eur,
+        ---------- order
+        case when verdict = 'eligible' then value_rank end as value_rank,
+        case when verdict = 'eligible' then policy_rank end as policy_rank,
+        case when verdict = 'eligible' then spend_eur end as spend_eur,
+        case
+            when verdict = 'eligible'
+                then sum(spend_eur) over (
+                    partition by policy, verdict
+                    order by policy_rank
+                    rows between unbounded preceding and current row
+                )
+        end as cumulative_spend_eur
+    from ranked
+)
+
+select * from final
