@@ -51,6 +51,23 @@ _FIRST_TO_CALL = """
     limit 5
 """
 
+_ASSIGNMENTS = """
+    select
+        customer_id,
+        as_of_date,
+        campaign,
+        policy,
+        is_holdout,
+        holdout_propensity,
+        offer,
+        discount_eur_month,
+        churn_probability,
+        expected_net_value_eur
+    from mart_recommendation
+    where decision in ('offered', 'held_out')
+    order by customer_id
+"""
+
 # Five of the twenty steps are enough to see how much more a budget brings.
 _BUDGETS = """
     select
@@ -91,6 +108,11 @@ def read_closing(warehouse: Warehouse) -> Closing:
         first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
         budgets=_records(warehouse.query(_BUDGETS)),
     )
+
+
+def read_assignments(warehouse: Warehouse) -> pd.DataFrame:
+    """Who is offered what and who was drawn to be left alone: rows of `ml.offer_assignment`."""
+    return warehouse.query(_ASSIGNMENTS)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

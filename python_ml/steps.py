@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from python_ml.closing import read_closing
+from python_ml.closing import read_assignments, read_closing
 from python_ml.workspace import Run, swap
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def publish_step(run: Run) -> None:
 
     with run.step("publish"), run.warehouse() as warehouse:
         run.results["closing"] = read_closing(warehouse)
+        warehouse.write_external("offer_assignment", read_assignments(warehouse), run.run_id)
         swap(run)
         # The swap is the moment of publishing; after a kill here, `mend` moves both pointers.
         open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)

@@ -2,7 +2,15 @@ with
 
 candidates as (
     select * from {{ ref('mart_offer_candidate') }}
+),
+
+eligible as (
+    select * from candidates
     where verdict = 'eligible'
+),
+
+policies as (
+    select distinct policy from candidates
 ),
 
 campaign as (
@@ -12,7 +20,7 @@ campaign as (
 -- What either policy would spend at most, in twenty steps, and the budget that is set.
 most as (
     select coalesce(max(cumulative_spend_eur), 0e0) as budget_eur
-    from candidates
+    from eligible
 ),
 
 budgets as (
@@ -31,18 +39,18 @@ final as (
         policies.policy,
         budgets.budget_eur,
         ---------- what it buys
-        count(candidates.customer_id) as offer_count,
-        coalesce(max(candidates.cumulative_spend_eur), 0e0) as spent_eur,
-        coalesce(round(sum(candidates.expected_saved_margin_eur order by candidates.customer_id), 2), 0e0)
+        count(eligible.customer_id) as offer_count,
+        coalesce(max(eligible.cumulative_spend_eur), 0e0) as spent_eur,
+        coalesce(round(sum(eligible.expected_saved_margin_eur order by eligible.customer_id), 2), 0e0)
             as expected_saved_margin_eur,
-        coalesce(round(sum(candidates.expected_net_value_eur order by candidates.customer_id), 2), 0e0)
+        coalesce(round(sum(eligible.expected_net_value_eur order by eligible.customer_id), 2), 0e0)
             as expected_net_value_eur
     from budgets
-    cross join (select distinct policy from {{ ref('mart_offer_candidate') }}) as policies
-    left join candidates
+    cross join policies
+    left join eligible
         on
-            policies.policy = candidates.policy
-            and budgets.budget_eur >= candidates.cumulative_spend_eur
+            policies.policy = eligible.policy
+            and budgets.budget_eur >= eligible.cumulative_spend_eur
     group by policies.policy, budgets.budget_eur
 )
 

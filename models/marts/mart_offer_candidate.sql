@@ -77,7 +77,7 @@ judged as (
             when expected_net_value_eur < 0 then 'value_negative'
             when reason_1_code is null then 'no_reason'
             else 'eligible'
-        end as rule
+        end as tier_verdict
     from netted
 ),
 
@@ -85,7 +85,7 @@ judged as (
 verdicts as (
     select
         *,
-        case when is_low_risk and rule <> 'eligible' then 'low_risk' else rule end as verdict
+        case when is_low_risk and tier_verdict <> 'eligible' then 'low_risk' else tier_verdict end as verdict
     from judged
 ),
 
