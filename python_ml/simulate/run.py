@@ -28,6 +28,7 @@ from python_ml.simulate.place import (
     read_marker,
     simulator_hash,
 )
+from python_ml.simulate.response import TruthFile
 from python_ml.simulate.traits import draw_traits
 from python_ml.simulate.world import NO_SHIFT, World
 
@@ -220,13 +221,14 @@ def _write_small(
     costs = province_costs(seed)
     as_of = dt.date(world.year, 12, 31)
     panels: list[Path] = []
-    with SmallFiles(folder, seed, world.year) as files:
+    with SmallFiles(folder, seed, world.year) as files, TruthFile(folder, seed) as truth:
         files.write_costs(costs)
         for start in range(0, customers, CHUNK_CUSTOMERS):
             index = np.arange(start, min(start + CHUNK_CUSTOMERS, customers), dtype=np.int64)
             traits = draw_traits(seed, index)
             panel = draw_panel(seed, traits, costs)
             churned = draw_churn(seed, traits, panel, costs)
+            truth.write(traits, panel, costs, churned)
             files.write_customers(traits, churned)
             files.write_prices(traits, panel)
             files.write_interactions(
