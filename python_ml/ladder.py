@@ -114,7 +114,7 @@ def climb_ladder(
         nonlocal done
         begun = time.perf_counter()
         held_out = is_test if task.fold == 0 else fold == task.fold
-        score = _fit_and_score(
+        score = fit_and_score(
             task.kind,
             columns[task.experiment],
             rows[~is_test & ~held_out],
@@ -200,7 +200,7 @@ def _plain(churn: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
     return ranking_metrics(churn, score, np.ones((1, len(churn)), dtype=np.uint8))
 
 
-def _fit_and_score(
+def fit_and_score(
     kind: str,
     columns: Sequence[Column],
     training: pd.DataFrame,

@@ -1,1 +1,1 @@
-"""Long statistical proofs, run by hand: `python -m tests.proof.<name>`; exit code 1 when one fails."""
+"""Long statistical proofs, run by hand: `python -m tests.proof.<name>`; exit 1 when one fails."""

@@ -1,8 +1,8 @@
 """Do offers by value earn more than fixed tiers, at the same budget, by what customers would do?
 
-The simulator knows what each customer does without an offer and with each of them. Both policies get
-the same budgets; what they really earn is counted on the customers of the test part, whom the model
-has not learned, with the difference paired customer by customer and resampled.
+The simulator knows what each customer does without an offer and with each of them. Both policies
+get the same budgets; what they really earn is counted on the customers of the test part, whom the
+model has not learned, with the difference paired customer by customer and resampled.
 
     python -m tests.proof.offer_value --homes data/proof --seeds 42 7 8 1 2
 """
@@ -32,8 +32,9 @@ BUDGETS = (0.25, 0.5, 0.75, 1.0)  # of what fixed tiers spend without a limit
 def realised_values(home: Path) -> pd.DataFrame:
     """One row a policy and eligible customer of the test part: rank, spend, realised net value (€).
 
-    A customer who would leave and is kept brings its margin for the remaining months; one who would
-    stay and is driven away takes it along; discount and contact are paid either way, as in the marts.
+    A customer who would leave and is kept brings its margin for the remaining months; one who
+    would stay and is driven away takes it along; discount and contact are paid either way, as in
+    the marts.
     """
     settings = load_settings({"home": str(home)}, environ={})
     registry = open_registry(settings)
@@ -107,8 +108,8 @@ def main(flags: argparse.Namespace) -> int:
     print(found.round(2).to_string(index=False))
     failed = found[found["ci_low"] <= 0]
     print(
-        f"realised profit by value less by tiers, {len(homes)} batches: the 95 % interval is above 0 "
-        f"at {len(found) - len(failed)} of {len(found)} budgets"
+        f"realised profit by value less that by tiers, {len(homes)} batches: the 95 % interval is "
+        f"above 0 at {len(found) - len(failed)} of {len(found)} budgets"
     )
     return 1 if len(failed) else 0
 

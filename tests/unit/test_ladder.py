@@ -65,7 +65,7 @@ def test_a_figure_is_that_of_the_stored_test_part(climbed):
     is_test = frame["customer_id"].map(split) == "test"
     columns = gold.contract().experiment(settings, "E5_full")
     churn = frame["churn"].to_numpy()
-    score = ladder._fit_and_score(
+    score = ladder.fit_and_score(
         ladder.LOGISTIC, columns, frame[~is_test], churn[~is_test], frame[is_test], settings
     )
     cell = result.cells.set_index(["experiment", "model_kind"]).loc["E5_full", ladder.LOGISTIC]
@@ -84,8 +84,8 @@ def test_preprocessing_learns_nothing_from_the_rows_it_is_measured_on(climbed, k
     )
     strange.iloc[0] = frame.iloc[-100]
     args = (kind, columns, frame.head(500), churn[:500])
-    alone = ladder._fit_and_score(*args, frame.iloc[-100:-99], settings)
-    among = ladder._fit_and_score(*args, strange, settings)
+    alone = ladder.fit_and_score(*args, frame.iloc[-100:-99], settings)
+    among = ladder.fit_and_score(*args, strange, settings)
     assert among[0] == pytest.approx(alone[0])
 
 

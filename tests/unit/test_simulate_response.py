@@ -1,0 +1,64 @@
+"""The truth of offers: it agrees with the labels, and a larger discount keeps more."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.land.discover import assign, list_source
+from python_ml.schema import load_source
+from python_ml.simulate import simulate
+from python_ml.simulate.response import TRUTH
+
+OFFERS = ("contact_only", "offer_small", "offer_medium", "offer_large")
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    raw = tmp_path_factory.mktemp("raw")
+    simulate(raw, customers=1500, seed=5)
+    return raw
+
+
+@pytest.fixture(scope="module")
+def truth(batch):
+    return pd.read_parquet(batch / TRUTH)
+
+
+def test_without_an_offer_the_label_comes_true(batch, truth):
+    labels = pd.read_csv(batch / "churn_label.csv").set_index("customer_id")["churn"]
+    for offer in OFFERS:
+        of_offer = truth[truth["offer"] == offer].set_index("customer_id")
+        assert of_offer["leaves_without"].astype(int).equals(labels.astype(int))
+    assert len(truth) == len(labels) * len(OFFERS)
+
+
+def test_a_larger_discount_keeps_whom_a_smaller_one_keeps(truth):
+    leaves = truth.pivot(index="customer_id", columns="offer", values="leaves_with")
+    chance = truth.pivot(index="customer_id", columns="offer", values="save_probability")
+    leaver = truth.groupby("customer_id")["leaves_without"].first()
+    for less, more in pairwise(OFFERS):
+        assert (leaves[more] <= leaves[less]).all()
+        assert (chance[more] > chance[less]).all()
+    kept = ~leaves[leaver]
+    assert 0.1 < kept["contact_only"].mean() < kept["offer_large"].mean() < 0.7
+    woken = leaves.loc[~leaver, "contact_only"].mean()
+    assert 0 < woken < 0.02, "some leave because they were called"
+
+
+def test_draws_follow_the_stated_chances(truth):
+    leavers = truth[truth["leaves_without"]]
+    kept = (~leavers["leaves_with"]).mean()
+    expected = leavers["save_probability"].mean()
+    assert kept == pytest.approx(expected, abs=4 * np.sqrt(expected / (len(leavers) / 4)))
+
+
+def test_landing_passes_over_the_truth(batch):
+    entries = list_source(batch)
+    assert str(TRUTH) in [entry.path for entry in entries]
+    found, ignored, problems = assign(entries, load_source("raw"))
+    assert len(found) == 7 and not problems
+    assert not any("_truth" in str(thing) for thing in (*found, *ignored))
