@@ -12,19 +12,22 @@ from python_ml.model import ChurnModel
 REASON_COUNT = 10  # SQL tells three of them, those one can act on first
 
 
-def top_reasons(model: ChurnModel, frame: pd.DataFrame, count: int = REASON_COUNT) -> pd.DataFrame:
+def top_reasons(
+    model: ChurnModel, frame: pd.DataFrame, count: int = REASON_COUNT, threads: int = 1
+) -> pd.DataFrame:
     """The largest positive contributions of each customer.
 
     Args:
         model: the version that scores.
         frame: n rows of gold_master.
         count: at most so many a customer; fewer when fewer features raise the score.
+        threads: to use; the result is the same for any number.
 
     Returns:
         customer_id, reason_rank (1 is the strongest), feature, feature_value (text, null when
         there is no value) and contribution_log_odds, in the order of the rows, then of the ranks.
     """
-    values, _ = model.classifier.contributions(frame)
+    values, _ = model.classifier.contributions(frame, threads)
     # Stable, so that equal contributions keep the order of the features from run to run.
     ranked = np.argsort(-values, axis=1, kind="stable")[:, :count]
     strongest = np.take_along_axis(values, ranked, axis=1)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.special import expit
 
 from python_ml.calibrate import PlattScaling
 from python_ml.config import Settings
+from python_ml.contributions import TreeTable, contributions, tree_tables
 from python_ml.dataset import Column
 from python_ml.errors import SpanishGasError
 from python_ml.interval import VennAbers
@@ -40,14 +42,22 @@ class Classifier:
         """Uncalibrated log-odds, n float32."""
         return self.booster.predict(self._rows(frame), output_margin=True)
 
-    def contributions(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _tables(self) -> list[TreeTable] | None:
+        return tree_tables(self.booster)
+
+    def contributions(self, frame: pd.DataFrame, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """What each feature adds to the log-odds of each row (TreeSHAP).
 
         Returns:
             n × features, the one-hot columns of a category summed back to it, and n biases. Each
             row and its bias sum to the margin.
         """
-        values = self.booster.predict(self._rows(frame), pred_contribs=True).astype(np.float64)
+        if self._tables is None:
+            values = self.booster.predict(self._rows(frame), pred_contribs=True).astype(np.float64)
+        else:
+            matrix = self.preprocessor.transform(frame)
+            values = contributions(self.booster, self._tables, matrix, threads)
         starts = np.flatnonzero(np.diff(self.preprocessor.sources, prepend=-1))
         return np.add.reduceat(values[:, :-1], starts, axis=1), values[:, -1]
 

@@ -73,7 +73,8 @@ def score(
     warehouse.write_external(
         "customer_score", scores.assign(model_version=version, **named), run_id
     )
-    warehouse.write_external("score_reason", top_reasons(model, frame).assign(**named), run_id)
+    reasons = top_reasons(model, frame, threads=settings.threads)
+    warehouse.write_external("score_reason", reasons.assign(**named), run_id)
     counts = scores["risk_tier"].value_counts()
     return ScoreResult(
         model_version=version,
