@@ -27,7 +27,7 @@ BLOCK = 4096  # rows handled at once, so that their columns stay near the proces
 @dataclass(frozen=True)
 class TreeTable:
     """The splits of a tree (column, threshold, way of what is missing), and what each combination
-    of ways (bit i: left at split i) adds to each of `columns`; the last line of `values` is bias."""
+    of ways (bit i: left at split i) adds to each of `columns`."""
 
     column: np.ndarray
     threshold: np.ndarray
