@@ -8,6 +8,7 @@ from typing import Any
 
 from python_ml.dashboards.client import Json
 
+_EMPTY = (None, "", [], {})
 _TAG_KEYS = ("id", "name", "display-name", "type", "default")
 
 
@@ -28,7 +29,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     found = []
     for field, value in after.items():
         is_now, is_wanted = _comparable(field, before.get(field), value)
-        if is_now != is_wanted:
+        if is_now != is_wanted and not (is_now in _EMPTY and is_wanted in _EMPTY):
             found.append(Difference(field, is_now, is_wanted))
     return found
 
@@ -77,7 +78,7 @@ def clean(value: Any) -> Any:
     """Without keys that have no value, and with lists for tuples."""
     if isinstance(value, Mapping):
         rows = {key: clean(entry) for key, entry in value.items()}
-        return {key: entry for key, entry in rows.items() if entry not in (None, [], {})}
+        return {key: entry for key, entry in rows.items() if entry not in _EMPTY}
     if isinstance(value, list | tuple):
         return [clean(entry) for entry in value]
     return value
