@@ -6,10 +6,9 @@ parameters and targets.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tests.dashboards.fake import FakeMetabase
 from tests.dashboards.fake.store import Row
@@ -28,7 +27,8 @@ def write(fake: FakeMetabase, folder: Path) -> int:
     for document in documents:
         path = folder / "collections" / f"{document['entity_id']}.yaml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        # JSON is YAML, and unlike PyYAML quotes an id such as 12e45678, which is no number.
+        path.write_text(json.dumps(document), encoding="utf-8")
     return len(documents)
 
 

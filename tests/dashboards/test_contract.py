@@ -112,9 +112,9 @@ def test_cards_and_dashboards_pass_the_official_validator(fake, applied, tmp_pat
 def test_the_official_validator_would_notice(fake, applied, tmp_path):
     representation.write(fake, tmp_path)
     path = next(path for path in tmp_path.rglob("*.yaml") if "dashcards" in path.read_text())
-    document = yaml.safe_load(path.read_text())
+    document = json.loads(path.read_text())
     document["dashcards"][0]["size_x"] = 25
-    path.write_text(yaml.safe_dump(document))
+    path.write_text(json.dumps(document))
     with pytest.raises(AssertionError, match="1 failed"):
         tool("representations", "validate-schema", "--folder", str(tmp_path))
 
