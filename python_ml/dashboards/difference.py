@@ -8,7 +8,7 @@ from typing import Any
 
 from python_ml.dashboards.client import Json
 
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _TAG_KEYS = ("id", "name", "display-name", "type", "default")
 
 
