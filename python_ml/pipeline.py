@@ -24,7 +24,7 @@ def run_pipeline(
         run: a fresh run.
         source: folder or `s3://` prefix with the seven raw files.
         mode: `train` fits and gates a candidate; `score` uses the champion.
-        force: run the batch even if that has been done.
+        force: run the batch even if that has been done, and read all its months.
         resume: go on with the last run, which failed, at the step that it failed at.
 
     Raises:
@@ -37,7 +37,7 @@ def run_pipeline(
     from python_ml.resume import find_failed, restore
     from python_ml.retention import apply_retention
 
-    run.source, run.mode = source, mode
+    run.source, run.mode, run.force = source, mode, force
     if resume:
         run.run_id = find_failed(run)
     with workspace(run):

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from python_ml.closing import read_assignments, read_closing
+from python_ml.months import begin_with_published, month_versions
 from python_ml.workspace import Run, swap
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def land_step(run: Run) -> None:
 
 
 def bronze_step(run: Run) -> None:
-    """Build bronze from the landed batch.
+    """Build bronze from the landed batch; hourly readings of unchanged months are not read again.
 
     Raises:
         BadInputError: the batch was changed in place meanwhile.
@@ -54,6 +55,10 @@ def bronze_step(run: Run) -> None:
     from python_ml.errors import BadInputError
     from python_ml.land.write import is_intact
 
+    if run.has_database:
+        versions = month_versions(run.results["landing"].months)
+        run.dbt.variables["month_versions"] = versions
+        run.dbt.variables["touched_months"] = begin_with_published(run, versions)
     build_step(run, "bronze", "resource_type:seed bronze")
     if run.batch is not None and not is_intact(run.batch):
         run.steps[-1].status = "failed"

@@ -58,6 +58,7 @@ class Run:
     results: dict[str, Any] = field(default_factory=dict)
     skipped: str | None = None  # why there was nothing to do
     can_resume: bool = False
+    force: bool = False  # trust nothing that earlier runs have made
     lease: Lease | None = None
     claim: BatchClaim | None = None  # on the batch
 

@@ -32,7 +32,7 @@ written out of the calendar. What is not of tier 1 or 2 is of tier 3.
         from {{ hourly }} as hourly
         inner join {{ hours }} as hours
             on hourly."timestamp" = hours.hour_start
-        where hourly.customer_id is not null
+        where hourly.customer_id is not null and {{ is_touched('hourly.month') }}
         group by hourly.customer_id, hours.month_start, hours.price_tier
     ) as tiers
     group by customer_id, month_start
@@ -40,7 +40,7 @@ written out of the calendar. What is not of tier 1 or 2 is of tier 3.
 
 {% macro duckdb__customer_month_readings(hourly, hours) -%}
     {#- Without a calendar to look into (a unit test, a lint) the general way gives the same rows. -#}
-    {%- if not execute or not hours.schema or load_relation(hours) is none -%}
+    {%- if not execute or touched_months() == [] or not hours.schema or load_relation(hours) is none -%}
         {{ return(default__customer_month_readings(hourly, hours)) }}
     {%- endif -%}
     {%- for month in run_query(_hours_by_tier(hours)) %}
@@ -95,6 +95,7 @@ comparison does for every row. #}
             filter (where price_tier = {{ tier }}) as tier{{ tier }}
         {% endfor %}
     from {{ hours }}
+    where {{ is_touched("strftime(month_start, '%Y-%m')") }}
     group by month_start
     order by month_start
 {%- endmacro %}

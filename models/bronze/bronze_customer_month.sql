@@ -1,3 +1,12 @@
+-- Months that have not changed since the tables that a run begins with are kept; see docs/runs.md.
+{{ config(
+    materialized='incremental',
+    incremental_strategy=customer_month_strategy(),
+    unique_key=['customer_id', 'month_start'],
+    on_schema_change='fail',
+    full_refresh=touched_months() is none
+) }}
+
 with
 
 readings as (
@@ -18,7 +27,9 @@ final as (
         ---------- counts
         reading_count,
         coalesce(negative_elec_count, 0) as negative_elec_count,
-        coalesce(negative_gas_count, 0) as negative_gas_count
+        coalesce(negative_gas_count, 0) as negative_gas_count,
+        ---------- origin
+        {{ month_version('month_start') }} as month_version
     from readings
 )
 

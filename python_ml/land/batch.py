@@ -25,6 +25,8 @@ from python_ml.land.crosscheck import (
     reading_warnings,
 )
 from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
+from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
+from python_ml.land.known import describe_months, known_months
 from python_ml.land.read import open_raw, unreadable
 from python_ml.land.result import LandResult, Problem, Refusal, TableResult, refuse
 from python_ml.land.sql import literal, one_row
@@ -33,7 +35,6 @@ from python_ml.schema import load_source
 
 RULES = 1  # raise it when the same bytes are to land differently, so that they do
 CONSUMPTION = "consumption_hourly"
-NOTABLE_SHARE = 0.01  # of a table's rows set aside; worth a warning
 
 Hashes = dict[str, Future[tuple[str, Problem | None]]]
 
@@ -116,10 +117,10 @@ class _Batch:
     def _land_anew(
         self, staged: Path, used: list[Entry], landed: list[dict[str, Any]]
     ) -> LandResult:
-        root = Path(self.source)
+        self.root = root = Path(self.source)
         if is_s3(self.source):
             self.report(f"fetching {self.source}", None)
-            root = staged / "source"
+            self.root = root = staged / "source"
             fetch(str(self.source), self.files, root)
         with ThreadPoolExecutor(1) as pool:
             hashes: Hashes = {
@@ -134,6 +135,7 @@ class _Batch:
                 for batch in alike:
                     if batch["content_hash"] == content and not self.problems:
                         return self._same(batch)
+            self.known_months = known_months(self.lake, landed, self._rules(), self.known)
             readings = self._check(staged, root)
             content = self._content(hashes)
         if self.problems or readings is None:
@@ -184,9 +186,9 @@ class _Batch:
                     f'select avg("{column.name}"), count("{column.name}") from {stays}',
                 )
                 problems += judge_mean(raw.label, column, mean, count)
-        repeats = _repeated_keys(connection, raw, stays)
+        repeats = repeated_keys(connection, raw, stays)
         if repeats and table.meta.get("duplicates") == "refuse":
-            problems.append(_duplicate_problem(connection, raw, stays, repeats))
+            problems.append(duplicate_problem(connection, raw, stays, repeats))
         self.problems += problems
         if counts.landed == 0:
             return
@@ -220,7 +222,8 @@ class _Batch:
         staged: Path,
     ) -> Landing:
         started = time.perf_counter()
-        work = land_consumption(connection, hourly, root, staged, self.settings, self.report)
+        known = {root / path: month for path, month in self.known_months.items()}
+        work = land_consumption(connection, hourly, root, staged, self.settings, self.report, known)
         self.problems += work.problems
         if not work.problems:
             self.checked[CONSUMPTION] = "consumption_customers"
@@ -253,12 +256,20 @@ class _Batch:
         self.problems += problems
         self.warnings += warnings
         for table in self.tables.values():
-            self.warnings += _table_warnings(table)
+            self.warnings += table_warnings(table)
 
     def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
         self.report("publishing the batch", None)
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
         newest = max(readings.inspections)
+        hashes = {
+            month: self.known[name]
+            for month, path in readings.as_is.items()
+            if (name := path.relative_to(self.root).as_posix()) in self.known
+        }
+        months, known = describe_months(
+            readings.target, readings.as_is, readings.inspections, hashes
+        )
         result = LandResult(
             batch_id=batch_id,
             content_hash=content,
@@ -267,9 +278,10 @@ class _Batch:
             tables={name: self.tables[name] for name in self.schemas},
             warnings=self.warnings,
             ignored_files=self.ignored,
+            months=months,
             seconds=time.perf_counter() - self.started,
         )
-        write.write_manifest(staged / "batch", result, self.identity, content)
+        write.write_manifest(staged / "batch", result, self.identity, content, known)
         write.add(self.lake, staged, batch_id)
         return result
 
@@ -310,48 +322,3 @@ def _shape(identity: list[Any]) -> list[Any]:
     """Rules, names and sizes: what two copies of one batch share."""
     rules, _, files = identity
     return [rules, [[path, size] for path, size, _ in files]]
-
-
-def _repeated_keys(connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: str) -> int:
-    """Rows beyond the first of their key."""
-    if not raw.table.key:
-        return 0
-    key = ", ".join(f'"{name}"' for name in raw.table.key)
-    repeats = f"select count(*) as n from {stays} group by {key}"
-    return int(one_row(connection, f"select coalesce(sum(n - 1), 0) from ({repeats})")[0])
-
-
-def _duplicate_problem(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: str, repeats: int
-) -> Problem:
-    present = one_row(
-        connection, f"select {', '.join(f'count({name})' for name in raw.table.key)} from {stays}"
-    )
-    names = [name for name, count in zip(raw.table.key, present, strict=True) if count]
-    key = ", ".join(f'"{name}"' for name in names)
-    examples = connection.execute(
-        f"select concat_ws(' ', {key}) from {stays} group by {key} having count(*) > 1 "
-        "order by 1 limit 3"
-    ).fetchall()
-    what = "duplicate label" if raw.table.name == "churn_label" else "duplicate key"
-    return Problem(
-        raw.label,
-        f"{what}, for example {', '.join(row[0] for row in examples)}",
-        f"Keep one row for each {' and '.join(names)}.",
-        column=", ".join(names),
-        rows=repeats,
-    )
-
-
-def _table_warnings(table: TableResult) -> list[str]:
-    label, warnings = " and ".join(table.files), []
-    if table.rows_set_aside > NOTABLE_SHARE * table.rows_in:
-        warnings.append(
-            f"{label}: {table.rows_set_aside:,} of {table.rows_in:,} rows were set aside: "
-            + ", ".join(f"{reason} ({n:,})" for reason, n in sorted(table.set_aside.items()))
-        )
-    if table.duplicate_key_rows:
-        warnings.append(
-            f"{label}: {table.duplicate_key_rows:,} rows repeat a key; bronze keeps one of each"
-        )
-    return warnings

@@ -37,6 +37,7 @@ from python_ml.land.inspect import (
     inspect,
     repeats_sql,
 )
+from python_ml.land.known import KnownMonth, customers_table, keep_customers
 from python_ml.land.read import Source, open_raw, unreadable
 from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.sql import literal
@@ -65,6 +66,7 @@ class Landing:
     rejected: list[str] = field(default_factory=list)  # SELECTs of raw columns and reason
     problems: list[Problem] = field(default_factory=list)
     nulls: Counter[str] = field(default_factory=Counter)
+    known: Mapping[Path, KnownMonth] = field(default_factory=dict)  # by file of the source
 
     @property
     def target(self) -> Path:
@@ -82,15 +84,17 @@ def land_consumption(
     staged: Path,
     settings: Settings,
     report: Callable[[str, float | None], None],
+    known: Mapping[Path, KnownMonth],
 ) -> Landing:
     """Check all files of hourly readings and stage their months; problems are in the result.
 
-    Leaves the temporary table `consumption_customers` (customer_id, rows).
+    Files whose content is `known` are not read again. Leaves the temporary table
+    `consumption_customers` (customer_id, rows).
     """
     table = files[0].table
     years = sorted({raw.year for raw in files if raw.year is not None})
     result = TableResult(table.name, [raw.label for raw in files])
-    work = Landing(connection, table, settings, staged, report, years, result)
+    work = Landing(connection, table, settings, staged, report, years, result, known=known)
     connection.execute(
         "create or replace temp table consumption_customers (customer_id varchar, n bigint)"
     )
@@ -129,6 +133,11 @@ def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
 
 def _month_as_is(work: Landing, raw: RawFile, path: Path) -> str | None:
     """The month of a part that conforms and holds one month of the file's year only."""
+    known = work.known.get(path)
+    if known is not None and known.month.startswith(f"{raw.year}-"):
+        known.load_customers(work.connection)
+        work.inspections[known.month] = known.inspection
+        return known.month
     if not has_landed_types(work.connection, work.table, path):
         return None
     found = inspect(work.connection, work.table, path, work.years)
@@ -144,7 +153,7 @@ def _month_as_is(work: Landing, raw: RawFile, path: Path) -> str | None:
 def _remember(work: Landing, month: str, found: Inspection) -> None:
     work.inspections[month] = found
     work.connection.execute(
-        f"create or replace temp table customers_{month.replace('-', '_')} as "
+        f"create or replace temp table {customers_table(month)} as "
         "select customer_id, n from inspected where customer_id is not null"
     )
 
@@ -249,7 +258,9 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
         if month in split:
             _rewrite(work, month)
         else:
-            _take(work, month)
+            path = work.as_is[month]
+            take(path, _part(work, month), work.settings.land.link_files)
+            _count_as_is(work, path, work.inspections[month])
     label = " and ".join(raw.label for raw in files)
     counts = Tally(work.result.rows_in, work.result.set_aside, work.nulls)
     work.problems += judge(label, work.table, counts, work.settings)
@@ -257,18 +268,12 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
     write_rejected(work.connection, work.rejected, work.staged, work.table)
     for month in work.inspections:
         work.connection.execute(
-            "insert into consumption_customers "
-            f"select customer_id, n from customers_{month.replace('-', '_')}"
+            f"insert into consumption_customers select customer_id, n from {customers_table(month)}"
         )
+    keep_customers(work.connection, work.as_is, work.staged / "batch")
     work.result.rows_landed = work.result.rows_in - work.result.rows_set_aside
     if work.as_is:
         work.result.taken = "partly as is" if work.rewritten else "as is"
-
-
-def _take(work: Landing, month: str) -> None:
-    path = work.as_is[month]
-    take(path, _part(work, month), work.settings.land.link_files)
-    _count_as_is(work, path, work.inspections[month])
 
 
 def _rewrite(work: Landing, month: str) -> None:

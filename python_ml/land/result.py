@@ -39,6 +39,7 @@ class LandResult:
     tables: dict[str, TableResult]
     warnings: list[str] = field(default_factory=list)
     ignored_files: list[str] = field(default_factory=list)
+    months: dict[str, str] = field(default_factory=dict)  # SHA-256 of the readings of each month
     reused: bool = False  # the lake held this very batch already
     seconds: float = 0.0
 

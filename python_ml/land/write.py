@@ -146,13 +146,16 @@ def is_intact(batch: Path) -> bool:
         return False
 
 
-def write_manifest(batch: Path, result: LandResult, identity: list[Any], content: str) -> None:
+def write_manifest(
+    batch: Path, result: LandResult, identity: list[Any], content: str, known: dict[str, Any]
+) -> None:
     """Record what the batch holds, and where it came from, inside its folder."""
     files = sorted(path for path in batch.rglob("*.parquet"))
     document = {
         "result": result.as_dict(),
         "identity": identity,
         "content_hash": content,
+        "known": known,
         "files": [[path.relative_to(batch).as_posix(), _stamp(path)] for path in files],
     }
     write_json(batch / MANIFEST, document)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.config import PACKAGE_DIR, PROJECT_DIR, Settings
+from python_ml.documents import hash_file
 from python_ml.errors import BadInputError
 from python_ml.land.discover import Entry, assign, is_s3, list_source
 from python_ml.runs.manifest import listing_hash
@@ -56,7 +57,7 @@ def identify_batch(source: str | Path, threads: int = 2) -> BatchIdentity:
     root = Path(source)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            hashes = list(pool.map(lambda entry: _hash_file(root / entry.path), entries))
+            hashes = list(pool.map(lambda entry: hash_file(root / entry.path), entries))
     except OSError as error:
         raise BadInputError(
             f"{error.filename}: {error.strerror}. Deliver the batch anew."
@@ -102,7 +103,7 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
 def lock_hash() -> str | None:
     """SHA-256 of requirements.lock."""
     path = PROJECT_DIR / "requirements.lock"
-    return _hash_file(path) if path.exists() else None
+    return hash_file(path) if path.exists() else None
 
 
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
@@ -130,11 +131,6 @@ def git_sha() -> str | None:
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(PROJECT_DIR), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digest(document: Any) -> str:

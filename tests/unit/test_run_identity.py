@@ -35,14 +35,14 @@ def test_folder_and_times_do_not_matter_and_bytes_do(batch, tmp_path):
 
 
 def test_a_file_that_changes_or_goes_while_it_is_read_is_noticed(batch, monkeypatch):
-    read = identity._hash_file
+    read = identity.hash_file
 
     def change(path):
         digest = read(path)
         (batch / "churn_label.csv").write_text("customer_id,churn\n")
         return digest
 
-    monkeypatch.setattr(identity, "_hash_file", change)
+    monkeypatch.setattr(identity, "hash_file", change)
     with pytest.raises(BadInputError, match=r"churn_label\.csv changed while"):
         identify_batch(batch)
     monkeypatch.undo()

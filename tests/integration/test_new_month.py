@@ -1,0 +1,69 @@
+"""A new, a late and a corrected month on top of what is published: only they are read."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from python_ml.config import load_settings
+from python_ml.land import consumption, inspect
+from python_ml.runs.identity import identify_batch
+from python_ml.steps import bronze_step, land_step
+from python_ml.workspace import Run, swap, workspace
+from tests.integration.raw_batch import READINGS, RawBatch, readings, write_parquet
+
+
+@pytest.fixture
+def source(tmp_path):
+    return RawBatch().write(tmp_path / "raw")
+
+
+def settings_of(home):
+    return load_settings({"home": str(home), "sentiment.backend": "none"}, environ={})
+
+
+def build(home, source, *, force=False):
+    """Land and build bronze as a run does; returns the months that were read, and the table."""
+    run = Run(settings_of(home), source=str(source), force=force)
+    run.identity = identify_batch(source)
+    with workspace(run):
+        land_step(run)
+        bronze_step(run)
+        with duckdb.connect(str(run.database)) as connection:
+            table = connection.execute(
+                "select * from bronze_customer_month order by all"
+            ).fetchall()
+        swap(run)
+    return run.dbt.variables["touched_months"], table
+
+
+def month_file(source, month):
+    return source / READINGS / f"month={month}" / "part-0.parquet"
+
+
+def test_only_touched_months_are_read_and_the_rows_are_those_of_a_build_from_scratch(
+    source, tmp_path, monkeypatch
+):
+    newest, late = month_file(source, "2024-12"), month_file(source, "2024-11")
+    newest_content = newest.read_bytes()
+    newest.unlink()
+    everything, before = build(tmp_path / "home", source)
+    assert everything == ["2024-10", "2024-11"]
+
+    newest.write_bytes(newest_content)
+    late.unlink()  # the lake's month is linked to it
+    corrected = readings("2024-11-01", "2024-11-30 23:00").assign(consumption_gas_m3=0.5)
+    write_parquet(corrected, late)
+    inspected = []
+
+    def note(connection, table, path, years):
+        inspected.append(path)
+        return inspect.inspect(connection, table, path, years)
+
+    monkeypatch.setattr(consumption, "inspect", note)
+    touched, rows = build(tmp_path / "home", source)
+    assert touched == ["2024-11", "2024-12"]
+    assert inspected == [late, newest], "October is known by its content"
+    assert len(set(rows) & set(before)) == len(before) // 2, "October is what it was"
+
+    assert build(tmp_path / "scratch", source) == (["2024-10", "2024-11", "2024-12"], rows)
