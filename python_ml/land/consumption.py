@@ -66,7 +66,7 @@ class Landing:
     rejected: list[str] = field(default_factory=list)  # SELECTs of raw columns and reason
     problems: list[Problem] = field(default_factory=list)
     nulls: Counter[str] = field(default_factory=Counter)
-    known: Mapping[Path, KnownMonth] = field(default_factory=dict)  # by file of the source
+    known: Mapping[Path, KnownMonth] = field(default_factory=dict)  # by source file
 
     @property
     def target(self) -> Path:
@@ -88,8 +88,7 @@ def land_consumption(
 ) -> Landing:
     """Check all files of hourly readings and stage their months; problems are in the result.
 
-    Files whose content is `known` are not read again. Leaves the temporary table
-    `consumption_customers` (customer_id, rows).
+    Files that are `known` are not read again. Leaves a table consumption_customers (customer_id, n).
     """
     table = files[0].table
     years = sorted({raw.year for raw in files if raw.year is not None})
