@@ -88,7 +88,7 @@ def land_consumption(
 ) -> Landing:
     """Check all files of hourly readings and stage their months; problems are in the result.
 
-    Files that are `known` are not read again. Leaves a table consumption_customers (customer_id, n).
+    Files that are `known` are not read again. Leaves a table `consumption_customers`.
     """
     table = files[0].table
     years = sorted({raw.year for raw in files if raw.year is not None})
