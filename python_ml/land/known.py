@@ -96,7 +96,7 @@ def keep_customers(
         for month in sorted(months)
     ]
     if parts:
+        rows = f"select * from ({' union all '.join(parts)}) order by all"
         connection.execute(
-            f"copy ({' union all '.join(parts)}) to {literal(batch / CUSTOMERS)} "
-            "(format parquet, compression zstd)"
+            f"copy ({rows}) to {literal(batch / CUSTOMERS)} (format parquet, compression zstd)"
         )
