@@ -7,6 +7,7 @@ five seconds and ask for a sync even when nothing has changed.
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,8 @@ def describe(client: MetabaseClient, database_name: str, manifest: Manifest) -> 
     from dbtmetabase import DbtMetabase
     from dbtmetabase.errors import MetabaseStateError
 
+    # It warns of log-in by session, which an administrator without a key has to use.
+    logging.getLogger("dbtmetabase.metabase").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "manifest.json"
         path.write_text(json.dumps(manifest), encoding="utf-8")

@@ -19,11 +19,12 @@ def show_plan(plan: Plan) -> None:
     """Every change with what differs, then what stays and what is left alone."""
     console = _console()
     if plan.changes:
-        table = _table(f"Changes to {plan.url}", "Do", "What", "Name", "Differences")
+        table = _table(f"Changes to {plan.url}", "Do", "What", "Key", "Name", "Differences")
         for column in table.columns:
             column.justify = "left"
         for change in plan.changes:
-            cells = (change.action, change.kind, change.name, _differences(change))
+            key = "" if change.action == "archive" else change.key
+            cells = (change.action, change.kind, key, change.name, _differences(change))
             table.add_row(*(Text(cell) for cell in cells))
         console.print(table)
     counts = f"{len(plan.changes)} to change, {plan.unchanged_count} as defined"

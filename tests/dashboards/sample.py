@@ -35,7 +35,7 @@ def card(page: str, key: str, sql: str, position: Position | None, **more: objec
         "click": None,
         "empty": "Nobody.",
     }
-    return Card(dashboard=page, key=key, sql=sql, position=position, **(values | more))  # type: ignore[arg-type]
+    return Card(dashboard=page, key=key, sql=sql, position=position, **(values | more))
 
 
 def filtered(page: str, key: str, parameter: str) -> dict[str, object]:
