@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from python_ml.aws.cost import NodeCost
-from python_ml.aws.lake import publish_batch
+from python_ml.aws.cost import CostReport, costs_since
 from python_ml.config import PROJECT_DIR, Settings, load_settings
 from python_ml.dbt_runner import DbtNode, DbtRunner
 from python_ml.schema import load_source
@@ -29,55 +29,92 @@ _NO_GATE = {
 }
 
 
-def command(home: Path, *arguments: str, **variables: str) -> None:
-    """Run the `spanishgas` command.
+def command(home: Path, *arguments: str, exit_code: int = 0, **variables: str) -> str:
+    """Run the `spanishgas` command; returns what it said on stderr.
 
     Raises:
-        AssertionError: it failed.
+        AssertionError: it ended with another exit code.
     """
     done = subprocess.run(
         [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)],
         cwd=PROJECT_DIR,
-        env={**os.environ, **variables},
+        env={**os.environ, **_NO_GATE, **variables},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == exit_code, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stderr
 
 
-@dataclass(frozen=True)
-class Project:
-    """One raw batch and one run's outputs, as both engines see them."""
-
-    duckdb: Settings
-    athena: Settings
-    run: dict[str, Any]
-    dbt: DbtRunner
-    work: Path
-    costs: list[NodeCost] = field(default_factory=list)  # of the first build on Athena
-
-    def build(self, select: str, **variables: str) -> list[DbtNode]:
-        """dbt build on Athena with the variables of the DuckDB run, or others."""
-        runner = DbtRunner(
-            self.athena,
-            self.work / "unused.duckdb",
-            self.work / "dbt",
-            {**self.dbt.variables, **variables},
-        )
-        return runner.build(select)
-
-
-def simulate_and_run(home: Path) -> dict[str, Any]:
-    """A simulated batch and a full run of it on DuckDB; returns the run's report."""
-    command(home, "simulate", "--customers", str(CUSTOMERS))
-    command(home, "run", "--target", "duckdb", **_NO_GATE)
+def newest_report(home: Path) -> dict[str, Any]:
+    """What the last run of a home wrote of itself."""
     newest = max((home / "reports" / "runs").glob("*.json"))
     return json.loads(newest.read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True)
+class Project:
+    """One raw batch, run on both engines."""
+
+    duckdb: Settings
+    athena: Settings
+    run: dict[str, Any]
+    athena_run: dict[str, Any]
+    costs: CostReport  # of the run on Athena
+    work: Path
+
+    def on_athena(self, *arguments: str, exit_code: int = 0) -> str:
+        """The `spanishgas` command with the target athena."""
+        variables = {
+            f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
+            for name, value in self.athena.athena.as_dict().items()
+        }
+        return command(
+            *(self.athena.layout.home, *arguments, "--target", "athena"),
+            exit_code=exit_code,
+            **variables,
+        )
+
+    def dbt(self, **variables: str) -> DbtRunner:
+        """dbt by hand into the published database, with the variables of the run on DuckDB."""
+        values = {
+            "run_id": self.run["run_id"],
+            "as_of_date": self.run["as_of_date"],
+            "sentiment_backend": self.run["sentiment"]["backend"],
+        }
+        place = self.work / "dbt"
+        return DbtRunner(self.athena, self.work / "unused.duckdb", place, values | variables)
+
+    def build(self, select: str, **variables: str) -> list[DbtNode]:
+        return self.dbt(**variables).build(select)
+
+    def carry_over(self) -> None:
+        """Give Athena what the python steps of the run on DuckDB wrote."""
+        with open_warehouse(self.duckdb) as source, open_warehouse(self.athena) as target:
+            for table in load_source("ml"):
+                rows = source.read_external(table, self.run["run_id"])
+                if not rows.empty:
+                    target.write_external(table, rows.drop(columns="run_id"), self.run["run_id"])
+
+
+def run_on_both(work: Path, running: LocalAthena) -> Project:
+    """Simulate a batch and run it on DuckDB and on Athena."""
+    home = work / "home"
+    command(home, "simulate", "--customers", str(CUSTOMERS))
+    command(home, "run", "--target", "duckdb")
+    duckdb = load_settings({"home": str(home)}, environ={})
+    athena = athena_settings(work / "athena-home", running)
+    began = datetime.now(UTC)
+    project = Project(duckdb, athena, newest_report(home), {}, CostReport(), work)
+    project.on_athena("run", "--raw", str(duckdb.layout.raw))
+    costs = costs_since(athena.athena, began)
+    report = newest_report(athena.layout.home)
+    return Project(duckdb, athena, project.run, report, costs, work)
+
+
 def athena_settings(home: Path, running: LocalAthena) -> Settings:
-    """Settings of the target athena; makes its work group."""
+    """Settings of the target athena; makes its work group and its table of runs."""
     running.client("athena").create_work_group(
         Name=WORK_GROUP,
         Configuration={
@@ -97,34 +134,12 @@ def athena_settings(home: Path, running: LocalAthena) -> Settings:
         "athena.poll_seconds": 0.05,
         "threads": 4,
     }
-    return load_settings(values, environ={})
-
-
-def run_on_athena(project: Project, home: Path) -> dict[str, Any]:
-    """`spanishgas run --target athena` of the same raw files; returns the run's report."""
-    variables = {
-        f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
-        for name, value in project.athena.athena.as_dict().items()
-    }
-    raw = str(project.duckdb.layout.raw)
-    command(home, "run", "--target", "athena", "--raw", raw, **_NO_GATE, **variables)
-    newest = max((home / "reports" / "runs").glob("*.json"))
-    return json.loads(newest.read_text(encoding="utf-8"))
-
-
-def carry_over(home: Path, running: LocalAthena, work: Path) -> Project:
-    """Put the DuckDB run's batch and the outputs of its python steps where Athena reads."""
-    run = simulate_and_run(home)
-    duckdb = load_settings({"home": str(home)}, environ={})
-    athena = athena_settings(home, running)
-    variables = {"run_id": run["run_id"], "as_of_date": run["as_of_date"]}
-    variables["sentiment_backend"] = run["sentiment"]["backend"]
-    dbt = DbtRunner(athena, work / "unused.duckdb", work / "dbt", variables)
-    batch = (duckdb.layout.lake / "raw").resolve()
-    dbt.register_external_tables({"raw": publish_batch(athena.athena, batch, batch.name)})
-    with open_warehouse(duckdb) as source, open_warehouse(athena) as target:
-        for table in load_source("ml"):
-            rows = source.read_external(table)
-            for run_id, part in rows.groupby("run_id"):
-                target.write_external(table, part.drop(columns="run_id"), str(run_id))
-    return Project(duckdb, athena, run, dbt, work)
+    settings = load_settings(values, environ={})
+    keys = {"warehouse": "HASH", "item": "RANGE"}
+    running.client("dynamodb").create_table(
+        TableName=settings.athena.runs_table,
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return settings

@@ -1,38 +1,38 @@
-"""The whole dbt project on Athena, table by table the same as on DuckDB."""
+"""The same run on both engines: the same scores, every table the same cell by cell."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.aws.cost import costs_since
+from python_ml.aws.cost import dashboard_costs
+from python_ml.aws.publish import Publication
+from python_ml.doctor import FAIL, diagnose
 from python_ml.errors import SpanishGasError
-from python_ml.warehouse import open_warehouse
+from python_ml.registry import open_registry
+from python_ml.warehouse import Warehouse, open_warehouse
 from tests.athena.conftest import BUCKET
 from tests.athena.local.server import LocalAthena
-from tests.athena.project import Project, carry_over, run_on_athena
+from tests.athena.project import Project, run_on_both
 
 RELATIVE = 1e-9  # of doubles; everything else is equal or it is a defect
-LAYERS = ("bronze", "silver", "gold", "marts", "seeds")
+BUILT = ("bronze", "silver", "gold", "seeds")
+VIEWS = {"mart_pipeline_run", "mart_pipeline_step", "mart_query_cost"}
+PAGE_BYTES = 50_000_000  # the most that a view of a dashboard page may scan
 
 
 @pytest.fixture(scope="module")
 def project(athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The project after its first build on Athena."""
+    """One batch, run to the end on both engines."""
     before = dict(os.environ)
     os.environ.update(athena.environment)
     try:
-        work = tmp_path_factory.mktemp("project")
-        carried = carry_over(work / "home", athena, work)
-        began = datetime.now(UTC)
-        carried.build("*")
-        carried.costs.extend(costs_since(carried.athena.athena, began))
-        yield carried
+        yield run_on_both(tmp_path_factory.mktemp("project"), athena)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -41,7 +41,7 @@ def project(athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory) -> It
 def tables(project: Project) -> dict[str, list[str]]:
     """Names of all models and seeds by layer."""
     found: dict[str, list[str]] = {}
-    for node in project.dbt.manifest()["nodes"].values():
+    for node in project.dbt().manifest()["nodes"].values():
         layer = node["fqn"][1] if node["resource_type"] == "model" else "seeds"
         if node["resource_type"] in ("model", "seed"):
             found.setdefault(layer, []).append(node["name"])
@@ -84,39 +84,69 @@ def _unequal(left: pd.Series, right: pd.Series) -> np.ndarray:
     return (~close & ~both_null) | one_null
 
 
-class TestParity:
-    def test_every_table_is_the_same_cell_by_cell(
+class TestRun:
+    def test_the_same_command_with_another_target_gives_the_same_scores(
+        self, project: Project
+    ) -> None:
+        steps = [step["step"] for step in project.run["steps"]]
+        assert [step["step"] for step in project.athena_run["steps"]] == steps
+        columns = ["customer_id", "as_of_date", "raw_score", "churn_probability", "risk_tier"]
+        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
+            expected = left.read_external("customer_score", project.run["run_id"])
+            actual = right.read_external("customer_score", project.athena_run["run_id"])
+        assert not differences(expected[columns], actual[columns])
+
+    def test_nothing_of_a_run_is_only_on_the_machine_that_ran_it(
         self, project: Project, athena: LocalAthena
     ) -> None:
-        found, cells, count = {}, 0, 0
-        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
-            for layer in LAYERS:
-                for name in tables(project)[layer]:
-                    expected, actual = left.read_table(name), right.read_table(name)
-                    cells, count = cells + expected.size, count + 1
-                    if different := differences(expected, actual):
-                        found[name] = different
-        assert count > 25
-        athena.notes.append(f"parity: {count} tables, {cells} cells, {len(found)} tables differ")
-        assert not found, "\n".join(f"{name}: {what}" for name, what in found.items())
+        run_id = project.athena_run["run_id"]
+        assert open_registry(project.athena).champion() == f"churn-{run_id}"
+        listed = athena.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="lake/")["Contents"]
+        keys = {entry["Key"] for entry in listed}
+        for part in (
+            "lake/models/champion.json",
+            f"lake/models/churn-{run_id}/booster.json",
+            f"lake/ml/feature_snapshot/run_id={run_id}/part-0.parquet",
+            f"lake/ml/model_split/run_id={run_id}/part-0.parquet",
+            f"lake/ml/customer_score/run_id={run_id}/part-0.parquet",
+        ):
+            assert part in keys
+        assert not (project.athena.layout.lake / "models").exists()
+        assert not (project.athena.layout.lake / "ml").exists()
 
-    def test_a_changed_cell_is_a_difference(self) -> None:
-        base = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0], "c": [1, 2]})
-        assert not differences(base, base.iloc[::-1])
-        assert not differences(base, base.assign(b=base["b"] * (1 + 1e-12)))
-        assert differences(base, base.assign(b=[1.0, 2.0000001]))
-        assert differences(base, base.assign(b=[1.0, None]))
-        assert differences(base, base.assign(c=[1, 3]))
-        assert differences(base, base.assign(a=["x", None]))
-        assert differences(base, base.head(1))
-        assert differences(base, base.drop(columns="c"))
+    def test_the_doctor_finds_nothing_wrong(self, project: Project) -> None:
+        checks = diagnose(project.athena).checks
+        assert [check for check in checks if check.status == FAIL] == []
+        assert {"byte limit", "query", "champion"} <= {check.name for check in checks}
+
+
+def compare(left: Warehouse, right: Warehouse, names: list[str], where: str | None = None) -> Any:
+    """Differences by table, and how many cells were compared."""
+    found, cells = {}, 0
+    for name in names:
+        expected, actual = left.read_table(name, where), right.read_table(name, where)
+        cells += expected.size
+        if different := differences(expected, actual):
+            found[name] = different
+    return found, cells
+
+
+class TestParity:
+    def test_every_table_of_the_run_is_the_same_cell_by_cell(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        names = [name for layer in BUILT for name in tables(project)[layer]]
+        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
+            found, cells = compare(left, right, names)
+        assert len(names) > 20
+        athena.notes.append(f"parity: {len(names)} tables, {cells} cells, {len(found)} differ")
+        assert not found, "\n".join(f"{name}: {what}" for name, what in found.items())
 
     def test_types_are_the_same(self, project: Project, athena: LocalAthena) -> None:
         names = {"STRING": "VARCHAR", "INT": "INTEGER"}
         glue_types, duckdb_types = {}, {}
-        schema = project.athena.athena.schema
         pages = athena.client("glue").get_paginator("get_tables")
-        for page in pages.paginate(DatabaseName=schema):
+        for page in pages.paginate(DatabaseName=project.athena.athena.schema):
             for table in page["TableList"]:
                 for column in table["StorageDescriptor"]["Columns"]:
                     kind = column["Type"].upper().split("(")[0]
@@ -130,57 +160,131 @@ class TestParity:
         assert glue_types == duckdb_types
         assert duckdb_types
 
+    def test_a_changed_cell_is_a_difference(self) -> None:
+        base = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0], "c": [1, 2]})
+        assert not differences(base, base.iloc[::-1])
+        assert not differences(base, base.assign(b=base["b"] * (1 + 1e-12)))
+        assert differences(base, base.assign(b=[1.0, 2.0000001]))
+        assert differences(base, base.assign(b=[1.0, None]))
+        assert differences(base, base.assign(c=[1, 3]))
+        assert differences(base, base.assign(a=["x", None]))
+        assert differences(base, base.head(1))
+        assert differences(base, base.drop(columns="c"))
+
 
 class TestCost:
     def test_hourly_data_is_scanned_once(self, project: Project, athena: LocalAthena) -> None:
-        costs = {cost.node.split(".")[-1]: cost for cost in project.costs}
+        costs = {cost.node.split(".")[-1]: cost for cost in project.costs.costs}
         landed = (project.duckdb.layout.lake / "raw" / "consumption_hourly").rglob("*.parquet")
         hourly_bytes = sum(part.stat().st_size for part in landed)
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
-        rest = sum(cost.scanned_bytes for cost in costs.values())
         assert max(cost.scanned_bytes for cost in costs.values()) < 0.2 * hourly_bytes
-        usd = sum(cost.usd for cost in project.costs)
-        queries = sum(cost.query_count for cost in project.costs)
         athena.notes.append(
-            f"a build: {queries} queries, {months + rest:,} bytes scanned, of them {months:,} by "
-            f"bronze_customer_month ({hourly_bytes:,} landed hourly), {usd:.4f} USD"
+            f"a run: {sum(cost.query_count for cost in project.costs.costs)} queries, of them "
+            f"bronze_customer_month scans {months:,} bytes ({hourly_bytes:,} landed hourly), "
+            f"{project.costs.usd:.4f} USD"
+        )
+
+    def test_the_costs_of_a_run_are_a_table(self, project: Project) -> None:
+        with open_warehouse(project.athena) as warehouse:
+            kept = warehouse.read_table("mart_query_cost").set_index("node")
+        assert set(kept["run_id"]) == {project.athena_run["run_id"]}
+        name = "model.spanishgas.bronze_customer_month"
+        counted = {cost.node: cost for cost in project.costs.costs}[name]
+        assert kept.loc[name, "scanned_bytes"] == counted.scanned_bytes
+        assert kept.loc[name, "price_usd"] == pytest.approx(counted.usd)
+
+    def test_every_card_runs_and_a_dashboard_page_stays_small(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        report = dashboard_costs(project.athena)
+        pages = report.pages()
+        assert pages
+        assert max(pages.values()) < PAGE_BYTES
+        athena.notes.append(
+            f"dashboards: {len(report.costs)} cards of {len(pages)} pages, bytes scanned by a page "
+            + ", ".join(f"{page} {size:,}" for page, size in sorted(pages.items()))
+            + f"; {report.usd:.4f} USD for a view of all"
         )
 
 
-class TestBuild:
-    def test_a_second_build_replaces_the_tables(self, project: Project) -> None:
+class TestPublication:
+    def test_a_failed_statement_in_the_middle_leaves_the_published_tables(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        before = locations(project, athena)
+        with athena.failing("mart_recommendation"):
+            told = project.on_athena("score", exit_code=1)
+        assert "made to fail" in told
+        assert locations(project, athena) == before
         with open_warehouse(project.athena) as warehouse:
-            before = warehouse.read_table("mart_customer_risk")
-            nodes = project.build("mart_customer_risk silver_customer")
-            assert {node.status for node in nodes} <= {"success", "pass"}
-            assert not differences(before, warehouse.read_table("mart_customer_risk"))
+            shown = warehouse.query("select distinct run_id from mart_customer_risk")
+            assert shown["run_id"].tolist() == [project.athena_run["run_id"]]
+            assert warehouse.row_counts()["gold_master"] > 0
 
-    def test_a_failed_statement_leaves_the_previous_tables_readable(self, project: Project) -> None:
+    def test_the_next_run_publishes_and_clears_up(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        before = locations(project, athena)
+        project.on_athena("score")
+        after = locations(project, athena)
+        changed = {name for name in before if before[name] != after[name]}
+        assert {"mart_customer_risk", "mart_recommendation", "mart_overview"} <= changed
+        assert not {"gold_master", "silver_customer", "bronze_customer_month"} & changed
+        with open_warehouse(project.athena) as warehouse:
+            shown = warehouse.read_table("mart_overview")["run_id"].tolist()
+        assert shown == [Publication(project.athena.athena).published_run()]
+        assert shown != [project.athena_run["run_id"]]
+        databases = athena.client("glue").get_databases()["DatabaseList"]
+        schema = project.athena.athena.schema
+        names = sorted(entry["Name"] for entry in databases if entry["Name"].startswith(schema))
+        assert names == [schema, f"{schema}_ml", f"{schema}_raw"]
+
+
+def locations(project: Project, athena: LocalAthena) -> dict[str, str]:
+    """Where the files of each published table lie; views have their text."""
+    pages = athena.client("glue").get_paginator("get_tables")
+    found = pages.paginate(DatabaseName=project.athena.athena.schema)
+    return {
+        table["Name"]: table["StorageDescriptor"].get("Location") or table["ViewOriginalText"]
+        for page in found
+        for table in page["TableList"]
+    }
+
+
+class TestMarts:
+    """The marts once more, now of the very rows that python wrote for the other engine."""
+
+    def test_every_mart_is_the_same_cell_by_cell(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        project.carry_over()
+        nodes = project.build("marts")
+        assert {node.status for node in nodes} <= {"success", "pass", "warn"}
+        names = tables(project)["marts"]
+        # What runs write of themselves is shown of all of them.
+        of_run = f"run_id = '{project.run['run_id']}'"
+        views = [name for name in names if name in VIEWS]
+        built = [name for name in names if name not in VIEWS]
+        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
+            found, cells = compare(left, right, built)
+            of_views, more = compare(left, right, views, of_run)
+        found |= of_views
+        athena.notes.append(
+            f"parity: {len(names)} marts, {cells + more} cells, {len(found)} differ"
+        )
+        assert set(views) == VIEWS
+        assert not found, "\n".join(f"{name}: {what}" for name, what in found.items())
+
+    def test_a_failed_statement_of_dbt_by_hand_leaves_the_tables_before(
+        self, project: Project
+    ) -> None:
         with open_warehouse(project.athena) as warehouse:
             before = warehouse.row_counts()
             with pytest.raises(SpanishGasError, match="INVALID_CAST_ARGUMENT"):
-                project.build("silver gold", as_of_date="2024-13-45")
+                project.build("silver_customer gold_features_1a", as_of_date="2024-13-45")
             assert warehouse.row_counts() == before
-            assert before["gold_master"] > 0
-
-
-class TestRun:
-    def test_the_same_command_with_another_target_gives_the_same_scores(
-        self, project: Project
-    ) -> None:
-        report = run_on_athena(project, project.work / "athena-home")
-        assert [step["step"] for step in report["steps"]] == [
-            step["step"] for step in project.run["steps"]
-        ]
-        columns = ["customer_id", "as_of_date", "raw_score", "churn_probability", "risk_tier"]
-        with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
-            expected = left.read_external("customer_score", project.run["run_id"])
-            actual = right.read_external("customer_score", report["run_id"])
-            assert not differences(expected[columns], actual[columns])
-            marts = [name for name in tables(project)["marts"] if name != "mart_model_performance"]
-            for name in marts:
-                assert len(left.read_table(name)) == len(right.read_table(name)), name
 
 
 class TestWarehouse:

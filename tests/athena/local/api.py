@@ -65,6 +65,7 @@ class AthenaApi:
         self._s3 = s3
         self._recorder = recorder
         self._executions: dict[str, Execution] = {}
+        self.fault: str | None = None  # statements that contain it fail
         self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "StartQueryExecution": self._start,
@@ -134,6 +135,8 @@ class AthenaApi:
         try:
             statement = execution.statement = classify(execution.sql)
             self._recorder.statement(statement.form)
+            if self.fault is not None and self.fault in execution.sql:
+                raise TrinoQueryError("GENERIC_INTERNAL_ERROR", "INTERNAL_ERROR", "made to fail")
             execution.result = self._router.run(statement, execution.context)
             execution.rows = results.text_rows(execution.result)
             self._write_result(execution)

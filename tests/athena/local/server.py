@@ -8,7 +8,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ class LocalAthena:
             raise
         self.start_seconds = time.monotonic() - began
         return self
+
+    @contextmanager
+    def failing(self, text: str) -> Iterator[None]:
+        """Every statement that contains the text fails, as when the engine breaks down."""
+        self._api.fault = text
+        try:
+            yield
+        finally:
+            self._api.fault = None
 
     def stop(self) -> None:
         """End both."""
