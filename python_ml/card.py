@@ -82,7 +82,7 @@ def write_card(
             policies=warehouse.read_external("policy_value", run_id),
             audit=audit[audit["model_version"] == candidate.version],
             ladder=ladder[ladder["run_id"] == ladder["run_id"].max()],
-            has_drift=words.DRIFT_MART in warehouse.row_counts(),
+            has_drift=words.DRIFT_MART in warehouse.table_names(),
         )
     )
     files = {

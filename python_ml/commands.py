@@ -112,11 +112,11 @@ def promote(
     Raises:
         UsageError: nothing to roll back to, or the version needs force and a reason.
     """
-    from python_ml.promotion import approve
+    from python_ml.promotion import approve, published_run
     from python_ml.registry import open_registry
 
     run.mode = "promote"
-    has_published = not run.has_database or run.settings.layout.warehouse.exists()
+    has_published = published_run(run.settings) is not None
     with workspace(run, of_published=has_published):
         registry = open_registry(run.settings)
         version = approve(

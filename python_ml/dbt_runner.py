@@ -36,6 +36,7 @@ class DbtRunner:
         target_dir: Path,
         variables: Mapping[str, Any],
         batch: Path | None = None,
+        schema: str | None = None,
     ) -> None:
         self.settings = settings
         self.target_dir = target_dir
@@ -49,7 +50,7 @@ class DbtRunner:
             "SPANISHGAS_THREADS": str(settings.threads),
             "SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
             "SPANISHGAS_TARGET": settings.target,
-            **(athena_environment(settings) if settings.target == "athena" else {}),
+            **(athena_environment(settings, schema) if settings.target == "athena" else {}),
         }
         self._manifest: Any = None
 
@@ -159,19 +160,20 @@ class DbtRunner:
         ]
 
 
-def athena_environment(settings: Settings) -> dict[str, str]:
-    """What profiles.yml and models/sources.yml read for the target athena."""
+def athena_environment(settings: Settings, schema: str | None = None) -> dict[str, str]:
+    """What profiles.yml and models/sources.yml read; `schema` is a run's own database."""
     athena = settings.athena
     return {
         "SPANISHGAS_AWS_REGION": athena.region,
         "SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
-        "SPANISHGAS_ATHENA_SCHEMA": athena.schema,
+        "SPANISHGAS_ATHENA_SCHEMA": schema or athena.schema,
         "SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
         "SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
         "SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",
         "SPANISHGAS_ATHENA_DATA": f"{athena.data}/",
         "SPANISHGAS_ATHENA_POLL_SECONDS": str(athena.poll_seconds),
         "SPANISHGAS_LAKE": athena.lake,
+        "SPANISHGAS_THREADS": str(athena.threads),
     }
 
 

@@ -103,10 +103,10 @@ def decision_table(registry: Registry) -> pd.DataFrame:
 
 def published_run(settings: Settings) -> tuple[str, str] | None:
     """Run and model version that the published warehouse shows, or None before the first."""
-    if settings.target != "duckdb" or not settings.layout.warehouse.exists():
+    if settings.target == "duckdb" and not settings.layout.warehouse.exists():
         return None
     with open_warehouse(settings) as warehouse:
-        if "mart_overview" not in warehouse.row_counts():
+        if "mart_overview" not in warehouse.table_names():
             return None
         published = warehouse.query("select run_id, model_version from mart_overview")
     return published["run_id"].iloc[0], published["model_version"].iloc[0]

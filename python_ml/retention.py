@@ -44,6 +44,10 @@ def clear_leftovers(settings: Settings, run_id: str) -> None:
     for left in folder.iterdir() if folder.is_dir() else ():
         if left.name != run_id:
             shutil.rmtree(left)
+    if settings.target == "athena":
+        from python_ml.aws.publish import Publication
+
+        Publication(settings.athena).clear(keep=[run_id])
 
 
 def apply_retention(settings: Settings) -> None:

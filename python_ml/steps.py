@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_ml.closing import read_assignments, read_closing
@@ -78,8 +79,8 @@ def build_step(run: Run, layer: str, select: str | None = None) -> None:
         with run.warehouse() as warehouse:
             warehouse.declare_external_tables()
             nodes = run.dbt.build(select or layer, progress=report)
-            counts = warehouse.row_counts()
-        step.rows = sum(counts.get(node.name, 0) for node in nodes if node.kind == "model")
+            counts = warehouse.row_counts({node.name for node in nodes if node.kind == "model"})
+        step.rows = sum(counts.values())
         if layer in ("bronze", "silver"):
             gate(run, layer)
 
@@ -207,3 +208,8 @@ def publish_step(run: Run) -> None:
         open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
         if run.batch is not None and run.batch.is_dir():
             write.make_current(run.settings.layout.lake, run.batch.name)
+        if run.settings.target == "athena":
+            from python_ml.aws.cost import costs_since
+
+            spent = costs_since(run.settings.athena, datetime.fromisoformat(run.started_at))
+            warehouse.write_external("query_cost", spent.table(), run.run_id)

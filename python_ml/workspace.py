@@ -84,12 +84,21 @@ class Run:
         return self.settings.target == "duckdb"
 
     @property
+    def athena_database(self) -> str | None:
+        """The Glue database that takes the place of that file on Athena."""
+        if self.has_database:
+            return None
+        from python_ml.aws.publish import run_database_name
+
+        return run_database_name(self.settings.athena, self.run_id)
+
+    @property
     def batch(self) -> Path | None:
         """Folder of the landed batch that this run reads."""
         return self.settings.layout.batches / self.batch_id if self.batch_id else None
 
     def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings, self.database)
+        return open_warehouse(self.settings, self.database, self.run_id)
 
     @cached_property
     def manifest(self) -> RunManifest:
@@ -105,7 +114,10 @@ class Run:
             "as_of_date": self.as_of_date.isoformat(),
             "sentiment_backend": sentiment_backend(self.settings),
         }
-        return DbtRunner(self.settings, self.database, self.work_dir / "dbt", variables, self.batch)
+        place = self.work_dir / "dbt"
+        return DbtRunner(
+            self.settings, self.database, place, variables, self.batch, self.athena_database
+        )
 
     @cached_property
     def contract(self) -> GoldContract:
@@ -160,22 +172,22 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
     from python_ml.retention import clear_leftovers, mend
 
     with _lease(run):
+        prepare(run)
         mend(run.settings, run.manifest, run.run_id)
         clear_leftovers(run.settings, run.run_id)
         run.work_dir.mkdir(parents=True, exist_ok=True)
         try:
-            if of_published:
-                _copy_published(run)
+            _begin(run, of_published=of_published)
             yield
         except BaseException as error:
             finish_record(run, error)
             _settle(run, succeeded=False)
             if not run.can_resume:
-                shutil.rmtree(run.work_dir, ignore_errors=True)
+                _discard(run)
             raise
         finish_record(run, None)
         _settle(run, succeeded=True)
-        shutil.rmtree(run.work_dir, ignore_errors=True)
+        _discard(run)
 
 
 def swap(run: Run) -> None:
@@ -188,6 +200,9 @@ def swap(run: Run) -> None:
         raise SpanishGasError(f"run {run.run_id} publishes outside its workspace")
     run.manifest.beat(run.lease, run.settings.runs.lease_seconds)
     if not run.has_database:
+        from python_ml.aws.publish import Publication
+
+        Publication(run.settings.athena).publish(run.run_id)
         return
     published = run.settings.layout.warehouse
     if _log(run.database).exists():  # a writer that ended early; what it wrote is not in the file
@@ -217,12 +232,41 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _copy_published(run: Run) -> None:
-    with open_warehouse(run.settings) as published:
-        newest = published.query("select max(as_of_date) as as_of_date from gold_master")
-    run.as_of_date = newest["as_of_date"].iloc[0].date()
+def prepare(run: Run) -> None:
+    """On Athena, finish a publication that was killed, and let the catalog know our tables."""
     if run.has_database:
-        shutil.copyfile(run.settings.layout.warehouse, run.database)
+        return
+    from python_ml.aws.lake import are_registered
+    from python_ml.aws.publish import Publication
+
+    Publication(run.settings.athena).settle()
+    if not are_registered(run.settings.athena):
+        DbtRunner(
+            run.settings, run.database, run.work_dir / "register", {}
+        ).register_external_tables({})
+
+
+def _begin(run: Run, *, of_published: bool) -> None:
+    """The run's tables: a copy of those that are published, or none."""
+    if of_published:
+        with open_warehouse(run.settings) as published:
+            newest = published.query("select max(as_of_date) as as_of_date from gold_master")
+        run.as_of_date = newest["as_of_date"].iloc[0].date()
+        if run.has_database:
+            shutil.copyfile(run.settings.layout.warehouse, run.database)
+    if not run.has_database:
+        from python_ml.aws.publish import Publication
+
+        Publication(run.settings.athena).begin(run.run_id, lambda _: of_published)
+
+
+def _discard(run: Run) -> None:
+    """Remove what the run has left."""
+    shutil.rmtree(run.work_dir, ignore_errors=True)
+    if not run.has_database:
+        from python_ml.aws.publish import Publication
+
+        Publication(run.settings.athena).discard(run.run_id)
 
 
 @contextmanager

@@ -42,6 +42,8 @@ def check_account(settings: Settings) -> list[Check]:
         ("staging expiry", "", lambda: _expiry(athena)),
         ("glue", f"Glue is asked in {athena.region}; {_POLICY}", lambda: _glue(athena)),
         ("query", f"{named}; {_POLICY}", lambda: _query(athena)),
+        ("runs table", f"create it as docs/runs.md says; {_POLICY}", lambda: _runs(settings)),
+        ("published", "", lambda: _published(athena)),
     ]
     checks += [attempt(name, fix, probe) for name, fix, probe in probes]
     return [*checks, champion(settings)]
@@ -192,6 +194,22 @@ def _glue(athena: Section) -> Check:
     if missing:
         return Check("glue", OK, f"{told}; not there yet, the first run makes them: {missing}")
     return Check("glue", OK, f"{told} are there")
+
+
+def _runs(settings: Settings) -> Check:
+    from python_ml.runs import open_manifest
+
+    holder = open_manifest(settings).holder()
+    held = "free" if holder is None else f"held by {holder}"
+    return Check("runs table", OK, f"{settings.athena.runs_table}; the lease is {held}")
+
+
+def _published(athena: Section) -> Check:
+    from python_ml.aws.publish import Publication
+
+    if (run_id := Publication(athena).published_run()) is None:
+        return Check("published", WARN, "nothing has been published yet", "spanishgas run")
+    return Check("published", OK, f"run {run_id} in database {athena.schema}")
 
 
 def _query(athena: Section) -> Check:

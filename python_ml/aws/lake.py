@@ -11,6 +11,25 @@ from python_ml.aws.location import bucket_and_prefix
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
 from python_ml.progress import Reporter, silent
+from python_ml.schema import load_source
+
+
+def are_registered(athena: Section) -> bool:
+    """Whether the catalog has every table of python_ml with the columns of models/sources.yml."""
+    glue = boto3.client("glue", region_name=athena.region)
+    pages = glue.get_paginator("get_tables").paginate(DatabaseName=f"{athena.schema}_ml")
+    try:
+        tables = [table for page in pages for table in page["TableList"]]
+    except glue.exceptions.EntityNotFoundException:
+        return False
+    known = {
+        table["Name"]: [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        for table in tables
+    }
+    return all(
+        known.get(name) == [column for column in schema.column_names if column != schema.partition]
+        for name, schema in load_source("ml").items()
+    )
 
 
 def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporter = silent) -> str:

@@ -81,6 +81,23 @@ class Publication:
         self._each(chosen, lambda table: self._put(name, _table_input(table)))
         return name
 
+    def is_iceberg(self, table: str) -> bool:
+        """Whether there is a published table of that name that a run can go on with."""
+        return _is_iceberg(self._table(self._schema, table) or {})
+
+    def continue_table(self, run_id: str, table: str) -> None:
+        """Give a run an entry of a published Iceberg table, as it is published now."""
+        found = self._table(self._schema, table)
+        if found is None or not _is_iceberg(found):
+            raise SpanishGasError(
+                f"{self._schema}.{table} is no Iceberg table that a run can go on"
+            )
+        self._put(run_database_name(self._athena, run_id), _table_input(found))
+
+    def forget_table(self, run_id: str, table: str) -> None:
+        """Take a table from a run that is to begin it again; files that only it knows stay."""
+        self._remove(run_database_name(self._athena, run_id), table)
+
     def publish(self, run_id: str) -> None:
         """Make a run's tables the published ones; tables that it has not are no longer there.
 
@@ -126,11 +143,15 @@ class Publication:
         kept = {run_database_name(self._athena, run_id) for run_id in keep}
         leftovers = [name for name in self._run_databases() if name not in kept]
         for name in leftovers:
-            self.drop(name)
+            self._drop(name)
         return leftovers
 
-    def drop(self, database: str) -> None:
-        """Remove a run's database and the files that only it knows."""
+    def discard(self, run_id: str) -> None:
+        """Remove the database of a run, if it is there, and the files that only it knows."""
+        if (name := run_database_name(self._athena, run_id)) in self._run_databases():
+            self._drop(name)
+
+    def _drop(self, database: str) -> None:
         published = _locations(self._tables(self._schema))
         only_here = _locations(self._tables(database)) - published
         self._delete_files(only_here - set(self._pointer().get("previous", [])))
@@ -150,6 +171,12 @@ class Publication:
             return [table for page in pages for table in page["TableList"]]
         except self._glue.exceptions.EntityNotFoundException:
             return []
+
+    def _table(self, database: str, name: str) -> dict[str, Any] | None:
+        try:
+            return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+        except self._glue.exceptions.EntityNotFoundException:
+            return None
 
     def _put(self, database: str, table: dict[str, Any]) -> None:
         try:
@@ -182,6 +209,10 @@ class Publication:
                 list(pool.map(change, tables))
         except (BotoCoreError, ClientError) as error:
             raise SpanishGasError(f"Glue, database {self._schema}: {error}") from error
+
+
+def _is_iceberg(table: dict[str, Any]) -> bool:
+    return table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
 
 
 def _table_input(table: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 import boto3
@@ -55,12 +56,19 @@ class AthenaWarehouse(Warehouse):
     def external_runs(self, table: str) -> list[str]:
         return [run for run, _ in self._partitions(table)]
 
-    def row_counts(self) -> dict[str, int]:
+    def table_names(self) -> list[str]:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
-        names = [table["Name"] for page in pages for table in page["TableList"]]
-        if not names:
+        try:
+            tables = [table for page in pages for table in page["TableList"]]
+        except self._glue.exceptions.EntityNotFoundException:
+            return []
+        return sorted(t["Name"] for t in tables if t.get("TableType") != "VIRTUAL_VIEW")
+
+    def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
+        wanted = [name for name in self.table_names() if names is None or name in names]
+        if not wanted:
             return {}
-        counts = [f"select '{name}' as name, count(*) as size from {name}" for name in names]
+        counts = [f"select '{name}' as name, count(*) as size from {name}" for name in wanted]
         sizes = self.query(" union all ".join(counts))
         return dict(zip(sizes["name"], sizes["size"].astype(int), strict=True))
 

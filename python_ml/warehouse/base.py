@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
@@ -28,8 +28,12 @@ class Warehouse(ABC):
         """Runs that have written an external table, in the order of their ids (by time)."""
 
     @abstractmethod
-    def row_counts(self) -> dict[str, int]:
-        """Rows of each table that dbt built, by name, from the catalog."""
+    def table_names(self) -> list[str]:
+        """Tables that dbt built, without views, from the catalog."""
+
+    @abstractmethod
+    def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """Rows of each table that dbt built, or of those named, by name."""
 
     @abstractmethod
     def column_types(self) -> dict[str, dict[str, str]]:

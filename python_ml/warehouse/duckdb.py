@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,9 +47,13 @@ class DuckDBWarehouse(Warehouse):
         parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
         return sorted({part.parent.name.removeprefix("run_id=") for part in parts} - {NO_RUN})
 
-    def row_counts(self) -> dict[str, int]:
+    def table_names(self) -> list[str]:
+        return list(self.row_counts())
+
+    def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
         tables = self.query("select table_name, estimated_size from duckdb_tables()")
-        return dict(zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True))
+        sizes = zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True)
+        return {name: size for name, size in sizes if names is None or name in names}
 
     def column_types(self) -> dict[str, dict[str, str]]:
         columns = self.query(

@@ -138,7 +138,7 @@ def test_a_run_may_begin_with_published_tables_and_leaves_them_alone_when_it_fai
     again = publication.begin("2", copied=lambda name: name == "gold")
     assert queries.rows(f"select value from {again}.gold") == [["first"]]
     assert queries.run(f"select value from {again}.mart").state == "FAILED"
-    publication.drop(again)
+    publication.discard("2")
     assert seen(queries, "gold") == seen(queries, "mart") == "first"
 
 
@@ -179,7 +179,7 @@ def test_a_run_continues_an_iceberg_table_and_readers_see_it_at_the_end(
         if is_published:
             publication.publish(run)
         else:
-            publication.drop(database)
+            publication.discard(run)
             assert seen(queries, "month") == "2024"
     rows = queries.rows(f"select id, value from {SCHEMA}.month order by id")
     assert rows == [["1", "2025"], ["2", "2026"]]
