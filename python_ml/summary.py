@@ -152,11 +152,13 @@ def show_run(run: Run) -> None:
     if "training" in run.results:
         console.print(f"Model: {run.results['training'].message}\n")
     console.print(_step_table(run))
-    layout = run.settings.layout
+    layout, athena = run.settings.layout, run.settings.athena
+    tables: str = f"{athena.schema} in Athena" if run.athena_database else str(layout.warehouse)
+    lake: str = athena.lake if run.athena_database else str(layout.lake)
     console.print(
-        f"Tables    {layout.warehouse} (mart_customer_risk, mart_recommendation, …)\n"
-        f"Scores    {layout.lake / 'ml' / 'customer_score' / f'run_id={run.run_id}'}\n"
-        f"Model     {layout.models / overview['model_version']}\n"
+        f"Tables    {tables} (mart_customer_risk, mart_recommendation, …)\n"
+        f"Scores    {lake}/ml/customer_score/run_id={run.run_id}\n"
+        f"Model     {lake}/models/{overview['model_version']}\n"
         f"{_pages_line(run)}"
         f"This run  {layout.reports / 'runs' / f'{run.run_id}.json'}",
         soft_wrap=True,
