@@ -74,6 +74,20 @@ def restore(run: Run) -> None:
     """
     from python_ml.land.write import is_intact
 
+    load_state(run)
+    if run.batch is None or not is_intact(run.batch):
+        raise BadInputError(
+            f"run {run.run_id} cannot be resumed: its landed batch {run.batch} is gone or was "
+            "changed since; start a new run"
+        )
+
+
+def load_state(run: Run) -> None:
+    """Fill a run with what `save_state` has kept of it, wherever its batch lies.
+
+    Raises:
+        UsageError: code or settings that the finished steps rest on have changed since.
+    """
     state = read_json(run.work_dir / FILE)
     if state is None:
         raise UsageError(f"{run.work_dir / FILE} cannot be read; start a new run")
@@ -90,11 +104,6 @@ def restore(run: Run) -> None:
     run.identity = BatchIdentity(identity["sha256"], identity["files"], entries)
     run.steps = [Step(**step) for step in state["steps"]]
     run.results = {name: _from_document(value) for name, value in state["results"].items()}
-    if run.batch is None or not is_intact(run.batch):
-        raise BadInputError(
-            f"run {run.run_id} cannot be resumed: its landed batch {run.batch} is gone or was "
-            "changed since; start a new run"
-        )
 
 
 def _as_document(result: Any) -> dict[str, Any]:

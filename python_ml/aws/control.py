@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 
+from python_ml.aws.publish import Publication
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.config import Settings, load_settings
@@ -27,6 +28,7 @@ from python_ml.errors import (
     SpanishGasError,
     UsageError,
 )
+from python_ml.record import write_run_tables
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.runs import open_manifest
 from python_ml.runs.identity import git_sha, lock_hash
@@ -134,14 +136,19 @@ def register(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the model that has scored the champion, once its marts stand: one pointer, moved last.
+    """Make the run's tables the published ones, and the model that has scored the champion.
 
     Raises:
+        LeaseHeldError: the lease has gone to another run.
         SpanishGasError: the marts of this run have not been built.
     """
     folder = RunFolder(open_store(settings), event["run_id"])
     version = folder.result("score")["model_version"]
     folder.result("marts")
+    lease = _lease(event["run_id"], folder.request().mode)
+    open_manifest(settings).beat(lease, _lease_seconds())
+    # The pointer of the tables decides; a run that dies behind it is settled by the next.
+    Publication(settings.athena).publish(event["run_id"])
     open_registry(settings).promote(version, event["run_id"])
     folder.write("publish", _done({"model_version": version}))
     return {"model_version": version}
@@ -163,6 +170,7 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     request, error, now = folder.request(), event.get("error"), datetime.now(UTC)
     record = _record(request, settings)
     record.status = SUCCEEDED if error is None else FAILED
+    record.exit_code = 0 if error is None else 1
     record.ended_at = iso(now)
     record.seconds = (now - datetime.fromisoformat(record.started_at)).total_seconds()
     _add_steps(record, folder, request)
@@ -170,6 +178,10 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         _add_error(record, folder, request, error)
     manifest = open_manifest(settings)
     manifest.save(record)
+    try:
+        write_run_tables(settings, record)
+    except SpanishGasError as failure:  # the manifest has it; the lease must come back
+        log.warning("run %s is not in the tables of runs: %s", record.run_id, failure)
     manifest.release(_lease(record.run_id, record.mode))
     if record.batch_sha256:
         uploads = UploadTable(settings.athena.runs_table, settings.athena.schema)

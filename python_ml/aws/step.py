@@ -13,21 +13,22 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from python_ml import resume, steps
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.config import Settings, load_settings
+from python_ml.documents import read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.progress import peak_memory_mb
+from python_ml.runs.identity import identify_batch
 from python_ml.runs.manifest import iso
 from python_ml.store import open_store
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.workspace import Run
 
-if TYPE_CHECKING:
-    from python_ml.dataset import GoldContract
-    from python_ml.dbt_runner import DbtRunner
+STATE = "state"
 
 
 @dataclass(frozen=True)
@@ -43,35 +44,18 @@ class StepContext:
         return self.request.run_id
 
     @cached_property
-    def as_of_date(self) -> date:
-        return date.fromisoformat(self.folder.result("land")["as_of_date"])
-
-    @property
-    def has_landed(self) -> bool:
-        return self.folder.read("land") is not None
-
-    def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings)
-
-    @cached_property
-    def dbt(self) -> DbtRunner:
-        from python_ml.dbt_runner import DbtRunner
-        from python_ml.sentiment import sentiment_backend
-
-        layout = self.settings.layout
-        variables = {
-            "run_id": self.run_id,
-            "sentiment_backend": sentiment_backend(self.settings),
-            **({"as_of_date": self.as_of_date.isoformat()} if self.has_landed else {}),
-        }
-        target = layout.home / ".runs" / self.run_id / "dbt"
-        return DbtRunner(self.settings, layout.warehouse, target, variables)
-
-    @cached_property
-    def contract(self) -> GoldContract:
-        from python_ml.dataset import read_contract
-
-        return read_contract(self.dbt.manifest())
+    def run(self) -> Run:
+        """The run as the containers before this one have left it."""
+        request = self.request
+        run = Run(self.settings, request.mode, request.run_id, request.source, request.started_at)
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        if (state := self.folder.read(STATE)) is not None:
+            write_json(run.work_dir / resume.FILE, state)
+            resume.load_state(run)
+        else:
+            run.identity = identify_batch(request.source, self.settings.threads)
+        run.can_resume = True  # each step leaves its state behind
+        return run
 
 
 @dataclass(frozen=True)
@@ -80,6 +64,9 @@ class Outcome:
 
     result: Mapping[str, Any]
     row_count: int | None = None
+
+
+Work = Callable[[StepContext], Outcome]
 
 
 def run_step(settings: Settings, run_id: str, step: str) -> Outcome:
@@ -113,86 +100,68 @@ def _measured(start: float) -> dict[str, float]:
 
 
 def _land(context: StepContext) -> Outcome:
-    from python_ml.aws.lake import publish_batch
-    from python_ml.land import land
+    run = context.run
+    if not run.has_database:
+        from python_ml.aws.publish import Publication
 
-    settings = context.settings
-    landed = land(context.request.source, settings, batch_id=context.run_id)
-    if settings.target == "athena":
-        batch = settings.layout.lake / "batches" / landed.batch_id
-        place = publish_batch(settings.athena, batch, landed.batch_id)
-        context.dbt.register_external_tables({"raw": place})
-    return Outcome(landed.as_dict(), landed.row_count)
+        Publication(run.settings.athena).begin(run.run_id)
+    steps.land_step(run)
+    found = {"batch_id": run.batch_id, "as_of_date": run.as_of_date.isoformat()}
+    return _outcome(context, found)
 
 
-def _layer(select: str) -> Callable[[StepContext], Outcome]:
+def _layer(layer: str, select: str | None = None) -> Work:
     def build(context: StepContext) -> Outcome:
-        with context.warehouse() as warehouse:
-            warehouse.declare_external_tables()
-            nodes = context.dbt.build(select)
-            counts = warehouse.row_counts()
-        models = [node.name for node in nodes if node.kind == "model"]
-        tests = sum(node.kind == "test" for node in nodes)
-        rows = sum(counts.get(name, 0) for name in models)
-        return Outcome({"models": models, "test_count": tests}, rows)
+        steps.build_step(context.run, layer, select)
+        return _outcome(context, {})
 
     return build
 
 
-def _sentiment(context: StepContext) -> Outcome:
-    from python_ml.sentiment import label_sentiment
+def _plain(step: Callable[[Run], object]) -> Work:
+    def take(context: StepContext) -> Outcome:
+        step(context.run)
+        return _outcome(context, {})
 
-    with context.warehouse() as warehouse:
-        labelled = label_sentiment(warehouse, context.settings, context.run_id)
-    return Outcome(labelled.as_dict(), labelled.text_count)
+    return take
 
 
 def _train(context: StepContext) -> Outcome:
-    from python_ml.train import train
-
-    with context.warehouse() as warehouse:
-        trained = train(
-            warehouse, context.settings, context.contract, context.run_id, context.as_of_date
-        )
-    return Outcome(trained.as_dict(), trained.train_count)
+    trained = steps.train_step(context.run)
+    return _outcome(context, {"model_version": trained.model_version})
 
 
 def _evaluate(context: StepContext) -> Outcome:
-    from python_ml.evaluate import evaluate
-
-    version = context.folder.result("train")["model_version"]
-    with context.warehouse() as warehouse:
-        evaluated = evaluate(warehouse, context.settings, context.contract, context.run_id, version)
-    return Outcome(evaluated.as_dict(), evaluated.test_count)
+    """A rejected candidate is no failure of the job: the state machine asks for the verdict."""
+    version = context.run.results["training"].model_version
+    evaluated = steps.evaluate_step(context.run, version)
+    return _outcome(
+        context,
+        {"model_version": version, "status": evaluated.status, "reasons": evaluated.reasons},
+    )
 
 
 def _score(context: StepContext) -> Outcome:
-    from python_ml.promotion import decision_table
-    from python_ml.registry import open_registry
-    from python_ml.score import score
-
     registered = context.folder.read("register")
     version = registered["result"]["model_version"] if registered else None
-    with context.warehouse() as warehouse:
-        scored = score(
-            warehouse,
-            context.settings,
-            context.contract,
-            context.run_id,
-            context.as_of_date,
-            version,
-        )
-        decisions = decision_table(open_registry(context.settings))
-        warehouse.write_external("model_decision", decisions, context.run_id)
-    return Outcome(scored.as_dict(), scored.customer_count)
+    steps.score_step(context.run, version)
+    return _outcome(context, {"model_version": context.run.results["scores"].model_version})
 
 
-WORK: dict[str, Callable[[StepContext], Outcome]] = {
+def _outcome(context: StepContext, result: Mapping[str, Any]) -> Outcome:
+    """The step's outcome, once the next container can go on from here."""
+    run = context.run
+    context.folder.write(STATE, read_json(run.work_dir / resume.FILE) or {})
+    return Outcome(result, run.steps[-1].rows)
+
+
+WORK: dict[str, Work] = {
     "land": _land,
-    "bronze": _layer("resource_type:seed bronze"),
-    "sentiment": _sentiment,
+    "bronze": _layer("bronze", "resource_type:seed bronze"),
+    "sentiment": _plain(steps.sentiment_step),
     "silver": _layer("silver"),
     "gold": _layer("gold"),
+    "quality": _plain(steps.quality_step),
     "train": _train,
     "evaluate": _evaluate,
     "score": _score,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -119,6 +119,11 @@ def cloud() -> Iterator[None]:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
+        glue = boto3.client("glue")
+        for database in ("spanishgas", "spanishgas_ml"):
+            glue.create_database(DatabaseInput={"Name": database})
+        for table in ("pipeline_run", "pipeline_step"):
+            create_table("spanishgas_ml", table, f"s3://{LAKE}/ml/{table}/", ["run_id"])
         sns, sqs = boto3.client("sns"), boto3.client("sqs")
         topic = sns.create_topic(Name=TOPIC)["TopicArn"]
         queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
@@ -126,6 +131,19 @@ def cloud() -> Iterator[None]:
         endpoint = attributes["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
         yield
+
+
+def create_table(database: str, name: str, location: str, partitions: Sequence[str] = ()) -> None:
+    keys = [{"Name": key, "Type": "string"} for key in partitions]
+    place = {"Location": location, "Columns": []}
+    entry = {"Name": name, "StorageDescriptor": place, "PartitionKeys": keys}
+    boto3.client("glue").create_table(DatabaseName=database, TableInput=entry)
+
+
+def parts(database: str, table: str) -> list[str]:
+    """Runs that have a part of an external table."""
+    found = boto3.client("glue").get_partitions(DatabaseName=database, TableName=table)
+    return sorted(part["Values"][0] for part in found["Partitions"])
 
 
 def notifications() -> list[dict[str, Any]]:

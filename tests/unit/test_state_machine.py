@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import date
 
 import aws_fixture as aws
 import boto3
@@ -13,6 +12,7 @@ import gold_fixture as gold
 import pytest
 
 from python_ml.aws import control, step, trigger
+from python_ml.aws.publish import Publication, run_database_name
 from python_ml.aws.run_folder import STEPS
 from python_ml.aws.step import Outcome
 from python_ml.aws.uploads import UploadTable
@@ -64,8 +64,8 @@ class Jobs:
     def _layer(_):
         return Outcome({}, 10)
 
-    @staticmethod
-    def _land(context):
+    def _land(self, context):
+        Publication(self.settings.athena).begin(context.run_id)
         return Outcome({"batch_id": context.run_id, "as_of_date": "2024-12-31"}, 7)
 
     def _train(self, context):
@@ -81,11 +81,16 @@ class Jobs:
         return Outcome({"model_version": version}, 20)
 
     def _score(self, context):
-        assert context.as_of_date == date(2024, 12, 31)
+        assert context.folder.result("land")["as_of_date"] == "2024-12-31"
         registered = context.folder.read("register")
         champion = open_registry(self.settings).champion()
         version = registered["result"]["model_version"] if registered else champion
         return Outcome({"model_version": version}, 100)
+
+    def _marts(self, context):
+        database = run_database_name(self.settings.athena, context.run_id)
+        aws.create_table(database, "mart_overview", f"s3://lake/{context.run_id}/")
+        return Outcome({}, 10)
 
     @staticmethod
     def _drift(_):
@@ -138,6 +143,15 @@ def champion(jobs):
     return open_registry(jobs.settings).champion()
 
 
+def published(jobs):
+    """The run whose tables everyone sees, by the pointer and by the catalog."""
+    tables = boto3.client("glue").get_tables(DatabaseName=jobs.settings.athena.schema)["TableList"]
+    places = [table["StorageDescriptor"]["Location"].split("/")[-2] for table in tables]
+    run = Publication(jobs.settings.athena).published_run()
+    assert places == ([] if run is None else [run])
+    return run
+
+
 def is_free(jobs):
     return open_manifest(jobs.settings).holder() is None
 
@@ -149,7 +163,10 @@ def test_trained_and_promoted(jobs):
     assert set(jobs.calls.values()) == {1}
     assert champion(jobs) == "churn-r1"
     found = record(jobs, "r1")
-    assert (found.status, found.exit_code, found.failed_step) == ("succeeded", None, None)
+    assert (found.status, found.exit_code, found.failed_step) == ("succeeded", 0, None)
+    assert published(jobs) == "r1"
+    assert aws.parts("spanishgas_ml", "pipeline_run") == ["r1"]
+    assert aws.parts("spanishgas_ml", "pipeline_step") == ["r1"]
     assert [entry.step for entry in found.steps] == list(STEPS)
     assert (found.as_of_date, found.row_count, found.model_version) == (
         "2024-12-31",
@@ -175,6 +192,7 @@ def test_a_rejected_model_scores_and_moves_nothing(jobs):
     found = record(jobs, "r2")
     assert (found.status, found.failed_step, found.exit_code) == ("failed", "evaluate", 4)
     assert "churn-r2 is Rejected: pr_auc is 0.61" in found.error_message
+    assert published(jobs) is None
     assert is_free(jobs)
     assert [m["Subject"] for m in aws.notifications()] == ["sg-test: run r2 failed"]
 
@@ -261,6 +279,8 @@ def test_a_failed_step_is_recorded_and_notified(jobs, name, error, exit_code, tr
     assert jobs.calls[name] == tries
     found = record(jobs, "r2")
     assert (found.status, found.failed_step, found.exit_code) == ("failed", name, exit_code)
+    assert published(jobs) is None
+    assert aws.parts("spanishgas_ml", "pipeline_run") == ["r2"]
     assert found.error_message == str(error)
     assert found.steps[-1].step == name
     assert champion(jobs) == "churn-r1"

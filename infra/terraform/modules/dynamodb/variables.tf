@@ -1,0 +1,9 @@
+variable "name" {
+  type        = string
+  description = "Prefix of every name: <prefix>-<environment>."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that data is encrypted with."
+}

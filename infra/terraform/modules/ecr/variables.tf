@@ -1,0 +1,15 @@
+variable "name" {
+  type        = string
+  description = "Prefix of every name: <prefix>-<environment>."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that data is encrypted with."
+}
+
+variable "repositories" {
+  type        = set(string)
+  description = "Images."
+  default     = ["dbt", "ml", "trigger"]
+}

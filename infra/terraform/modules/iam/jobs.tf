@@ -1,0 +1,112 @@
+locals {
+  registry_actions = [
+    "sagemaker:CreateModelPackage",
+    "sagemaker:UpdateModelPackage",
+    "sagemaker:DescribeModelPackage",
+    "sagemaker:ListModelPackages",
+    "sagemaker:DescribeModelPackageGroup",
+  ]
+  registry_arns = [
+    "arn:${local.partition}:sagemaker:${var.region}:${local.account}:model-package-group/${var.name}-churn",
+    "arn:${local.partition}:sagemaker:${var.region}:${local.account}:model-package/${var.name}-churn/*",
+  ]
+}
+
+data "aws_iam_policy_document" "dbt" {
+  source_policy_documents = [data.aws_iam_policy_document.build.json]
+}
+
+data "aws_iam_policy_document" "ml" {
+  #checkov:skip=CKV_AWS_111:The actions on "*" have no resources in IAM; each is named below
+  #checkov:skip=CKV_AWS_356:The actions on "*" have no resources in IAM; each is named below
+  source_policy_documents = [data.aws_iam_policy_document.build.json]
+
+  statement {
+    sid       = "Registry"
+    actions   = local.registry_actions
+    resources = local.registry_arns
+  }
+
+  statement {
+    sid       = "Artifacts"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${var.results_bucket_arn}/training/*"]
+  }
+
+  statement {
+    sid       = "Image"
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+    resources = var.repository_arns
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/sagemaker/*"]
+  }
+
+  statement {
+    sid = "InTheVpc"
+    # A job in a VPC makes its own network interfaces; the token is the registry's as a whole.
+    actions = [
+      "ecr:GetAuthorizationToken",
+      "ec2:CreateNetworkInterface",
+      "ec2:CreateNetworkInterfacePermission",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DeleteNetworkInterfacePermission",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeVpcs",
+      "ec2:DescribeDhcpOptions",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeSecurityGroups",
+    ]
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "metabase" {
+  source_policy_documents = [data.aws_iam_policy_document.query.json]
+
+  statement {
+    sid       = "TableMetadata"
+    actions   = ["athena:GetTableMetadata", "athena:ListTableMetadata", "athena:ListDatabases", "athena:GetDataCatalog"]
+    resources = ["arn:${local.partition}:athena:${var.region}:${local.account}:datacatalog/AwsDataCatalog"]
+  }
+}
+
+data "aws_iam_policy_document" "execution" {
+  statement {
+    sid       = "Image"
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+    resources = var.repository_arns
+  }
+
+  statement {
+    sid       = "Token"
+    actions   = ["ecr:GetAuthorizationToken"] # of the registry as a whole
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${local.log_group_arn}/ecs/*"]
+  }
+
+  statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:rds!db-*"]
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/aws:rds:primaryDBInstanceArn"
+      values   = ["arn:${local.partition}:rds:${var.region}:${local.account}:db:${var.name}-metabase"]
+    }
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt"]
+    resources = [var.kms_key_arn]
+  }
+}

@@ -1,0 +1,108 @@
+# What whoever reads or builds tables needs of S3, Athena and Glue.
+data "aws_iam_policy_document" "query" {
+  statement {
+    sid = "Query"
+    actions = [
+      "athena:StartQueryExecution",
+      "athena:StopQueryExecution",
+      "athena:GetQueryExecution",
+      "athena:GetQueryResults",
+      "athena:GetWorkGroup",
+      "athena:ListQueryExecutions",
+      "athena:BatchGetQueryExecution",
+    ]
+    resources = [var.workgroup_arn]
+  }
+
+  statement {
+    sid = "ReadCatalog"
+    actions = [
+      "glue:GetDatabase",
+      "glue:GetDatabases",
+      "glue:GetTable",
+      "glue:GetTables",
+      "glue:GetTableVersions",
+      "glue:GetPartition",
+      "glue:GetPartitions",
+      "glue:BatchGetPartition",
+    ]
+    resources = local.catalog
+  }
+
+  statement {
+    sid       = "ReadData"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = ["${var.data_bucket_arn}/*"]
+  }
+
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    resources = [var.data_bucket_arn, var.results_bucket_arn]
+  }
+
+  statement {
+    sid       = "Results"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    resources = ["${var.results_bucket_arn}/athena/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    resources = [var.kms_key_arn]
+  }
+}
+
+locals {
+  # A run has a database of its own, <schema>_run_<id>.
+  catalog = [
+    "${local.glue}:catalog",
+    "${local.glue}:database/${var.schema}",
+    "${local.glue}:database/${var.schema}_*",
+    "${local.glue}:table/${var.schema}/*",
+    "${local.glue}:table/${var.schema}_*/*",
+  ]
+}
+
+data "aws_iam_policy_document" "build" {
+  source_policy_documents = [data.aws_iam_policy_document.query.json]
+
+  statement {
+    sid = "WriteCatalog"
+    actions = [
+      "glue:CreateDatabase",
+      "glue:DeleteDatabase",
+      "glue:CreateTable",
+      "glue:UpdateTable",
+      "glue:DeleteTable",
+      "glue:DeleteTableVersion",
+      "glue:BatchDeleteTableVersion",
+      "glue:BatchCreatePartition",
+      "glue:CreatePartition",
+      "glue:UpdatePartition",
+      "glue:DeletePartition",
+      "glue:BatchDeletePartition",
+    ]
+    resources = local.catalog
+  }
+
+  statement {
+    sid     = "WriteData"
+    actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    # raw/ is the sender's: nothing of ours writes there.
+    resources = [for prefix in var.data_prefixes : "${var.data_bucket_arn}/${prefix}/*"]
+  }
+
+  statement {
+    sid       = "Pointer"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.data_bucket_arn}/published.json"]
+  }
+
+  statement {
+    sid       = "Runs"
+    actions   = local.table_actions
+    resources = [var.runs_table_arn]
+  }
+}

@@ -1,0 +1,63 @@
+locals {
+  functions = {
+    trigger = { handler = "python_ml.aws.trigger.handler", memory = 512, seconds = 60 }
+    control = { handler = "python_ml.aws.control.handler", memory = 1024, seconds = 110 }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = local.functions
+
+  name              = "/${var.name}/lambda/${each.key}"
+  retention_in_days = 365
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_117:They call S3, DynamoDB and Step Functions alone, no address of ours; a VPC would add nothing
+  #checkov:skip=CKV_AWS_272:Code signing is for zip archives; the image is named by its digest
+  #checkov:skip=CKV_AWS_115:The account's concurrency is shared by nothing else; uploads come by the dozen
+  for_each = local.functions
+
+  function_name = "${var.name}-${each.key}"
+  role          = var.role_arns[each.key]
+  package_type  = "Image"
+  image_uri     = var.image_uri
+  architectures = ["x86_64"]
+  memory_size   = each.value.memory
+  timeout       = each.value.seconds
+  kms_key_arn   = var.kms_key_arn
+
+  image_config {
+    command = [each.value.handler]
+  }
+
+  environment {
+    variables = merge(var.settings, {
+      STATE_MACHINE_ARN = var.state_machine_arn
+      RUNS_TABLE        = var.runs_table
+      WAREHOUSE         = var.schema
+      DEFAULT_MODE      = var.default_mode
+      EXECUTION_SECONDS = tostring(var.execution_seconds)
+    })
+  }
+
+  dead_letter_config {
+    target_arn = aws_sqs_queue.failed.arn
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this[each.key].name
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+}
+
+resource "aws_sqs_queue" "failed" {
+  name                      = "${var.name}-failed-events"
+  message_retention_seconds = 1209600
+  kms_master_key_id         = var.kms_key_arn
+}
