@@ -10,7 +10,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards lint layering check docs bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards test-infra lint layering check docs bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -49,6 +49,10 @@ test-athena: setup ## the whole project on a local Athena (a JDK 17 and Maven ne
 test-dashboards: setup ## dashboards against tools of Metabase's makers and a Postgres (npm, Postgres)
 	@tests/dashboards/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/dashboards
+
+test-infra: setup ## Terraform, state machine, images and workflows, with their own checkers (npm)
+	@tests/infra/install.sh $(BIN)/python
+	@$(BIN)/python -m pytest tests/infra
 
 lint: setup ## ruff, mypy, sqlfluff, dbt-bouncer
 	@$(BIN)/ruff check --quiet .

@@ -197,11 +197,14 @@ class StoredRegistry(Registry):
     ) -> None:
         if status not in STATUSES:
             raise SpanishGasError(f"status {status!r}: it is one of {', '.join(STATUSES)}")
-        number = len(self.decisions(version)) + 1
+        number = len(self._kept_decisions(version)) + 1
         decision = _decision(status, reason, decided_by, action, evidence)
         self._write(_key(version, f"decisions/{number:04}.json"), decision)
 
     def decisions(self, version: str) -> list[dict[str, Any]]:
+        return self._kept_decisions(version)
+
+    def _kept_decisions(self, version: str) -> list[dict[str, Any]]:
         self._require(version)
         return [self._read(key) for key in self._store.keys(_key(version, "decisions"))]
 
@@ -259,7 +262,11 @@ class StoredRegistry(Registry):
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry of `settings.target`."""
+    """The registry of `settings.target`; on AWS, SageMaker knows each version too."""
+    if settings.target == "athena" and settings.athena.model_package_group:
+        from python_ml.aws.model_registry import SageMakerRegistry
+
+        return SageMakerRegistry(open_store(settings), settings.threads, settings.athena)
     return StoredRegistry(open_store(settings), settings.threads)
 
 

@@ -1,9 +1,5 @@
-data "aws_availability_zones" "available" {
-  state = "available"
-}
-
 locals {
-  zones = slice(data.aws_availability_zones.available.names, 0, 2)
+  zones = [for letter in ["a", "b"] : "${var.region}${letter}"]
 }
 
 # No internet gateway and no NAT: what leaves goes through the endpoints.

@@ -12,6 +12,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV2_AWS_61:Each of the three has one, in lifecycle.tf
   #checkov:skip=CKV_AWS_144:One region holds the data by contract with the customers; versions protect against loss
   #checkov:skip=CKV2_AWS_62:Only uploads under raw/ of the data bucket mean something; the lambda module listens to them
   #checkov:skip=CKV_AWS_145:The log bucket takes S3-managed keys only, as log delivery demands; the others have the key

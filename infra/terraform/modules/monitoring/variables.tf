@@ -1,0 +1,35 @@
+variable "name" {
+  type        = string
+  description = "Prefix of every name: <prefix>-<environment>."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that data is encrypted with."
+}
+
+variable "schema" {
+  type        = string
+  description = "Glue database of the published tables; names the warehouse in metrics."
+}
+
+variable "mail_addresses" {
+  type        = list(string)
+  description = "Who hears of runs and alarms."
+}
+
+variable "budget_usd" {
+  type        = number
+  description = "Monthly budget, tax excluded."
+}
+
+variable "drift_alarm_limit" {
+  type        = number
+  description = "Drift alarms in one run that nobody need hear of."
+  default     = 0
+}
+
+variable "failed_queue_name" {
+  type        = string
+  description = "Queue of events that no function could take."
+}

@@ -1,0 +1,111 @@
+"""Steps of a run as SageMaker jobs, under the conventions of /opt/ml.
+
+    python -m python_ml.aws.sagemaker_entry train          a training job
+    python -m python_ml.aws.sagemaker_entry <step>         a processing job
+
+A training job reads `input/config/hyperparameters.json` (values are text: `run_id`, and settings by
+dotted name such as `model.xgboost.max_depth`) and the channels under `input/data/`; it leaves the
+model's JSON documents in SM_MODEL_DIR, which SageMaker packs as model.tar.gz, and reports in
+SM_OUTPUT_DATA_DIR. A processing job gets its run in SPANISHGAS_RUN_ID and leaves its report in
+`processing/output`. A failure is told in `output/failure` (training) or `output/message`
+(processing) and by the exit code.
+
+Channel `settings` may hold a settings.yml, whose values win over the package's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from python_ml.aws.model_registry import ARTIFACTS
+from python_ml.aws.step import WORK, run_step
+from python_ml.config import Settings, load_settings
+from python_ml.errors import SpanishGasError, UsageError
+from python_ml.store import open_store
+
+TRAIN = "train"
+_LONGEST_FAILURE = 1024  # SageMaker shows no more
+
+
+def main(arguments: list[str], root: Path = Path("/opt/ml")) -> int:
+    """Run the job; the exit code is the command's, and what failed is told as SageMaker wants."""
+    step = arguments[0] if arguments else TRAIN
+    place = root / "output" / ("failure" if step == TRAIN else "message")
+    try:
+        if step not in WORK:
+            raise UsageError(f"step {step!r}: it is one of {', '.join(WORK)}")
+        (run_training if step == TRAIN else run_processing)(root, step)
+    except Exception as error:
+        text = str(error) or repr(error)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text[:_LONGEST_FAILURE], encoding="utf-8")
+        print(f"error: {text}", file=sys.stderr)
+        return error.exit_code if isinstance(error, SpanishGasError) else 1
+    return 0
+
+
+def run_training(root: Path, step: str = TRAIN) -> None:
+    """Fit a candidate and hand its documents to SageMaker.
+
+    Raises:
+        UsageError: no run is named, or a hyperparameter is no setting.
+    """
+    path = root / "input/config/hyperparameters.json"
+    given = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    run_id = given.pop("run_id", None) or os.environ.get("SPANISHGAS_RUN_ID")
+    if not run_id:
+        raise UsageError(f"{path}: the hyperparameter run_id names the run to train for")
+    settings = job_settings(root, given)
+    outcome = run_step(settings, run_id, step)
+    version = outcome.result["model_version"]
+    model_dir = Path(os.environ.get("SM_MODEL_DIR", root / "model"))
+    model_dir.mkdir(parents=True, exist_ok=True)
+    store = open_store(settings)
+    for name in ARTIFACTS:
+        (model_dir / name).write_bytes(store.read(f"models/{version}/{name}"))
+    report_dir = Path(os.environ.get("SM_OUTPUT_DATA_DIR", root / "output/data"))
+    _report(report_dir, step, outcome.result)
+
+
+def run_processing(root: Path, step: str) -> None:
+    """Run another step.
+
+    Raises:
+        UsageError: no run is named.
+    """
+    if not (run_id := os.environ.get("SPANISHGAS_RUN_ID")):
+        raise UsageError("SPANISHGAS_RUN_ID names the run that the job belongs to")
+    outcome = run_step(job_settings(root, {}), run_id, step)
+    _report(root / "processing/output", step, outcome.result)
+
+
+def job_settings(root: Path, hyperparameters: Mapping[str, str]) -> Settings:
+    """Settings from the channel `settings`, the environment and the hyperparameters, which win.
+
+    SM_NUM_CPUS sets the threads unless SPANISHGAS_THREADS does.
+    """
+    environ = dict(os.environ)
+    channel = Path(environ.get("SM_CHANNEL_SETTINGS", root / "input/data/settings"))
+    if (own := channel / "settings.yml").exists():
+        environ.setdefault("SPANISHGAS_SETTINGS", str(own))
+    if cpus := environ.get("SM_NUM_CPUS"):
+        environ.setdefault("SPANISHGAS_THREADS", cpus)
+    values: dict[str, Any] = {name: yaml.safe_load(v) for name, v in hyperparameters.items()}
+    return load_settings(values, environ)
+
+
+def _report(folder: Path, step: str, result: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=2, default=str)
+    (folder / f"{step}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

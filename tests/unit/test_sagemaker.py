@@ -1,0 +1,209 @@
+"""The conventions of /opt/ml in a temporary one, and the Model Registry on moto."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+import aws_fixture as aws
+import boto3
+import gold_fixture as gold
+import numpy as np
+import pytest
+
+from python_ml.aws import step
+from python_ml.aws.model_registry import ARCHIVE, ARTIFACTS
+from python_ml.aws.run_folder import RunFolder, RunRequest
+from python_ml.aws.sagemaker_entry import job_settings, main
+from python_ml.aws.step import Outcome
+from python_ml.errors import BadInputError, SpanishGasError
+from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
+from python_ml.store import open_store
+from python_ml.train import train
+from python_ml.warehouse import open_warehouse
+
+GROUP = "sg-test-churn"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return gold.small_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def opt_ml(tmp_path, monkeypatch):
+    """An /opt/ml with a home in a channel, and a run that has begun in it."""
+    root, home = tmp_path / "opt/ml", tmp_path / "home"
+    settings = gold.settings_for(home)
+    gold.warehouse_with(settings, gold.gold_frame(600))
+    channel = root / "input/data/settings"
+    channel.mkdir(parents=True)
+    shown = {name: settings[name] for name in ("home", "threads")}
+    for name in ("model", "experiments", "gate", "evaluate"):
+        shown[name] = settings[name].as_dict()
+    (channel / "settings.yml").write_text(json.dumps(shown))
+    request = RunRequest("r1", "train", "raw", "", "test", "2025-01-06T06:00:00+00:00", "a1")
+    RunFolder(open_store(settings), "r1").write_request(request)
+
+    def fit(context):
+        with context.run.warehouse() as warehouse:
+            trained = train(
+                warehouse, context.settings, gold.contract(), context.run_id, gold.AS_OF_DATE
+            )
+        return Outcome({"model_version": trained.model_version}, trained.train_count)
+
+    def refuse(_):
+        raise BadInputError("price_history.csv: missing column province_code")
+
+    def open_run(context):
+        return type("R", (), {"warehouse": lambda _: open_warehouse(context.settings)})()
+
+    monkeypatch.setattr(step.StepContext, "run", property(open_run))
+    monkeypatch.setattr(step, "WORK", {**step.WORK, "train": fit, "land": refuse})
+    for name in ("SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR", "SPANISHGAS_RUN_ID", "SM_NUM_CPUS"):
+        monkeypatch.delenv(name, raising=False)
+    return root
+
+
+def hyperparameters(root, **values):
+    path = root / "input/config/hyperparameters.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(values))
+
+
+def test_a_training_job_leaves_the_model_as_json_documents(opt_ml, tmp_path):
+    hyperparameters(opt_ml, **{"run_id": "r1", "model.xgboost.max_depth": "2"})
+    assert main(["train"], opt_ml) == 0
+    files = sorted(path.name for path in (opt_ml / "model").iterdir())
+    assert files == sorted(ARTIFACTS)
+    document = json.loads((opt_ml / "model/model.json").read_text())
+    assert document["version"] == "churn-r1"
+    assert document["origin"]["model_settings"]["xgboost"]["max_depth"] == 2
+    assert json.loads((opt_ml / "output/data/train.json").read_text()) == {
+        "model_version": "churn-r1"
+    }
+    assert not (opt_ml / "output/failure").exists()
+    registry = open_registry(job_settings(opt_ml, {}))
+    assert registry.status("churn-r1") == PENDING
+
+
+def test_the_directories_that_sagemaker_names_are_used(opt_ml, tmp_path, monkeypatch):
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "reports"))
+    hyperparameters(opt_ml, run_id="r1")
+    assert main(["train"], opt_ml) == 0
+    assert (tmp_path / "elsewhere/booster.json").exists()
+    assert (tmp_path / "reports/train.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        ({}, 2, "run_id"),
+        ({"run_id": "r1", "model.xgboost.depth": "2"}, 2, "no such setting"),
+        ({"run_id": "r2"}, 1, "run r2 has not begun"),
+    ],
+)
+def test_what_a_training_job_cannot_do_is_told_in_the_failure_file(opt_ml, given, code, words):
+    hyperparameters(opt_ml, **given)
+    assert main(["train"], opt_ml) == code
+    assert words in (opt_ml / "output/failure").read_text()
+    assert not (opt_ml / "model").exists()
+
+
+def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(opt_ml, monkeypatch):
+    monkeypatch.setenv("SPANISHGAS_RUN_ID", "r1")
+    assert main(["land"], opt_ml) == 3
+    assert "missing column province_code" in (opt_ml / "output/message").read_text()
+    document = RunFolder(open_store(job_settings(opt_ml, {})), "r1").read("land")
+    assert (document["status"], document["exit_code"]) == ("failed", 3)
+
+
+def test_an_unknown_step_is_usage(opt_ml):
+    assert main(["guess"], opt_ml) == 2
+    assert "it is one of land" in (opt_ml / "output/message").read_text()
+
+
+def test_threads_are_the_cpus_of_the_instance(opt_ml, monkeypatch):
+    monkeypatch.setenv("SM_NUM_CPUS", "3")
+    assert job_settings(opt_ml, {}).threads == 3
+    monkeypatch.setenv("SPANISHGAS_THREADS", "2")
+    assert job_settings(opt_ml, {}).threads == 2
+
+
+@pytest.fixture
+def registry(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws.REGION)
+    with aws.cloud():
+        boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
+        settings = aws.settings_in(tmp_path).with_overrides({"athena.model_package_group": GROUP})
+        yield open_registry(settings)
+
+
+def packages():
+    client = boto3.client("sagemaker")
+    found = client.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    return [client.describe_model_package(ModelPackageName=p["ModelPackageArn"]) for p in found]
+
+
+def test_a_version_is_a_model_package_with_its_artifacts(registry, model):
+    digest = registry.register("v1", model, {"run_id": "r1"})
+    registry.register("v1", model, {"run_id": "r1"})  # a resumed run
+    (package,) = packages()
+    assert package["ModelApprovalStatus"] == PENDING
+    assert package["CustomerMetadataProperties"] == {"model_version": "v1", "sha256": digest}
+    content = boto3.client("s3").get_object(Bucket=aws.LAKE, Key=f"models/v1/{ARCHIVE}")["Body"]
+    with tarfile.open(fileobj=io.BytesIO(content.read())) as tar:
+        assert tar.getnames() == list(ARTIFACTS)
+        assert json.load(tar.extractfile("model.json"))["sha256"] == digest
+    frame = gold.gold_frame(100)
+    loaded = registry.load("v1").model
+    np.testing.assert_array_equal(loaded.predict(frame).to_numpy(), model.predict(frame).to_numpy())
+
+
+def test_evaluation_and_decisions_reach_the_package(registry, model):
+    registry.register("v1", model, {})
+    figure = {"value": 0.758, "low": 0.72, "high": 0.79}
+    registry.attach_evaluation("v1", {"metrics": {"pr_auc": figure}})
+    registry.decide("v1", REJECTED, "recall is 0.60", "gate")
+    (package,) = packages()
+    assert package["ModelApprovalStatus"] == REJECTED
+    assert package["ApprovalDescription"] == "gate: recall is 0.60"
+    shown = package["CustomerMetadataProperties"]
+    assert shown["pr_auc"] == "0.7580 (0.7200 to 0.7900)"
+    assert shown["card"] == "s3://lake/models/v1/card.html"
+    assert shown["model_version"] == "v1"
+    with pytest.raises(SpanishGasError, match="Rejected"):
+        registry.promote("v1", "r1")
+
+
+def test_who_approves_in_sagemaker_has_decided(registry, model):
+    registry.register("v1", model, {})
+    (package,) = packages()
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=package["ModelPackageArn"],
+        ModelApprovalStatus=APPROVED,
+        ApprovalDescription="looked at the card",
+        CustomerMetadataProperties=package["CustomerMetadataProperties"],
+    )
+    assert registry.status("v1") == APPROVED
+    last = registry.decisions("v1")[-1]
+    assert (last["decided_by"], last["reason"]) == ("SageMaker", "looked at the card")
+    assert len(registry.decisions("v1")) == 2  # taken over once
+    registry.promote("v1", "r1")
+    assert registry.champion() == "v1"
+
+
+def test_versions_do_not_mix(registry, model):
+    for version in ("v1", "v2"):
+        registry.register(version, model, {})
+    registry.decide("v2", APPROVED, "passed", "gate")
+    statuses = {
+        p["CustomerMetadataProperties"]["model_version"]: p["ModelApprovalStatus"]
+        for p in packages()
+    }
+    assert statuses == {"v1": PENDING, "v2": APPROVED}
+    assert registry.status("v1") == PENDING

@@ -1,0 +1,206 @@
+"""Terraform read as text: wiring, sizes, and what its policies allow."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import aws_fixture as aws
+import hcl2
+import pytest
+
+from python_ml.config import PROJECT_DIR
+
+ROOT = PROJECT_DIR / "infra/terraform"
+MODULES = sorted(path for path in (ROOT / "modules").iterdir() if path.is_dir())
+ENVIRONMENTS = sorted(path for path in (ROOT / "environments").iterdir() if path.is_dir())
+# Actions that AWS gives no resource to name: the service authorization reference lists them with an
+# empty column of resource types.
+WITHOUT_RESOURCE = {
+    "cloudwatch:PutMetricData": "held to our namespace by a condition",
+    "ecr:GetAuthorizationToken": "a token for the registry as a whole",
+    "ec2:CreateNetworkInterface": "a job in a VPC makes its interfaces, which have no name before",
+    "ec2:CreateNetworkInterfacePermission": "the same",
+    "ec2:DeleteNetworkInterface": "the same",
+    "ec2:DeleteNetworkInterfacePermission": "the same",
+    "ec2:DescribeNetworkInterfaces": "describes, without resources",
+    "ec2:DescribeVpcs": "describes, without resources",
+    "ec2:DescribeDhcpOptions": "describes, without resources",
+    "ec2:DescribeSubnets": "describes, without resources",
+    "ec2:DescribeSecurityGroups": "describes, without resources",
+    "logs:CreateLogDelivery": "log delivery of Step Functions, without resources",
+    "logs:GetLogDelivery": "the same",
+    "logs:UpdateLogDelivery": "the same",
+    "logs:DeleteLogDelivery": "the same",
+    "logs:ListLogDeliveries": "the same",
+    "logs:PutResourcePolicy": "the same",
+    "logs:DescribeResourcePolicies": "the same",
+    "logs:DescribeLogGroups": "the same",
+    "xray:PutTraceSegments": "traces have no resources",
+    "xray:PutTelemetryRecords": "the same",
+    "xray:GetSamplingRules": "the same",
+    "xray:GetSamplingTargets": "the same",
+}
+# A key's own policy: "*" is the key itself.
+KEY_POLICY = ("s3", "key")
+
+
+def unquoted(value):
+    """python-hcl2 keeps the quotes of strings and names."""
+    if isinstance(value, dict):
+        return {unquoted(k): unquoted(v) for k, v in value.items() if k != "__is_block__"}
+    if isinstance(value, list):
+        return [unquoted(entry) for entry in value]
+    return value.strip('"') if isinstance(value, str) else value
+
+
+@cache
+def parsed(folder: Path) -> dict:
+    merged: dict = {}
+    for path in sorted(folder.glob("*.tf")):
+        for kind, blocks in unquoted(hcl2.loads(path.read_text(encoding="utf-8"))).items():
+            merged.setdefault(kind, []).extend(blocks)
+    return merged
+
+
+def names(folder: Path, kind: str) -> dict:
+    return {name: body for block in parsed(folder).get(kind, []) for name, body in block.items()}
+
+
+def text_of(folder: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.tf*")))
+
+
+def statements():
+    for module in MODULES:
+        for block in parsed(module).get("data", []):
+            for name, body in block.get("aws_iam_policy_document", {}).items():
+                for statement in body.get("statement", []):
+                    yield module.name, name, statement
+                for dynamic in body.get("dynamic", []):
+                    for inner in dynamic["statement"]["content"]:
+                        yield module.name, name, inner
+
+
+def listed(value) -> list[str]:
+    return value if isinstance(value, list) else re.findall(r"[\w:*\-]+", str(value))
+
+
+@pytest.mark.parametrize("folder", [*MODULES, *ENVIRONMENTS], ids=lambda folder: folder.name)
+def test_variables_are_typed_described_and_used(folder):
+    text = text_of(folder)
+    for name, body in names(folder, "variable").items():
+        assert body.get("type"), f"{folder.name}: {name} has no type"
+        assert body.get("description"), f"{folder.name}: {name} is not described"
+        assert f"var.{name}" in text, f"{folder.name}: {name} is not used"
+    for used in set(re.findall(r"\bvar\.(\w+)", text)):
+        assert used in names(folder, "variable"), f"{folder.name}: var.{used} is not declared"
+    for name, body in names(folder, "output").items():
+        assert body.get("description"), f"{folder.name}: output {name} is not described"
+
+
+@pytest.mark.parametrize("folder", [ROOT / "modules/platform", *ENVIRONMENTS], ids=lambda f: f.name)
+def test_calls_of_modules_give_what_is_asked_and_take_what_is_given(folder):
+    text, calls = text_of(folder), names(folder, "module")
+    assert calls
+    for name, call in calls.items():
+        target = (folder / call["source"]).resolve()
+        assert target in MODULES
+        wanted = names(target, "variable")
+        given = set(call) - {"source"}
+        required = {key for key, body in wanted.items() if "default" not in body}
+        assert given <= set(wanted), f"{name}: unknown arguments {given - set(wanted)}"
+        assert required <= given, f"{name}: missing arguments {required - given}"
+        for output in set(re.findall(rf"\bmodule\.{name}\.(\w+)", text)):
+            assert output in names(target, "output"), f"module.{name}.{output} is no output"
+
+
+@pytest.mark.parametrize("folder", ENVIRONMENTS, ids=lambda folder: folder.name)
+def test_environments_only_wire_and_keep_their_state_locked(folder):
+    assert "resource" not in parsed(folder)
+    assert "data" not in parsed(folder)
+    (backend,) = (b["backend"] for b in parsed(folder)["terraform"] if "backend" in b)
+    assert "use_lockfile = true" in text_of(folder)
+    assert backend
+
+
+def test_every_module_is_part_of_the_platform():
+    wired = {
+        call["source"].split("/")[-1]
+        for call in names(ROOT / "modules/platform", "module").values()
+    }
+    assert wired == {module.name for module in MODULES} - {"platform"}
+
+
+def test_files_are_short_and_hold_no_account_and_no_secret():
+    for path in ROOT.rglob("*.tf"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 150, path
+        assert not re.search(r"\b\d{12}\b", text), f"{path}: an account id"
+        assert not re.search(r"(AKIA|ASIA)[A-Z0-9]{16}", text), f"{path}: a key"
+        assert not re.search(r'(?i)(password|secret|token)\w*\s*=\s*"[^"$]', text), path
+
+
+def test_no_policy_has_a_wildcard_that_aws_does_not_require():
+    seen = set()
+    for module, name, statement in statements():
+        if statement.get("effect") == "Deny" or (module, name) == KEY_POLICY:
+            continue
+        actions, resources = listed(statement["actions"]), statement.get("resources", [])
+        for action in actions:
+            assert action != "*" and not action.endswith(":*"), (module, name, action)
+        if "*" in (resources if isinstance(resources, list) else [resources]):
+            for action in actions:
+                assert action in WITHOUT_RESOURCE, f"{module}.{name}: {action} on every resource"
+                seen.add(action)
+    assert seen == set(WITHOUT_RESOURCE), "explained, and used nowhere"
+
+
+def test_trust_is_bound_to_the_account_or_the_repository():
+    conditions = [
+        condition["variable"]
+        for _, name, statement in statements()
+        if name == "assume"
+        for condition in statement["condition"]
+    ]
+    assert "aws:SourceAccount" in conditions
+    assert any(variable.endswith(":sub") for variable in conditions)
+
+
+def test_nothing_is_public():
+    text = "\n".join(text_of(module) for module in MODULES)
+    assert "0.0.0.0/0" not in text
+    assert "::/0" not in text
+    for kind in ("aws_internet_gateway", "aws_nat_gateway", "aws_lambda_function_url", "aws_eip"):
+        assert kind not in text
+    assert re.findall(r"publicly_accessible\s*=\s*(\w+)", text) == ["false"]
+    assert re.findall(r"assign_public_ip\s*=\s*(\w+)", text) == ["false"]
+    assert re.findall(r"internal\s*=\s*(\w+)", text) == ["true"]
+    for flag in (
+        *("block_public_acls", "block_public_policy"),
+        *("ignore_public_acls", "restrict_public_buckets"),
+    ):
+        assert re.findall(rf"{flag}\s*=\s*(\w+)", text) == ["true"], flag
+
+
+def test_the_template_of_the_state_machine_gets_every_variable():
+    used = set(re.findall(r"\$\{(\w+)\}", aws.TEMPLATE.read_text(encoding="utf-8")))
+    module = text_of(ROOT / "modules/step_functions")
+    given = set(
+        re.findall(r"^ {4}(\w+) +=", module.split("templatefile(")[1].split("})")[0] + module, re.M)
+    )
+    assert used <= given
+    assert used == set(aws.VARIABLES)
+    assert json.loads(aws.render())
+
+
+def test_the_settings_that_parts_get_are_settings():
+    text = text_of(ROOT / "modules/platform")
+    from python_ml.config import load_settings
+
+    variables = dict.fromkeys(re.findall(r"\bSPANISHGAS_\w+", text), "x")
+    variables.pop("SPANISHGAS_TARGET")
+    assert len(variables) >= 7
+    load_settings(environ=variables)
