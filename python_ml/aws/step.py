@@ -26,7 +26,7 @@ from python_ml.progress import peak_memory_mb
 from python_ml.runs.identity import identify_batch
 from python_ml.runs.manifest import iso
 from python_ml.store import open_store
-from python_ml.workspace import Run
+from python_ml.workspace import Run, prepare
 
 STATE = "state"
 
@@ -104,6 +104,7 @@ def _land(context: StepContext) -> Outcome:
     if not run.has_database:
         from python_ml.aws.publish import Publication
 
+        prepare(run)
         Publication(run.settings.athena).begin(run.run_id)
     steps.land_step(run)
     found = {"batch_id": run.batch_id, "as_of_date": run.as_of_date.isoformat()}

@@ -1,0 +1,26 @@
+# The two Lambda functions: an upload starts a run (trigger), and what a run asks between its jobs
+# (control). AWS_LAMBDA_FUNCTION's handler is the image's command.
+# Built for linux/amd64 (`docker buildx build --platform linux/amd64`).
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /build
+RUN pip install --no-cache-dir uv==0.13.9
+COPY requirements.lock pyproject.toml README.md ./
+RUN uv venv /opt/venv \
+    && uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --constraint requirements.lock \
+       --generate-hashes --no-header --output-file runtime.txt \
+    && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes -r runtime.txt \
+    && uv pip install --python /opt/venv/bin/python --no-cache awslambdaric==4.2.2
+
+FROM python:3.11-slim-bookworm
+ARG GIT_SHA
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 SPANISHGAS_GIT_SHA=$GIT_SHA
+RUN useradd --uid 10001 --create-home spanishgas
+COPY --from=build /opt/venv /opt/venv
+WORKDIR /app
+COPY dbt_project.yml requirements.lock ./
+COPY models models
+COPY python_ml python_ml
+USER 10001
+HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import python_ml.aws.trigger"]
+ENTRYPOINT ["python", "-m", "awslambdaric"]
+CMD ["python_ml.aws.trigger.handler"]
