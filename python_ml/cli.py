@@ -330,6 +330,25 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
 
 @cli.command()
 @_common
+@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
+def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
+    """Train on the past, test on a later as-of date, for every date with labels.
+
+    The raw batch needs labels of several as-of dates; `simulate --months 24` writes such a one.
+    """
+    from python_ml import commands, summary_backtest
+
+    this_run = commands.Run(settings)
+    commands.backtest(this_run, raw or str(settings.layout.raw))
+    tested = this_run.results["backtest"]
+    if as_json:
+        _print_json(tested.as_dict())
+    else:
+        summary_backtest.show_backtest(tested)
+
+
+@cli.command()
+@_common
 def doctor(settings: Settings, as_json: bool) -> None:
     """Check that a run can succeed here: machine, data home, and with --target athena the account.
 

@@ -92,6 +92,33 @@ def climb(run: Run, version: str | None) -> None:
         swap(run)
 
 
+def backtest(run: Run, source: str) -> None:
+    """Train on the past and test on a later as-of date, for every date with labels in a raw batch.
+
+    The published tables stay as they are, but for mart_backtest; before anything has been
+    published, the results wait in the lake for the next run's marts.
+
+    Raises:
+        BadInputError: the batch was refused.
+        SpanishGasError: no two as-of dates with labels are far enough apart.
+    """
+    from python_ml.backtest import BacktestResult, run_backtest
+    from python_ml.plots import backtest_plot
+
+    run.mode, run.source = "backtest", source
+    has_published = not run.has_database or run.settings.layout.warehouse.exists()
+    with workspace(run, of_published=has_published):
+        with run.step("backtest") as (step, report), run.warehouse() as warehouse:
+            tested = run_backtest(source, run.settings, run.work_dir / "backtest", progress=report)
+            warehouse.write_external("backtest_result", tested.rows, run.run_id)
+            step.rows = len(tested.rows)
+        backtest_plot(tested.rows, plot := run.settings.layout.reports / "backtest.png")
+        run.results["backtest"] = BacktestResult(tested, plot)
+        if has_published:
+            steps.build_step(run, "marts", "mart_backtest")
+            swap(run)
+
+
 def promote(
     run: Run,
     version: str | None,

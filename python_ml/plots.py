@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito (2008). The same thing has the same colour in every plot.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
+TIER_COLOURS = {"Critical": ORANGE, "High": "#E69F00", "Medium": BLUE, "Low": GREY}
 FEATURE_SETS = {
     "champion": ("with text", BLUE, "-"),
     "without_text": ("without text", ORANGE, "--"),
@@ -72,6 +73,83 @@ def ladder_plot(cells: pd.DataFrame, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(draw(paint, width=9, height=4.8))
+
+
+def backtest_plot(rows: pd.DataFrame, path: Path) -> None:
+    """Discrimination, calibration and churn by tier over the test dates, one below the other.
+
+    Args:
+        rows: of ml.backtest_result.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(10, 10), layout="constrained")
+    ranking, churn, tiers = figure.subplots(3, 1, sharex=True)
+    overall = rows[rows["slice"] == "overall"]
+    for suffix, (title, colour, line) in zip(
+        ("", "_without_text"), FEATURE_SETS.values(), strict=True
+    ):
+        _over_time(ranking, overall, f"roc_auc{suffix}", f"ROC-AUC {title}", colour, "^" + line)
+        _over_time(ranking, overall, f"pr_auc{suffix}", f"PR-AUC {title}", colour, "o" + line)
+    ranking.set_title("Tells leavers from others", loc="left", fontsize=10)
+    ranking.set_ylim(0, 1.05)
+    _over_time(churn, overall, "realised_churn", "left", BLUE, "o-")
+    _over_time(churn, overall, "expected_churn", "expected by the model", ORANGE, "s--")
+    churn.set_title("Share that leaves", loc="left", fontsize=10)
+    churn.set_ylim(bottom=0)
+    for number, (tier, colour) in enumerate(TIER_COLOURS.items()):
+        _tier_over_time(tiers, rows[rows["slice"] == tier], tier, colour, number)
+    tiers.set_title("Share that leaves, by risk tier", loc="left", fontsize=10)
+    tiers.set_ylim(-0.02, 1.05)
+    days = pd.to_datetime(sorted(rows["test_as_of_date"].unique()))
+    tiers.set_xticks(days, [f"{day:%Y-%m-%d}" for day in days], rotation=40, ha="right")
+    tiers.set_xlabel("Test date; the model learned from an earlier one")
+    for axes in (ranking, churn, tiers):
+        axes.grid(color="#E4E4E4", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
+    path.write_bytes(image.getvalue())
+
+
+def _over_time(
+    axes: Axes, rows: pd.DataFrame, metric: str, title: str, colour: str, line: str
+) -> None:
+    """One metric over the test dates, with its interval as a band."""
+    part = rows[rows["metric"] == metric].sort_values("test_as_of_date")
+    when = pd.to_datetime(part["test_as_of_date"])
+    axes.plot(when, part["metric_value"], line, color=colour, markersize=4, label=title)
+    axes.fill_between(when, part["ci_low"], part["ci_high"], color=colour, alpha=0.12, linewidth=0)
+
+
+def _tier_over_time(axes: Axes, rows: pd.DataFrame, tier: str, colour: str, number: int) -> None:
+    """Points with bars for what happened, a line for what was expected; tiers side by side."""
+    aside = pd.Timedelta(days=2 * number - 3)
+    realised = rows[rows["metric"] == "realised_churn"].sort_values("test_as_of_date")
+    expected = rows[rows["metric"] == "expected_churn"].sort_values("test_as_of_date")
+    reach = [
+        realised["metric_value"] - realised["ci_low"],
+        realised["ci_high"] - realised["metric_value"],
+    ]
+    axes.errorbar(
+        pd.to_datetime(realised["test_as_of_date"]) + aside,
+        realised["metric_value"],
+        yerr=[side.clip(lower=0) for side in reach],
+        fmt="o",
+        markersize=4,
+        elinewidth=1,
+        color=colour,
+        label=f"{tier}: left",
+    )
+    axes.plot(
+        pd.to_datetime(expected["test_as_of_date"]),
+        expected["metric_value"],
+        "--",
+        color=colour,
+        label=f"{tier}: expected",
+    )
 
 
 def precision_recall_plot(curves: pd.DataFrame) -> bytes:

@@ -26,7 +26,7 @@ def stratified_split(
         customer_ids: n distinct ids.
         churn: n labels, 0 or 1.
         seed: of the hash.
-        test_share: of each stratum.
+        test_share: of each stratum; 0 leaves no test part.
         folds: of the training part.
 
     Returns:
@@ -42,7 +42,8 @@ def stratified_split(
     rank = frame.groupby("churn")["draw"].rank(method="first").to_numpy().astype(np.int64) - 1
     size = frame.groupby("churn")["draw"].transform("size").to_numpy()
     test_size = np.rint(size * test_share).astype(np.int64)
-    if frame["churn"].nunique() < 2 or (size - test_size).min() < folds or test_size.min() < 1:
+    too_small = test_share > 0 and test_size.min() < 1
+    if frame["churn"].nunique() < 2 or (size - test_size).min() < folds or too_small:
         counts = frame["churn"].value_counts().to_dict()
         raise SpanishGasError(
             f"too few labelled customers to train on: {counts.get(1, 0)} churners and "

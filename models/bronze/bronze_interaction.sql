@@ -6,6 +6,7 @@ interactions as (
         "date" as interaction_date,
         channel as interaction_channel,
         interaction_summary,
+        coalesce(recorded_date, "date") as recorded_date,
         {{ dbt.hash("lower(trim(interaction_summary))") }} as text_hash
     from {{ source('raw', 'customer_interactions') }}
     where customer_id is not null and "date" is not null
@@ -30,6 +31,7 @@ final as (
         interaction_date,
         interaction_channel,
         min(interaction_summary) as interaction_summary,
+        min(recorded_date) as recorded_date,
         text_hash,
         ---------- counts
         count(*) - 1 as duplicate_count

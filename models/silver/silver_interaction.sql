@@ -38,7 +38,10 @@ known as (
         ' ' || {{ replace_pattern("lower(interactions.interaction_summary)", '[^a-z0-9]+', ' ') }} || ' ' as words
     from interactions
     cross join observation_window
-    where interactions.interaction_date <= observation_window.as_of_date
+    -- Some contacts reach the export later; until then nobody knew of them.
+    where
+        interactions.interaction_date <= observation_window.as_of_date
+        and coalesce(interactions.recorded_date <= observation_window.as_of_date, true)
 ),
 
 intents as (
@@ -63,6 +66,7 @@ final as (
         known.as_of_date,
         ---------- attributes
         known.interaction_date,
+        known.recorded_date,
         known.interaction_channel,
         known.interaction_summary,
         known.text_hash,

@@ -20,6 +20,8 @@ running on the as-of date is not known yet. It has as many parents as there are 
         'silver_customer', 'next_renewal_date', 'known_ahead'),
     ('customer_interactions', 'date', 'bronze_interaction', 'interaction_date', 'date',
         'silver_interaction', 'interaction_date', 'left_out'),
+    ('customer_interactions', 'recorded_date', 'bronze_interaction', 'recorded_date', 'date',
+        'silver_interaction', 'recorded_date', 'left_out'),
     ('price_history', 'pricing_date', 'bronze_price_month', 'newest_pricing_date', 'date',
         'silver_price_month', 'month_start', 'left_out'),
     ('consumption_hourly', 'timestamp', 'bronze_customer_month', 'month_start', 'month',

@@ -215,8 +215,10 @@ def price_frame(
     return pd.DataFrame({name: values[~missing] for name, values in columns.items()})
 
 
-def interaction_lines(ids: np.ndarray, interactions: Interactions) -> Iterator[str]:
-    """One JSON object an interaction."""
+def interaction_lines(
+    ids: np.ndarray, interactions: Interactions, recorded: str | None = None
+) -> Iterator[str]:
+    """One JSON object an interaction, with the day from which it was known where that is told."""
     for customer, date, channel, summary in zip(
         interactions.customer,
         interactions.date,
@@ -230,4 +232,6 @@ def interaction_lines(ids: np.ndarray, interactions: Interactions) -> Iterator[s
             "channel": channel,
             "interaction_summary": summary,
         }
+        if recorded is not None:
+            row["recorded_date"] = recorded
         yield json.dumps(row, ensure_ascii=False)

@@ -156,7 +156,7 @@ class _Export:
         self.append("price_history", price_frame(world.seed, traits, prices, months, 11 + month))
         self._append_labels(course)
         contacts = draw_month_contacts(course, month)
-        for line in interaction_lines(customer_ids(course.traits.index), contacts):
+        for line in interaction_lines(customer_ids(course.traits.index), contacts, str(as_of)):
             self._open[_INTERACTIONS].write(self._separator + line)
             self._separator = ",\n"
         self.rows[_INTERACTIONS] += len(contacts.customer)

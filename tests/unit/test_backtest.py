@@ -1,0 +1,115 @@
+"""Which dates are trained and tested on, and what is measured on them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.backtest import LabelledDate, choose_pairs, churn_levels, measure_later
+from python_ml.metrics import resample_weights
+from tests.unit.gold_fixture import contract, gold_frame, settings_for
+
+TIERS = pd.DataFrame(
+    {
+        "risk_tier": ["Low", "Medium", "High", "Critical"],
+        "minimum_probability": [0.0, 0.4, 0.6, 0.8],
+    }
+)
+
+
+def labelled(day: str, matured: str, churners: int = 100) -> LabelledDate:
+    return LabelledDate(date.fromisoformat(day), date.fromisoformat(matured), 1000, churners)
+
+
+def test_the_newest_labels_known_by_then_are_learned_from():
+    dates = [
+        labelled("2024-12-31", "2025-03-31"),
+        labelled("2025-01-31", "2025-04-30"),
+        labelled("2025-03-31", "2025-06-30"),
+        labelled("2025-04-30", "2025-07-31"),
+    ]
+    pairs, skipped = choose_pairs(dates, minimum_churners=50)
+    assert [(str(a.as_of_date), str(b.as_of_date)) for a, b in pairs] == [
+        ("2024-12-31", "2025-03-31"),
+        ("2025-01-31", "2025-04-30"),
+    ]
+    assert skipped.keys() == {"2024-12-31", "2025-01-31"}
+    assert all(past.matured <= later.as_of_date for past, later in pairs)
+
+
+def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on():
+    dates = [
+        labelled("2024-12-31", "2025-03-31", churners=20),
+        labelled("2025-03-31", "2025-06-30"),
+        labelled("2025-06-30", "2025-09-30"),
+    ]
+    pairs, skipped = choose_pairs(dates, minimum_churners=50)
+    assert [str(later.as_of_date) for _, later in pairs] == ["2025-06-30"]
+    assert "20 leavers" in skipped["2024-12-31"]
+    assert skipped["2025-03-31"] == "no labels had matured by then"
+
+
+def test_intervals_of_churn_hold_where_nobody_left():
+    churn, probability = np.zeros(40), np.full(40, 0.05)
+    weights = resample_weights(40, 200, seed=1)
+    levels = churn_levels(churn, probability, np.ones(40, dtype=bool), weights, 0.95)
+    assert levels["realised_churn"].value == 0.0
+    assert 0.05 < levels["realised_churn"].high < 0.15  # not the point that a bootstrap gives
+    assert levels["expected_churn"].value == pytest.approx(0.05)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    settings = settings_for(tmp_path_factory.mktemp("home"))
+    past, later = gold_frame(seed=1), gold_frame(seed=2)
+    return measure_later(past, later, contract(), settings, TIERS)
+
+
+def figure(rows: pd.DataFrame, metric: str, part: str = "overall") -> pd.Series:
+    found = rows[(rows["slice"] == part) & (rows["metric"] == metric)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_text_helps_and_the_model_without_it_stands_beside(measured: pd.DataFrame):
+    with_text, without = (figure(measured, f"pr_auc{s}") for s in ("", "_without_text"))
+    assert with_text["metric_value"] > without["ci_high"]
+    for row in measured.to_dict("records"):
+        assert row["ci_low"] - 1e-9 <= row["metric_value"] <= row["ci_high"] + 1e-9 or (
+            row["metric"].startswith("ece")  # that of resamples lies above the sample's
+        )
+
+
+def test_expected_and_realised_churn_agree_on_a_draw_of_the_same_kind(measured: pd.DataFrame):
+    realised = figure(measured, "realised_churn")
+    assert realised["ci_low"] < figure(measured, "expected_churn")["metric_value"]
+    assert figure(measured, "expected_churn")["metric_value"] < realised["ci_high"]
+
+
+def test_tiers_add_up_to_the_whole(measured: pd.DataFrame):
+    parts = measured[(measured["metric"] == "realised_churn") & (measured["slice"] != "overall")]
+    whole = figure(measured, "realised_churn")
+    assert parts["customer_count"].sum() == whole["customer_count"] == 1500
+    assert parts["churner_count"].sum() == whole["churner_count"]
+    rising = [
+        figure(measured, "expected_churn", tier)["metric_value"]
+        for tier in TIERS["risk_tier"]
+        if tier in set(measured["slice"])
+    ]
+    assert rising == sorted(rising)
+
+
+def test_a_world_that_changed_shows(tmp_path: Path):
+    """Churn at twice the odds: discrimination stays, calibration does not."""
+    settings = settings_for(tmp_path)
+    past, later = gold_frame(seed=1), gold_frame(seed=2)
+    rng = np.random.default_rng(3)
+    more = (later["churn"] == 0) & (rng.random(len(later)) < 0.12)
+    later.loc[more, "churn"] = 1
+    rows = measure_later(past, later, contract(), settings, TIERS)
+    assert figure(rows, "realised_churn")["ci_low"] > figure(rows, "expected_churn")["ci_high"]
+    assert figure(rows, "ece")["metric_value"] > 0.05
