@@ -204,3 +204,13 @@ def test_the_settings_that_parts_get_are_settings():
     variables.pop("SPANISHGAS_TARGET")
     assert len(variables) >= 7
     load_settings(environ=variables)
+
+
+def test_the_bill_in_the_documentation_is_what_the_script_prints():
+    from infra.costs import bill, tables
+
+    text = (PROJECT_DIR / "docs/costs.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- infra.costs -->\n")[1].split("<!-- /infra.costs -->")[0]
+    assert shown == "\n".join(tables()) + "\n"
+    small, large = sum(bill(20_000).values()), sum(bill(20_000_000).values())
+    assert 100 < small < large
