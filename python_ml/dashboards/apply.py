@@ -153,10 +153,13 @@ class _Run:
                 self._collection(changed[key])
 
     def _connect(self, plan: Plan, *, reconnect: bool) -> None:
+        is_new = bool(plan.of("database", "create"))
+        if not (is_new or plan.of("database", "update") or reconnect):
+            return
         body = server.connection(self.settings)
-        if plan.of("database", "create"):
+        if is_new:
             self.ids.database = self.client.post("/api/database", body)["id"]
-        elif plan.of("database", "update") or reconnect:
+        else:
             once = ("is_full_sync", "is_on_demand")  # of the creation alone
             body = {key: value for key, value in body.items() if key not in once}
             self.client.put(f"/api/database/{self.ids.database}", body)

@@ -125,7 +125,7 @@ def _compare_server(plan: Plan, settings: Settings) -> None:
     if state.database is None:
         plan.changes.append(Change("create", "database", "database", names.database))
     else:
-        body = server.without_secrets(server.connection(settings))
+        body = server.connection(settings, for_comparison=True)
         _note(plan, "database", "database", body, state.database)
     if state.group is None:
         plan.changes.append(Change("create", "group", "viewers", names.viewer_group))

@@ -60,10 +60,17 @@ def make_api_key(client: MetabaseClient) -> str:
     return client.post("/api/api-key", {"name": API_KEY_NAME, "group_id": group})["unmasked_key"]
 
 
-def connection(settings: Settings, environ: Mapping[str, str] | None = None) -> Json:
+def connection(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, for_comparison: bool = False
+) -> Json:
     """The body of the database, as the server (not this machine) reaches the marts.
 
     Scans of whole tables stay off: on Athena each costs money, and no filter of ours needs one.
+
+    Args:
+        settings: the engine, and where the marts are.
+        environ: has the passwords.
+        for_comparison: without what the server masks in its answers, so no password is needed.
 
     Raises:
         UsageError: an engine that the stock image has no driver for, or no password for the marts.
@@ -72,7 +79,7 @@ def connection(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     metabase = settings.metabase
     if metabase.engine == "postgres":
         details = {**metabase.postgres, "password": environ.get("SPANISHGAS_MARTS_READER_PASSWORD")}
-        if not details["password"]:
+        if not details["password"] and not for_comparison:
             raise UsageError(
                 "set SPANISHGAS_MARTS_READER_PASSWORD: Metabase reads the marts in Postgres with it"
             )
@@ -98,14 +105,10 @@ def connection(settings: Settings, environ: Mapping[str, str] | None = None) -> 
             "has no driver for DuckDB)"
         )
     body = {"name": metabase.database, "engine": metabase.engine, "details": details}
+    if for_comparison:
+        secret = ("password", "access_key", "secret_key")
+        return body | {"details": {key: details[key] for key in details if key not in secret}}
     return body | {"is_full_sync": False, "is_on_demand": False, "auto_run_queries": True}
-
-
-def without_secrets(body: Json) -> Json:
-    """What of a connection can be compared with the server's answer, which masks secrets."""
-    secret = ("password", "access_key", "secret_key")
-    details = {key: value for key, value in body["details"].items() if key not in secret}
-    return {"engine": body["engine"], "name": body["name"], "details": details}
 
 
 def wanted_rights(collections: Mapping[str, int], database: int, viewers: int) -> dict[str, Json]:

@@ -88,10 +88,9 @@ def _read_collections(client: MetabaseClient, wanted: Wanted, names: Names, stat
 def _read_cards(client: MetabaseClient, wanted: Wanted, state: State) -> None:
     """By entity id, wherever they are: in the collection, moved elsewhere, or in the trash."""
     defined = {wanted.entity_id(card): card.symbol for card in wanted.cards}
-    if state.collections:  # a server without our collection has none of our cards either
-        for entity, symbol in defined.items():
-            if card := client.find(f"/api/card/{entity}"):
-                state.cards[symbol] = card
+    for entity, symbol in defined.items():
+        if card := client.find(f"/api/card/{entity}"):
+            state.cards[symbol] = card
     for item in _items(client, state, "card"):
         if item["entity_id"] not in defined:
             if is_ours(item["entity_id"]):
@@ -129,7 +128,7 @@ def _look_into_the_trash(client: MetabaseClient, wanted: Wanted, state: State) -
     missing = {
         page.name: page.key for page in wanted.dashboards if page.key not in state.dashboards
     }
-    if not missing or not state.collections:
+    if not missing:
         return
     trash = client.get("/api/collection/trash")
     query = {"models": "dashboard", "archived": "true"}

@@ -11,6 +11,7 @@ from python_ml.dashboards.client import Credentials, MetabaseClient
 from python_ml.dashboards.model import Position, Tab
 from python_ml.dashboards.plan import make_plan
 from python_ml.dashboards.wanted import Wanted, entity_id
+from python_ml.errors import QualityGateError
 from tests.dashboards.fake import FakeMetabase, create_app
 from tests.dashboards.sample import sample
 
@@ -269,6 +270,29 @@ def test_subscriptions_that_filter_stay(console, fake):
     renamed = changed(sample(), "risk", parameters=(replace(risk.parameters[0], name="Kind"),))
     console.apply(with_card(renamed, "risk.by_tier", name="Tiers"))
     assert not fake.subscriptions[1]["archived"]
+
+
+def test_a_card_that_fails_ends_with_the_exit_code_of_a_quality_gate(console, fake):
+    broken = with_card(sample(), "risk.by_tier", sql="select risk_tier from mart_of_nobody")
+    with pytest.raises(QualityGateError, match=r"1 of 5 cards fail.*risk\.by_tier.*mart_of_nobody"):
+        console.apply(broken)
+
+
+def test_cards_are_found_when_the_collection_is_not(console, fake):
+    """Somebody renamed it and rewrote its description: it is no longer ours, the cards are."""
+    console.apply(sample())
+    numbers = {card["id"] for card in fake.cards.values()}
+    for collection in fake.collections.values():
+        collection |= {"name": "Theirs", "description": "Ours now."}
+    console.apply(sample())
+    assert {card["id"] for card in fake.cards.values()} == numbers
+
+
+def test_passwords_are_needed_only_to_connect(console, fake, monkeypatch):
+    console.apply(sample())
+    monkeypatch.delenv("SPANISHGAS_MARTS_READER_PASSWORD")
+    assert console.plan(sample()).changes == []
+    assert console.writes_of(sample()) == []
 
 
 def test_an_apply_that_was_killed_is_finished_by_the_next(settings):
