@@ -1,9 +1,17 @@
 with
 
--- Run ids sort by time. A later run is none of this run's business, for example when it is repeated.
+failed as (
+    select run_id from {{ source('ml', 'pipeline_run') }}
+    where status = 'failed'
+),
+
+-- Run ids sort by time. A later run is none of this run's business, for example when it is repeated;
+-- and nobody has seen what a run scored that failed later.
 scores as (
-    select * from {{ source('ml', 'customer_score') }}
-    where run_id <= '{{ var("run_id") }}'
+    select scored.* from {{ source('ml', 'customer_score') }} as scored
+    left join failed
+        on scored.run_id = failed.run_id
+    where scored.run_id <= '{{ var("run_id") }}' and failed.run_id is null
 ),
 
 runs as (

@@ -23,3 +23,18 @@ if ! command -v initdb > /dev/null && ! ls /usr/lib/postgresql/*/bin/initdb > /d
   apt-get update --quiet=2
   DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends postgresql
 fi
+
+# The browser tests of the preview: a driver for the Chromium of the system.
+if ! "$python" -c 'import playwright' 2> /dev/null; then
+  "$python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+    --requirement browser-wheels.txt
+fi
+
+if ! command -v chromium > /dev/null && ! command -v google-chrome > /dev/null; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+    echo "Chromium is needed: install it, with chromium on the path" >&2
+    exit 1
+  fi
+  apt-get update --quiet=2
+  DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium
+fi

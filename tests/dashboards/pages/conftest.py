@@ -1,0 +1,71 @@
+"""A real run of a small company, which the pages are held to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from python_ml.config import Settings, load_settings
+from python_ml.warehouse import Warehouse, open_warehouse
+from tests.dashboards import postgres
+
+CUSTOMERS = 600
+# With a dozen churners in the test part, the limits of the full size would decide by chance.
+LENIENT_GATE = {
+    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.2",
+    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.2",
+    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.3",
+    "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
+}
+
+
+def spanishgas(*arguments: str, home: Path) -> str:
+    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **LENIENT_GATE}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home after a run and a second scoring, so that there is a run before."""
+    home = tmp_path_factory.mktemp("company")
+    spanishgas("simulate", "--customers", str(CUSTOMERS), home=home)
+    spanishgas("run", home=home)
+    spanishgas("score", home=home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def company_settings(company: Path) -> Settings:
+    return load_settings({"home": str(company)})
+
+
+@pytest.fixture(scope="session")
+def warehouse(company_settings: Settings) -> Iterator[Warehouse]:
+    with open_warehouse(company_settings) as opened, opened.held():
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def marts_in_postgres(
+    warehouse: Warehouse, company_settings: Settings, server: postgres.Postgres
+) -> Iterator[psycopg.Connection]:
+    """The same marts in a Postgres of their own schema, to read as Metabase reads them."""
+    from python_ml.dashboards.publish import publish
+
+    settings = company_settings.with_overrides(
+        {"marts.host": "127.0.0.1", "marts.port": server.port, "marts.schema": "company"}
+    )
+    publish(warehouse, settings, environ={**os.environ, **server.environment})
+    options = "-c search_path=company"
+    with psycopg.connect(server.connect_as(postgres.READER), options=options) as connection:
+        yield connection

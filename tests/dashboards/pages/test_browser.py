@@ -1,0 +1,201 @@
+"""The preview in a browser: everything is drawn, filters work, and it is quick from disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from python_ml.dashboards.compile import load_dashboards
+from python_ml.dashboards.results import run_card
+from python_ml.warehouse import Warehouse
+
+PAGES = {page.key: page for page in load_dashboards()}
+CHARTS = {"bar", "row", "line", "area", "combo", "scatter", "pie"}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+SHOTS = Path(os.environ.get("SPANISHGAS_SCREENSHOTS", "target/screenshots"))
+FIRST_PAINT_MS = 1000
+READY = "body[data-ready]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    )
+    with sync_playwright() as playwright:
+        # A container has no sandbox of its own for root.
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module")
+def folder(company: Path) -> Path:
+    return company / "reports" / "dashboards"
+
+
+@pytest.fixture
+def opened(browser: Browser, folder: Path):
+    """Opens a page; nothing may come to its console, or from a network, until the test ends."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(key: str, size: str = "desktop", scheme: str = "light", hash_: str = "") -> Page:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, offline=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda it: complaints.append(it.text) if it.type != "log" else None)
+        page.on("pageerror", lambda it: complaints.append(str(it)))
+        page.on(
+            "request",
+            lambda it: None if it.url.startswith(("file:", "data:")) else complaints.append(it.url),
+        )
+        page.goto((folder / f"{key}.html").as_uri() + hash_)
+        page.wait_for_selector(READY)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def check_drawn(page: Page, key: str, tab: str | None) -> None:
+    for card in PAGES[key].cards:
+        if card.position is None or card.tab != tab:
+            continue
+        node = page.locator(f"#card_{card.key}")
+        if node.locator(".empty").count():
+            assert node.locator(".empty").inner_text().strip(), f"{card.key}: why it is empty"
+        elif card.display in CHARTS:
+            shapes = node.locator("svg path").count()
+            assert shapes > 3, f"{card.key} has only {shapes} shapes"
+        else:
+            assert node.locator(".body").inner_text().strip(), card.key
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("key", PAGES)
+def test_everything_on_a_page_is_drawn(opened, key: str, size: str) -> None:
+    page = opened(key, size)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for tab in PAGES[key].tabs or (None,):
+        if tab is not None:
+            page.get_by_role("tab", name=tab.name, exact=True).click()
+        check_drawn(page, key, tab.key if tab else None)
+        name = "_".join(filter(None, (key, tab.key if tab else None, size)))
+        page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scroll"
+    header = page.locator("header").inner_text()
+    assert "As of" in header and "Run 20" in header and "preview" in header.lower()
+
+
+@pytest.mark.parametrize("key", PAGES)
+def test_dark_pages_are_drawn_and_the_choice_is_kept(opened, key: str) -> None:
+    page = opened(key, scheme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+@pytest.mark.parametrize("key", PAGES)
+def test_the_first_paint_comes_at_once(opened, key: str) -> None:
+    page = opened(key)
+    script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+    page.wait_for_function(f"({script}) !== null")
+    assert page.evaluate(script) <= FIRST_PAINT_MS
+
+
+def shown(page: Page, card: str) -> str:
+    return page.locator(f"#card_{card} .body").inner_text().strip().split("\n")[0]
+
+
+def apply(page: Page, action) -> None:
+    """Does something to the filters, and waits until the cards show it."""
+    before = int(page.evaluate("document.body.dataset.ready"))
+    action()
+    page.wait_for_function(f"Number(document.body.dataset.ready) > {before}")
+
+
+def test_filters_change_what_is_shown_to_what_the_marts_say(opened, warehouse: Warehouse) -> None:
+    province = warehouse.query(
+        "select province from mart_customer_risk group by province order by count(*) desc limit 1"
+    )["province"].iloc[0]
+    sme = {"segment": "SME"}
+    for given in (sme, {**sme, "province": province}, {"risk_tier": "Low"}):
+        page = opened("customer_risk")
+        for name, value in given.items():
+            apply(page, lambda n=name, v=value, it=page: it.select_option(f"#filter_{n}", v))
+        card = next(it for it in PAGES["customer_risk"].cards if it.key == "customers")
+        ((count,),) = run_card(warehouse, card, "duckdb", given)
+        assert shown(page, "customers") == f"{count:,}"
+    listed = page.locator("#card_list tbody tr td:nth-child(2)").all_inner_texts()
+    assert set(listed) == {"Low"}
+    apply(page, lambda: page.get_by_role("button", name="Reset").click())
+    assert shown(page, "customers") == f"{warehouse.row_counts()['mart_customer_risk']:,}"
+
+
+def test_a_row_of_the_list_opens_its_customer(opened) -> None:
+    page = opened("customer_risk")
+    link = page.locator("#card_list tbody a").nth(3)
+    customer = link.inner_text()
+    risk = page.locator("#card_list tbody tr").nth(3).locator("td").nth(2).inner_text()
+    link.click()
+    page.wait_for_selector("#card_profile")
+    page.wait_for_selector(READY)
+    page.wait_for_function(
+        "id => document.querySelector('#card_profile').innerText.includes(id)", arg=customer
+    )
+    assert shown(page, "risk") == risk
+    assert page.locator("#filter_customer_id").input_value() == customer
+
+
+def test_any_customer_is_found_by_a_typed_id(opened, warehouse: Warehouse) -> None:
+    page = opened("customer_lookup")
+    ids = warehouse.query("select customer_id from mart_customer_risk order by 1")["customer_id"]
+    for customer, typed in ((ids.iloc[-1], ids.iloc[-1].lower()), (ids.iloc[7], ids.iloc[7][1:])):
+
+        def type_it(text: str = typed) -> None:
+            page.fill("#filter_customer_id", text)
+            page.press("#filter_customer_id", "Enter")
+
+        apply(page, type_it)
+        assert customer in page.locator("#card_profile").inner_text()
+    apply(
+        page,
+        lambda: (
+            page.fill("#filter_customer_id", "C99999"),
+            page.press("#filter_customer_id", "Enter"),
+        ),
+    )
+    assert "No customer has this id" in page.locator("#card_profile").inner_text()
+
+
+def test_a_slice_of_a_chart_opens_its_customers(opened) -> None:
+    page = opened("overview")
+    page.locator("#card_segments").scroll_into_view_if_needed()
+    page.evaluate(
+        """() => {
+            const chart = charts.get("segments");
+            const series = chart.getOption().series[0];
+            chart.trigger("click", {seriesName: series.name, data: series.data[0]});
+        }"""
+    )
+    page.wait_for_url("**/customer_risk.html#*")
+    assert "segment=" in page.url and "risk_tier=" in page.url
+
+
+def test_pages_print_on_paper(opened) -> None:
+    page = opened("customer_risk")
+    page.emulate_media(media="print")
+    assert page.locator("nav").is_hidden()
+    assert len(page.pdf(prefer_css_page_size=True)) > 20_000

@@ -1,0 +1,156 @@
+"""What pages say equals what the marts hold, computed by hand, and what the command says."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from python_ml.config import Settings
+from python_ml.customer import explain_customer
+from python_ml.dashboards.compile import load_dashboards
+from python_ml.dashboards.results import run_card
+from python_ml.warehouse import Warehouse
+
+PAGES = {page.key: page for page in load_dashboards()}
+TIERS = ("Critical", "High", "Medium", "Low")
+
+
+def rows(warehouse: Warehouse, page: str, card: str, **values: str) -> list[dict]:
+    found = next(it for it in PAGES[page].cards if it.key == card)
+    return [
+        dict(zip(found.columns, row, strict=True))
+        for row in run_card(warehouse, found, "duckdb", values)
+    ]
+
+
+def test_every_number_on_overview_is_that_of_the_marts(warehouse: Warehouse) -> None:
+    """By hand: row by row in Python, out of the marts of customers, not the one of totals."""
+    risks = warehouse.read_table("mart_customer_risk").to_dict("records")
+    offers = {
+        row["customer_id"]: row
+        for row in warehouse.read_table("mart_recommendation").to_dict("records")
+    }
+    at_risk = [row for row in risks if row["risk_tier"] != "Low"]
+    (loss,) = rows(warehouse, "overview", "expected_loss")
+    by_hand = sum(row["churn_probability"] * max(row["avg_monthly_margin_eur"], 0) for row in risks)
+    assert loss["expected_monthly_loss_eur"] == pytest.approx(by_hand, abs=0.01)
+    assert loss["previous_expected_monthly_loss_eur"] == pytest.approx(by_hand, abs=0.01), (
+        "the run before scored the same customers with the same model"
+    )
+    (count,) = rows(warehouse, "overview", "at_risk")
+    assert count["at_risk_count"] == len(at_risk) == count["previous_at_risk_count"]
+    (share,) = rows(warehouse, "overview", "expected_to_leave")
+    mean = sum(row["churn_probability"] for row in risks) / len(risks)
+    assert share["mean_churn_probability"] == pytest.approx(mean, abs=1e-6)
+    (customers,) = rows(warehouse, "overview", "customers")
+    assert customers["customer_count"] == len(risks)
+    made = {key: row for key, row in offers.items() if row["decision"] == "offered"}
+    (net,) = rows(warehouse, "overview", "net_value")
+    by_hand = sum(row["expected_net_value_eur"] for row in made.values())
+    assert net["expected_net_value_eur"] == pytest.approx(by_hand, abs=0.01)
+
+    for shown in rows(warehouse, "overview", "tiers"):
+        inside = [row for row in risks if row["risk_tier"] == shown["risk_tier"]]
+        theirs = [made[row["customer_id"]] for row in inside if row["customer_id"] in made]
+        assert shown["customer_count"] == len(inside)
+        assert shown["customer_share"] == pytest.approx(len(inside) / len(risks))
+        assert shown["mean_churn_probability"] == pytest.approx(
+            sum(row["churn_probability"] for row in inside) / len(inside)
+        )
+        assert shown["expected_monthly_loss_eur"] == pytest.approx(
+            sum(row["expected_monthly_loss_eur"] for row in inside)
+        )
+        assert shown["offer_count"] == len(theirs)
+        assert shown["offer_cost_eur"] == pytest.approx(
+            sum(row["offer_budget_eur"] + row["contact_cost_eur"] for row in theirs)
+        )
+        assert shown["expected_net_value_eur"] == pytest.approx(
+            sum(row["expected_net_value_eur"] for row in theirs)
+        )
+    tiers = [row["risk_tier"] for row in rows(warehouse, "overview", "tiers")]
+    assert tiers == [tier for tier in TIERS if any(row["risk_tier"] == tier for row in risks)]
+
+    for shown in rows(warehouse, "overview", "segments"):
+        inside = [
+            row["expected_monthly_loss_eur"]
+            for row in at_risk
+            if (row["segment"], row["risk_tier"]) == (shown["segment"], shown["risk_tier"])
+        ]
+        assert shown["expected_monthly_loss_eur"] == pytest.approx(sum(inside))
+    for shown in rows(warehouse, "overview", "reasons"):
+        code = shown["reason"].upper().replace(" ", "_")
+        assert shown["customer_count"] == sum(row["reason_1_code"] == code for row in at_risk)
+    trend = rows(warehouse, "overview", "trend")
+    assert len(trend) == 2
+    assert trend[-1]["expected_monthly_loss_eur"] == loss["expected_monthly_loss_eur"]
+
+
+def test_the_health_of_model_and_data_is_that_of_the_marts(warehouse: Warehouse) -> None:
+    shown = {row["area"]: row for row in rows(warehouse, "overview", "health")}
+    measures = warehouse.read_table("mart_model_performance", "measure_kind = 'gate'")
+    passed, count = int(measures["is_passed"].sum()), len(measures)
+    assert shown["Model: gate"]["detail"] == f"{passed} of {count} checks passed"
+    audit = warehouse.read_table("mart_leakage_audit", "is_alarm")
+    accepted = int(audit["is_accepted"].sum())
+    assert shown["Model: leakage audit"]["detail"] == (
+        f"{len(audit)} alarms, {accepted} accepted by name"
+    )
+    checks = warehouse.read_table("mart_data_quality", "is_newest_run")
+    assert shown["Data: quality gates"]["detail"] == (
+        f"{int(checks['is_passed'].sum())} of {len(checks)} checks passed"
+    )
+    assert shown["Pipeline: last run"]["verdict"] == "good"
+
+
+def test_customer_lookup_says_what_explain_says(
+    warehouse: Warehouse, company_settings: Settings
+) -> None:
+    known = warehouse.query("select customer_id from mart_customer_risk order by customer_id")
+    for customer in random.Random(8).sample(list(known["customer_id"]), 10):
+        explained = explain_customer(warehouse, company_settings, customer)
+
+        def card(key: str, customer: str = customer) -> list[dict]:
+            return rows(warehouse, "customer_lookup", key, customer_id=customer)
+
+        (risk,), (tier,), (score,) = card("risk"), card("tier"), card("score")
+        assert risk["churn_probability"] == explained.churn_probability
+        assert tier["risk_tier"] == explained.risk_tier
+        assert score["churn_probability_low"] == explained.churn_probability_low
+        assert score["churn_probability_high"] == explained.churn_probability_high
+        assert score["is_flagged"] == explained.is_flagged
+        assert score["decision"] == explained.decision.replace("_", " ")
+        assert card("offer_made") == [{"offer": explained.offer.replace("_", " ")}]
+        assert [row["sentence"] for row in card("reasons")] == explained.reasons
+        (profile,) = card("profile")
+        for name, value in explained.profile.items():
+            if name in profile:
+                shown = value.replace("_", " ") if name == "portfolio_type" else value
+                assert profile[name] == shown, (customer, name)
+        contributions = {it.feature: it.log_odds for it in explained.contributions}
+        told = warehouse.read_table("mart_customer_reason", f"customer_id = '{customer}'")
+        for feature, value in zip(told["feature"], told["contribution_log_odds"], strict=True):
+            assert value == pytest.approx(contributions[feature], abs=1e-6)
+        assert {row["contribution_log_odds"] for row in card("reasons")} == set(
+            told["contribution_log_odds"]
+        )
+
+
+def test_without_an_id_the_lookup_opens_the_largest_loss(warehouse: Warehouse) -> None:
+    (profile,) = rows(warehouse, "customer_lookup", "profile")
+    first = warehouse.query(
+        "select customer_id from mart_customer_risk "
+        "order by expected_monthly_loss_eur desc, customer_id limit 1"
+    )
+    assert profile["customer_id"] == first["customer_id"].iloc[0]
+
+
+def test_the_pages_are_written_by_every_run(company, warehouse: Warehouse) -> None:
+    folder = company / "reports" / "dashboards"
+    assert {path.stem for path in folder.glob("*.html")} == {"index", *PAGES}
+    overview = (folder / "overview.html").read_text(encoding="utf-8")
+    data = overview.split('id="document">')[1].split("</script>")[0].replace("<\\/", "</")
+    run_id = warehouse.query("select run_id from mart_overview")["run_id"].iloc[0]
+    assert json.loads(data)["state"]["run_id"] == run_id
+    assert "http" not in overview.replace("http-equiv", ""), "nothing is fetched when it is read"
