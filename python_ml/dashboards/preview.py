@@ -143,6 +143,7 @@ def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict
         "cards": cards,
         "texts": [asdict(text) for text in page.texts],
         "colors": theme().colors,
+        "dark": theme().dark,
     }
 
 

@@ -131,12 +131,13 @@ class Theme:
 
     colors: dict[str, str]
     values: dict[str, dict[str, str]]
+    dark: dict[str, str]  # what stands for a colour on a dark page of the preview
 
 
 @cache
 def theme() -> Theme:
     found = yaml.safe_load(THEME_FILE.read_text(encoding="utf-8"))
-    return Theme(found["colors"], found["values"])
+    return Theme(found["colors"], found["values"], found["dark"])
 
 
 def column_key(column: str) -> str:

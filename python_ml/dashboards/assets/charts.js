@@ -66,7 +66,7 @@ function cartesian(card, colors, width) {
   const drawn = series.map((one, index) => {
     const own = options(one.key);
     const kind = own.display || (isRow ? "bar" : card.display === "combo" ? (index ? "line" : "bar") : card.display);
-    const color = own.color || colors[FALLBACK[index % FALLBACK.length]];
+    const color = shade(own.color || colors[FALLBACK[index % FALLBACK.length]]);
     const lookup = new Map(one.points.map(([key, value]) => [key, value]));
     const item = (category, raw) => {
       const value = raw === null || raw === undefined ? null
@@ -145,7 +145,8 @@ function needsZoom(drawn, settings) {
   return (range) => range.min > 0 && range.min > 0.6 * range.max ? range.min - (range.max - range.min) * 0.15 : undefined;
 }
 
-function pie(card, colors) {
+function pie(card, colors, width, height) {
+  const radius = Math.min(height * 0.42, width * 0.29);
   const at = (name) => card.columns.indexOf(name);
   const dimension = card.settings["pie.dimension"], metric = card.settings["pie.metric"];
   const total = card.rows.reduce((sum, row) => sum + (row[at(metric)] || 0), 0);
@@ -157,21 +158,21 @@ function pie(card, colors) {
       formatter: (it) => `${it.marker}<b>${escapeHtml(it.name)}</b>: ${write(card, metric, it.value)} (${share(it.value)})`,
     },
     legend: {
-      orient: "vertical", left: "68%", top: "middle", icon: "roundRect", itemWidth: 12, itemHeight: 9, itemGap: 10, textStyle: {...textStyle(12), lineHeight: 16},
+      orient: "vertical", left: radius * 2 + 26, top: "middle", icon: "roundRect", itemWidth: 12, itemHeight: 9, itemGap: 10, textStyle: {...textStyle(12), lineHeight: 16},
       formatter: (name) => `${name}\n${share((card.rows.find((row) => write(card, dimension, row[at(dimension)]) === name) || [])[at(metric)] || 0)}`,
     },
     series: [{
-      type: "pie", radius: ["50%", "82%"], center: ["34%", "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
+      type: "pie", radius: [radius * 0.62, radius], center: [radius + 6, "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
       itemStyle: {borderColor: css("--panel"), borderWidth: 2},
       label: {show: false},
       data: card.rows.map((row, index) => ({
         name: write(card, dimension, row[at(dimension)]), value: row[at(metric)], category: row[at(dimension)],
-        itemStyle: {color: (card.settings["pie.colors"] || {})[row[at(dimension)]] || colors[FALLBACK[index % FALLBACK.length]]},
+        itemStyle: {color: shade((card.settings["pie.colors"] || {})[row[at(dimension)]] || colors[FALLBACK[index % FALLBACK.length]])},
       })),
     }],
   };
 }
 
-function chartOption(card, colors, width) {
-  return card.display === "pie" ? pie(card, colors) : cartesian(card, colors, width);
+function chartOption(card, colors, width, height) {
+  return card.display === "pie" ? pie(card, colors, width, height) : cartesian(card, colors, width);
 }

@@ -84,6 +84,11 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+// A colour of the definitions as the theme that is on shows it.
+function shade(color) {
+  return document.documentElement.dataset.theme === "dark" ? page.dark[color] || color : color;
+}
+
 function css(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

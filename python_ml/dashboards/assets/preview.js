@@ -241,7 +241,7 @@ function drawCard(card) {
 
 function drawChart(card, body) {
   const chart = echarts.init(body, null, {renderer: "svg"});
-  chart.setOption(chartOption(card, page.colors, body.clientWidth));
+  chart.setOption(chartOption(card, page.colors, body.clientWidth, body.clientHeight));
   if (card.click && !card.click.column) chart.on("click", (it) => {
     const dimensions = card.settings["graph.dimensions"] || [card.settings["pie.dimension"]];
     const row = card.rows.find((row) => row[card.columns.indexOf(dimensions[0])] === it.data.category

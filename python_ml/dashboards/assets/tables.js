@@ -34,7 +34,7 @@ function drawTrend(card, body) {
 
 function drawProgress(card, body, colors) {
   const value = card.rows[0][0], goal = card.settings["progress.goal"];
-  const color = card.settings["progress.color"] || colors.primary;
+  const color = shade(card.settings["progress.color"] || colors.primary);
   body.append(
     el("div", {class: "scalar"}, write(card, card.columns[0], value)),
     el("div", {class: "progress"}, el("i", {style: `width:${Math.max(0, Math.min(100, value / goal * 100))}%;background:${color}`})),
@@ -74,14 +74,14 @@ function holds(rule, value) {
   }
 }
 
-function cell(card, column, row, rules, limits) {
+function cell(card, column, row, rules, limits, isRight) {
   const value = row[column.at];
   const isNumber = typeof value === "number";
   let content = write(card, column.name, value);
   const rule = (rules.get(column.name) || []).find((it) => holds(it, value));
   const settings = columnSettings(card, column.name);
   let inner = escapeHtml(content);
-  if (rule) inner = `<span class="chip"><i style="background:${rule.color}"></i>${inner}</span>`;
+  if (rule) inner = `<span class="chip"><i style="background:${shade(rule.color)}"></i>${inner}</span>`;
   if (settings.show_mini_bar && isNumber) {
     const width = Math.max(0, value) / (limits.get(column.name) || 1) * 100;
     inner = `<span class="mini"><i style="width:${width.toFixed(1)}%"></i></span>${inner}`;
@@ -90,7 +90,7 @@ function cell(card, column, row, rules, limits) {
     inner = `<a href="${clickHref(card, row)}">${inner}</a>`;
   }
   const wide = !isNumber && content.length > 32 ? " wide" : "";
-  return `<td class="${isNumber ? "number" : ""}${wide}">${inner}</td>`;
+  return `<td class="${isNumber || isRight ? "number" : ""}${wide}">${inner}</td>`;
 }
 
 function drawTable(card, body, state) {
@@ -118,7 +118,7 @@ function drawTable(card, body, state) {
   let count = 0;
   const more = () => {
     const next = rows.slice(count, count + CHUNK);
-    list.insertAdjacentHTML("beforeend", next.map((row) => `<tr>${columns.map((it) => cell(card, it, row, rules, limits)).join("")}</tr>`).join(""));
+    list.insertAdjacentHTML("beforeend", next.map((row) => `<tr>${columns.map((it, index) => cell(card, it, row, rules, limits, numbers[index])).join("")}</tr>`).join(""));
     count += next.length;
   };
   scroll.addEventListener("scroll", () => {
