@@ -16,8 +16,9 @@ from python_ml.aws import step
 from python_ml.aws.model_registry import ARCHIVE, ARTIFACTS
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.aws.sagemaker_entry import job_settings, main
+from python_ml.aws.sagemaker_launch import launch
 from python_ml.aws.step import Outcome
-from python_ml.errors import BadInputError, SpanishGasError
+from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 from python_ml.store import open_store
 from python_ml.train import train
@@ -207,3 +208,26 @@ def test_versions_do_not_mix(registry, model):
     }
     assert statuses == {"v1": PENDING, "v2": APPROVED}
     assert registry.status("v1") == PENDING
+
+
+@pytest.mark.parametrize(("state", "kind"), [("Train", "TrainingJob"), ("Score", "ProcessingJob")])
+def test_a_job_launched_by_hand_is_that_of_the_state_machine(registry, state, kind):
+    machine = aws.create_state_machine()
+    found, name = launch(machine, "20250106T060000-1a2b3c", state)
+    assert found == kind
+    assert name.startswith(f"sg-test-20250106T060000-1a2b3c-{state.lower()}-")
+    assert len(name) <= 63
+    client = boto3.client("sagemaker")
+    if kind == "TrainingJob":
+        job = client.describe_training_job(TrainingJobName=name)
+        assert job["HyperParameters"] == {"run_id": "20250106T060000-1a2b3c"}
+        image = job["AlgorithmSpecification"]["TrainingImage"]
+    else:
+        job = client.describe_processing_job(ProcessingJobName=name)
+        image = job["AppSpecification"]["ImageUri"]
+    assert image == aws.VARIABLES["ml_image"]
+
+
+def test_a_state_that_is_no_job_cannot_be_launched(registry):
+    with pytest.raises(UsageError, match="these are: Land, Sentiment"):
+        launch(aws.create_state_machine(), "r1", "Gate")
