@@ -32,6 +32,7 @@ class OfferEconomics:
 
     contact_cost_eur: float
     save_probability: float
+    drive_away_probability: float
     remaining_months: float
     offer_months: float
     tiers: pd.DataFrame
@@ -45,7 +46,10 @@ class OfferEconomics:
         Raises:
             SpanishGasError: a value is missing.
         """
-        names = ("contact_cost_eur", "save_probability", "remaining_months", "offer_months")
+        names = (
+            *("contact_cost_eur", "save_probability", "drive_away_probability"),
+            *("remaining_months", "offer_months"),
+        )
         values = economics_values(warehouse, names)
         policy = warehouse.read_table("offer_policy")
         tier_names = policy["risk_tier"].astype(str)
@@ -69,7 +73,8 @@ class OfferEconomics:
             discount_share: of the monthly margin, granted for the months of the offer.
         """
         known = np.where(np.isfinite(margin), margin, 0.0)
-        saved = chance * self.save_probability * known * self.remaining_months
+        kept = chance * self.save_probability - (1 - chance) * self.drive_away_probability
+        saved = kept * known * self.remaining_months
         discount = discount_share * np.maximum(known, 0.0) * self.offer_months
         return saved - discount - self.contact_cost_eur
 

@@ -16,6 +16,7 @@ economics as (
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
         max(case when name = 'save_probability' then value end) as save_probability,
+        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
         max(case when name = 'remaining_months' then value end) as remaining_months,
         max(case when name = 'offer_months' then value end) as offer_months
     from {{ ref('economics') }}
@@ -48,7 +49,10 @@ valued as (
         offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
         risks.churn_probability * economics.save_probability
-        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur
+        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur,
+        -- A call also reminds a customer who would have stayed that one can leave.
+        (1 - risks.churn_probability) * economics.drive_away_probability
+        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_lost_margin_eur
     from risks
     inner join offer_policy
         on risks.risk_tier = offer_policy.risk_tier
@@ -62,7 +66,8 @@ netted as (
     select
         *,
         offer_budget_eur + contact_cost_eur as spend_eur,
-        expected_saved_margin_eur - offer_budget_eur - contact_cost_eur as expected_net_value_eur
+        expected_saved_margin_eur - expected_lost_margin_eur - offer_budget_eur - contact_cost_eur
+            as expected_net_value_eur
     from valued
 ),
 

@@ -5,6 +5,7 @@ economics as (
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
         max(case when name = 'save_probability' then value end) as save_probability,
+        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
         max(case when name = 'remaining_months' then value end) as remaining_months
     from {{ ref('economics') }}
 ),
@@ -12,7 +13,10 @@ economics as (
 valued as (
     select
         recommendations.customer_id,
-        recommendations.churn_probability * economics.save_probability
+        (
+            recommendations.churn_probability * economics.save_probability
+            - (1 - recommendations.churn_probability) * economics.drive_away_probability
+        )
         * customers.avg_monthly_margin * economics.remaining_months
         - recommendations.offer_budget_eur - economics.contact_cost_eur as net_value_eur
     from {{ ref('mart_recommendation') }} as recommendations

@@ -133,7 +133,8 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
         )
         connection.execute(
             "create or replace table economics as select * from (values ('contact_cost_eur', 20.0),"
-            " ('save_probability', 0.4), ('monthly_margin_eur', 7.0), ('remaining_months', 32.0),"
+            " ('save_probability', 0.4), ('drive_away_probability', 0.0),"
+            " ('monthly_margin_eur', 7.0), ('remaining_months', 32.0),"
             " ('offer_months', 6.0))"
             " t(name, value)"
         )
