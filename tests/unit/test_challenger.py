@@ -8,6 +8,7 @@ from datetime import date
 import gold_fixture as gold
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from python_ml import promotion
 from python_ml.challenger import Paired, segment_checks
@@ -15,7 +16,7 @@ from python_ml.errors import UsageError
 from python_ml.evaluate import evaluate
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 from python_ml.score import score
-from python_ml.train import train
+from python_ml.train import fit_by_protocol, labelled_rows, train
 
 # Only the comparison is to decide here.
 NO_LIMITS = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
@@ -24,7 +25,7 @@ ARGUMENTS = {"is_roll_back": False, "reason": "", "decided_by": "maria", "force"
 
 def candidate(home, run_id, frame=None, *, as_of_date=gold.AS_OF_DATE, **overrides):
     """Train and evaluate one version on its own data."""
-    settings = gold.settings_for(home, **NO_LIMITS, **overrides)
+    settings = gold.settings_for(home, **{**NO_LIMITS, **overrides})
     frame = gold.gold_frame() if frame is None else frame
     warehouse = gold.warehouse_with(settings, frame.assign(as_of_date=as_of_date))
     trained = train(warehouse, settings, gold.contract(), run_id, as_of_date)
@@ -59,6 +60,39 @@ def test_fewer_features_are_rejected(tmp_path, registry):
     assert "pr_auc_difference_to_champion" in failed(result)
     assert registry.status(result.model_version) == REJECTED
     assert registry.champion() == "churn-run-1"
+
+
+def test_shuffled_labels_are_rejected_at_the_base_rate(tmp_path, registry):
+    """A batch whose labels went astray: nothing can be learned, and nothing is."""
+    frame = gold.gold_frame()
+    frame["churn"] = np.random.default_rng(4).permutation(frame["churn"].to_numpy())
+    result = candidate(tmp_path, "run-2", frame, **{"gate.minimum_pr_auc": 0.3})
+    pr_auc, base_rate = (result.metrics[name] for name in ("pr_auc", "base_rate"))
+    assert pr_auc.low < base_rate.value < pr_auc.high
+    assert pr_auc.value < base_rate.value + 0.06
+    assert "pr_auc" in failed(result)
+    assert registry.status(result.model_version) == REJECTED
+    assert registry.champion() == "churn-run-1"
+
+
+def test_a_model_of_shuffled_labels_tells_nothing_of_the_true_ones(tmp_path):
+    """Trained on labels that went astray, tested on true ones: PR-AUC is the base rate."""
+    settings = gold.settings_for(tmp_path)
+    rows = labelled_rows(gold.gold_frame(6000), gold.contract(), settings, gold.AS_OF_DATE)
+    training = rows[rows["split_part"] == "train"].reset_index(drop=True)
+    test = rows[rows["split_part"] == "test"]
+    columns = gold.contract().experiment(settings, "E5_full")
+    churn = test["churn"].to_numpy()
+    found = {}
+    for name in ("true", "shuffled"):
+        if name == "shuffled":
+            order = np.random.default_rng(2).permutation(len(training))
+            training["churn"] = training["churn"].to_numpy()[order]
+        fitted = fit_by_protocol(training, columns, "churn", "E5_full", settings)
+        score = fitted.model.predict(test)["raw_score"].to_numpy()
+        found[name] = average_precision_score(churn, score)
+    assert found["true"] > 3 * churn.mean()
+    assert found["shuffled"] == pytest.approx(churn.mean(), abs=0.035)
 
 
 def test_stale_data_are_rejected_however_well_they_score(tmp_path, registry):
