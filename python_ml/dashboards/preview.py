@@ -184,5 +184,9 @@ def _html(page: Dashboard, document: dict[str, Any]) -> str:
         "title": html.escape(f"{page.name} · SpanishGas"),
         "data": data.replace("</", "<\\/"),
         "scripts": scripts,
+        "name": html.escape(page.name),
+        "description": html.escape(page.description),
     }
-    return re.sub(r"\{(title|data|scripts)\}", lambda match: parts[match[1]], template)
+    return re.sub(
+        r"\{(title|data|scripts|name|description)\}", lambda match: parts[match[1]], template
+    )
