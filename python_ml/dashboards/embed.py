@@ -64,7 +64,7 @@ def page_database(warehouse: Warehouse, page: Dashboard) -> bytes:
 
 def as_script(content: bytes) -> str:
     """A script that hands the database over, gzipped and in base64."""
-    packed = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
     return f'window.previewData = "{packed}";\n'
 
 

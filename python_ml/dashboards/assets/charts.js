@@ -142,7 +142,12 @@ function cartesian(card, colors, width) {
 // A line chart whose values all lie far from zero shows their differences; bars begin at zero.
 function needsZoom(drawn, settings) {
   if (drawn.some((it) => it.type === "bar" || it.areaStyle) || settings["stackable.stack_type"]) return undefined;
-  return (range) => range.min > 0 && range.min > 0.6 * range.max ? range.min - (range.max - range.min) * 0.15 : undefined;
+  return (range) => {
+    const spread = range.max - range.min;
+    if (spread === 0 || range.min < 0.6 * range.max) return undefined;
+    const step = 10 ** Math.floor(Math.log10(spread));
+    return Math.floor((range.min - spread * 0.15) / step) * step;
+  };
 }
 
 function pie(card, colors, width, height) {

@@ -33,10 +33,10 @@ function write(card, column, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   if (settings.number_style === "percent") {
-    return `${writeNumber(value * 100, settings.decimals ?? 1)} %`;
+    return `${writeNumber(value * 100, settings.decimals ?? 1)}\u00a0%`;
   }
   const decimals = settings.decimals ?? (Number.isInteger(value) ? 0 : 2);
-  return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "");
+  return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "").replace(" ", "\u00a0");
 }
 
 // Short, for an axis or a label: 12k €.
@@ -47,7 +47,7 @@ function writeShort(card, column, value) {
   if (settings.number_style === "percent") return `${+(value * 100).toFixed(1)} %`;
   const size = Math.abs(value);
   const short = size >= 10000
-    ? value.toLocaleString("en-GB", {notation: "compact", maximumFractionDigits: 1}).replace("K", "k")
+    ? value.toLocaleString("en-US", {notation: "compact", maximumFractionDigits: 1}).replace("K", "k")
     : value.toLocaleString("en-GB", {maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 3});
   return short.replace("-", "−") + (settings.suffix || "");
 }
