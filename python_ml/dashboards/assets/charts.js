@@ -15,17 +15,20 @@ function seriesOf(card) {
     }));
     return {categories, series};
   }
+  // A point of a scatter has the name that a column beside its axes gives it.
+  const beside = card.columns.filter((it) => ![...dimensions, ...metrics].includes(it));
+  const labelOf = (row) => card.display === "scatter" && beside.length ? row[at(beside[0])] : null;
   const groups = new Map();
   for (const row of card.rows) {
     const key = String(row[at(dimensions[1])]);
-    if (!groups.has(key)) groups.set(key, new Map());
-    groups.get(key).set(row[at(dimensions[0])], row[at(metrics[0])]);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push([row[at(dimensions[0])], row[at(metrics[0])], labelOf(row)]);
   }
   const known = Object.keys(card.settings.series_settings || {});
   const keys = [...known.filter((it) => groups.has(it)), ...[...groups.keys()].filter((it) => !known.includes(it))];
   const series = keys.map((key) => ({
     key, name: ((card.settings.series_settings || {})[key] || {}).title || key, metric: metrics[0],
-    points: [...groups.get(key)],
+    points: groups.get(key),
   }));
   return {categories, series};
 }
@@ -44,7 +47,7 @@ function tooltip(card, isItem) {
       const shown = list.slice(0, 12);
       const dimension = card.settings["graph.dimensions"][0];
       const lines = shown.map((it) => `<tr><td>${it.marker}${escapeHtml(it.seriesName)}</td><td class="number">${escapeHtml(write(card, it.data.metric, it.data.raw))}</td></tr>`);
-      return `<b>${escapeHtml(write(card, dimension, list[0].data.category))}</b><table class="tip">${lines.join("")}</table>`;
+      return `<b>${escapeHtml(list[0].data.label ?? write(card, dimension, list[0].data.category))}</b><table class="tip">${lines.join("")}</table>`;
     },
   };
 }
@@ -68,16 +71,16 @@ function cartesian(card, colors, width) {
     const kind = own.display || (isRow ? "bar" : card.display === "combo" ? (index ? "line" : "bar") : card.display);
     const color = shade(own.color || colors[FALLBACK[index % FALLBACK.length]]);
     const lookup = new Map(one.points.map(([key, value]) => [key, value]));
-    const item = (category, raw) => {
+    const item = (category, raw, label = null) => {
       const value = raw === null || raw === undefined ? null
         : stack === "normalized" ? raw / (totals.get(category) || 1) : raw;
       const key = write(card, dimension, category);
       return {
         value: isLinear ? [category, value] : isRow ? [value, key] : [key, value],
-        category, raw, metric: one.metric, series: one.key,
+        category, raw, label, metric: one.metric, series: one.key,
       };
     };
-    const data = isLinear ? one.points.map(([key, value]) => item(key, value))
+    const data = isLinear ? one.points.map(([key, value, label]) => item(key, value, label))
       : categories.filter((it) => lookup.has(it)).map((it) => item(it, lookup.get(it)));
     const showsValues = own.show_series_values ?? settings["graph.show_values"];
     return {

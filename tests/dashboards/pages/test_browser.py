@@ -200,6 +200,17 @@ def test_a_slice_of_a_chart_opens_its_customers(opened) -> None:
     assert "segment=" in page.url and "risk_tier=" in page.url
 
 
+def test_points_of_one_place_are_all_there(opened) -> None:
+    """Many customers share a value: a chart of two dimensions keeps every row that it gets."""
+    page = opened("model_performance")
+    curve = next(it for it in PAGES["model_performance"].cards if it.key == "precision_recall")
+    drawn = page.evaluate(
+        "charts.get('precision_recall').getOption().series.reduce((n, it) => n + it.data.length, 0)"
+    )
+    rows = page.evaluate("page.cards.find((it) => it.key === 'precision_recall').rows.length")
+    assert curve.display == "line" and drawn == rows
+
+
 def test_pages_print_on_paper(opened) -> None:
     page = opened("customer_risk")
     page.emulate_media(media="print")
