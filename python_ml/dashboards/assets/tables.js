@@ -25,9 +25,9 @@ function drawTrend(card, body) {
     const isUp = change > 0;
     const kind = change === 0 ? "even" : isUp === !card.settings["scalar.switch_positive_negative"] ? "good" : "bad";
     const arrow = change === 0 ? "→" : isUp ? "▲" : "▼";
-    const share = change === 0 ? "unchanged" : before ? `${writeNumber(Math.abs(change / before) * 100, 1)} %` : "";
+    const share = change === 0 ? "as in the" : before ? `${writeNumber(Math.abs(change / before) * 100, 1)} %` : "";
     body.append(el("div", {class: "trend"}, el("span", {class: kind}, `${arrow} ${share}`),
-      change === 0 ? ` since the ${comparison.label}` : ` · ${comparison.label} ${write(card, field, before)}`));
+      change === 0 ? ` ${comparison.label}` : ` · ${comparison.label} ${write(card, field, before)}`));
   }
 }
 
