@@ -8,7 +8,7 @@ interactions as (
     select * from {{ ref('mart_customer_interaction') }}
 ),
 
-final as (
+events as (
     select
         customer_id,
         customer_first_activation_date as event_date,
@@ -47,6 +47,17 @@ final as (
             as detail
     from profiles
     where next_renewal_date is not null
+),
+
+final as (
+    select
+        customer_id,
+        cast(row_number() over (partition by customer_id order by event_date, event_name, detail) as integer)
+            as event_number,
+        event_date,
+        event_name,
+        detail
+    from events
 )
 
 select * from final

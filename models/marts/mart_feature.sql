@@ -14,24 +14,35 @@ reasons as (
     group by feature
 ),
 
-features as (
+long as (
     {% for feature in features %}
     select
         '{{ feature.name }}' as feature,
         '{{ feature.tier }}' as tier,
         '{{ feature.unit }}' as unit,
-        {{ feature.is_number }} as is_number,
-        count(*) as customer_count,
-        count(*) - count({{ feature.name }}) as null_count,
-        count(distinct {{ feature.name }}) as distinct_count,
-        {% set number = feature.name if feature.is_number else 'null' %}
-        avg(cast({{ number }} as double)) as mean_value,
-        stddev_samp(cast({{ number }} as double)) as sd_value,
-        min(cast({{ number }} as double)) as minimum_value,
-        max(cast({{ number }} as double)) as maximum_value
+        {{ feature.is_number | lower }} as is_number,
+        cast({{ feature.name if feature.is_number else 'null' }} as double) as number_value,
+        cast({{ feature.name }} as varchar) as text_value
     from gold
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+features as (
+    select
+        feature,
+        tier,
+        unit,
+        is_number,
+        count(*) as customer_count,
+        count(*) - count(text_value) as null_count,
+        count(distinct text_value) as distinct_count,
+        avg(number_value) as mean_value,
+        stddev_samp(number_value) as sd_value,
+        min(number_value) as minimum_value,
+        max(number_value) as maximum_value
+    from long
+    group by feature, tier, unit, is_number
 ),
 
 final as (

@@ -19,7 +19,7 @@ long as (
     select
         gold.customer_id,
         '{{ feature.name }}' as feature,
-        {{ feature.is_number }} as is_number,
+        {{ feature.is_number | lower }} as is_number,
         cast({{ 'gold.' ~ feature.name if feature.is_number else 'null' }} as double) as number_value,
         cast(gold.{{ feature.name }} as varchar) as text_value
     from gold
