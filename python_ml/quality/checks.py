@@ -13,7 +13,7 @@ from datetime import date
 import pandas as pd
 
 from python_ml.quality.profile import Declared, TableProfile
-from python_ml.quality.rules import STOP, WARN, LayerRules, RangeRule, TableRules
+from python_ml.quality.rules import STOP, WARN, LayerRules, NullRule, RangeRule, TableRules
 from python_ml.schema import TableSchema
 
 # Kinds of checks: those that have a lower limit, and those that have an upper one.
@@ -182,7 +182,7 @@ def _keys(subject: Subject, rules: LayerRules, profile: TableProfile) -> Iterato
 
 def _nulls(subject: Subject, rules: LayerRules, profile: TableProfile) -> Iterator[Check]:
     for name, count in profile.null_counts.items():
-        structural = subject.rules.nulls.get(name)
+        structural = subject.rules.nulls.get(name) or _declared_null(subject.schema, name)
         limit = structural.limit if structural else rules.null_share
         yield Check(
             *(
@@ -196,6 +196,16 @@ def _nulls(subject: Subject, rules: LayerRules, profile: TableProfile) -> Iterat
             ),
             *(count, profile.row_count, f"structural: {structural.reason}" if structural else ""),
         )
+
+
+def _declared_null(schema: TableSchema | None, name: str) -> NullRule | None:
+    """What models/sources.yml says of a landed column that a file may leave empty, or leave out."""
+    if schema is None or name not in schema.column_names:
+        return None
+    column = schema.column(name)
+    if not column.required:
+        return NullRule(1.0, "a file may be without the column")
+    return NullRule(1.0, "most rows have no value by nature") if column.meta.get("sparse") else None
 
 
 def _ranges(subject: Subject, layer: str, profile: TableProfile) -> Iterator[Check]:

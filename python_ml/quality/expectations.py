@@ -73,7 +73,8 @@ def _context(docs: Path | None) -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for talkative in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     context: Any = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     for site in list(context.list_data_docs_sites()):
