@@ -174,6 +174,22 @@ def status(settings: Settings, as_json: bool, last: int) -> None:
 
 @cli.command()
 @_common
+@click.option("--all", "show_all", is_flag=True, help="Show what is stable, too.")
+def drift(settings: Settings, as_json: bool, show_all: bool) -> None:
+    """What has changed since the champion was trained, and what only moves with the calendar."""
+    from python_ml.drift.view import drift_document, read_drift, show_drift
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        rows = read_drift(warehouse)
+    if as_json:
+        _print_json(drift_document(rows))
+    else:
+        show_drift(rows, show_all)
+
+
+@cli.command()
+@_common
 def train(settings: Settings, as_json: bool) -> None:
     """Fit a candidate on the published gold and register it, pending approval."""
     from python_ml import summary

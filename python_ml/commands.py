@@ -64,6 +64,7 @@ def rescore(run: Run, version: str | None) -> None:
 
 def _score_and_publish(run: Run, version: str | None) -> None:
     steps.score_step(run, version)
+    steps.drift_step(run)
     steps.build_step(run, "marts")
     steps.publish_step(run)
 

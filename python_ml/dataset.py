@@ -27,6 +27,7 @@ from python_ml.warehouse import Warehouse
 GOLD = "gold_master"
 ROLES = ("key", "target", "feature", "business")
 KEEP = "keep"
+CLOCK_DOWN, CLOCK_UP, SEASON, HISTORY = "counts_down", "counts_up", "season", "history"
 INCREASING, DECREASING = "increasing", "decreasing"
 Monotone = str | Mapping[str, str] | Sequence[str]
 
@@ -38,7 +39,9 @@ class Column:
     `fill` replaces nulls; None keeps them. `from_text` marks what is read out of the words of an
     interaction, as against its mere existence or date. `monotone` says which way the score may go
     when the value rises, other things equal: a direction; of a category one by level, or levels in
-    the order in which the score may rise.
+    the order in which the score may rise. `calendar` says what moves the value as time goes by
+    (docs/drift.md): it counts months down or up, hangs on the season or on the length of a
+    customer's history, or names the column that counts.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Column:
     fill: str | float | None = None
     from_text: bool = False
     monotone: Monotone | None = None
+    calendar: str | None = None
 
     @property
     def is_category(self) -> bool:
@@ -107,6 +111,13 @@ def read_contract(manifest: Mapping[str, Any]) -> GoldContract:
     targets = [column.name for column in columns if column.role == "target"]
     if len(targets) != 1:
         raise SpanishGasError(f"{GOLD}: exactly one column has the role target, not {targets}")
+    for column in columns:
+        counters = [c.name for c in columns if c.calendar in (CLOCK_DOWN, CLOCK_UP)]
+        if column.calendar not in (None, CLOCK_DOWN, CLOCK_UP, SEASON, HISTORY, *counters):
+            raise SpanishGasError(
+                f"{GOLD}.{column.name}: meta.calendar is {CLOCK_DOWN}, {CLOCK_UP}, {SEASON}, "
+                f"{HISTORY} or a column that counts ({', '.join(counters)}), not {column.calendar}"
+            )
     return GoldContract(columns)
 
 
@@ -128,6 +139,7 @@ def _column(entry: Mapping[str, Any]) -> Column:
         fill=None if fill == KEEP else fill,
         from_text=bool(meta.get("from_text", False)),
         monotone=_monotone(name, entry["data_type"].lower(), meta.get("monotone")),
+        calendar=meta.get("calendar"),
     )
 
 

@@ -69,6 +69,7 @@ def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
     return [
         *plan,
         ("score", steps.score_step),
+        ("drift", steps.drift_step),
         ("marts", lambda run: steps.build_step(run, "marts")),
         ("publish", steps.publish_step),
     ]

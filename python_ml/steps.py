@@ -91,9 +91,13 @@ def quality_step(run: Run) -> None:
     Raises:
         QualityGateError: it is not.
     """
+    from python_ml.alerts import quality_alert, send_alert
+
     with run.step("quality") as (step, _):
         gate(run, "gold")
-        step.rows = run.results["quality"].check_count
+        quality = run.results["quality"]
+        step.rows = quality.check_count
+        send_alert(run.settings, quality_alert(run.run_id, quality.check_count, quality.warnings))
 
 
 def gate(run: Run, layer: str) -> None:
@@ -193,6 +197,22 @@ def score_step(run: Run, version: str | None = None) -> None:
         warehouse.write_external("model_decision", decisions, run.run_id)
         run.results["scores"] = scored
         step.rows = scored.customer_count
+
+
+def drift_step(run: Run) -> None:
+    """Compare the run's rows and scores with those that its model was trained on."""
+    from python_ml.alerts import send_alert
+    from python_ml.drift import watch_drift
+    from python_ml.drift.alert import drift_alert
+
+    with run.step("drift") as (step, _), run.warehouse() as warehouse:
+        version = run.results["scores"].model_version
+        drift = watch_drift(
+            warehouse, run.settings, run.contract, run.run_id, run.as_of_date, version
+        )
+        run.results["drift"] = drift
+        step.rows = drift.subject_count
+        send_alert(run.settings, drift_alert(drift, run.run_id))
 
 
 def publish_step(run: Run) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from python_ml.alarms import AlarmDecision
     from python_ml.closing import Closing
+    from python_ml.drift import DriftResult
     from python_ml.land.result import LandResult
     from python_ml.metrics import Estimate
     from python_ml.quality import QualityResult
@@ -147,6 +148,8 @@ def show_run(run: Run) -> None:
         console.print(f"Scored by the champion {overview['model_version']}")
     if "quality" in run.results:
         console.print(_quality_lines(run.results["quality"]))
+    if "drift" in run.results:
+        console.print(_drift_line(run.results["drift"]))
     if "sentiment" in run.results:
         console.print(f"Sentiment: {run.results['sentiment'].message}")
     if "training" in run.results:
@@ -306,6 +309,16 @@ def _quality_lines(quality: QualityResult) -> str:
     failed = len(quality.warnings)
     first = f"Data quality: {quality.check_count - failed} of {quality.check_count} checks passed"
     return "\n".join([first, *(f"  [yellow]warning[/] {warning}" for warning in quality.warnings)])
+
+
+def _drift_line(drift: DriftResult) -> str:
+    if drift.reference_as_of_date == drift.as_of_date:
+        return "Drift: none to tell, the model was trained on this as-of date"
+    alarms = f": [red]{', '.join(drift.alarms[:5])}[/]" if drift.alarms else ""
+    return (
+        f"Drift since {drift.reference_as_of_date}: {len(drift.alarms)} alarms, "
+        f"{len(drift.watched)} to watch, {len(drift.calendar)} that move with the calendar{alarms}"
+    )
 
 
 def _estimate(metrics: Mapping[str, Estimate], name: str) -> tuple[str, str]:

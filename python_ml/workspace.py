@@ -181,11 +181,13 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
             yield
         except BaseException as error:
             finish_record(run, error)
+            _tell(run, error)
             _settle(run, succeeded=False)
             if not run.can_resume:
                 _discard(run)
             raise
         finish_record(run, None)
+        _tell(run, None)
         _settle(run, succeeded=True)
         _discard(run)
 
@@ -211,6 +213,16 @@ def swap(run: Run) -> None:
     _log(published).unlink(missing_ok=True)
     run.database.replace(published)
     _sync(published.parent)
+
+
+def _tell(run: Run, error: BaseException | None) -> None:
+    """Alert of how the run ended; one that had nothing to do is no news."""
+    from python_ml.alerts import run_alert, send_alert
+
+    if run.skipped is None:
+        failed = next((step.name for step in run.steps if step.status == "failed"), None)
+        seconds = sum(step.seconds for step in run.steps)
+        send_alert(run.settings, run_alert(run.run_id, run.mode, seconds, error, failed))
 
 
 def _settle(run: Run, *, succeeded: bool) -> None:

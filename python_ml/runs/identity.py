@@ -22,7 +22,17 @@ from python_ml.schema import load_source
 
 # Where things lie, how fast they go and how long they are kept does not change a result.
 _WITHOUT_EFFECT = (
-    *("home", "threads", "memory_limit", "simulate", "runs", "doctor", "metabase", "marts"),
+    *(
+        "home",
+        "threads",
+        "memory_limit",
+        "simulate",
+        "runs",
+        "doctor",
+        "metabase",
+        "marts",
+        "alerts",
+    ),
 )
 # What judges a result does not change the steps before: a run may resume under other limits.
 _JUDGES = ("gate", "audit", "quality")

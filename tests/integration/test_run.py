@@ -58,7 +58,7 @@ def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
     assert len(scores(home)) == CUSTOMERS
     assert [step["step"] for step in first_run["steps"]] == [
         *("land", "bronze", "sentiment", "silver", "gold", "quality"),
-        *("train", "evaluate", "score", "marts", "publish"),
+        *("train", "evaluate", "score", "drift", "marts", "publish"),
     ]
     assert all(step["status"] == "done" for step in first_run["steps"])
     assert first_run["as_of_date"] == "2024-12-31"

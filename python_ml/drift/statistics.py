@@ -1,0 +1,145 @@
+"""Two samples of one variable: how far apart, and could chance do it?
+
+Numbers by Kolmogorov–Smirnov, categories by chi-square. A reference may carry weights; its size is
+then Kish's effective one, (Σw)² / Σw².
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+PSI_BINS = 10
+# Below this expected count chi-square is no good guide; rarer levels are put together.
+MINIMUM_EXPECTED = 5.0
+MISSING = float(np.finfo(np.float32).min)  # below every value, so that a share of nulls can drift
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of two samples: KS distance (of categories half the sum of absolute differences of shares),
+    population stability index, and p-value of no difference."""
+
+    distance: float
+    psi: float
+    p_value: float
+
+
+def as_numbers(values: object) -> Floats:
+    """Numbers as the model reads them, in single precision: a mean over the same twelve prices in
+    another order differs in the last digits of a double, and every tie would be broken."""
+    numbers = np.asarray(values, dtype=np.float64)
+    exact = np.where(np.isnan(numbers), MISSING, numbers)
+    return exact.astype(np.float32).astype(np.float64)
+
+
+def compare_numbers(
+    reference: Floats, current: Floats, weights: Floats | None = None
+) -> Comparison:
+    """Two-sample Kolmogorov–Smirnov test, and PSI over the deciles of the reference.
+
+    Args:
+        reference: values without NaN (see `as_numbers`).
+        current: likewise.
+        weights: of the reference, not negative; None where all count alike.
+    """
+    if weights is None:
+        tested = stats.ks_2samp(reference, current, method="asymp")
+        distance, p_value = float(tested.statistic), float(tested.pvalue)
+    else:
+        distance = _weighted_distance(reference, current, weights)
+        size = effective_size(weights)
+        both = size * len(current) / (size + len(current))
+        p_value = float(stats.kstwo.sf(distance, max(round(both), 1)))
+    edges = np.unique(np.quantile(reference, np.linspace(0, 1, PSI_BINS + 1)[1:-1]))
+    counted = _shares(np.searchsorted(edges, reference), len(edges) + 1, weights)
+    found = _shares(np.searchsorted(edges, current), len(edges) + 1, None)
+    return Comparison(distance, psi(counted, found), min(p_value, 1.0))
+
+
+def compare_categories(
+    reference: NDArray[np.object_],
+    current: NDArray[np.object_],
+    weights: Floats | None = None,
+) -> Comparison:
+    """Chi-square test of homogeneity, rare levels put together, and PSI over the same levels.
+
+    Args:
+        reference: levels as text; nulls filled before.
+        current: likewise.
+        weights: of the reference, or None.
+    """
+    levels, codes = np.unique(np.concatenate([reference, current]), return_inverse=True)
+    own, new = codes[: len(reference)], codes[len(reference) :]
+    size = float(len(reference)) if weights is None else effective_size(weights)
+    first = size * _shares(own, len(levels), weights)
+    second = np.bincount(new, minlength=len(levels)).astype(np.float64)
+    smaller = min(size, len(current)) / (size + len(current))
+    rare = (first + second) * smaller < MINIMUM_EXPECTED
+    if rare.any():
+        first = np.append(first[~rare], first[rare].sum())
+        second = np.append(second[~rare], second[rare].sum())
+    table = np.vstack([first, second])[:, (first + second) > 0]
+    if table.shape[1] < 2:
+        return Comparison(0.0, 0.0, 1.0)
+    p_value = float(stats.chi2_contingency(table, correction=False)[1])
+    shares = table / table.sum(axis=1, keepdims=True)
+    distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
+    return Comparison(distance, psi(shares[0], shares[1]), p_value)
+
+
+def psi(expected: Floats, found: Floats, floor: float = 1e-4) -> float:
+    """Population stability index of two lists of shares; an empty bin counts as `floor`."""
+    first, second = np.maximum(expected, floor), np.maximum(found, floor)
+    return float(((second - first) * np.log(second / first)).sum())
+
+
+def adjust(p_values: Floats) -> Floats:
+    """Benjamini–Hochberg: what each p-value comes to among all that were looked at."""
+    return np.asarray(stats.false_discovery_control(p_values, method="bh"), dtype=np.float64)
+
+
+def effective_size(weights: Floats) -> float:
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def stratum_weights(driver: Floats, expected: Floats, strata: int = 40) -> Floats:
+    """Weights that give a sample the distribution of its driver that is expected of it.
+
+    Args:
+        driver: values of the sample; NaN is a stratum of its own.
+        expected: what they are expected to be, for the same rows.
+        strata: at most so many groups, of equal size in the sample.
+    """
+    known = driver[~np.isnan(driver)]
+    if not len(known):
+        return np.ones(len(driver))
+    count = max(2, min(strata, len(known) // 25))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, count + 1)[1:-1]))
+    own = np.where(np.isnan(driver), len(edges) + 1, np.searchsorted(edges, driver))
+    aged = np.where(np.isnan(expected), len(edges) + 1, np.searchsorted(edges, expected))
+    have = np.bincount(own, minlength=len(edges) + 2)
+    want = np.bincount(aged, minlength=len(edges) + 2)
+    return (want / np.maximum(have, 1))[own].astype(np.float64)
+
+
+def _weighted_distance(reference: Floats, current: Floats, weights: Floats) -> float:
+    """Largest distance between the weighted distribution function and the other."""
+    order = np.argsort(reference, kind="stable")
+    values = reference[order]
+    cumulative = np.concatenate([[0.0], np.cumsum(weights[order])]) / weights.sum()
+    other = np.sort(current)
+    at = np.concatenate([values, other])
+    first = cumulative[np.searchsorted(values, at, side="right")]
+    second = np.searchsorted(other, at, side="right") / len(other)
+    return float(np.abs(first - second).max())
+
+
+def _shares(codes: NDArray[np.intp], count: int, weights: Floats | None) -> Floats:
+    counted = np.bincount(codes, weights=weights, minlength=count).astype(np.float64)
+    return counted / counted.sum()

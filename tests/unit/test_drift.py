@@ -1,0 +1,261 @@
+"""Drift: distances against their definitions, error rates against chance, and the calendar."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from python_ml.config import load_settings
+from python_ml.dataset import Column
+from python_ml.drift.samples import Finding, Sample, compare_samples, label_finding
+from python_ml.drift.statistics import (
+    as_numbers,
+    compare_categories,
+    compare_numbers,
+    effective_size,
+    psi,
+)
+from python_ml.drift.watch import months_between, watch_drift
+from python_ml.train import train
+from tests.unit import gold_fixture as gold
+
+LIMITS = load_settings({}, environ={}).drift
+COLUMNS = (
+    Column("renewal", "double", "feature", "1A", calendar="counts_down"),
+    Column("is_near", "integer", "feature", "1A", fill=0, calendar="renewal"),
+    Column("tenure", "double", "feature", "1A", calendar="counts_up"),
+    Column("use", "double", "feature", "MP core"),
+    Column("months_of_use", "double", "feature", "MP risk", calendar="history"),
+    Column("trend", "double", "feature", "MP risk", calendar="season"),
+    Column("channel", "varchar", "feature", "1A", fill="Unknown"),
+)
+
+
+def customers(count: int, seed: int, *, months: float = 0.0, arrived: int = 0) -> pd.DataFrame:
+    """Draws of one process, as it stands after some months; contracts are bunched in the year."""
+    random = np.random.default_rng(seed)
+    renewal = 12 * random.beta(2, 4, count) - months
+    renewal = np.where(renewal < 0, renewal + 365 / 30.44, renewal)
+    tenure = random.gamma(2.0, 20.0, count) + months
+    tenure[:arrived] = random.uniform(0, max(months, 0.1), arrived) * 0.9
+    history = np.full(count, 12.0)
+    history[:arrived] = 1.0
+    return pd.DataFrame(
+        {
+            "renewal": renewal,
+            "is_near": (renewal <= 3).astype(int),
+            "tenure": tenure,
+            "use": np.where(random.random(count) < 0.1, np.nan, random.lognormal(5, 1, count)),
+            "months_of_use": history,
+            "trend": random.normal(months, 1.0, count),
+            "channel": random.choice(["a", "b", "c", None], count, p=[0.5, 0.3, 0.15, 0.05]),
+        }
+    )
+
+
+def compared(reference: pd.DataFrame, current: pd.DataFrame, months: float = 0.0, **more):
+    found = compare_samples(COLUMNS, Sample(reference), Sample(current), months, LIMITS, **more)
+    return {finding.subject: finding for finding in found}
+
+
+def verdicts(found: dict[str, Finding]) -> dict[str, str]:
+    return {name: finding.verdict for name, finding in found.items()}
+
+
+def test_unit_weights_give_scipys_distance() -> None:
+    random = np.random.default_rng(1)
+    first, second = random.normal(size=400), random.normal(0.3, 1, size=300)
+    plain = compare_numbers(first, second)
+    assert plain.distance == pytest.approx(stats.ks_2samp(first, second).statistic)
+    weighted = compare_numbers(first, second, np.ones(400))
+    assert weighted.distance == pytest.approx(plain.distance, abs=1e-12)
+    assert weighted.p_value == pytest.approx(plain.p_value, rel=0.05)
+
+
+def test_weights_stand_for_repeated_rows() -> None:
+    first, second = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.0])
+    weighted = compare_numbers(first, second, np.array([1.0, 2.0, 1.0]))
+    repeated = compare_numbers(np.array([1.0, 2.0, 2.0, 3.0]), second)
+    assert weighted.distance == pytest.approx(repeated.distance)
+    assert effective_size(np.array([1.0, 1.0, 1.0])) == 3.0
+
+
+def test_psi_is_that_of_the_textbook() -> None:
+    assert psi(np.array([0.5, 0.5]), np.array([0.6, 0.4])) == pytest.approx(
+        0.1 * np.log(1.2) - 0.1 * np.log(0.8)
+    )
+    assert psi(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
+
+
+def test_another_order_of_adding_up_is_no_drift() -> None:
+    """A mean over the same twelve prices differs in the last digit when they are rotated."""
+    prices = np.random.default_rng(2).random((52, 12))
+    first = prices.sum(axis=1) / 12
+    second = np.roll(prices, 5, axis=1).cumsum(axis=1)[:, -1] / 12
+    assert (first != second).any()
+    found = compare_numbers(as_numbers(np.tile(first, 40)), as_numbers(np.tile(second, 40)))
+    assert found.distance == 0
+
+
+def test_a_rising_share_of_nulls_is_drift() -> None:
+    reference, current = customers(2000, 1), customers(2000, 2)
+    current.loc[:600, "use"] = np.nan
+    assert verdicts(compared(reference, current))["use"] == "alarm"
+
+
+def test_rare_levels_are_put_together() -> None:
+    common = np.array(["x"] * 490, dtype=object)
+    rare = np.array([f"r{number}" for number in range(20)], dtype=object)
+    found = compare_categories(
+        np.concatenate([common, rare[:10]]), np.concatenate([common, rare[10:]])
+    )
+    assert found.p_value == 1.0
+    assert found.psi == 0.0
+
+
+def test_p_values_are_those_of_chance() -> None:
+    """Under no difference, one in a hundred lies below 0.01, of chi-square and of weighted KS."""
+    random = np.random.default_rng(3)
+    levels = np.array(["a", "b", "c"], dtype=object)
+    below = {"chi2": 0, "ks": 0}
+    for _ in range(500):
+        one, two = (levels[random.choice(3, 300, p=[0.6, 0.3, 0.1])] for _ in range(2))
+        below["chi2"] += compare_categories(one, two).p_value < 0.01
+        weights = random.uniform(0.5, 1.5, 300)
+        numbers = random.normal(size=300), random.normal(size=300)
+        below["ks"] += compare_numbers(*numbers, weights).p_value < 0.01
+    # Binomial: more than 16 of 500 at 1 % has a probability below one in ten thousand.
+    assert max(below.values()) <= 16
+    assert below["chi2"] > 0
+
+
+def test_two_draws_of_one_month_rarely_alarm_and_the_plain_rule_often_does() -> None:
+    ours = plain = 0
+    for seed in range(0, 80, 2):
+        found = compared(customers(500, seed), customers(500, seed + 1)).values()
+        ours += any(finding.is_alarm for finding in found)
+        plain += any(finding.is_alarm_plain for finding in found)
+    assert ours <= 2
+    assert plain >= ours
+
+
+def test_significance_without_effect_is_no_alarm() -> None:
+    reference, current = customers(60_000, 1), customers(60_000, 2)
+    current["use"] *= 1.04
+    found = compared(reference, current)["use"]
+    assert found.p_value_adjusted < 0.01
+    assert found.verdict == "stable"
+    assert found.is_alarm_plain
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("use", lambda frame: frame["use"] * 1.3),
+        ("channel", lambda frame: frame["channel"].mask(frame.index < 600, "c")),
+        ("is_near", lambda frame: frame["is_near"].mask(frame.index < 700, 1)),
+        ("renewal", lambda frame: frame["renewal"].mask(frame.index < 300, 0.5)),
+        ("tenure", lambda frame: frame["tenure"].mask(frame.index < 300, 50.0)),
+        ("months_of_use", lambda frame: frame["months_of_use"].mask(frame.index > 1700, 11.0)),
+    ],
+)
+@pytest.mark.parametrize("months", [0.0, 31 / 30.44])
+def test_a_change_is_found_also_when_time_has_passed(column, change, months) -> None:
+    reference = customers(2000, 1)
+    current = customers(2000, 2, months=months, arrived=60 if months else 0)
+    changed = current.assign(**{column: change(current)})
+    found = verdicts(compared(reference, changed, months))
+    assert found[column] == "alarm"
+    others = {name for name, verdict in found.items() if verdict == "alarm"} - {column, "trend"}
+    assert not others
+
+
+@pytest.mark.parametrize("months", [31 / 30.44, 90 / 30.44, 184 / 30.44])
+def test_what_the_calendar_moves_is_told_apart(months: float) -> None:
+    reference = customers(4000, 1)
+    current = customers(4000, 2, months=months, arrived=int(4000 * 0.033 * months))
+    found = compared(reference, current, months)
+    assert "alarm" not in verdicts(found).values()
+    assert found["renewal"].verdict == "calendar"
+    assert found["is_near"].judged.distance < found["is_near"].plain.distance
+    assert "who came since" in found["months_of_use"].note
+
+
+def test_a_season_is_compared_with_that_of_a_year_before() -> None:
+    reference, current = customers(2000, 1), customers(2000, 2, months=1.0)
+    untold = compared(reference, current, 1.0)["trend"]
+    assert (untold.verdict, untold.judged) == ("calendar", None)
+    same = customers(2000, 3, months=1.0)
+    assert compared(reference, current, 1.0, year_before=same)["trend"].verdict == "calendar"
+    other = same.assign(trend=same["trend"] - 2)
+    assert compared(reference, current, 1.0, year_before=other)["trend"].verdict == "alarm"
+
+
+def test_on_the_same_date_nothing_is_put_down_to_the_calendar() -> None:
+    found = compared(customers(2000, 1), customers(2000, 2, months=3.0))
+    assert {found[name].verdict for name in ("renewal", "trend")} == {"alarm"}
+
+
+def test_labels_are_compared_with_what_the_renewals_lead_one_to_expect() -> None:
+    before = {"customers": 5000, "churners": 500}
+    after = {"customers": 5000, "churners": 800}
+    plain = label_finding(before, after, None)
+    assert plain.judged.distance == pytest.approx(0.06)
+    assert plain.judged.p_value < 1e-6
+    assert label_finding(before, after, 0.158).judged.distance == pytest.approx(0.002)
+
+
+def test_months_are_those_of_the_features() -> None:
+    assert months_between(date(2024, 12, 31), date(2025, 1, 31)) == pytest.approx(31 / 30.44)
+    assert months_between(date(2025, 1, 31), date(2024, 12, 31)) == 0
+
+
+def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
+    from python_ml.registry import APPROVED, open_registry
+    from python_ml.score import score
+
+    settings = gold.settings_for(tmp_path)
+    rows = gold.gold_frame(2500)
+    labels = rows[["customer_id", "churn"]].assign(label_date=gold.AS_OF_DATE)
+    warehouse = gold.warehouse_with(settings, rows)
+    trained = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
+    open_registry(settings).decide(trained.model_version, APPROVED, "test", "test")
+    later = date(2025, 1, 31)
+    changed = gold.gold_frame(2500, seed=8).assign(as_of_date=pd.Timestamp(later), churn=None)
+    changed["sales_channel"] = changed["sales_channel"].mask(changed.index < 1500, "Office")
+    matured = labels.assign(label_date=later, churn=(labels.index % 2 == 0).astype(int))
+    warehouse = gold.warehouse_with(settings, changed)
+    _labels(settings, pd.concat([labels, matured]))
+    score(warehouse, settings, gold.contract(), "run-2", later, trained.model_version)
+
+    result = watch_drift(
+        warehouse, settings, gold.contract(), "run-2", later, trained.model_version
+    )
+
+    assert {"sales_channel", "churn"} <= set(result.alarms)
+    table = warehouse.read_external("drift_result", "run-2").set_index("subject")
+    assert set(table["subject_kind"]) == {
+        *("numeric_feature", "category_feature", "prediction", "label")
+    }
+    assert table.loc["sales_channel", "statistic_name"] == "chi2"
+    assert table.loc["churn", "current_mean"] == 0.5
+    assert table.loc["churn_probability", "reference_count"] == 500, "the test part only"
+    features = table[table["subject_kind"].str.endswith("feature")]
+    assert features["importance_share"].sum() == pytest.approx(1.0)
+    assert sorted(table["importance_rank"]) == list(range(1, len(table) + 1))
+
+
+def _labels(settings, frame: pd.DataFrame) -> None:
+    import duckdb
+
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.register("frame", frame.assign(horizon_days=90))
+        connection.execute(
+            "create table bronze_churn_label as select customer_id, label_date::date as label_date,"
+            " horizon_days, churn from frame"
+        )
