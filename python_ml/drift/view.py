@@ -13,7 +13,7 @@ from python_ml.warehouse import Warehouse
 
 _STYLES = {"alarm": "bold red", "watch": "yellow", "calendar": "cyan", "stable": "dim"}
 _ORDER = list(_STYLES)
-_BAR = 24  # characters of a distance of 1
+_BAR = 12  # characters of a distance of 1
 
 
 def read_drift(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -61,9 +61,9 @@ def show_drift(rows: list[dict[str, Any]], show_all: bool) -> None:
         title_style="bold",
         header_style="dim",
     )
-    for name in ("Verdict", "Subject", "Distance 0 to 1", "", "Adjusted p", "Mean before", "Now"):
-        is_text = name in ("Verdict", "Subject", "Distance 0 to 1")
-        table.add_column(name, justify="left" if is_text else "right")
+    for name in ("Verdict", "Subject", "From 0 to 1", "Distance", "Adj. p", "Before", "Now"):
+        is_text = name in ("Verdict", "Subject", "From 0 to 1")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     shown = [row for row in rows if show_all or row["verdict"] != "stable"] or rows[:5]
     for row in shown:
         table.add_row(
@@ -72,7 +72,7 @@ def show_drift(rows: list[dict[str, Any]], show_all: bool) -> None:
             _bar(row["distance"], row["expected_distance"]),
             f"{row['distance']:.3f}",
             f"{row['p_value_adjusted']:.1g}",
-            *("–" if row[n] is None else f"{row[n]:,.4g}" for n in _MEANS),
+            *("–" if row[n] is None else f"{row[n]:,.3g}" for n in _MEANS),
             style=_STYLES[row["verdict"]],
         )
     console.print(table)
