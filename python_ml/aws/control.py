@@ -84,6 +84,9 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         return {"is_done": True}
     manifest = open_manifest(settings)
     manifest.acquire(_lease(event["run_id"], event["mode"]), _lease_seconds())
+    publication = Publication(settings.athena)
+    publication.settle()
+    publication.clear(keep=[event["run_id"]])  # what runs that failed have built
     if event["mode"] == "score":
         open_registry(settings).require_champion()
     request = _request(event)

@@ -149,6 +149,12 @@ def _score(context: StepContext) -> Outcome:
     return _outcome(context, {"model_version": context.run.results["scores"].model_version})
 
 
+def _drift(context: StepContext) -> Outcome:
+    steps.drift_step(context.run)
+    alarms = context.run.results["drift"].alarms
+    return _outcome(context, {"alarms": alarms, "alarm_count": len(alarms)})
+
+
 def _outcome(context: StepContext, result: Mapping[str, Any]) -> Outcome:
     """The step's outcome, once the next container can go on from here."""
     run = context.run
@@ -166,6 +172,7 @@ WORK: dict[str, Work] = {
     "train": _train,
     "evaluate": _evaluate,
     "score": _score,
+    "drift": _drift,
     "marts": _layer("marts"),
 }
 

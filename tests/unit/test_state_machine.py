@@ -388,6 +388,29 @@ def test_an_execution_that_was_stopped_is_recorded_and_frees_the_warehouse(jobs)
     assert "the execution timed out" in found.error_message
 
 
+def test_every_job_of_the_definition_is_a_step_that_a_container_can_take():
+    tasks = json.loads(aws.render())["States"].values()
+    asked = {
+        aws.named_step(task["Parameters"] | {"Environment": {"SPANISHGAS_RUN_ID": ""}})[0]
+        for task in tasks
+        if "AppSpecification" in task.get("Parameters", {})
+    }
+    asked |= {
+        task["Parameters"]["Overrides"]["ContainerOverrides"][0]["Command"][0]
+        for task in tasks
+        if "Overrides" in task.get("Parameters", {})
+    }
+    assert asked | {"train"} == set(step.WORK)
+
+
+def test_a_run_clears_what_a_failed_one_has_built(jobs):
+    jobs.errors["gold"] = [QualityGateError("1 data test failed")]
+    run(jobs, "r1")
+    run(jobs, "r2")
+    databases = boto3.client("glue").get_databases()["DatabaseList"]
+    assert sorted(entry["Name"] for entry in databases) == ["spanishgas", "spanishgas_ml"]
+
+
 def test_every_task_has_a_timeout_a_retry_and_a_way_to_fail():
     definition = json.loads(aws.render())
     tasks = {k: s for k, s in definition["States"].items() if s["Type"] == "Task"}
