@@ -31,6 +31,20 @@ from (
     from mart_leakage_audit
     union all
     select
+        4 as position,
+        'Model: drift' as area,
+        case
+            when count(case when is_alarm then 1 end) > 0 then 'alarm'
+            when count(case when verdict = 'watch' then 1 end) > 0 then 'watch'
+            else 'good'
+        end as verdict,
+        cast(count(case when is_alarm then 1 end) as varchar) || ' alarms, '
+        || cast(count(case when verdict = 'watch' then 1 end) as varchar) || ' to watch, of '
+        || cast(count(*) as varchar) || ' compared' as detail
+    from mart_drift
+    where is_newest_run
+    union all
+    select
         5 as position,
         'Data: quality gates' as area,
         case

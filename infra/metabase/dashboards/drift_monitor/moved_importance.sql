@@ -1,0 +1,3 @@
+select coalesce(sum(case when is_alarm then importance_share end), 0) as importance_share
+from mart_drift
+where is_newest_run and subject_kind in ('numeric_feature', 'category_feature')

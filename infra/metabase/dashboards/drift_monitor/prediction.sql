@@ -1,0 +1,3 @@
+select verdict
+from mart_drift
+where is_newest_run and subject_kind = 'prediction'

@@ -1,0 +1,3 @@
+select count(case when verdict = 'watch' then 1 end) as subject_count
+from mart_drift
+where is_newest_run
