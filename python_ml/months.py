@@ -50,6 +50,12 @@ def begin_with_published(run: Run, versions: Mapping[str, str]) -> list[str]:
     Returns:
         The months that are left to read, in order.
     """
+    if not run.has_database:
+        from python_ml.aws import months
+
+        return months.begin_with_published(
+            run.settings.athena, run.run_id, TABLE, versions, force=run.force
+        )
     published = run.settings.layout.warehouse
     with duckdb.connect(str(run.database)) as connection:
         connection.execute(f"drop table if exists {TABLE}")

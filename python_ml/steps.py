@@ -56,10 +56,9 @@ def bronze_step(run: Run) -> None:
     from python_ml.errors import BadInputError
     from python_ml.land.write import is_intact
 
-    if run.has_database:
-        versions = month_versions(run.results["landing"].months)
-        run.dbt.variables["month_versions"] = versions
-        run.dbt.variables["touched_months"] = begin_with_published(run, versions)
+    versions = month_versions(run.results["landing"].months)
+    run.dbt.variables["month_versions"] = versions
+    run.dbt.variables["touched_months"] = begin_with_published(run, versions)
     build_step(run, "bronze", "resource_type:seed bronze")
     if run.batch is not None and not is_intact(run.batch):
         run.steps[-1].status = "failed"

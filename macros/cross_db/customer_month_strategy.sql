@@ -3,9 +3,8 @@
     {{ return(adapter.dispatch('customer_month_strategy')()) }}
 {%- endmacro %}
 
-{# No run names touched months on other engines yet, so that the table is always built whole. #}
 {% macro default__customer_month_strategy() -%}
-    {{ return('append') }}
+    {{ return('merge') }}
 {%- endmacro %}
 
 {% macro duckdb__customer_month_strategy() -%}

@@ -76,17 +76,17 @@ class Project:
             **variables,
         )
 
-    def dbt(self, **variables: str) -> DbtRunner:
-        """dbt by hand into the published database, with the variables of the run on DuckDB."""
+    def dbt(self, schema: str | None = None, **variables: Any) -> DbtRunner:
+        """dbt by hand, into the published database or another, with DuckDB's run's variables."""
         values = {
             "run_id": self.run["run_id"],
             "as_of_date": self.run["as_of_date"],
             "sentiment_backend": self.run["sentiment"]["backend"],
         }
-        place = self.work / "dbt"
-        return DbtRunner(self.athena, self.work / "unused.duckdb", place, values | variables)
+        unused, place = self.work / "unused.duckdb", self.work / "dbt"
+        return DbtRunner(self.athena, unused, place, values | variables, None, schema)
 
-    def build(self, select: str, **variables: str) -> list[DbtNode]:
+    def build(self, select: str, **variables: Any) -> list[DbtNode]:
         return self.dbt(**variables).build(select)
 
     def carry_over(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.aws.cost import dashboard_costs
-from python_ml.aws.publish import Publication
+from python_ml.aws.cost import costs_since, dashboard_costs
+from python_ml.aws.months import begin_with_published
+from python_ml.aws.publish import Publication, run_database_name
 from python_ml.doctor import FAIL, diagnose
 from python_ml.errors import SpanishGasError
 from python_ml.registry import open_registry
@@ -251,6 +253,48 @@ def locations(project: Project, athena: LocalAthena) -> dict[str, str]:
         for page in found
         for table in page["TableList"]
     }
+
+
+class TestMonths:
+    def test_only_a_changed_month_is_read_and_merged_and_readers_see_nothing_of_it(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        settings, run_id, table = project.athena, "months-test", "bronze_customer_month"
+        publication = Publication(settings.athena)
+        publication.begin(run_id, lambda name: name in ("bronze_hour", "bronze_customer"))
+        with open_warehouse(settings) as warehouse:
+            before = warehouse.read_table(table)
+        versions = dict(
+            zip(before["month_start"].dt.strftime("%Y-%m"), before["month_version"], strict=True)
+        )
+        corrected, gone = sorted(versions)[-1], sorted(versions)[0]
+        wanted = {name: version for name, version in versions.items() if name != gone}
+        wanted[corrected] = "corrected"
+        touched = begin_with_published(settings.athena, run_id, table, wanted, force=False)
+        assert touched == [corrected]
+        began = datetime.now(UTC)
+        project.dbt(
+            run_database_name(settings.athena, run_id),
+            month_versions=wanted,
+            touched_months=touched,
+        ).build(table)
+        costs = {cost.node: cost for cost in costs_since(settings.athena, began).costs}
+        read = costs[f"model.spanishgas.{table}"].scanned_bytes
+        landed = project.duckdb.layout.lake / "raw" / "consumption_hourly" / f"month={corrected}"
+        month_bytes = sum(part.stat().st_size for part in landed.rglob("*.parquet"))
+        with open_warehouse(settings, run_id=run_id) as warehouse:
+            after = warehouse.read_table(table)
+        kept = before[before["month_start"].dt.strftime("%Y-%m") != gone]
+        is_corrected = kept["month_start"].dt.strftime("%Y-%m") == corrected
+        expected = kept.assign(month_version=kept["month_version"].mask(is_corrected, "corrected"))
+        assert not differences(expected, after)
+        with open_warehouse(settings) as warehouse:
+            assert not differences(before, warehouse.read_table(table))
+        publication.discard(run_id)
+        with open_warehouse(settings) as warehouse:
+            assert not differences(before, warehouse.read_table(table))
+        athena.notes.append(f"a corrected month: {read:,} bytes scanned, {month_bytes:,} landed")
+        assert read < 3 * month_bytes
 
 
 class TestMarts:
