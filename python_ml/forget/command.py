@@ -165,7 +165,7 @@ def _scrub_files(home: Path, work_dir: Path, customer_id: str, pattern: str) -> 
     for path in sorted(home.rglob("*")):
         if path.is_symlink() or not path.is_file() or work_dir in path.parents:
             continue
-        if path.suffix == ".parquet" and (home / "raw") in path.parents:
+        if path.suffix == ".parquet" and (home / "lake") not in path.parents:
             count += bool(scrub_parquet(path, [customer_id]))
         elif path.suffix not in _BINARY:
             count += scrub_text(path, pattern)
