@@ -141,7 +141,7 @@ def is_intact(batch: Path) -> bool:
     """
     try:
         files = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return all(stamp(batch / name) == stamp for name, stamp in files)
+        return all(stamp(batch / name) == noted for name, noted in files)
     except (OSError, ValueError, KeyError):
         return False
 
