@@ -55,7 +55,8 @@ def home(tmp_path, source):
         connection.execute("create table gold_master as select date '2024-12-31' as as_of_date")
         connection.execute(
             "create table bronze_interaction as select * from "
-            "(values (?, ?, ?), ('C00003', ?, 'x')) as t(customer_id, interaction_summary, text_hash)",
+            "(values (?, ?, ?), ('C00003', ?, 'x')) "
+            "as t (customer_id, interaction_summary, text_hash)",
             [GONE, WORDS, hashes[0], "Nothing."],
         )
         connection.execute(
