@@ -51,7 +51,7 @@ def run_pipeline(
         for name, take in _plan(run):
             if not run.has_done(name):
                 take(run)
-        apply_retention(run.settings)
+        apply_retention(run)
 
 
 def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
