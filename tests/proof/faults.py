@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -353,8 +354,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    import dbt.cli.main  # noqa: F401  # every fork finds it imported
-    import xgboost  # noqa: F401
+    for slow in ("dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "python_ml.score"):
+        import_module(slow)  # every fork finds it there
 
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         world = make_world(Path(folder), given.customers, given.mode)
