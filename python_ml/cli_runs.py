@@ -27,7 +27,6 @@ def run(
 
     A batch that the same code and settings have run already is not run again.
     """
-    from python_ml import summary
     from python_ml.dashboards.preview import refresh_preview
     from python_ml.pipeline import Run, run_pipeline
 
@@ -42,6 +41,8 @@ def run(
     if this_run.skipped:
         click.echo(this_run.skipped, err=as_json)
     elif not as_json:
+        from python_ml import summary  # takes a second that a batch done before need not take
+
         summary.show_run(this_run)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_ml.config import Settings
 from python_ml.progress import console
+from python_ml.published import is_champion, published_run
 from python_ml.record import RUN_TABLE, STEP_TABLE, bury, write_run_tables
 from python_ml.runs import RunManifest
 from python_ml.runs.manifest import CLAIMED, RUNNING, BatchClaim
@@ -28,10 +29,12 @@ def mend(settings: Settings, manifest: RunManifest, run_id: str) -> None:
     Whoever calls holds the lease, so a run that still counts as running is dead.
     """
     from python_ml.land import write
-    from python_ml.promotion import published_run, reconcile
 
-    reconcile(settings)
     published = published_run(settings)
+    if published is not None and not is_champion(settings, published[1]):
+        from python_ml.promotion import reconcile
+
+        reconcile(settings)
     for record in manifest.runs():
         has_published = published is not None and published[0] == record.run_id
         if record.status == RUNNING and record.run_id != run_id:
@@ -107,7 +110,6 @@ def _remove_parts(folder: Path, needed: Collection[str], on_record: Collection[s
 
 def _runs_of_champions(settings: Settings) -> set[str]:
     """Runs that trained or evaluated the champion or the one to roll back to, and the published."""
-    from python_ml.promotion import published_run
     from python_ml.registry import open_registry
 
     registry = open_registry(settings)

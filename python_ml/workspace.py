@@ -104,7 +104,7 @@ class Run:
 
     def has_swapped(self) -> bool:
         """Whether the run was killed after its tables had become the published ones."""
-        from python_ml.promotion import published_run
+        from python_ml.published import published_run
 
         if not self.has_database or self.database.exists():
             return False
