@@ -9,6 +9,7 @@ import click
 
 from python_ml.cli_options import common as _common
 from python_ml.cli_options import print_json as _print_json
+from python_ml.cli_runs import drift, forget, run, status
 from python_ml.config import Settings
 from python_ml.dashboards.commands import dashboards
 from python_ml.errors import SpanishGasError, UsageError
@@ -23,6 +24,10 @@ def cli() -> None:
 
 
 cli.add_command(dashboards)
+cli.add_command(run)
+cli.add_command(status)
+cli.add_command(forget)
+cli.add_command(drift)
 
 
 @cli.command()
@@ -119,73 +124,6 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
         _print_json(landed.as_dict())
     else:
         summary.show_landing(landed)
-
-
-@cli.command()
-@_common
-@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
-@click.option(
-    "--mode",
-    type=click.Choice(["train", "score"]),
-    default="train",
-    show_default=True,
-    help="Fit and gate a candidate, or use the champion.",
-)
-@click.option("--force", is_flag=True, help="Run a batch again that has been run.")
-@click.option("--resume", is_flag=True, help="Go on where the last run failed.")
-def run(
-    settings: Settings, as_json: bool, raw: str | None, mode: str, force: bool, resume: bool
-) -> None:
-    """From raw files to scored customers, offers and a summary.
-
-    A batch that the same code and settings have run already is not run again.
-    """
-    from python_ml import summary
-    from python_ml.dashboards.preview import refresh_preview
-    from python_ml.pipeline import Run, run_pipeline
-
-    this_run = Run(settings)
-    try:
-        source = raw or str(settings.layout.raw)
-        run_pipeline(this_run, source, mode=mode, force=force, resume=resume)
-    finally:
-        refresh_preview(this_run)
-        if as_json:
-            _print_json(this_run.as_dict())
-    if this_run.skipped:
-        click.echo(this_run.skipped, err=as_json)
-    elif not as_json:
-        summary.show_run(this_run)
-
-
-@cli.command()
-@_common
-@click.option("--last", type=click.IntRange(1), default=10, show_default=True, help="How many.")
-def status(settings: Settings, as_json: bool, last: int) -> None:
-    """Who holds the warehouse, what is published, and what became of the last runs."""
-    from python_ml.status import read_status, show_status
-
-    found = read_status(settings, last)
-    if as_json:
-        _print_json(found.as_dict())
-    else:
-        show_status(found)
-
-
-@cli.command()
-@_common
-@click.option("--all", "show_all", is_flag=True, help="Show what is stable, too.")
-def drift(settings: Settings, as_json: bool, show_all: bool) -> None:
-    """What has changed since the champion was trained, and what only moves with the calendar."""
-    from python_ml.drift.view import drift_document, read_drift, show_drift
-    from python_ml.warehouse import open_warehouse
-
-    with open_warehouse(settings) as warehouse:
-        rows = read_drift(warehouse)
-    if as_json:
-        _print_json(drift_document(rows))
-    else:
-        show_drift(rows, show_all)
 
 
 @cli.command()

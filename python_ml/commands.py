@@ -140,7 +140,8 @@ def promote(
     Raises:
         UsageError: nothing to roll back to, or the version needs force and a reason.
     """
-    from python_ml.promotion import approve, published_run
+    from python_ml.promotion import approve
+    from python_ml.published import published_run
     from python_ml.registry import open_registry
 
     run.mode = "promote"

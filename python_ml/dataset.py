@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
+from python_ml.forget.tombstones import read_tombstones
 from python_ml.schema import ColumnSchema
 from python_ml.store import open_store
 from python_ml.warehouse import Warehouse
@@ -231,14 +232,18 @@ def read_snapshot(settings: Settings, run_id: str, sha256: str | None = None) ->
     """The rows that an earlier step or run used.
 
     Raises:
-        SpanishGasError: there are none, or their content is not what `sha256` says.
+        SpanishGasError: there are none, or their content is not what `sha256` says; rows of
+            customers who were forgotten since may be missing.
     """
     store, key = open_store(settings), snapshot_key(run_id)
     if not store.exists(key):
         raise SpanishGasError(f"run {run_id} has no feature snapshot ({store.place(key)})")
     table = pq.read_table(pa.BufferReader(store.read(key)))
     digest = content_hash(table)
-    if sha256 not in (None, digest):
+    if sha256 is not None and digest not in (
+        sha256,
+        read_tombstones(settings.layout.lake).now(sha256),
+    ):
         raise SpanishGasError(
             f"{store.place(key)} is not the snapshot that the model names: {digest}"
         )

@@ -51,7 +51,7 @@ def run_pipeline(
         for name, take in _plan(run):
             if not run.has_done(name):
                 take(run)
-        apply_retention(run.settings)
+        apply_retention(run)
 
 
 def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
@@ -81,17 +81,18 @@ def _gate(run: Run) -> None:
 
 def _claim(run: Run, force: bool) -> None:
     """Take the batch; where there is nothing to do, `run.skipped` says so."""
-    from python_ml.registry import open_registry
     from python_ml.runs.identity import identify_batch
 
-    if run.mode == "score":
-        open_registry(run.settings).require_champion()
     if run.identity is None:
         run.identity = identify_batch(run.source, run.settings.threads)
     claim = BatchClaim(run.identity.sha256, run.mode, CLAIMED, run.run_id, run.work_sha256)
     standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=force)
     if standing is None:
         run.claim = claim
+        if run.mode == "score":
+            from python_ml.registry import open_registry
+
+            open_registry(run.settings).require_champion()
     elif standing.state == DONE:
         run.skipped = (
             f"nothing to do: run {standing.run_id} has run this very batch in mode {run.mode} with "

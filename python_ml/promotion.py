@@ -11,8 +11,8 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.errors import UsageError
+from python_ml.published import published_run
 from python_ml.registry import APPROVED, PENDING, REJECTED, Registry, open_registry
-from python_ml.warehouse import open_warehouse
 
 PROMOTE, ROLL_BACK = "promote", "roll_back"
 
@@ -99,17 +99,6 @@ def decision_table(registry: Registry) -> pd.DataFrame:
         for number, decision in enumerate(registry.decisions(version), start=1)
     ]
     return pd.DataFrame(rows).astype({"decision_number": "int32"})
-
-
-def published_run(settings: Settings) -> tuple[str, str] | None:
-    """Run and model version that the published warehouse shows, or None before the first."""
-    if settings.target == "duckdb" and not settings.layout.warehouse.exists():
-        return None
-    with open_warehouse(settings) as warehouse:
-        if "mart_overview" not in warehouse.table_names():
-            return None
-        published = warehouse.query("select run_id, model_version from mart_overview")
-    return published["run_id"].iloc[0], published["model_version"].iloc[0]
 
 
 def reconcile(settings: Settings) -> str | None:

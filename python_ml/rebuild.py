@@ -12,6 +12,7 @@ import pandas as pd
 from python_ml.config import Settings
 from python_ml.dataset import Column, read_snapshot
 from python_ml.errors import SpanishGasError
+from python_ml.forget.tombstones import read_tombstones
 from python_ml.model import ChurnModel
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.split import TRAIN, split_hash
@@ -81,6 +82,12 @@ def rebuild_version(
         raise SpanishGasError(
             f"{registered.version} was registered before versions kept their settings, so it "
             "cannot be rebuilt"
+        )
+    stones = read_tombstones(settings.layout.lake)
+    if stones.now(origin["snapshot_sha256"]) != origin["snapshot_sha256"]:
+        raise SpanishGasError(
+            f"{registered.version} was trained on rows of customers who have been forgotten since; "
+            "it stays valid, but it cannot be made again to be compared"
         )
     frame = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"]).frame
     split = warehouse.read_external("model_split", origin["run_id"])

@@ -23,12 +23,12 @@ from typing import Any
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
 from python_ml.model import ChurnModel
+from python_ml.published import CHAMPION
 from python_ml.store import Store, open_store
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 STATUSES = (APPROVED, REJECTED, PENDING)
 FORMAT = 2
-CHAMPION = "models/champion.json"
 
 
 @dataclass(frozen=True)

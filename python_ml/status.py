@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from python_ml.config import Settings
-from python_ml.promotion import published_run
+from python_ml.published import published_run
 from python_ml.runs import open_manifest
 from python_ml.runs.manifest import FAILED, RUNNING, Lease, RunRecord
 

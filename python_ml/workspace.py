@@ -98,7 +98,17 @@ class Run:
         return self.settings.layout.batches / self.batch_id if self.batch_id else None
 
     def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings, self.database, self.run_id)
+        """The run's own tables; the published ones once they are the same."""
+        database = self.settings.layout.warehouse if self.has_swapped() else self.database
+        return open_warehouse(self.settings, database, self.run_id)
+
+    def has_swapped(self) -> bool:
+        """Whether the run was killed after its tables had become the published ones."""
+        from python_ml.published import published_run
+
+        if not self.has_database or self.database.exists():
+            return False
+        return (published_run(self.settings) or ("",))[0] == self.run_id
 
     @cached_property
     def manifest(self) -> RunManifest:
@@ -205,6 +215,8 @@ def swap(run: Run) -> None:
         from python_ml.aws.publish import Publication
 
         Publication(run.settings.athena).publish(run.run_id)
+        return
+    if run.has_swapped():
         return
     published = run.settings.layout.warehouse
     if _log(run.database).exists():  # a writer that ended early; what it wrote is not in the file

@@ -259,8 +259,18 @@ class _Batch:
             self.warnings += table_warnings(table)
 
     def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
+        from python_ml.forget.landing import keep_out  # it reads files as landing does
+
         self.report("publishing the batch", None)
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
+        for path, count in keep_out(self.lake, staged).items():
+            readings.as_is.pop(path.parent.name.removeprefix("month="), None)
+            name = (
+                path.relative_to(staged / "batch").parts[0] if "rejected" not in path.parts else ""
+            )
+            if name in self.tables:
+                self.tables[name].rows_in -= count
+                self.tables[name].rows_landed -= count
         newest = max(readings.inspections)
         hashes = {
             month: self.known[name]

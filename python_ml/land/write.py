@@ -141,7 +141,7 @@ def is_intact(batch: Path) -> bool:
     """
     try:
         files = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return all(_stamp(batch / name) == stamp for name, stamp in files)
+        return all(stamp(batch / name) == noted for name, noted in files)
     except (OSError, ValueError, KeyError):
         return False
 
@@ -156,7 +156,7 @@ def write_manifest(
         "identity": identity,
         "content_hash": content,
         "known": known,
-        "files": [[path.relative_to(batch).as_posix(), _stamp(path)] for path in files],
+        "files": [[path.relative_to(batch).as_posix(), stamp(path)] for path in files],
     }
     write_json(batch / MANIFEST, document)
 
@@ -208,6 +208,6 @@ def remove_others(lake: Path, keep: Collection[str] = ()) -> None:
             shutil.rmtree(folder)
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns]
