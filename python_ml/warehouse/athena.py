@@ -76,7 +76,7 @@ class AthenaWarehouse(Warehouse):
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
         return {
             table["Name"]: {
-                column["Name"]: _NEUTRAL_TYPES.get(column["Type"], column["Type"])
+                column["Name"]: _neutral_type(column["Type"])
                 for column in table["StorageDescriptor"]["Columns"]
             }
             for page in pages
@@ -188,6 +188,12 @@ class AthenaWarehouse(Warehouse):
         for first in range(0, len(names), 1000):  # the most that one call takes
             chunk = [{"Key": f"{prefix}{name}"} for name in names[first : first + 1000]]
             self._s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+
+
+def _neutral_type(hive_type: str) -> str:
+    """A text that is known to be short has its length in Hive's type; ours has none."""
+    bare = "varchar" if hive_type.startswith("varchar(") else hive_type
+    return _NEUTRAL_TYPES.get(bare, bare)
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
