@@ -20,9 +20,9 @@ written out of the calendar. What is not of tier 1 or 2 is of tier 3.
         {% endfor %}
         sum(elec_kwh) as elec_kwh,
         sum(gas_m3) as gas_m3,
-        cast(sum(reading_count) as bigint) as reading_count,
-        cast(sum(negative_elec_count) as bigint) as negative_elec_count,
-        cast(sum(negative_gas_count) as bigint) as negative_gas_count
+        sum(reading_count) as reading_count,
+        sum(negative_elec_count) as negative_elec_count,
+        sum(negative_gas_count) as negative_gas_count
     from (
         select
             hourly.customer_id,

@@ -25,9 +25,9 @@ final as (
         coalesce(round(elec_kwh, 6), 0) as elec_kwh,
         coalesce(round(gas_m3, 6), 0) as gas_m3,
         ---------- counts
-        reading_count,
-        coalesce(negative_elec_count, 0) as negative_elec_count,
-        coalesce(negative_gas_count, 0) as negative_gas_count,
+        cast(reading_count as bigint) as reading_count,
+        cast(coalesce(negative_elec_count, 0) as bigint) as negative_elec_count,
+        cast(coalesce(negative_gas_count, 0) as bigint) as negative_gas_count,
         ---------- origin
         {{ month_version('month_start') }} as month_version
     from readings

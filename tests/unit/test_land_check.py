@@ -30,7 +30,7 @@ texts = st.text(
     max_size=60,
 ).map(lambda text: f"x{text}y")
 prices = st.none() | st.floats(0, 5, allow_subnormal=False)
-interaction = st.tuples(ids, dates, st.none() | texts, texts)
+interaction = st.tuples(ids, dates, st.none() | texts, texts, st.none() | dates)
 price = st.tuples(ids, dates, *[prices] * 8)
 
 
