@@ -69,6 +69,7 @@ class Project:
         variables = {
             f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
             for name, value in self.athena.athena.as_dict().items()
+            if value is not None
         }
         return command(
             *(self.athena.layout.home, *arguments, "--target", "athena"),

@@ -203,6 +203,9 @@ def test_the_settings_that_parts_get_are_settings():
     variables = dict.fromkeys(re.findall(r"\bSPANISHGAS_\w+", text), "x")
     variables.pop("SPANISHGAS_TARGET")
     assert len(variables) >= 7
+    # A variable of a section that does not exist would be passed over.
+    sections = {name.removeprefix("SPANISHGAS_").split("__")[0].lower() for name in variables}
+    assert sections <= set(load_settings(environ={}))
     load_settings(environ=variables)
 
 

@@ -11,16 +11,16 @@ locals {
 
   # The settings of python_ml, the same for every job, function and task.
   settings = {
-    SPANISHGAS_TARGET             = "athena"
-    SPANISHGAS_HOME               = "/tmp/spanishgas"
-    SPANISHGAS_ATHENA__REGION     = local.region
-    SPANISHGAS_ATHENA__WORK_GROUP = module.athena.workgroup
-    SPANISHGAS_ATHENA__SCHEMA     = local.schema
-    SPANISHGAS_ATHENA__LAKE       = "s3://${module.s3.data_bucket}"
-    SPANISHGAS_ATHENA__DATA       = "s3://${module.s3.data_bucket}/warehouse"
-    SPANISHGAS_ATHENA__STAGING    = "s3://${module.s3.results_bucket}/athena"
-    SPANISHGAS_ATHENA__RUNS_TABLE = module.dynamodb.table
-    SPANISHGAS_REGISTRY__GROUP    = module.sagemaker.model_package_group
+    SPANISHGAS_TARGET                      = "athena"
+    SPANISHGAS_HOME                        = "/tmp/spanishgas"
+    SPANISHGAS_ATHENA__REGION              = local.region
+    SPANISHGAS_ATHENA__WORK_GROUP          = module.athena.workgroup
+    SPANISHGAS_ATHENA__SCHEMA              = local.schema
+    SPANISHGAS_ATHENA__LAKE                = "s3://${module.s3.data_bucket}"
+    SPANISHGAS_ATHENA__DATA                = "s3://${module.s3.data_bucket}/warehouse"
+    SPANISHGAS_ATHENA__STAGING             = "s3://${module.s3.results_bucket}/athena"
+    SPANISHGAS_ATHENA__RUNS_TABLE          = module.dynamodb.table
+    SPANISHGAS_ATHENA__MODEL_PACKAGE_GROUP = module.sagemaker.model_package_group
   }
 }
 
