@@ -181,7 +181,10 @@ class TestCost:
         hourly_bytes = sum(part.stat().st_size for part in landed)
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
-        assert max(cost.scanned_bytes for cost in costs.values()) < 0.2 * hourly_bytes
+        # Only bronze reads what was landed. A mart of every feature opens gold once a feature, whose
+        # footers weigh more at this size than the data, and the hourly table is not within its reach.
+        others = [cost.scanned_bytes for node, cost in costs.items() if "mart_feature" not in node]
+        assert max(others) < 0.2 * hourly_bytes
         athena.notes.append(
             f"a run: {sum(cost.query_count for cost in project.costs.costs)} queries, of them "
             f"bronze_customer_month scans {months:,} bytes ({hourly_bytes:,} landed hourly), "
@@ -305,7 +308,8 @@ class TestMarts:
     ) -> None:
         project.carry_over()
         nodes = project.build("marts")
-        assert {node.status for node in nodes} <= {"success", "pass", "warn"}
+        # An exposure is built by doing nothing.
+        assert {node.status for node in nodes} <= {"success", "pass", "warn", "no-op"}
         names = tables(project)["marts"]
         # What runs write of themselves is shown of all of them.
         of_run = f"run_id = '{project.run['run_id']}'"

@@ -8,5 +8,5 @@ where
     [[and segment = {{segment}}]]
     [[and province = {{province}}]]
 group by province
-order by sum(expected_monthly_loss_eur) desc, province
+order by expected_monthly_loss_eur desc, province
 limit 10

@@ -9,4 +9,4 @@ where
     [[and segment = {{segment}}]]
     [[and province = {{province}}]]
 group by sales_channel
-order by avg(churn_probability) desc, sales_channel
+order by churn_probability desc, sales_channel

@@ -23,7 +23,7 @@ where
 group by measure
 order by
     min(
-        case measure
+        case mart_model_performance.measure
             when 'pr_auc' then 1 when 'roc_auc' then 2 when 'precision' then 3 when 'recall' then 4
             when 'f1' then 5 when 'accuracy' then 6 when 'brier' then 7 else 8
         end

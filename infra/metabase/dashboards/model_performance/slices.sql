@@ -7,4 +7,4 @@ select
 from mart_model_performance
 where measure_kind = 'metric' and slice_dimension <> 'overall' and feature_set = 'champion'
 group by slice_dimension, slice_value
-order by slice_dimension, max(customer_count) desc
+order by slice_dimension, customer_count desc
