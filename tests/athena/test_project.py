@@ -181,8 +181,8 @@ class TestCost:
         hourly_bytes = sum(part.stat().st_size for part in landed)
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
-        # Only bronze reads what was landed. A mart of every feature opens gold once a feature, whose
-        # footers weigh more at this size than the data, and the hourly table is not within its reach.
+        # Only bronze reads what was landed. A mart of every feature opens gold once a feature, and
+        # at this size the footers weigh more than the data.
         others = [cost.scanned_bytes for node, cost in costs.items() if "mart_feature" not in node]
         assert max(others) < 0.2 * hourly_bytes
         athena.notes.append(
