@@ -21,7 +21,17 @@ long as (
         '{{ feature.name }}' as feature,
         {{ feature.is_number | lower }} as is_number,
         cast({{ 'gold.' ~ feature.name if feature.is_number else 'null' }} as double) as number_value,
-        cast(gold.{{ feature.name }} as varchar) as text_value
+        {% if feature.is_number %}
+        -- Engines write a double as text in ways of their own.
+        case
+            when abs(gold.{{ feature.name }}) < 1e15 and gold.{{ feature.name }} = floor(gold.{{ feature.name }})
+                then cast(cast(gold.{{ feature.name }} as bigint) as varchar)
+            when abs(gold.{{ feature.name }}) < 1e15
+                then cast(cast(gold.{{ feature.name }} as decimal(18, 3)) as varchar)
+        end as text_value
+        {% else %}
+        gold.{{ feature.name }} as text_value
+        {% endif %}
     from gold
     {{ 'union all' if not loop.last }}
     {% endfor %}
