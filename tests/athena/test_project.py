@@ -188,9 +188,17 @@ class TestCost:
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
         # Marts cannot reach what was landed (a test holds that only bronze does), and with few
-        # customers those that open gold once a feature scan as much as a month of hours.
-        others = [cost.scanned_bytes for node, cost in costs.items() if "mart_" not in node]
-        assert max(others) < 0.2 * hourly_bytes
+        # customers those that open gold once a feature scan as much as a month of hours. All queries
+        # of python_ml are one entry; a second scan would make it as large as the landed hours.
+        limits = {
+            node: 0.5 if node == "python_ml" else 0.2 for node in costs if "mart_" not in node
+        }
+        large = {
+            node: costs[node].scanned_bytes
+            for node, limit in limits.items()
+            if costs[node].scanned_bytes >= limit * hourly_bytes
+        }
+        assert not large
         athena.notes.append(
             f"a run: {sum(cost.query_count for cost in project.costs.costs)} queries, of them "
             f"bronze_customer_month scans {months:,} bytes ({hourly_bytes:,} landed hourly), "
