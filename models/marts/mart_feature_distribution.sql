@@ -1,7 +1,4 @@
-{#
-Every feature of the contract, one after the other: which they are, and whether they are numbers, is
-read from the contract itself.
-#}
+{# Every feature of the contract: which they are, and whether they are numbers, is read from the contract itself. #}
 {% set features = gold_features() %}
 with
 
@@ -14,27 +11,48 @@ scores as (
     where run_id = '{{ var("run_id") }}'
 ),
 
-long as (
+features (feature, is_number) as (
+    values
     {% for feature in features %}
+    ('{{ feature.name }}', {{ feature.is_number | lower }}){{ ',' if not loop.last }}
+    {% endfor %}
+),
+
+-- One pass over gold, whatever the number of features.
+unpivoted as (
     select
         gold.customer_id,
-        '{{ feature.name }}' as feature,
-        {{ feature.is_number | lower }} as is_number,
-        cast({{ 'gold.' ~ feature.name if feature.is_number else 'null' }} as double) as number_value,
-        {% if feature.is_number %}
-        -- Engines write a double as text in ways of their own.
-        case
-            when abs(gold.{{ feature.name }}) < 1e15 and gold.{{ feature.name }} = floor(gold.{{ feature.name }})
-                then cast(cast(gold.{{ feature.name }} as bigint) as varchar)
-            when abs(gold.{{ feature.name }}) < 1e15
-                then cast(cast(gold.{{ feature.name }} as decimal(18, 3)) as varchar)
-        end as text_value
-        {% else %}
-        gold.{{ feature.name }} as text_value
-        {% endif %}
+        features.feature,
+        features.is_number,
+        cast(case features.feature
+            {% for feature in features if feature.is_number %}
+            when '{{ feature.name }}' then gold.{{ feature.name }}
+            {% endfor %}
+        end as double) as number_value,
+        case features.feature
+            {% for feature in features if not feature.is_number %}
+            when '{{ feature.name }}' then gold.{{ feature.name }}
+            {% endfor %}
+        end as word_value
     from gold
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    cross join features
+),
+
+long as (
+    select
+        customer_id,
+        feature,
+        is_number,
+        number_value,
+        case
+            -- Engines write a double as text in ways of their own.
+            when abs(number_value) < 1e15 and number_value = floor(number_value)
+                then cast(cast(number_value as bigint) as varchar)
+            when abs(number_value) < 1e15
+                then cast(cast(number_value as decimal(18, 3)) as varchar)
+            else word_value
+        end as text_value
+    from unpivoted
 ),
 
 spread as (

@@ -187,12 +187,8 @@ class TestCost:
         hourly_bytes = sum(part.stat().st_size for part in landed)
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
-        # Marts cannot reach what was landed (a test holds that only bronze does), and with few
-        # customers those that open gold once a feature scan as much as a month of hours. Queries
-        # without a node are taken together; a second scan would add all landed hours to them.
-        limits = {
-            node: 0.5 if node in (PYTHON, OTHER) else 0.2 for node in costs if "mart_" not in node
-        }
+        # Queries without a node are taken together; a second scan would add all landed hours to them.
+        limits = {node: 0.5 if node in (PYTHON, OTHER) else 0.2 for node in costs}
         large = {
             node: costs[node].scanned_bytes
             for node, limit in limits.items()
