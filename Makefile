@@ -54,15 +54,16 @@ test-infra: setup ## Terraform, state machine, images and workflows, with their 
 	@tests/infra/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/infra
 
-lint: setup ## ruff, mypy, sqlfluff, dbt-bouncer
+lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 	@$(MAKE) --no-print-directory layering
 
-layering: setup
+layering: setup # of dbt models and of Python packages
 	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
+	@$(BIN)/lint-imports --no-logo > target/imports.log || { cat target/imports.log; exit 1; }
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 
 check: setup ## the quick loop: lint without sqlfluff, unit tests that failed last time first

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
-from python_ml.forget.tombstones import read_tombstones
 from python_ml.schema import ColumnSchema
 from python_ml.store import open_store
+from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import Warehouse
 
 GOLD = "gold_master"

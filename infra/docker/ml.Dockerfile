@@ -24,5 +24,5 @@ COPY tests/dbt tests/dbt
 COPY python_ml python_ml
 RUN mkdir /tmp/spanishgas && chown spanishgas /tmp/spanishgas
 USER 10001
-HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import xgboost, python_ml.train"]
+HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import xgboost, python_ml.modelling.train"]
 ENTRYPOINT ["python", "-m", "python_ml.aws.sagemaker_entry"]

@@ -18,7 +18,6 @@ from typing import Any
 
 import boto3
 
-from python_ml.aws.publish import Publication
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.config import Settings, load_settings
@@ -28,12 +27,13 @@ from python_ml.errors import (
     SpanishGasError,
     UsageError,
 )
-from python_ml.record import write_run_tables
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.runs import open_manifest
 from python_ml.runs.identity import git_sha, lock_hash
 from python_ml.runs.manifest import Lease, RunRecord, StepRecord, iso, new_lease
+from python_ml.runs.record import write_run_tables
 from python_ml.store import open_store
+from python_ml.warehouse.athena_publication import Publication
 
 NAMESPACE = "SpanishGas"
 APPROVED_VERDICT, CHAMPION_VERDICT, REJECTED_VERDICT = "approved", "champion", "rejected"

@@ -24,10 +24,10 @@ from typing import Any
 
 import yaml
 
-from python_ml.aws.model_registry import ARTIFACTS
 from python_ml.aws.step import WORK, run_step
 from python_ml.config import Settings, load_settings
 from python_ml.errors import SpanishGasError, UsageError
+from python_ml.registry.sagemaker import ARTIFACTS
 from python_ml.store import open_store
 
 TRAIN = "train"

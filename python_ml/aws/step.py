@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from python_ml import resume, steps
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.config import Settings, load_settings
 from python_ml.documents import read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.progress import peak_memory_mb
+from python_ml.runs import resume, steps
 from python_ml.runs.identity import identify_batch
 from python_ml.runs.manifest import iso
+from python_ml.runs.workspace import Run, prepare
 from python_ml.store import open_store
-from python_ml.workspace import Run, prepare
 
 STATE = "state"
 
@@ -102,7 +102,7 @@ def _measured(start: float) -> dict[str, float]:
 def _land(context: StepContext) -> Outcome:
     run = context.run
     if not run.has_database:
-        from python_ml.aws.publish import Publication
+        from python_ml.warehouse.athena_publication import Publication
 
         prepare(run)
         Publication(run.settings.athena).begin(run.run_id)

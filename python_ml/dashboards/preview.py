@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import logging
 import re
 import shutil
 import tempfile
@@ -28,10 +27,10 @@ from python_ml.dashboards.results import filter_values, run_card
 from python_ml.dashboards.template import card_sql
 from python_ml.dashboards.visual import theme
 from python_ml.errors import SpanishGasError
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from python_ml.workspace import Run
+    pass
 
 ASSETS = PACKAGE_DIR / "dashboards" / "assets"
 SCRIPTS = ("vendor/echarts.common.min.js", "format.js", "charts.js", "tables.js", "preview.js")
@@ -96,24 +95,6 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         bytes_written=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         seconds=time.perf_counter() - start,
     )
-
-
-def refresh_preview(run: Run) -> None:
-    """Write the pages anew after a run, also after one that failed: Pipeline Status tells why.
-
-    What people see of a run must not turn a good run into a failed one, so that trouble here is
-    only logged.
-    """
-    settings = run.settings
-    if not (run.has_database and run.steps and settings.layout.warehouse.exists()):
-        return
-    try:
-        with open_warehouse(settings) as warehouse:
-            run.results["preview"] = write_preview(warehouse, settings, preview_folder(settings))
-    except Exception as error:
-        logging.getLogger(__name__).warning(
-            "the preview of the dashboards is not written: %s", error
-        )
 
 
 def _write_pages(

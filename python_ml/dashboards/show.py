@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.text import Text
 
+from python_ml.console import new_table, open_console
 from python_ml.dashboards.apply import Applied
 from python_ml.dashboards.difference import Difference
 from python_ml.dashboards.plan import Change, Plan
-from python_ml.summary import _console, _table
 
 _LONGEST = 60  # characters of a value; `--json` has them whole
 _MOST = 6  # differences of one thing
@@ -17,9 +17,9 @@ _MOST = 6  # differences of one thing
 
 def show_plan(plan: Plan) -> None:
     """Every change with what differs, then what stays and what is left alone."""
-    console = _console()
+    console = open_console()
     if plan.changes:
-        table = _table(f"Changes to {plan.url}", "Do", "What", "Key", "Name", "Differences")
+        table = new_table(f"Changes to {plan.url}", "Do", "What", "Key", "Name", "Differences")
         for column in table.columns:
             column.justify = "left"
         for change in plan.changes:
@@ -37,7 +37,7 @@ def show_plan(plan: Plan) -> None:
 
 def show_applied(applied: Applied) -> None:
     """The plan that was carried out, the requests it took, and where the pages are."""
-    console = _console()
+    console = open_console()
     show_plan(applied.plan)
     console.print(
         f"{len(applied.requests)} writes; read again: no difference; "

@@ -26,9 +26,9 @@ from python_ml.drift.samples import (
     label_finding,
 )
 from python_ml.drift.statistics import stratum_weights
-from python_ml.model import ChurnModel
+from python_ml.model.churn_model import ChurnModel
+from python_ml.modelling.split import TRAIN
 from python_ml.registry import RegisteredModel, open_registry
-from python_ml.split import TRAIN
 from python_ml.store import open_store
 from python_ml.warehouse import Warehouse
 

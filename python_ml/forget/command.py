@@ -16,7 +16,8 @@ from python_ml.config import Settings
 from python_ml.dataset import content_hash
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.forget.scrub import (
+from python_ml.forget.search import search
+from python_ml.land.scrub import (
     CUSTOMER_ID,
     pattern_of,
     scrub_arrow,
@@ -25,14 +26,13 @@ from python_ml.forget.scrub import (
     scrub_sqlite,
     scrub_text,
 )
-from python_ml.forget.search import search
-from python_ml.forget.tombstones import Tombstones, read_tombstones
 from python_ml.land.write import MANIFEST, stamp
+from python_ml.modelling.split import split_hash
 from python_ml.runs.local import FILE as RUNS
 from python_ml.runs.manifest import user_name
-from python_ml.split import split_hash
+from python_ml.runs.workspace import Run, swap, workspace
+from python_ml.tombstones import Tombstones, read_tombstones
 from python_ml.warehouse import open_warehouse
-from python_ml.workspace import Run, swap, workspace
 
 _BINARY = (".parquet", ".duckdb", ".sqlite", ".png", ".ubj")
 

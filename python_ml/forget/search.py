@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.forget.scrub import pattern_of, text_columns
+from python_ml.land.scrub import pattern_of, text_columns
 from python_ml.land.sql import literal
 
 

@@ -259,7 +259,7 @@ class _Batch:
             self.warnings += table_warnings(table)
 
     def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
-        from python_ml.forget.landing import keep_out  # it reads files as landing does
+        from python_ml.land.forgotten import keep_out  # it reads files as landing does
 
         self.report("publishing the batch", None)
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])

@@ -31,8 +31,8 @@ def open_warehouse(
             memory_limit=settings.memory_limit,
         )
     if settings.target == "athena":
-        from python_ml.aws.publish import run_database_name
         from python_ml.warehouse.athena import AthenaWarehouse
+        from python_ml.warehouse.athena_publication import run_database_name
 
         schema = run_database_name(settings.athena, run_id) if run_id else None
         return AthenaWarehouse(settings.athena, schema)

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
-from python_ml.aws.location import bucket_and_key
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
+from python_ml.store.location import bucket_and_key
 from python_ml.warehouse.base import Warehouse
 
 _WAITING = ("QUEUED", "RUNNING")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from python_ml.aws.cost import CostReport, costs_since
 from python_ml.config import PROJECT_DIR, Settings, load_settings
+from python_ml.cost import CostReport, costs_since
 from python_ml.dbt_runner import DbtNode, DbtRunner
 from python_ml.schema import load_source
 from python_ml.warehouse import open_warehouse

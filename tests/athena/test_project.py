@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.aws.cost import OTHER, PYTHON, costs_since, dashboard_costs
-from python_ml.aws.months import begin_with_published
-from python_ml.aws.publish import Publication, run_database_name
-from python_ml.doctor import FAIL, diagnose
+from python_ml.cost import OTHER, PYTHON, costs_since, dashboard_costs
+from python_ml.doctor.diagnosis import FAIL, diagnose
 from python_ml.errors import SpanishGasError
 from python_ml.registry import open_registry
+from python_ml.runs.months_athena import begin_with_published
 from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.warehouse.athena_publication import Publication, run_database_name
 from tests.athena.conftest import BUCKET
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import Project, run_on_both
@@ -187,7 +187,7 @@ class TestCost:
         hourly_bytes = sum(part.stat().st_size for part in landed)
         months = costs.pop("bronze_customer_month").scanned_bytes
         assert 0.5 * hourly_bytes < months <= 1.01 * hourly_bytes
-        # Queries without a node are taken together; a second scan would add all landed hours to them.
+        # Queries without a node are taken together; a second scan would add all hours to them.
         limits = {node: 0.5 if node in (PYTHON, OTHER) else 0.2 for node in costs}
         large = {
             node: costs[node].scanned_bytes

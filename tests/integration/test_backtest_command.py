@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from python_ml.backtest import AS_OF_MODELS, _runner
 from python_ml.config import load_settings
 from python_ml.dataset import read_contract, read_gold
 from python_ml.land import land
+from python_ml.modelling.backtest import AS_OF_MODELS, _runner
 from python_ml.sentiment import label_sentiment
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
@@ -37,7 +37,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spanishgas(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "python_ml.cli",
+        *arguments,
+        "--home",
+        str(home),
+        "--json",
+    ]
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **QUICK}, check=False
     )

@@ -21,8 +21,8 @@ from dbt.contracts.graph.manifest import Manifest
 from python_ml.config import Settings, load_settings
 from python_ml.dataset import read_contract
 from python_ml.dbt_runner import DbtRunner
-from python_ml.direction import changed_customers
 from python_ml.land import land
+from python_ml.modelling.direction import changed_customers
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
 from tests.unit.test_sql_static import read_seed

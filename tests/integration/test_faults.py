@@ -16,11 +16,12 @@ from functools import partial
 import duckdb
 import pytest
 
-from python_ml import land, pipeline, promotion, record, resume, retention, steps
+from python_ml import land
 from python_ml.config import load_settings
 from python_ml.errors import SpanishGasError
-from python_ml.runs import identity, open_manifest
-from python_ml.workspace import Run, swap
+from python_ml.registry import promotion
+from python_ml.runs import identity, open_manifest, pipeline, record, resume, retention, steps
+from python_ml.runs.workspace import Run, swap
 from tests.integration.raw_batch import RawBatch
 
 CONTEXT = multiprocessing.get_context("fork")

@@ -17,10 +17,10 @@ from python_ml.errors import SpanishGasError, UsageError
 from python_ml.forget import command
 from python_ml.forget.command import forget_customer
 from python_ml.forget.search import search
-from python_ml.forget.tombstones import read_tombstones
 from python_ml.land import land
+from python_ml.runs.workspace import Run
+from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import open_warehouse
-from python_ml.workspace import Run
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
 
 GONE, WORDS = "C00002", "The customer asked about a bill that nobody else has."

@@ -8,8 +8,8 @@ import pytest
 from python_ml.config import load_settings
 from python_ml.land import consumption, inspect
 from python_ml.runs.identity import identify_batch
-from python_ml.steps import bronze_step, land_step
-from python_ml.workspace import Run, swap, workspace
+from python_ml.runs.steps import bronze_step, land_step
+from python_ml.runs.workspace import Run, swap, workspace
 from tests.integration.raw_batch import READINGS, RawBatch, readings, write_parquet
 
 

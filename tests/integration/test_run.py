@@ -22,7 +22,15 @@ LENIENT_GATE = {
 
 
 def spanishgas(*arguments, home, **environ):
-    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "python_ml.cli",
+        *arguments,
+        "--home",
+        str(home),
+        "--json",
+    ]
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environ}, check=False
     )

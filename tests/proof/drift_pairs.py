@@ -35,7 +35,7 @@ from python_ml.config import Settings, load_settings
 from python_ml.dataset import Column, read_contract
 from python_ml.drift.samples import Finding, Sample, compare_samples
 from python_ml.drift.watch import months_between
-from python_ml.model import ChurnModel
+from python_ml.model.churn_model import ChurnModel
 
 DECEMBER, JANUARY = date(2024, 12, 31), date(2025, 1, 31)
 NO_SHIFT = "none"
@@ -122,7 +122,7 @@ def build_cases(home: Path, customers: int, seed: int) -> tuple[dict[str, pd.Dat
 
 def fit_model(frame: pd.DataFrame, columns: tuple[Column, ...], settings: Settings) -> ChurnModel:
     """The champion's protocol on customers that are kept out of all pairs."""
-    from python_ml.train import fit_by_protocol
+    from python_ml.modelling.train import fit_by_protocol
 
     rows = frame.sort_values("customer_id", ignore_index=True)
     rows = rows.assign(cv_fold=np.arange(len(rows)) % settings.model.folds + 1)

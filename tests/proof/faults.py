@@ -37,9 +37,9 @@ import duckdb
 from python_ml.config import Settings, load_settings
 from python_ml.documents import read_json
 from python_ml.errors import SpanishGasError
-from python_ml.pipeline import run_pipeline
+from python_ml.runs.pipeline import run_pipeline
+from python_ml.runs.workspace import Run
 from python_ml.simulate import simulate
-from python_ml.workspace import Run
 
 # What differs from run to run although nothing is wrong: names of runs and models, and times.
 OWN = ("run_id", "model_version", "evaluation_run_id", "training_run_id")
@@ -334,8 +334,7 @@ def _turn_clock() -> None:
     from datetime import datetime as real
     from datetime import timedelta
 
-    from python_ml import workspace
-    from python_ml.runs import local
+    from python_ml.runs import local, workspace
 
     class Earlier(real):
         @classmethod
@@ -354,7 +353,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    for slow in ("dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "python_ml.score"):
+    for slow in (
+        "dbt.cli.main",
+        "dbt.adapters.duckdb",
+        "great_expectations",
+        "python_ml.modelling.score",
+    ):
         import_module(slow)  # every fork finds it there
 
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:

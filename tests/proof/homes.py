@@ -38,7 +38,15 @@ def home_of(flags: argparse.Namespace, seed: int) -> Path:
 
 def spanishgas(home: Path, *arguments: str) -> dict[str, Any]:
     """What a command answers, as JSON."""
-    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "python_ml.cli",
+        *arguments,
+        "--home",
+        str(home),
+        "--json",
+    ]
     done = subprocess.run(
         command, env={**os.environ, **OPEN_GATE}, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -21,11 +21,11 @@ import pandas as pd
 from python_ml.config import PROJECT_DIR, load_settings
 from python_ml.dataset import read_contract
 from python_ml.dbt_runner import DbtRunner
-from python_ml.evaluate import stored_rows
-from python_ml.ladder import fit_and_score
-from python_ml.metrics import ranking_metrics
+from python_ml.modelling.evaluate import stored_rows
+from python_ml.modelling.ladder import fit_and_score
+from python_ml.modelling.metrics import ranking_metrics
+from python_ml.modelling.split import TEST, TRAIN
 from python_ml.registry import open_registry
-from python_ml.split import TEST, TRAIN
 from python_ml.warehouse import open_warehouse
 from tests.proof.homes import home_of, parser
 

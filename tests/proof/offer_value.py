@@ -26,11 +26,11 @@ import pandas as pd
 from python_ml.config import load_settings
 from python_ml.dataset import GOLD
 from python_ml.dbt_runner import DbtRunner
-from python_ml.model import ChurnModel
-from python_ml.policies import EXPECTED_VALUE, FIXED_TIERS
-from python_ml.profit import economics_values
+from python_ml.model.churn_model import ChurnModel
+from python_ml.modelling.policies import EXPECTED_VALUE, FIXED_TIERS
+from python_ml.modelling.profit import economics_values
+from python_ml.modelling.score import assign_tier, read_tiers
 from python_ml.registry import open_registry
-from python_ml.score import assign_tier, read_tiers
 from python_ml.simulate.response import TRUTH
 from python_ml.warehouse import open_warehouse
 from tests.proof.homes import home_of, parser

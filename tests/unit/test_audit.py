@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from python_ml import audit_groups
-from python_ml.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
-from python_ml.audit import audit_training, findings_table, source_date_findings
 from python_ml.config import load_settings
 from python_ml.dataset import Column
 from python_ml.errors import ModelGateError, UsageError
-from python_ml.evaluate import evaluate
+from python_ml.modelling import audit_groups
+from python_ml.modelling.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
+from python_ml.modelling.audit import audit_training, findings_table, source_date_findings
+from python_ml.modelling.evaluate import evaluate
+from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
-from python_ml.train import fit_by_protocol, labelled_rows, train
 
 NUMBER = {"data_type": "double", "role": "feature", "tier": "1A"}
 

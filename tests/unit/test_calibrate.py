@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from python_ml.calibrate import choose_threshold, fit_platt
+from python_ml.model.calibrate import choose_threshold, fit_platt
 
 
 def test_platt_recovers_a_known_distortion():

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import gold_fixture as gold
 import pytest
 
-from python_ml.card_document import Document, Section, Table, Text
-from python_ml.evaluate import evaluate
+from python_ml.modelling.card_document import Document, Section, Table, Text
+from python_ml.modelling.evaluate import evaluate
+from python_ml.modelling.train import train
 from python_ml.registry import open_registry
-from python_ml.train import train
 
 QUICK = {"audit.ablation.n_estimators": 5}
 
@@ -122,7 +122,7 @@ def test_the_card_does_not_touch_the_version(card):
 
 
 def test_it_is_quick(card):
-    from python_ml.plots import gain_plot
+    from python_ml.modelling.plots import gain_plot
     from python_ml.warehouse import open_warehouse
 
     settings = card[0]

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from python_ml import promotion
-from python_ml.challenger import Paired, segment_checks
 from python_ml.errors import UsageError
-from python_ml.evaluate import evaluate
-from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
-from python_ml.score import score
-from python_ml.train import fit_by_protocol, labelled_rows, train
+from python_ml.modelling.challenger import Paired, segment_checks
+from python_ml.modelling.evaluate import evaluate
+from python_ml.modelling.score import score
+from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
+from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
 
 # Only the comparison is to decide here.
 NO_LIMITS = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}

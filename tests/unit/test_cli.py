@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from python_ml import cli
+from python_ml.cli import main as cli
 from python_ml.errors import (
     BadInputError,
     LeaseHeldError,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from python_ml.contributions import contributions, tree_tables
+from python_ml.model.contributions import contributions, tree_tables
 
 
 def booster(seed, *, depth=3, rounds=30, monotone=False):
@@ -45,7 +45,7 @@ def test_threads_and_blocks_do_not_change_a_bit(monkeypatch):
     trees, matrix = booster(7)
     tables = tree_tables(trees)
     whole = contributions(trees, tables, matrix, threads=1)
-    monkeypatch.setattr("python_ml.contributions.BLOCK", 100)
+    monkeypatch.setattr("python_ml.model.contributions.BLOCK", 100)
     np.testing.assert_array_equal(contributions(trees, tables, matrix, threads=3), whole)
 
 

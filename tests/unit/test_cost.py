@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from python_ml import cli
-from python_ml.aws import cost
+from python_ml import cost
+from python_ml.cli import main as cli
 from python_ml.config import load_settings
 from python_ml.dashboards.compile import load_dashboards
 from python_ml.errors import UsageError

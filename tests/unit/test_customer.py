@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from python_ml import cli
-from python_ml.customer import explain_customer
-from python_ml.customer_view import show_customer
+from python_ml.cli import main as cli
+from python_ml.cli.customer_view import show_customer
 from python_ml.errors import UsageError
+from python_ml.modelling.customer import explain_customer
+from python_ml.modelling.score import score
+from python_ml.modelling.train import train
 from python_ml.registry import APPROVED, open_registry
-from python_ml.score import score
-from python_ml.train import train
 
 QUIET, UPSET = "C00001", "C00002"
 

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from python_ml import cli
-from python_ml.aws import doctor as aws_doctor
+from python_ml.cli import main as cli
 from python_ml.config import load_settings
-from python_ml.doctor import FAIL, OK, WARN, diagnose, parse_bytes
+from python_ml.doctor import athena as aws_doctor
+from python_ml.doctor.diagnosis import FAIL, OK, WARN, diagnose, parse_bytes
 from python_ml.errors import SpanishGasError
 
 

@@ -21,7 +21,7 @@ from python_ml.drift.statistics import (
     psi,
 )
 from python_ml.drift.watch import months_between, watch_drift
-from python_ml.train import train
+from python_ml.modelling.train import train
 from tests.unit import gold_fixture as gold
 
 LIMITS = load_settings({}, environ={}).drift
@@ -216,8 +216,8 @@ def test_months_are_those_of_the_features() -> None:
 
 
 def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
+    from python_ml.modelling.score import score
     from python_ml.registry import APPROVED, open_registry
-    from python_ml.score import score
 
     settings = gold.settings_for(tmp_path)
     rows = gold.gold_frame(2500)

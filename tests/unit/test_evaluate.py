@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from python_ml.errors import ModelGateError, SpanishGasError
-from python_ml.evaluate import evaluate
+from python_ml.modelling.evaluate import evaluate
+from python_ml.modelling.train import train
 from python_ml.registry import APPROVED, REJECTED, open_registry
-from python_ml.train import train
 
 
 def run(home, frame=None, run_id="run-1", **overrides):
@@ -159,7 +159,7 @@ def test_each_limit_alone_rejects(tmp_path, limit, value, check):
 
 
 def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
-    from python_ml.score import score
+    from python_ml.modelling.score import score
 
     settings, warehouse, first = run(tmp_path)
     registry = open_registry(settings)

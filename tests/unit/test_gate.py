@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from python_ml.config import load_settings
-from python_ml.gate import metric_checks
-from python_ml.metrics import Estimate, chance_ece
+from python_ml.modelling.gate import metric_checks
+from python_ml.modelling.metrics import Estimate, chance_ece
 
 SETTINGS = load_settings(environ={})
 PROBABILITY = np.linspace(0.0, 0.2, 4000)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from python_ml.interval import VennAbers, fit_venn_abers
+from python_ml.model.interval import VennAbers, fit_venn_abers
 
 
 def by_definition(margin, churn, score):

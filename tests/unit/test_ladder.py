@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from python_ml import ladder
 from python_ml.errors import SpanishGasError
-from python_ml.ladder import KINDS, climb_ladder
-from python_ml.plots import ladder_plot
+from python_ml.modelling import ladder
+from python_ml.modelling.ladder import KINDS, climb_ladder
+from python_ml.modelling.plots import ladder_plot
+from python_ml.modelling.train import train
 from python_ml.registry import open_registry
-from python_ml.train import train
 
 SMALL = {
     "ladder.xgboost.n_estimators": 20,

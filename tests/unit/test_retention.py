@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from python_ml import retention
 from python_ml.config import load_settings
-from python_ml.retention import apply_retention
+from python_ml.runs import retention
 from python_ml.runs.manifest import RunRecord
-from python_ml.workspace import Run
+from python_ml.runs.retention import apply_retention
+from python_ml.runs.workspace import Run
 
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
 TRAINED, EVALUATED = RUNS[0], RUNS[1]

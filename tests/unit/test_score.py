@@ -11,10 +11,10 @@ import pytest
 
 from python_ml.dataset import read_contract, read_snapshot
 from python_ml.errors import SpanishGasError
-from python_ml.evaluate import evaluate
+from python_ml.modelling.evaluate import evaluate
+from python_ml.modelling.score import assign_tier, read_tiers, score
+from python_ml.modelling.train import train
 from python_ml.registry import REJECTED, open_registry
-from python_ml.score import assign_tier, read_tiers, score
-from python_ml.train import train
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import gold_fixture as gold
 import pytest
 
 from python_ml.aws import control, step, trigger
-from python_ml.aws.publish import Publication, run_database_name
 from python_ml.aws.run_folder import STEPS
 from python_ml.aws.step import Outcome
 from python_ml.aws.uploads import UploadTable
@@ -20,6 +19,7 @@ from python_ml.errors import BadInputError, QualityGateError
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 from python_ml.runs import open_manifest
 from python_ml.runs.manifest import new_lease
+from python_ml.warehouse.athena_publication import Publication, run_database_name
 
 JOBS = [name for name in STEPS if name not in ("register", "publish")]
 SCORE_JOBS = [name for name in JOBS if name not in ("train", "evaluate")]

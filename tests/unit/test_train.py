@@ -9,10 +9,10 @@ import gold_fixture as gold
 import numpy as np
 import pytest
 
-from python_ml.calibrate import choose_threshold
 from python_ml.errors import SpanishGasError
+from python_ml.model.calibrate import choose_threshold
+from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import open_registry
-from python_ml.train import fit_by_protocol, labelled_rows, train
 
 CHURN = "churn"
 

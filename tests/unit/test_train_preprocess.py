@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.preprocess import NATIVE, ONE_HOT, Preprocessor
+from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
 
 
 def fitted(encoding=ONE_HOT):

@@ -8,9 +8,9 @@ import random
 import pytest
 
 from python_ml.config import Settings
-from python_ml.customer import explain_customer
 from python_ml.dashboards.compile import load_dashboards
 from python_ml.dashboards.results import run_card
+from python_ml.modelling.customer import explain_customer
 from python_ml.warehouse import Warehouse
 
 PAGES = {page.key: page for page in load_dashboards()}

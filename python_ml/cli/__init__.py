@@ -1,0 +1,1 @@
+"""The `spanishgas` command: parses, calls a stage, prints."""

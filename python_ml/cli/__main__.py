@@ -1,0 +1,5 @@
+"""`python -m python_ml.cli`."""
+
+from python_ml.cli.main import main
+
+main()

@@ -1,0 +1,107 @@
+"""Commands about raw batches: simulate one, land one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from python_ml.cli.options import common, print_json
+from python_ml.config import Settings
+from python_ml.errors import UsageError
+
+
+@click.command()
+@common
+@click.option("--out", metavar="DIR", help="Where to write (default: raw/ under the home).")
+@click.option("--customers", type=click.IntRange(1), help="How many (default: 20,099).")
+@click.option("--year", type=click.IntRange(1990, 2100), help="Calendar year (default: 2024).")
+@click.option("--seed", type=int, help="Same seed, same files.")
+@click.option(
+    "--text-signal",
+    type=click.Choice(["as-published", "weak", "none"]),
+    help="How much the interaction texts know of the outcome.",
+)
+@click.option(
+    "--readings",
+    type=click.Choice(["all-hours", "typical-days"]),
+    help="All hours, or 48 that stand for a month: fifteen times smaller.",
+)
+@click.option("--months", type=click.IntRange(0), help="To go on after the year (default: none).")
+@click.option("--append", metavar="YYYY-MM", help="Add this month to the files that are there.")
+@click.option(
+    "--shift",
+    type=click.Choice(["none", "price-shock", "channel-mix", "province-outage", "text-style"]),
+    default="none",
+    help="What changes with the month appended.",
+)
+@click.option("--reuse", is_flag=True, help="Keep the files if the same settings made them.")
+@click.option("--report", is_flag=True, help="Compare with the published aggregates.")
+def simulate(
+    settings: Settings,
+    as_json: bool,
+    out: str | None,
+    customers: int | None,
+    year: int | None,
+    seed: int | None,
+    text_signal: str | None,
+    readings: str | None,
+    months: int | None,
+    append: str | None,
+    shift: str,
+    reuse: bool,
+    report: bool,
+) -> None:
+    """Write the company's seven raw files, dirt included, or the month that follows."""
+    from python_ml.cli import summary
+    from python_ml.progress import reporting
+    from python_ml.simulate import append_month
+    from python_ml.simulate.batch import simulate_batch
+    from python_ml.simulate.report import simulation_report
+
+    settings = settings.with_overrides(
+        {
+            "simulate.customers": customers,
+            "simulate.year": year,
+            "simulate.seed": seed,
+            "simulate.text_signal": text_signal,
+            "simulate.readings": readings,
+            "simulate.months": months,
+        }
+    )
+    own = (customers, year, seed, text_signal, readings, months, reuse or None, report or None)
+    if append and any(value is not None for value in own):
+        raise UsageError(
+            "--append goes on with the files that are there: only --shift goes with it"
+        )
+    if shift != "none" and not append:
+        raise UsageError("--shift needs --append: it says what changes with the month appended")
+    folder = Path(out) if out else settings.layout.raw
+    with reporting("simulate") as say:
+        if append:
+            result, was_there = append_month(folder, append, shift=shift, progress=say), False
+        else:
+            result, was_there = simulate_batch(settings, folder, reuse=reuse, progress=say)
+        rows = simulation_report(folder, threads=settings.threads) if report else []
+    if as_json:
+        print_json({**result.as_dict(), "report": [row.as_dict() for row in rows]})
+    else:
+        summary.show_simulation(result, was_there, rows)
+
+
+@click.command()
+@common
+@click.argument("source", required=False)
+def land(settings: Settings, as_json: bool, source: str | None) -> None:
+    """Check a raw batch and write it to the lake.
+
+    SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
+    """
+    from python_ml.cli import summary
+    from python_ml.runs.commands import Run, land_batch
+
+    landed = land_batch(Run(settings), source or str(settings.layout.raw))
+    if as_json:
+        print_json(landed.as_dict())
+    else:
+        summary.show_landing(landed)

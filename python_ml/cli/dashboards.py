@@ -1,0 +1,189 @@
+"""`spanishgas dashboards …`: parses, calls, prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from python_ml.cli.options import common, print_json
+from python_ml.config import Settings
+
+if TYPE_CHECKING:
+    from python_ml.dashboards.wanted import Wanted
+
+
+@click.group()
+def dashboards() -> None:
+    """The Metabase pages as code: what would change, change it, look whether it is so."""
+
+
+_url = click.option("--url", metavar="URL", help="Of the Metabase server (metabase.url).")
+_no_descriptions = click.option(
+    "--no-descriptions", is_flag=True, help="Leave the descriptions of the marts alone."
+)
+
+
+def _wanted(settings: Settings) -> Wanted:
+    from python_ml.dashboards.compile import load_dashboards
+    from python_ml.dashboards.wanted import Wanted
+
+    return Wanted(load_dashboards(), settings.metabase.engine, settings.metabase.instance)
+
+
+@dashboards.command()
+@common
+@_url
+@_no_descriptions
+def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bool) -> None:
+    """Show what `apply` would change on the server, without changing it."""
+    from python_ml.dashboards import server
+    from python_ml.dashboards.client import Credentials, MetabaseClient
+    from python_ml.dashboards.descriptions import mart_manifest
+    from python_ml.dashboards.plan import make_plan
+    from python_ml.dashboards.show import show_plan
+
+    settings = settings.with_overrides({"metabase.url": url})
+    wanted = _wanted(settings)
+    manifest = None if no_descriptions else mart_manifest(settings)
+    with MetabaseClient(settings.metabase) as client:
+        if not server.is_blank(client):
+            client.log_in(Credentials.from_environment())
+        planned = make_plan(client, wanted, settings, manifest)
+    if as_json:
+        print_json(planned.as_dict())
+    else:
+        show_plan(planned)
+
+
+@dashboards.command()
+@common
+@_url
+@_no_descriptions
+@click.option("--reconnect", is_flag=True, help="Send the password of the marts again.")
+def apply(
+    settings: Settings, as_json: bool, url: str | None, no_descriptions: bool, reconnect: bool
+) -> None:
+    """Bring the server to what the definitions say; a blank one is set up first.
+
+    Ids and addresses stay, what left the code is archived, and nothing outside of the managed
+    collection is touched. At the end everything is read again and each card is run once: exit code
+    5 if something differs or fails.
+    """
+    from python_ml.dashboards.apply import apply as apply_definitions
+    from python_ml.dashboards.client import Credentials, MetabaseClient
+    from python_ml.dashboards.descriptions import mart_manifest
+    from python_ml.dashboards.show import show_applied
+    from python_ml.progress import reporting
+
+    settings = settings.with_overrides({"metabase.url": url})
+    wanted = _wanted(settings)
+    manifest = None if no_descriptions else mart_manifest(settings)
+    credentials = Credentials.from_environment()
+    with MetabaseClient(settings.metabase) as client, reporting("apply") as say:
+        applied = apply_definitions(
+            client, wanted, settings, credentials, manifest, say, reconnect=reconnect
+        )
+    if as_json:
+        print_json(applied.as_dict())
+    else:
+        show_applied(applied)
+
+
+@dashboards.command()
+@common
+@_url
+@click.option("--offline", is_flag=True, help="Only the definitions, without a server.")
+def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> None:
+    """Check the definitions, then that the server is as they say and that every card runs.
+
+    Exit code 2 for a definition that contradicts itself, the grid or the marts; 5 when the server
+    differs or a card fails.
+    """
+    from python_ml.dashboards.apply import verify
+    from python_ml.dashboards.client import Credentials, MetabaseClient
+    from python_ml.dashboards.template import card_sql
+
+    settings = settings.with_overrides({"metabase.url": url})
+    wanted = _wanted(settings)
+    for card in wanted.cards:
+        card_sql(card.sql, settings.metabase.engine)
+    outcome = {"dashboards": len(wanted.dashboards), "cards": len(wanted.cards)}
+    if not offline:
+        with MetabaseClient(settings.metabase) as client:
+            client.log_in(Credentials.from_environment())
+            outcome["cards_run"] = verify(client, wanted, settings, None)
+    if as_json:
+        print_json(outcome)
+    else:
+        ran = "" if offline else f"; {settings.metabase.url} is as defined and every card runs"
+        click.echo(f"{outcome['dashboards']} dashboards, {outcome['cards']} cards: all right{ran}")
+
+
+@dashboards.command(name="api-key")
+@common
+@_url
+@click.argument("file", type=click.Path(dir_okay=False))
+def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> None:
+    """Make an API key for machines, or renew ours, and write it to FILE, readable by you alone."""
+    from python_ml.dashboards import server
+    from python_ml.dashboards.client import Credentials, MetabaseClient
+
+    settings = settings.with_overrides({"metabase.url": url})
+    with MetabaseClient(settings.metabase) as client:
+        client.log_in(Credentials.from_environment())
+        key = server.make_api_key(client)
+    path = Path(file)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(key + "\n", encoding="utf-8")
+    outcome = {"file": str(path)}
+    if as_json:
+        print_json(outcome)
+    else:
+        click.echo(f"the key is in {path}; put it into SPANISHGAS_METABASE_API_KEY")
+
+
+@dashboards.command()
+@common
+@click.option("--out", metavar="DIR", help="Where to write (default: reports/dashboards/).")
+def preview(settings: Settings, as_json: bool, out: str | None) -> None:
+    """Write the pages as static HTML that needs no server and no network.
+
+    The rows come from the published marts; open index.html in any browser.
+    """
+    from python_ml.dashboards.preview import preview_folder, write_preview
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        written = write_preview(warehouse, settings, Path(out) if out else preview_folder(settings))
+    if as_json:
+        print_json(written.as_dict())
+    else:
+        click.echo(
+            f"{len(written.pages)} pages, {written.bytes_written / 1e6:.1f} MB in "
+            f"{written.seconds:.1f} s: {written.folder / 'index.html'}"
+        )
+
+
+@dashboards.command(name="publish-marts")
+@common
+def publish_marts(settings: Settings, as_json: bool) -> None:
+    """Load the marts into the Postgres that Metabase reads.
+
+    In one transaction: readers see the marts of the run before until they see all of the new ones.
+    """
+    from python_ml.dashboards.publish import publish
+    from python_ml.progress import reporting
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse, reporting("publish-marts") as say:
+        published = publish(warehouse, settings, say)
+    if as_json:
+        print_json(published.as_dict())
+    else:
+        click.echo(
+            f"{len(published.rows)} marts, {sum(published.rows.values()):,} rows in "
+            f"{published.seconds:.1f} s: schema {published.schema} of {published.place}"
+        )

@@ -1,0 +1,69 @@
+"""The command and its exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from python_ml.cli.batches import land, simulate
+from python_ml.cli.dashboards import dashboards
+from python_ml.cli.models import (
+    backtest,
+    evaluate,
+    explain,
+    ladder,
+    promote,
+    rebuild,
+    score,
+    train,
+)
+from python_ml.cli.runs import cost, doctor, drift, forget, run, status
+from python_ml.errors import SpanishGasError, UsageError
+
+# Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="spanishgas")
+def cli() -> None:
+    """Who is about to leave, why, what it costs, and which offer is worth making."""
+
+
+for command in (
+    simulate,
+    land,
+    run,
+    status,
+    train,
+    evaluate,
+    promote,
+    score,
+    drift,
+    explain,
+    ladder,
+    backtest,
+    rebuild,
+    dashboards,
+    forget,
+    doctor,
+    cost,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command; errors that we foresaw become one line and their exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except SpanishGasError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

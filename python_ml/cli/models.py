@@ -1,0 +1,185 @@
+"""Commands about models: fit, judge, promote, score, explain."""
+
+from __future__ import annotations
+
+import click
+
+from python_ml.cli.options import common, print_json
+from python_ml.config import Settings
+
+
+@click.command()
+@common
+def train(settings: Settings, as_json: bool) -> None:
+    """Fit a candidate on the published gold and register it, pending approval."""
+    from python_ml.cli import summary
+    from python_ml.runs.commands import Run, train_candidate
+
+    this_run = Run(settings)
+    trained = train_candidate(this_run)
+    if as_json:
+        print_json(trained.as_dict())
+    else:
+        summary.show_training(trained)
+
+
+@click.command()
+@common
+@click.argument("version", required=False)
+def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Hold a candidate against the gate on its stored test part.
+
+    VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
+    """
+    from python_ml.cli import summary
+    from python_ml.runs.commands import Run, evaluate_candidate
+
+    evaluated = evaluate_candidate(Run(settings), version)
+    if as_json:
+        print_json(evaluated.as_dict())
+    else:
+        summary.show_evaluation(evaluated)
+    evaluated.raise_if_rejected()
+
+
+@click.command()
+@common
+@click.option("--version", help="An approved model (default: the champion).")
+def score(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Score every customer of the published gold again, and publish scores and offers.
+
+    With another version than the champion, that version becomes the champion.
+    """
+    from python_ml.cli import summary
+    from python_ml.runs.commands import Run, rescore
+    from python_ml.runs.preview import refresh_preview
+
+    this_run = Run(settings)
+    try:
+        rescore(this_run, version)
+    finally:
+        refresh_preview(this_run)
+        if as_json:
+            print_json(this_run.as_dict())
+    if not as_json:
+        summary.show_run(this_run)
+
+
+@click.command()
+@common
+@click.argument("version", required=False)
+@click.option("--rollback", is_flag=True, help="To the champion before the present one.")
+@click.option("--reason", default="", help="Recorded with the decision.")
+@click.option("--by", metavar="NAME", help="Who decides (default: your user name).")
+@click.option(
+    "--force", is_flag=True, help="A version that the gate has not passed, with --reason."
+)
+def promote(
+    settings: Settings,
+    as_json: bool,
+    version: str | None,
+    rollback: bool,
+    reason: str,
+    by: str | None,
+    force: bool,
+) -> None:
+    """Make a version the champion by hand, score with it and publish.
+
+    VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
+    and --reason any other. The decision is recorded with its evidence.
+    """
+    from python_ml.cli import summary
+    from python_ml.runs import commands
+    from python_ml.runs.preview import refresh_preview
+
+    this_run = commands.Run(settings)
+    promoted = commands.promote(
+        this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
+    )
+    refresh_preview(this_run)
+    if as_json:
+        print_json({"champion": promoted, **this_run.as_dict()})
+    elif "closing" in this_run.results:
+        summary.show_run(this_run)
+    else:
+        click.echo(f"champion: {promoted}; the next run scores with it")
+
+
+@click.command()
+@common
+@click.argument("version", required=False)
+def rebuild(settings: Settings, as_json: bool, version: str | None) -> None:
+    """Fit a version anew from its snapshot, split and settings, and compare it with the registered.
+
+    VERSION is a registered model (default: the champion). A difference ends with exit code 1.
+    """
+    from python_ml.modelling.rebuild import rebuild_version
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        rebuilt = rebuild_version(warehouse, settings, version)
+    if as_json:
+        print_json(rebuilt.as_dict())
+    else:
+        click.echo(rebuilt.message)
+    rebuilt.raise_if_different()
+
+
+@click.command()
+@common
+@click.argument("customer_id")
+def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
+    """Why a customer scores as it does, and what has changed since the run before.
+
+    CUSTOMER_ID is one of those scored, for example C01234.
+    """
+    from python_ml.cli.customer_view import show_customer
+    from python_ml.modelling.customer import explain_customer
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        explained = explain_customer(warehouse, settings, customer_id)
+    if as_json:
+        print_json(explained.as_dict())
+    else:
+        show_customer(explained)
+
+
+@click.command()
+@common
+@click.argument("version", required=False)
+def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
+    """What each group of features adds, to three kinds of model, beside the published ladder.
+
+    VERSION is the model whose rows and split are used (default: the champion).
+    """
+    from python_ml.cli import summary_ladder as summary_model
+    from python_ml.runs.commands import Run, climb
+
+    this_run = Run(settings)
+    climb(this_run, version)
+    climbed = this_run.results["ladder"]
+    if as_json:
+        print_json(climbed.as_dict())
+    else:
+        summary_model.show_ladder(climbed)
+
+
+@click.command()
+@common
+@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
+def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
+    """Train on the past, test on a later as-of date, for every date with labels.
+
+    The raw batch needs labels of several as-of dates; `simulate --months 24` writes such a one.
+    """
+    from python_ml.cli import summary_backtest
+    from python_ml.runs import commands
+
+    this_run = commands.Run(settings)
+    commands.backtest(this_run, raw or str(settings.layout.raw))
+    tested = this_run.results["backtest"]
+    if as_json:
+        print_json(tested.as_dict())
+    else:
+        summary_backtest.show_backtest(tested)

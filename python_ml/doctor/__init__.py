@@ -1,0 +1,1 @@
+"""What is missing for a run to succeed, here or on an account."""

@@ -1,0 +1,60 @@
+"""The landed batch of the local lake, copied to the bucket that Athena reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from python_ml.config import Section
+from python_ml.errors import SpanishGasError
+from python_ml.progress import Reporter, silent
+from python_ml.schema import load_source
+from python_ml.store.location import bucket_and_prefix
+
+
+def are_registered(athena: Section) -> bool:
+    """Whether the catalog has every table of python_ml with the columns of models/sources.yml."""
+    glue = boto3.client("glue", region_name=athena.region)
+    pages = glue.get_paginator("get_tables").paginate(DatabaseName=f"{athena.schema}_ml")
+    try:
+        tables = [table for page in pages for table in page["TableList"]]
+    except glue.exceptions.EntityNotFoundException:
+        return False
+    known = {
+        table["Name"]: [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        for table in tables
+    }
+    return all(
+        known.get(name) == [column for column in schema.column_names if column != schema.partition]
+        for name, schema in load_source("ml").items()
+    )
+
+
+def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporter = silent) -> str:
+    """Copy a landed batch under `<lake>/batches/<batch_id>/` and return that place.
+
+    A batch never changes, so what is there with the right size stays. No table reads the place
+    until it is registered, so that half a copy is never seen.
+
+    Raises:
+        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+    """
+    place = f"{athena.lake.rstrip('/')}/batches/{batch_id}"
+    bucket, prefix = bucket_and_prefix(place)
+    s3 = boto3.client("s3", region_name=athena.region)
+    files = sorted(batch.rglob("*.parquet"))
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        present = {
+            entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])
+        }
+        for number, file in enumerate(files):
+            key = f"{prefix}{file.relative_to(batch).as_posix()}"
+            if present.get(key) != file.stat().st_size:
+                s3.upload_file(str(file), bucket, key)
+            progress(file.parent.name, (number + 1) / len(files))
+    except (BotoCoreError, ClientError) as error:
+        raise SpanishGasError(f"cannot copy the landed batch to {place}: {error}") from error
+    return place

@@ -1,0 +1,1 @@
+"""The model itself: preprocessing, fitted trees, calibration, intervals, contributions."""

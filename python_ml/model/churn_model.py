@@ -1,0 +1,188 @@
+"""A fitted churn model: booster, preprocessing, calibration and threshold, as data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from scipy.special import expit
+
+from python_ml.config import Settings
+from python_ml.dataset import Column
+from python_ml.errors import SpanishGasError
+from python_ml.model.calibrate import PlattScaling
+from python_ml.model.contributions import TreeTable, contributions, tree_tables
+from python_ml.model.interval import VennAbers
+from python_ml.model.preprocess import Preprocessor
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A booster and the preprocessing in front of it."""
+
+    preprocessor: Preprocessor
+    booster: xgb.Booster
+
+    def _rows(self, frame: pd.DataFrame) -> xgb.DMatrix:
+        return xgb.DMatrix(
+            self.preprocessor.transform(frame),
+            feature_names=self.preprocessor.encoded_names,
+            feature_types=self.preprocessor.feature_types,
+            enable_categorical=True,
+        )
+
+    def margin(self, frame: pd.DataFrame) -> np.ndarray:
+        """Uncalibrated log-odds, n float32."""
+        return self.booster.predict(self._rows(frame), output_margin=True)
+
+    @cached_property
+    def _tables(self) -> list[TreeTable] | None:
+        return tree_tables(self.booster)
+
+    def contributions(self, frame: pd.DataFrame, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """What each feature adds to the log-odds of each row (TreeSHAP).
+
+        Returns:
+            n × features, the one-hot columns of a category summed back to it, and n biases. Each
+            row and its bias sum to the margin.
+        """
+        if self._tables is None:
+            values = self.booster.predict(self._rows(frame), pred_contribs=True).astype(np.float64)
+        else:
+            matrix = self.preprocessor.transform(frame)
+            values = contributions(self.booster, self._tables, matrix, threads)
+        starts = np.flatnonzero(np.diff(self.preprocessor.sources, prepend=-1))
+        return np.add.reduceat(values[:, :-1], starts, axis=1), values[:, -1]
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """What is shipped: everything that turns a row of gold_master into a decision."""
+
+    experiment: str
+    classifier: Classifier
+    calibration: PlattScaling
+    interval: VennAbers
+    threshold: float
+    parameters: dict[str, Any]
+
+    @property
+    def features(self) -> list[str]:
+        return [feature.name for feature in self.classifier.preprocessor.features]
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """raw_score (uncalibrated, 0 to 1), churn_probability (calibrated) with the ends of its
+        interval, and is_flagged of n rows, in their order."""
+        margin = self.classifier.margin(frame)
+        probability = self.calibration.probability(margin)
+        low, high = self.interval.interval(margin, probability)
+        return pd.DataFrame(
+            {
+                "raw_score": expit(margin.astype(np.float64)),
+                "churn_probability": probability,
+                "churn_probability_low": low,
+                "churn_probability_high": high,
+                "is_flagged": probability >= self.threshold,
+            }
+        )
+
+    def check_features(self, columns: Sequence[Column]) -> None:
+        """The gold layer offers just the features that the model was trained on, filled alike.
+
+        Raises:
+            SpanishGasError: a feature is missing, new, of another kind or filled otherwise.
+        """
+        ours = {(f.name, f.is_category, f.fill) for f in self.classifier.preprocessor.features}
+        theirs = {(c.name, c.is_category, c.fill) for c in columns}
+        if ours != theirs:
+            raise SpanishGasError(
+                f"the model's features are not those of {self.experiment} in gold_master: missing "
+                f"or changed {sorted(name for name, *_ in ours - theirs)}, new or changed "
+                f"{sorted(name for name, *_ in theirs - ours)}; train a new model"
+            )
+
+    def definition(self) -> dict[str, Any]:
+        """All but the trees, as a JSON document."""
+        return {
+            "experiment": self.experiment,
+            "preprocessing": self.classifier.preprocessor.as_document(),
+            "calibration": {
+                "method": "platt",
+                "slope": self.calibration.slope,
+                "intercept": self.calibration.intercept,
+            },
+            "interval": self.interval.as_document(),
+            "threshold": self.threshold,
+            "parameters": self.parameters,
+        }
+
+    def booster_bytes(self) -> bytes:
+        """XGBoost's own JSON."""
+        return bytes(self.classifier.booster.save_raw("json"))
+
+    def sha256(self) -> str:
+        """Hash of everything that decides a score."""
+        definition = json.dumps(self.definition(), sort_keys=True).encode()
+        return hashlib.sha256(definition + b"\n" + self.booster_bytes()).hexdigest()
+
+    @classmethod
+    def from_parts(cls, definition: Mapping[str, Any], booster: bytes, threads: int) -> ChurnModel:
+        """The inverse of `definition` and `booster_bytes`."""
+        trees = xgb.Booster({"nthread": threads})
+        trees.load_model(bytearray(booster))
+        calibration = definition["calibration"]
+        return cls(
+            experiment=definition["experiment"],
+            classifier=Classifier(
+                Preprocessor.from_document(definition["preprocessing"]),
+                trees,
+            ),
+            calibration=PlattScaling(calibration["slope"], calibration["intercept"]),
+            interval=VennAbers.from_document(definition["interval"]),
+            threshold=definition["threshold"],
+            parameters=dict(definition["parameters"]),
+        )
+
+
+def fit_classifier(
+    frame: pd.DataFrame, churn: np.ndarray, columns: Sequence[Column], settings: Settings
+) -> Classifier:
+    """Preprocessing and booster, both learned on these rows alone.
+
+    It takes one thread. At this size XGBoost's own threads wait for each other more than they work,
+    many times over on a busy machine; whole fits run side by side instead, and the result is the
+    same, bit for bit, for the same rows in the same order, whatever the number of processors.
+    """
+    preprocessor = Preprocessor.fit(frame, columns, settings.model.category_encoding)
+    parameters = booster_parameters(settings, churn)
+    if any(preprocessor.directions):
+        parameters["monotone_constraints"] = tuple(preprocessor.directions)
+    rounds = parameters.pop("n_estimators")
+    matrix = xgb.QuantileDMatrix(
+        preprocessor.transform(frame),
+        churn,
+        feature_names=preprocessor.encoded_names,
+        feature_types=preprocessor.feature_types,
+        enable_categorical=True,
+        nthread=1,
+    )
+    parameters["nthread"] = 1
+    return Classifier(preprocessor, xgb.train(parameters, matrix, num_boost_round=rounds))
+
+
+def booster_parameters(settings: Settings, churn: np.ndarray) -> dict[str, Any]:
+    """XGBoost's parameters; a churner weighs as much more as there are fewer of them."""
+    return {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        **settings.model.xgboost.as_dict(),
+        "scale_pos_weight": float((churn == 0).sum() / (churn == 1).sum()),
+        "seed": settings.model.seed,
+    }

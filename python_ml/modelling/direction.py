@@ -1,0 +1,193 @@
+"""Does the score move the way common sense says when one thing about a customer changes?
+
+Nearer to renewal, shorter with us, a complaint: none of them may lower the score, other things
+equal. Features hang together (a renewal date decides a number, a bucket and six flags), so nothing
+is changed in a feature: the tables that gold reads are copied for a sample of customers, the change
+is made there, and the project's own gold models are run on the copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from python_ml.config import Settings
+from python_ml.dataset import GOLD, GoldContract
+from python_ml.dbt_runner import DbtRunner
+from python_ml.model.churn_model import ChurnModel
+from python_ml.modelling.gate import Check
+from python_ml.warehouse import Warehouse
+
+AS_IS = "as_is"
+TOLERANCE = 1e-6  # of a probability: a sum of trees in float32 is no more exact
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a customer, as statements on a copy of silver; `{here}` picks its rows."""
+
+    name: str
+    words: str
+    statements: tuple[str, ...]
+
+
+CHANGES = (
+    # Past its date a contract is another matter (nothing is left to renew, and fewer leave), so
+    # whoever would expire by the change is left as is, and so is not counted.
+    Change(
+        "nearer_renewal",
+        "renewal one month nearer, but still ahead",
+        (
+            "update silver_customer set next_renewal_date = next_renewal_date - 30"
+            " where {here} and next_renewal_date - 30 > as_of_date",
+        ),
+    ),
+    Change(
+        "shorter_tenure",
+        "half as long a customer",
+        (
+            "update silver_customer set customer_first_activation_date = as_of_date - cast("
+            "date_diff('day', customer_first_activation_date, as_of_date) // 2 as integer)"
+            " where {here} and customer_first_activation_date < as_of_date",
+        ),
+    ),
+    Change(
+        "complaint",
+        "a complaint: the last contact was one, or there was none and a calm one came a month ago",
+        (
+            "update silver_interaction set customer_intent = 'Complaint / Escalation'"
+            " where {here} and recency_rank = 1 and customer_intent not in"
+            " ('Complaint / Escalation', 'Cancellation / Switch')",
+            "insert into silver_interaction by name select customer_id, as_of_date,"
+            " as_of_date - 30 as interaction_date, 'Complaint / Escalation' as customer_intent,"
+            " 'neutral' as sentiment_label, 1 as recency_rank from silver_customer where {here}"
+            " and customer_id not in (select customer_id from silver_interaction)",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ChangedCustomers:
+    """The same n customers, in the same order, as they are and after each change by name."""
+
+    as_is: pd.DataFrame
+    changed: Mapping[str, pd.DataFrame]
+
+
+def changed_customers(
+    warehouse: Warehouse, settings: Settings, contract: GoldContract, dbt: DbtRunner, folder: Path
+) -> ChangedCustomers:
+    """Features of a sample of customers as they are and after each of CHANGES.
+
+    The copy is a local DuckDB whatever the target, and the sample follows from hashes of the ids.
+
+    Args:
+        warehouse: holds silver.
+        settings: `gate.direction_customers` is the size of the sample.
+        contract: names the features.
+        dbt: of the run; knows the project, the as-of date and what gold reads.
+        folder: for the copy; it is made.
+    """
+    folder.mkdir(parents=True)
+    database = folder / settings.layout.warehouse.name
+    sample = _sample(warehouse, settings.gate.direction_customers)
+    with duckdb.connect(str(database)) as copy:
+        for table in _read_by_gold(dbt.manifest()):
+            _copy(copy, warehouse, table, sample)
+        for change in CHANGES:
+            here = f"customer_id like '%|{change.name}'"
+            for statement in change.statements:
+                copy.execute(statement.format(here=here))
+    # gold_master only sets the columns side by side, and its contract is for whole tables.
+    built = dbt.on_copy(database, folder / "dbt").run("gold", exclude=GOLD)
+    with duckdb.connect(str(database), read_only=True) as copy:
+        frame = copy.execute(f"select * from {built[0]}").df()
+        for model in built[1:]:
+            other = copy.execute(f"select * from {model}").df()
+            new = [name for name in other if name not in frame or name == "customer_id"]
+            frame = frame.merge(other[new], on="customer_id", validate="one_to_one")
+    parts = frame["customer_id"].str.rsplit("|", n=1, expand=True)
+    frame = frame.assign(customer_id=parts[0])[
+        ["customer_id", *(column.name for column in contract.features)]
+    ]
+    by_change = {
+        name: frame[parts[1] == name].sort_values("customer_id", ignore_index=True)
+        for name in (AS_IS, *(change.name for change in CHANGES))
+    }
+    return ChangedCustomers(by_change.pop(AS_IS), by_change)
+
+
+def _sample(warehouse: Warehouse, size: int) -> list[str]:
+    ids = warehouse.query("select customer_id from silver_customer")["customer_id"]
+    return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:size]
+
+
+def _read_by_gold(manifest: Mapping[str, Any]) -> list[str]:
+    """Tables outside gold that its models read."""
+    nodes: Mapping[str, Any] = manifest["nodes"]
+    gold = {name for name, node in nodes.items() if "gold" in node.get("fqn", ())[1:-1]}
+    models = [name for name in gold if nodes[name]["resource_type"] == "model"]
+    parents = {parent for name in models for parent in nodes[name]["depends_on"]["nodes"]}
+    return sorted(nodes[name]["name"] for name in parents - gold)
+
+
+def _copy(
+    copy: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: str, sample: list[str]
+) -> None:
+    """A table into the copy: whole, or the sample's rows once as they are and once a change."""
+    if "customer_id" not in warehouse.read_table(table, where="1 = 0"):
+        rows = warehouse.read_table(table)
+    else:
+        listing = ", ".join("'" + name.replace("'", "''") + "'" for name in sample)
+        rows = warehouse.read_table(table, where=f"customer_id in ({listing})")
+    dates = [name for name in rows if pd.api.types.is_datetime64_any_dtype(rows[name])]
+    casts = ", ".join(f'cast("{name}" as date) as "{name}"' for name in dates)
+    replaced = f"replace ({casts})" if dates else ""
+    copy.register("rows", rows)
+    copy.execute(f"create table {table} as select * {replaced} from rows")
+    copy.unregister("rows")
+    if "customer_id" in rows:
+        copy.execute(f"update {table} set customer_id = customer_id || '|{AS_IS}'")
+        for change in CHANGES:
+            copy.execute(
+                f"insert into {table} select * replace (replace(customer_id, '|{AS_IS}',"
+                f" '|{change.name}') as customer_id) from {table}"
+                f" where customer_id like '%|{AS_IS}'"
+            )
+
+
+def direction_checks(
+    settings: Settings, model: ChurnModel, customers: ChangedCustomers
+) -> list[Check]:
+    """One check a change: the share of the customers it touches whose probability does not fall."""
+    limit = settings.gate.minimum_direction_share
+    before = model.predict(customers.as_is)["churn_probability"].to_numpy()
+    checks = []
+    for change in CHANGES:
+        rows = customers.changed[change.name]
+        touched = _touched(customers.as_is, rows, model.features)
+        after = model.predict(rows)["churn_probability"].to_numpy()
+        held = (after >= before - TOLERANCE)[touched]
+        share = float(held.mean()) if len(held) else float("nan")
+        moved = f"{(after - before)[touched].mean():+.3f}" if len(held) else "no"
+        detail = (
+            f"{change.words}: the score of {held.sum():,} of {len(held):,} customers does not fall "
+            f"({moved} on average); it must not for {limit:.0%}"
+        )
+        checks.append(Check(f"direction_{change.name}", share, limit, bool(share >= limit), detail))
+    return checks
+
+
+def _touched(before: pd.DataFrame, after: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """Customers of whom some feature of the model is another."""
+    ours, theirs = before[features], after[features]
+    different = (ours != theirs) & ~(ours.isna() & theirs.isna())
+    return different.any(axis=1).to_numpy()

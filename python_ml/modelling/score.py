@@ -1,0 +1,116 @@
+"""Apply a model to every customer of an as-of date."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.config import Settings
+from python_ml.dataset import GoldContract, take_snapshot
+from python_ml.errors import SpanishGasError
+from python_ml.model.explain import top_reasons
+from python_ml.registry import APPROVED, open_registry
+from python_ml.sentiment import sentiment_backend
+from python_ml.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What was scored; tiers run from the lowest to the highest."""
+
+    model_version: str
+    as_of_date: date
+    customer_count: int
+    flagged_count: int
+    tier_counts: dict[str, int]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "as_of_date": self.as_of_date.isoformat()}
+
+
+def score(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    as_of_date: date,
+    model_version: str | None = None,
+) -> ScoreResult:
+    """Probability, decision, tier and reasons of every customer of the as-of date.
+
+    Writes `customer_score` and `score_reason`; the rows used are the run's feature snapshot, from
+    which the same version gives the same scores, bit for bit.
+
+    Args:
+        model_version: an approved version; the champion by default.
+
+    Raises:
+        SpanishGasError: there is no such version, it is not approved, or gold does not offer the
+            features that it was trained on.
+    """
+    start = time.perf_counter()
+    registry = open_registry(settings)
+    version = model_version or registry.require_champion()
+    if (status := registry.status(version)) != APPROVED:
+        raise SpanishGasError(f"model {version} is {status}; only Approved ones score")
+    registered = registry.load(version)
+    model = registered.model
+    model.check_features(contract.experiment(settings, model.experiment))
+    _check_sentiment(settings, version, registered.origin["sentiment_backend"])
+    frame = take_snapshot(warehouse, settings, contract, run_id, as_of_date).frame
+    tiers = read_tiers(warehouse)
+    scores = model.predict(frame)
+    scores.insert(0, "customer_id", frame["customer_id"].to_numpy())
+    scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
+    scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin"].to_numpy()
+    named = {"as_of_date": as_of_date}
+    warehouse.write_external(
+        "customer_score", scores.assign(model_version=version, **named), run_id
+    )
+    reasons = top_reasons(model, frame, threads=settings.threads)
+    warehouse.write_external("score_reason", reasons.assign(**named), run_id)
+    counts = scores["risk_tier"].value_counts()
+    return ScoreResult(
+        model_version=version,
+        as_of_date=as_of_date,
+        customer_count=len(scores),
+        flagged_count=int(scores["is_flagged"].sum()),
+        tier_counts={tier: int(counts.get(tier, 0)) for tier in tiers["risk_tier"]},
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _check_sentiment(settings: Settings, version: str, trained_with: str | None) -> None:
+    ours = sentiment_backend(settings)
+    if trained_with not in (None, ours):
+        raise SpanishGasError(
+            f"model {version} was trained on sentiment read by {trained_with}, and this run reads "
+            f"it by {ours}; set sentiment.backend alike or train a new model"
+        )
+
+
+def read_tiers(warehouse: Warehouse) -> pd.DataFrame:
+    """The seed `risk_tiers`, from the lowest minimum_probability to the highest.
+
+    Raises:
+        SpanishGasError: its lowest tier does not begin at 0, or two begin alike.
+    """
+    tiers = warehouse.read_table("risk_tiers").sort_values("minimum_probability", ignore_index=True)
+    if tiers.empty or tiers["minimum_probability"].iloc[0] != 0:
+        raise SpanishGasError("the seed risk_tiers has no tier with minimum_probability 0")
+    if tiers["minimum_probability"].duplicated().any():
+        raise SpanishGasError("the seed risk_tiers has two tiers with one minimum_probability")
+    return tiers
+
+
+def assign_tier(probability: np.ndarray, tiers: pd.DataFrame) -> np.ndarray:
+    """Name of the highest tier whose minimum each probability reaches."""
+    minimum = tiers["minimum_probability"].to_numpy(dtype=np.float64)
+    names = tiers["risk_tier"].to_numpy(dtype=object)
+    return names[np.searchsorted(minimum, probability, side="right") - 1]

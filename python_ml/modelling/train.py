@@ -1,0 +1,210 @@
+"""Fit a candidate by the protocol: nothing is learned from a row of the test part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version as library_version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.config import Settings
+from python_ml.dataset import Column, GoldContract, take_snapshot
+from python_ml.errors import SpanishGasError
+from python_ml.model.calibrate import choose_threshold, fit_platt
+from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
+from python_ml.model.interval import fit_venn_abers
+from python_ml.modelling.audit import audit_training, findings_table
+from python_ml.modelling.metrics import calibration_metrics, decision_metrics, ranking_metrics
+from python_ml.modelling.split import TRAIN, split_hash, stratified_split
+from python_ml.registry import open_registry
+from python_ml.sentiment import sentiment_backend
+from python_ml.warehouse import Warehouse
+
+SENTIMENT_TIER = "2B"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A registered candidate, not evaluated yet. Metrics are those of the out-of-fold scores;
+    `alarms` are those of the leakage audit, accepted or not."""
+
+    model_version: str
+    sha256: str
+    experiment: str
+    message: str
+    as_of_date: date
+    feature_count: int
+    train_count: int
+    train_churner_count: int
+    test_count: int
+    threshold: float
+    out_of_fold: dict[str, float]
+    alarms: list[str]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "as_of_date": self.as_of_date.isoformat()}
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model, and the calibrated out-of-fold probabilities of its training rows."""
+
+    model: ChurnModel
+    out_of_fold: np.ndarray
+
+
+def train(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    as_of_date: date,
+) -> TrainResult:
+    """Fit the champion's experiment on one as-of date and register it, pending approval.
+
+    Writes the feature snapshot, `model_split`, `leakage_audit` and the model version
+    `churn-<run_id>`.
+
+    Raises:
+        SpanishGasError: gold breaks its contract, or there are too few labels.
+    """
+    start = time.perf_counter()
+    snapshot = take_snapshot(warehouse, settings, contract, run_id, as_of_date)
+    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date)
+    split = rows[["customer_id", "split_part", "cv_fold"]]
+    warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
+    experiment, message = choose_experiment(settings)
+    columns = contract.experiment(settings, experiment)
+    training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
+    fitted = fit_by_protocol(training, columns, contract.target, experiment, settings)
+    churn = training[contract.target].to_numpy(dtype=np.int64)
+    metrics = _out_of_fold_metrics(fitted, churn, settings)
+    version = f"churn-{run_id}"
+    uses_sentiment = any(column.tier == SENTIMENT_TIER for column in columns)
+    origin = {
+        "run_id": run_id,
+        "as_of_date": as_of_date.isoformat(),
+        "snapshot_sha256": snapshot.sha256,
+        "split_sha256": split_hash(split),
+        "train_count": len(training),
+        "train_churner_count": int(churn.sum()),
+        "test_count": len(rows) - len(training),
+        "out_of_fold": metrics,
+        "target": contract.target,
+        "model_settings": settings.model.as_dict(),
+        "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
+        "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
+    }
+    digest = open_registry(settings).register(version, fitted.model, origin)
+    findings = audit_training(
+        warehouse, settings, training, columns, contract.target, fitted.out_of_fold
+    )
+    warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
+    return TrainResult(
+        model_version=version,
+        sha256=digest,
+        experiment=experiment,
+        message=message,
+        as_of_date=as_of_date,
+        feature_count=len(columns),
+        train_count=len(training),
+        train_churner_count=int(churn.sum()),
+        test_count=len(rows) - len(training),
+        threshold=fitted.model.threshold,
+        out_of_fold=metrics,
+        alarms=[finding.alarm for finding in findings if finding.alarm],
+        seconds=time.perf_counter() - start,
+    )
+
+
+def choose_experiment(settings: Settings) -> tuple[str, str]:
+    """The experiment to train, and a sentence for the summary."""
+    if settings.sentiment.backend == "none":
+        fallback = settings.model.fallback_experiment
+        return fallback, f"no sentiment, so {fallback} is trained in place of the champion's set"
+    return settings.model.experiment, f"{settings.model.experiment} is trained"
+
+
+def labelled_rows(
+    frame: pd.DataFrame, contract: GoldContract, settings: Settings, as_of_date: date
+) -> pd.DataFrame:
+    """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
+
+    Raises:
+        SpanishGasError: there are too few of them.
+    """
+    rows = frame[frame[contract.target].notna()].sort_values("customer_id", ignore_index=True)
+    if rows.empty:
+        raise SpanishGasError(f"no customer has a label for the as-of date {as_of_date}")
+    split = stratified_split(
+        rows["customer_id"],
+        rows[contract.target].astype(int),
+        seed=settings.model.seed,
+        test_share=settings.model.test_share,
+        folds=settings.model.folds,
+    )
+    return rows.merge(split, on="customer_id", validate="one_to_one")
+
+
+def fit_by_protocol(
+    training: pd.DataFrame,
+    columns: Sequence[Column],
+    target: str,
+    experiment: str,
+    settings: Settings,
+) -> FittedModel:
+    """Calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
+
+    Args:
+        training: the training part, with cv_fold.
+        columns: features to use.
+        target: name of the label column.
+        experiment: name to store with the model.
+        settings: of the model.
+    """
+    churn = training[target].to_numpy(dtype=np.int64)
+    fold = training["cv_fold"].to_numpy(dtype=np.int64)
+    margin = np.empty(len(training), dtype=np.float32)
+
+    def fit(rows: np.ndarray) -> Classifier:
+        return fit_classifier(training[rows], churn[rows], columns, settings)
+
+    def predict_fold(number: int) -> None:
+        held_out = fold == number
+        margin[held_out] = fit(~held_out).margin(training[held_out])
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        final = pool.submit(fit, np.ones(len(training), dtype=bool))
+        list(pool.map(predict_fold, np.unique(fold)))
+    calibration = fit_platt(margin, churn)
+    probability = calibration.probability(margin)
+    model = ChurnModel(
+        experiment=experiment,
+        classifier=final.result(),
+        calibration=calibration,
+        interval=fit_venn_abers(margin, churn),
+        threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
+        parameters=booster_parameters(settings, churn),
+    )
+    return FittedModel(model, probability)
+
+
+def _out_of_fold_metrics(
+    fitted: FittedModel, churn: np.ndarray, settings: Settings
+) -> dict[str, float]:
+    once = np.ones((1, len(churn)), dtype=np.uint8)
+    probability = fitted.out_of_fold
+    decided = decision_metrics(churn, probability >= fitted.model.threshold, once)
+    metrics = {
+        **ranking_metrics(churn, probability, once),
+        **calibration_metrics(churn, probability, once, settings.evaluate.calibration_bins),
+        **{name: decided[name] for name in ("precision", "recall", "f1")},
+    }
+    return {name: float(value[0]) for name, value in metrics.items()}

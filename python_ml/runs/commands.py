@@ -1,0 +1,163 @@
+"""Commands that change the warehouse without a new batch; each is a run of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_ml.runs import steps
+from python_ml.runs.workspace import Run, swap, workspace
+
+if TYPE_CHECKING:
+    from python_ml.land import LandResult
+    from python_ml.modelling.train import TrainResult
+    from python_ml.modelling.verdict import EvaluateResult
+
+
+def land_batch(run: Run, source: str) -> LandResult:
+    """Check a raw batch and make it the current one of the lake.
+
+    Raises:
+        BadInputError: the batch was refused; the lake is as before.
+    """
+    from python_ml.land import land
+
+    run.mode, run.source = "land", source
+    with workspace(run), run.step("land") as (step, report):
+        landed = land(source, run.settings, progress=report)
+        run.results["landing"] = landed
+        run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
+        step.rows = landed.row_count
+    return landed
+
+
+def train_candidate(run: Run) -> TrainResult:
+    """Fit a candidate on the published gold and register it, pending approval."""
+    run.mode = "train_candidate"
+    with workspace(run, of_published=True):
+        return steps.train_step(run)
+
+
+def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
+    """Hold a registered version, by default the newest, against the gate; record the decision.
+
+    Raises:
+        SpanishGasError: there is no such version.
+    """
+    from python_ml.registry import open_registry
+
+    run.mode = "evaluate"
+    newest = open_registry(run.settings).versions()[-1:]
+    with workspace(run, of_published=True):
+        return steps.evaluate_step(run, version or "".join(newest))
+
+
+def rescore(run: Run, version: str | None) -> None:
+    """Score the published gold again, with the champion or another approved version; publish.
+
+    Raises:
+        SpanishGasError: there is no such version, or it is not an approved one.
+    """
+    run.mode = "rescore"
+    with workspace(run, of_published=True):
+        _score_and_publish(run, version)
+
+
+def _score_and_publish(run: Run, version: str | None) -> None:
+    steps.score_step(run, version)
+    steps.drift_step(run)
+    steps.build_step(run, "marts")
+    steps.publish_step(run)
+
+
+def climb(run: Run, version: str | None) -> None:
+    """Fit the ladder on the stored split of a version, by default the champion; publish its mart.
+
+    Raises:
+        SpanishGasError: there is no champion yet, or no such version.
+    """
+    from python_ml.modelling.ladder import LadderReport, climb_ladder
+    from python_ml.modelling.plots import ladder_plot
+
+    run.mode = "ladder"
+    with workspace(run, of_published=True):
+        with run.step("ladder") as (step, report), run.warehouse() as warehouse:
+            fitted = climb_ladder(
+                warehouse, run.settings, run.contract, run.run_id, version, report
+            )
+            step.rows = len(fitted.cells)
+        steps.build_step(run, "marts", "published_ladder mart_model_ladder")
+        with run.warehouse() as warehouse:
+            cells = warehouse.query("select * from mart_model_ladder order by experiment")
+        ladder_plot(cells, plot := run.settings.layout.reports / "ladder.png")
+        run.results["ladder"] = LadderReport(fitted.model_version, cells, plot, fitted.seconds)
+        swap(run)
+
+
+def backtest(run: Run, source: str) -> None:
+    """Train on the past and test on a later as-of date, for every date with labels in a raw batch.
+
+    The published tables stay as they are, but for mart_backtest; before anything has been
+    published, the results wait in the lake for the next run's marts.
+
+    Raises:
+        BadInputError: the batch was refused.
+        SpanishGasError: no two as-of dates with labels are far enough apart.
+    """
+    from python_ml.modelling.backtest import BacktestResult, run_backtest
+    from python_ml.modelling.plots import backtest_plot
+
+    run.mode, run.source = "backtest", source
+    has_published = not run.has_database or run.settings.layout.warehouse.exists()
+    with workspace(run, of_published=has_published):
+        with run.step("backtest") as (step, report), run.warehouse() as warehouse:
+            tested = run_backtest(source, run.settings, run.work_dir / "backtest", progress=report)
+            warehouse.write_external("backtest_result", tested.rows, run.run_id)
+            step.rows = len(tested.rows)
+        backtest_plot(tested.rows, plot := run.settings.layout.reports / "backtest.png")
+        run.results["backtest"] = BacktestResult(tested, plot)
+        if has_published:
+            steps.build_step(run, "marts", "mart_backtest")
+            swap(run)
+
+
+def promote(
+    run: Run,
+    version: str | None,
+    *,
+    is_roll_back: bool,
+    reason: str,
+    decided_by: str | None,
+    force: bool,
+) -> str:
+    """Make a version the champion by a person's decision; score and publish with it.
+
+    Before anything has been published there is nothing to score: the version is champion, and the
+    next run scores with it.
+
+    Returns:
+        The version.
+
+    Raises:
+        UsageError: nothing to roll back to, or the version needs force and a reason.
+    """
+    from python_ml.registry import open_registry
+    from python_ml.registry.promotion import approve
+    from python_ml.warehouse.published import published_run
+
+    run.mode = "promote"
+    has_published = published_run(run.settings) is not None
+    with workspace(run, of_published=has_published):
+        registry = open_registry(run.settings)
+        version = approve(
+            registry,
+            version,
+            is_roll_back=is_roll_back,
+            reason=reason,
+            decided_by=decided_by,
+            force=force,
+        )
+        if has_published:
+            _score_and_publish(run, version)
+        else:
+            registry.promote(version, run.run_id)
+    return version

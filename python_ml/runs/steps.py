@@ -1,0 +1,234 @@
+"""The steps of a run. Each is timed and recorded, and writes only where nobody reads yet."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from python_ml.runs.closing import read_assignments, read_closing
+from python_ml.runs.months import begin_with_published, month_versions
+from python_ml.runs.workspace import Run, swap
+
+if TYPE_CHECKING:
+    from python_ml.modelling.train import TrainResult
+    from python_ml.modelling.verdict import EvaluateResult
+
+
+def land_step(run: Run) -> None:
+    """Check the run's source and write it to the lake, where only this run reads it.
+
+    Raises:
+        BadInputError: the batch was refused, or changed while it was read.
+    """
+    from python_ml.land import land
+    from python_ml.runs.identity import require_unchanged
+
+    assert run.identity is not None
+    with run.step("land") as (step, report):
+        landed = land(
+            run.source,
+            run.settings,
+            batch_id=run.run_id,
+            hashes=run.identity.files,
+            make_current=False,
+            progress=report,
+        )
+        require_unchanged(run.source, run.identity.entries)
+        run.results["landing"] = landed
+        run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
+        step.rows = landed.row_count
+        gate(run, "raw")
+        if run.settings.target == "athena":
+            from python_ml.land.upload import publish_batch
+
+            assert run.batch is not None
+            place = publish_batch(run.settings.athena, run.batch, landed.batch_id, report)
+            run.dbt.register_external_tables({"raw": place})
+
+
+def bronze_step(run: Run) -> None:
+    """Build bronze from the landed batch; hourly readings of unchanged months are not read again.
+
+    Raises:
+        BadInputError: the batch was changed in place meanwhile.
+    """
+    from python_ml.errors import BadInputError
+    from python_ml.land.write import is_intact
+
+    versions = month_versions(run.results["landing"].months)
+    run.dbt.variables["month_versions"] = versions
+    run.dbt.variables["touched_months"] = begin_with_published(run, versions)
+    build_step(run, "bronze", "resource_type:seed bronze")
+    if run.batch is not None and not is_intact(run.batch):
+        run.steps[-1].status = "failed"
+        raise BadInputError(
+            f"the landed batch {run.batch} changed while it was read: a raw file that it is linked "
+            "to was written over in place. Deliver the batch anew, or set land.link_files to false."
+        )
+
+
+def build_step(run: Run, layer: str, select: str | None = None) -> None:
+    """Build and test one layer of dbt models; its rows are those of its tables.
+
+    Raises:
+        QualityGateError: a data test or a quality gate failed.
+    """
+    with run.step(layer) as (step, report):
+        with run.warehouse() as warehouse:
+            warehouse.declare_external_tables()
+            nodes = run.dbt.build(select or layer, progress=report)
+            counts = warehouse.row_counts({node.name for node in nodes if node.kind == "model"})
+        step.rows = sum(counts.values())
+        if layer in ("bronze", "silver"):
+            gate(run, layer)
+
+
+def quality_step(run: Run) -> None:
+    """The last gate, and the pages of all: is gold good enough to go on with?
+
+    Raises:
+        QualityGateError: it is not.
+    """
+    from python_ml.alerts import quality_alert, send_alert
+
+    with run.step("quality") as (step, _):
+        gate(run, "gold")
+        quality = run.results["quality"]
+        step.rows = quality.check_count
+        send_alert(run.settings, quality_alert(run.run_id, quality.check_count, quality.warnings))
+
+
+def gate(run: Run, layer: str) -> None:
+    """Hold a layer against its limits.
+
+    Raises:
+        QualityGateError: it does not keep one that stops a run.
+    """
+    from python_ml.quality import check_layer
+
+    with run.warehouse() as warehouse:
+        run.results["quality"] = check_layer(
+            warehouse,
+            run.settings,
+            layer,
+            run.run_id,
+            run.as_of_date,
+            batch=run.batch if layer == "raw" else None,
+            landed=run.results.get("landing"),
+            manifest=None if layer == "raw" else run.dbt.manifest(),
+        )
+
+
+def sentiment_step(run: Run) -> None:
+    """Label the texts that no run has labelled yet."""
+    from python_ml.sentiment import label_sentiment
+
+    with run.step("sentiment") as (step, _), run.warehouse() as warehouse:
+        labelled = label_sentiment(warehouse, run.settings, run.run_id)
+        run.results["sentiment"] = labelled
+        step.rows = labelled.text_count
+
+
+def train_step(run: Run) -> TrainResult:
+    """Fit a candidate and register it, pending approval."""
+    from python_ml.modelling.train import train
+
+    with run.step("train") as (step, _), run.warehouse() as warehouse:
+        trained = train(warehouse, run.settings, run.contract, run.run_id, run.as_of_date)
+        run.results["training"] = trained
+        step.rows = trained.train_count
+    return trained
+
+
+def evaluate_step(run: Run, version: str, *, is_gate: bool = False) -> EvaluateResult:
+    """Hold a version against the gate and record the decision.
+
+    Args:
+        is_gate: end the run unless there is a model that may score.
+
+    Raises:
+        ModelGateError: as the gate, the version was rejected, or waits for approval and there is no
+            champion to score meanwhile.
+    """
+    from python_ml.modelling.direction import changed_customers
+    from python_ml.modelling.evaluate import evaluate
+
+    with run.step("evaluate") as (step, _), run.warehouse() as warehouse:
+        copy = run.work_dir / "changed"
+        shutil.rmtree(copy, ignore_errors=True)  # of a run that is resumed
+        changed = changed_customers(warehouse, run.settings, run.contract, run.dbt, copy)
+        evaluated = evaluate(warehouse, run.settings, run.contract, run.run_id, version, changed)
+        run.results["evaluation"] = evaluated
+        step.rows = evaluated.test_count
+        if is_gate:
+            evaluated.raise_if_rejected()
+            if not evaluated.is_approved:
+                _require_champion_meanwhile(run, version)
+    return evaluated
+
+
+def _require_champion_meanwhile(run: Run, version: str) -> None:
+    """A candidate that waits for a person does not score; the champion in place does."""
+    from python_ml.errors import ModelGateError
+    from python_ml.registry import open_registry
+
+    if open_registry(run.settings).champion() is None:
+        raise ModelGateError(
+            f"model {version} has passed the gate and waits for approval (gate.approval), and no "
+            f"champion is in place to score with; `spanishgas promote {version}`, then run in mode "
+            "score"
+        )
+
+
+def score_step(run: Run, version: str | None = None) -> None:
+    """Score with a version, by default the one that has just passed the gate or the champion."""
+    from python_ml.modelling.score import score
+    from python_ml.registry import open_registry
+    from python_ml.registry.promotion import decision_table
+
+    evaluated = run.results.get("evaluation")
+    if version is None and evaluated is not None and evaluated.is_approved:
+        version = evaluated.model_version
+    with run.step("score") as (step, _), run.warehouse() as warehouse:
+        scored = score(warehouse, run.settings, run.contract, run.run_id, run.as_of_date, version)
+        decisions = decision_table(open_registry(run.settings))
+        warehouse.write_external("model_decision", decisions, run.run_id)
+        run.results["scores"] = scored
+        step.rows = scored.customer_count
+
+
+def drift_step(run: Run) -> None:
+    """Compare the run's rows and scores with those that its model was trained on."""
+    from python_ml.alerts import send_alert
+    from python_ml.drift import watch_drift
+    from python_ml.drift.alert import drift_alert
+
+    with run.step("drift") as (step, _), run.warehouse() as warehouse:
+        version = run.results["scores"].model_version
+        drift = watch_drift(
+            warehouse, run.settings, run.contract, run.run_id, run.as_of_date, version
+        )
+        run.results["drift"] = drift
+        step.rows = drift.subject_count
+        send_alert(run.settings, drift_alert(drift, run.run_id))
+
+
+def publish_step(run: Run) -> None:
+    """Make the run the one that everyone sees, by one rename, and its model the champion."""
+    from python_ml.land import write
+    from python_ml.registry import open_registry
+
+    with run.step("publish"), run.warehouse() as warehouse:
+        run.results["closing"] = read_closing(warehouse)
+        warehouse.write_external("offer_assignment", read_assignments(warehouse), run.run_id)
+        swap(run)
+        # The swap is the moment of publishing; after a kill here, `mend` moves both pointers.
+        open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
+        if run.batch is not None and run.batch.is_dir():
+            write.make_current(run.settings.layout.lake, run.batch.name)
+        if run.settings.target == "athena":
+            from python_ml.cost import costs_since
+
+            spent = costs_since(run.settings.athena, datetime.fromisoformat(run.started_at))
+            warehouse.write_external("query_cost", spent.table(), run.run_id)

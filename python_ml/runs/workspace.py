@@ -1,0 +1,329 @@
+"""A run's own place: its folder, its lease, its record, and the swap that publishes it.
+
+Nothing that a run does is seen before `publish`. A run that ends early leaves its folder, so that
+it can be resumed; the next run that is not a resumption clears it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from python_ml.config import Settings
+from python_ml.dbt_runner import DbtRunner
+from python_ml.errors import LeaseHeldError, SpanishGasError
+from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
+from python_ml.runs import RunManifest, open_manifest
+from python_ml.runs.manifest import BatchClaim, Lease, iso, new_lease
+from python_ml.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from python_ml.dataset import GoldContract
+    from python_ml.runs.identity import BatchIdentity
+
+_ID_TIME = "%Y%m%dT%H%M%S"
+
+
+def new_run_id(newest: str | None = None) -> str:
+    """A run id that sorts by time, after the newest even if the clock was turned back since."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    if newest:
+        last = datetime.strptime(newest.partition("-")[0], _ID_TIME)
+        moment = max(moment, last + timedelta(seconds=1))
+    return f"{moment:{_ID_TIME}}-{secrets.token_hex(3)}"
+
+
+@dataclass
+class Run:
+    """A run in progress; steps and results fill in as they finish, so a failed one can be shown."""
+
+    settings: Settings
+    mode: str = "train"
+    run_id: str = field(default_factory=new_run_id)
+    source: str = ""
+    started_at: str = field(default_factory=lambda: iso(datetime.now(UTC)))
+    as_of_date: date = date.min  # known once the batch has landed
+    identity: BatchIdentity | None = None
+    batch_id: str | None = None  # of the landed batch in the lake
+    steps: list[Step] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+    skipped: str | None = None  # why there was nothing to do
+    can_resume: bool = False
+    force: bool = False  # trust nothing that earlier runs have made
+    lease: Lease | None = None
+    claim: BatchClaim | None = None  # on the batch
+
+    @cached_property
+    def work_sha256(self) -> str:
+        """Code and settings that the results of this run rest on."""
+        from python_ml.runs.identity import work_hash
+
+        return work_hash(self.settings)
+
+    @property
+    def work_dir(self) -> Path:
+        return self.settings.layout.work / self.run_id
+
+    @property
+    def database(self) -> Path:
+        # Views name their catalog, and the catalog is the file's name: it must not change.
+        return self.work_dir / self.settings.layout.warehouse.name
+
+    @property
+    def has_database(self) -> bool:
+        """The tables are in one file, built beside the published one and renamed into its place."""
+        return self.settings.target == "duckdb"
+
+    @property
+    def athena_database(self) -> str | None:
+        """The Glue database that takes the place of that file on Athena."""
+        if self.has_database:
+            return None
+        from python_ml.warehouse.athena_publication import run_database_name
+
+        return run_database_name(self.settings.athena, self.run_id)
+
+    @property
+    def batch(self) -> Path | None:
+        """Folder of the landed batch that this run reads."""
+        return self.settings.layout.batches / self.batch_id if self.batch_id else None
+
+    def warehouse(self) -> Warehouse:
+        """The run's own tables; the published ones once they are the same."""
+        database = self.settings.layout.warehouse if self.has_swapped() else self.database
+        return open_warehouse(self.settings, database, self.run_id)
+
+    def has_swapped(self) -> bool:
+        """Whether the run was killed after its tables had become the published ones."""
+        from python_ml.warehouse.published import published_run
+
+        if not self.has_database or self.database.exists():
+            return False
+        return (published_run(self.settings) or ("",))[0] == self.run_id
+
+    @cached_property
+    def manifest(self) -> RunManifest:
+        return open_manifest(self.settings)
+
+    @cached_property
+    def dbt(self) -> DbtRunner:
+        """dbt with this run's variables; batch and as-of date must be known by now."""
+        from python_ml.sentiment import sentiment_backend
+
+        variables = {
+            "run_id": self.run_id,
+            "as_of_date": self.as_of_date.isoformat(),
+            "sentiment_backend": sentiment_backend(self.settings),
+        }
+        place = self.work_dir / "dbt"
+        return DbtRunner(
+            self.settings, self.database, place, variables, self.batch, self.athena_database
+        )
+
+    @cached_property
+    def contract(self) -> GoldContract:
+        """What the columns of gold_master are, out of dbt's manifest."""
+        from python_ml.dataset import read_contract
+
+        return read_contract(self.dbt.manifest())
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[tuple[Step, Reporter]]:
+        """Run a step: timed, shown and recorded; once it is over, `resume` does not repeat it."""
+        from python_ml.runs.record import begin_record, save_record
+        from python_ml.runs.resume import save_state
+
+        is_first = not self.steps
+        with timed_step(name, self.steps) as (step, report):
+            (begin_record if is_first else save_record)(self)
+            yield step, report
+        if self.can_resume:
+            save_state(self)
+        save_record(self)
+
+    def has_done(self, name: str) -> bool:
+        return any(step.name == name and step.status == "done" for step in self.steps)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "skipped": self.skipped,
+            "as_of_date": None if self.as_of_date == date.min else self.as_of_date.isoformat(),
+            "target": self.settings.target,
+            "batch_sha256": self.identity.sha256 if self.identity else None,
+            "seconds": round(sum(step.seconds for step in self.steps), 3),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "steps": [step.as_dict() for step in self.steps],
+            **{name: result.as_dict() for name, result in self.results.items()},
+        }
+
+
+@contextmanager
+def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
+    """The lease and the run's folder; records what became of the run, whatever it was.
+
+    Args:
+        of_published: begin with a copy of what is published, not with nothing.
+
+    Raises:
+        LeaseHeldError: another run holds the warehouse.
+    """
+    from python_ml.runs.record import finish_record
+    from python_ml.runs.retention import clear_leftovers, mend
+
+    with _lease(run):
+        prepare(run)
+        mend(run.settings, run.manifest, run.run_id)
+        clear_leftovers(run.settings, run.run_id)
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            _begin(run, of_published=of_published)
+            yield
+        except BaseException as error:
+            finish_record(run, error)
+            _tell(run, error)
+            _settle(run, succeeded=False)
+            if not run.can_resume:
+                _discard(run)
+            raise
+        finish_record(run, None)
+        _tell(run, None)
+        _settle(run, succeeded=True)
+        _discard(run)
+
+
+def swap(run: Run) -> None:
+    """The run's tables become the published ones, by one rename.
+
+    Raises:
+        LeaseHeldError: the lease has gone to another run.
+    """
+    if run.lease is None:
+        raise SpanishGasError(f"run {run.run_id} publishes outside its workspace")
+    run.manifest.beat(run.lease, run.settings.runs.lease_seconds)
+    if not run.has_database:
+        from python_ml.warehouse.athena_publication import Publication
+
+        Publication(run.settings.athena).publish(run.run_id)
+        return
+    if run.has_swapped():
+        return
+    published = run.settings.layout.warehouse
+    if _log(run.database).exists():  # a writer that ended early; what it wrote is not in the file
+        with open_warehouse(run.settings, run.database) as warehouse:
+            warehouse.settle()
+    _log(published).unlink(missing_ok=True)
+    run.database.replace(published)
+    _sync(published.parent)
+
+
+def _tell(run: Run, error: BaseException | None) -> None:
+    """Alert of how the run ended; one that had nothing to do is no news."""
+    from python_ml.alerts import run_alert, send_alert
+
+    if run.skipped is None:
+        failed = next((step.name for step in run.steps if step.status == "failed"), None)
+        seconds = sum(step.seconds for step in run.steps)
+        send_alert(run.settings, run_alert(run.run_id, run.mode, seconds, error, failed))
+
+
+def _settle(run: Run, *, succeeded: bool) -> None:
+    """The batch is done, or free again."""
+    if run.claim is not None:
+        run.manifest.finish(run.claim, succeeded=succeeded)
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
+
+
+def _sync(folder: Path) -> None:
+    """A rename is on disk once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def prepare(run: Run) -> None:
+    """On Athena, finish a publication that was killed, and let the catalog know our tables."""
+    if run.has_database:
+        return
+    from python_ml.land.upload import are_registered
+    from python_ml.warehouse.athena_publication import Publication
+
+    Publication(run.settings.athena).settle()
+    if not are_registered(run.settings.athena):
+        DbtRunner(
+            run.settings, run.database, run.work_dir / "register", {}
+        ).register_external_tables({})
+
+
+def _begin(run: Run, *, of_published: bool) -> None:
+    """The run's tables: a copy of those that are published, or none."""
+    if of_published:
+        with open_warehouse(run.settings) as published:
+            newest = published.query("select max(as_of_date) as as_of_date from gold_master")
+        run.as_of_date = newest["as_of_date"].iloc[0].date()
+        if run.has_database:
+            shutil.copyfile(run.settings.layout.warehouse, run.database)
+    if not run.has_database:
+        from python_ml.warehouse.athena_publication import Publication
+
+        Publication(run.settings.athena).begin(run.run_id, lambda _: of_published)
+
+
+def _discard(run: Run) -> None:
+    """Remove what the run has left."""
+    shutil.rmtree(run.work_dir, ignore_errors=True)
+    if not run.has_database:
+        from python_ml.warehouse.athena_publication import Publication
+
+        Publication(run.settings.athena).discard(run.run_id)
+
+
+@contextmanager
+def _lease(run: Run) -> Iterator[None]:
+    """Hold the warehouse, and renew the lease while the run works."""
+    seconds = run.settings.runs.lease_seconds
+    newest = run.manifest.runs(limit=1)
+    if newest and newest[0].run_id > run.run_id:
+        run.run_id = new_run_id(newest[0].run_id)
+    lease = run.manifest.acquire(new_lease(run.run_id, run.mode), seconds)
+    run.lease = lease
+    over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(run, lease, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        run.lease = None
+        run.manifest.release(lease)
+
+
+def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
+    """Renew the lease three times in its life. Whether it is still ours, `swap` asks again."""
+    seconds = run.settings.runs.lease_seconds
+    while not over.wait(seconds / 3):
+        try:
+            run.manifest.beat(lease, seconds)
+            if run.claim is not None:
+                run.manifest.claim(run.claim, seconds)
+        except LeaseHeldError as error:
+            console.print(f"[red]{error}[/]")
+            return
+        except SpanishGasError as error:  # the store may be back for the next one
+            console.print(f"[yellow]the lease could not be renewed: {error}[/]")
