@@ -224,23 +224,13 @@ def measure_later(
     columns = contract.experiment(settings, experiment)
     churn = later[contract.target].to_numpy(dtype=np.int64)
     weights = resample_weights(len(later), settings.evaluate.bootstrap_count, settings.model.seed)
-    bins = settings.evaluate.calibration_bins
 
     def score(features: Sequence[Column]) -> np.ndarray:
         fitted = fit_by_protocol(training, features, contract.target, experiment, settings)
         return fitted.model.predict(later)["churn_probability"].to_numpy()
 
-    def measured(probability: np.ndarray) -> dict[str, Estimate]:
-        def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-            return {
-                **ranking_metrics(churn, probability, weights),
-                **calibration_metrics(churn, probability, weights, bins),
-            }
-
-        return estimate(measure, weights, settings.evaluate.confidence)
-
     probability = score(columns)
-    plain = measured(score(without_text(columns)))
+    plain = _quality(churn, score(without_text(columns)), weights, settings)
     every = np.ones(len(churn), dtype=bool)
     tier = assign_tier(probability, tiers)
     slices = {OVERALL: every, **{name: tier == name for name in tiers["risk_tier"]}}
@@ -249,8 +239,31 @@ def measure_later(
         for name, mask in slices.items()
         if mask.any()
     }
-    figures[OVERALL] |= measured(probability)
+    figures[OVERALL] |= _quality(churn, probability, weights, settings)
     figures[OVERALL] |= {f"{name}_without_text": figure for name, figure in plain.items()}
+    return _result_rows(figures, slices, churn)
+
+
+def _quality(
+    churn: np.ndarray, probability: np.ndarray, weights: np.ndarray, settings: Settings
+) -> dict[str, Estimate]:
+    """Ranking and calibration with intervals."""
+    bins = settings.evaluate.calibration_bins
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            **ranking_metrics(churn, probability, weights),
+            **calibration_metrics(churn, probability, weights, bins),
+        }
+
+    return estimate(measure, weights, settings.evaluate.confidence)
+
+
+def _result_rows(
+    figures: Mapping[str, Mapping[str, Estimate]],
+    slices: Mapping[str, np.ndarray],
+    churn: np.ndarray,
+) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {

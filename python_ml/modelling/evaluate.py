@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,63 +17,18 @@ from python_ml.model.churn_model import ChurnModel
 from python_ml.modelling.alarms import judge_alarms
 from python_ml.modelling.card import write_card
 from python_ml.modelling.challenger import champion_checks
-from python_ml.modelling.curves import curve_rows
 from python_ml.modelling.direction import ChangedCustomers, direction_checks
 from python_ml.modelling.gate import Check, metric_checks
-from python_ml.modelling.metrics import (
-    Estimate,
-    calibration_metrics,
-    decision_metrics,
-    estimate,
-    ranking_metrics,
-    resample_weights,
-)
-from python_ml.modelling.policies import policy_rows
-from python_ml.modelling.profit import Economics, read_economics
+from python_ml.modelling.measure import Scored, measure_sets
+from python_ml.modelling.metrics import Estimate, resample_weights
 from python_ml.modelling.split import TEST, TRAIN, split_hash
 from python_ml.modelling.train import fit_by_protocol
 from python_ml.modelling.verdict import MANUAL, EvaluateResult, register_decision
-from python_ml.registry import (
-    RegisteredModel,
-    Registry,
-    open_registry,
-)
+from python_ml.registry import RegisteredModel, Registry, open_registry
 from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import Warehouse
 
 CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
-OVERALL = "overall"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The test part as one model sees it."""
-
-    frame: pd.DataFrame
-    churn: np.ndarray
-    raw_score: np.ndarray
-    probability: np.ndarray
-    flagged: np.ndarray
-
-    @classmethod
-    def by(cls, model: ChurnModel, test: pd.DataFrame, target: str) -> Scored:
-        prediction = model.predict(test)
-        return cls(
-            test,
-            test[target].to_numpy(dtype=np.int64),
-            prediction["raw_score"].to_numpy(),
-            prediction["churn_probability"].to_numpy(),
-            prediction["is_flagged"].to_numpy(dtype=bool),
-        )
-
-    def part(self, mask: np.ndarray) -> Scored:
-        return Scored(
-            self.frame[mask],
-            self.churn[mask],
-            self.raw_score[mask],
-            self.probability[mask],
-            self.flagged[mask],
-        )
 
 
 def evaluate(
@@ -107,62 +61,26 @@ def evaluate(
     start = time.perf_counter()
     registry = open_registry(settings)
     candidate = registry.load(model_version)
-    rows = stored_rows(warehouse, settings, candidate)
-    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
-    weights = resample_weights(len(test), settings.evaluate.bootstrap_count, settings.model.seed)
-    economics = read_economics(warehouse)
-    plain_model = _model_without_text(rows, contract, candidate.model, settings)
-    sets = {
-        CHAMPION_SET: Scored.by(candidate.model, test, contract.target),
-        WITHOUT_TEXT: Scored.by(plain_model, test, contract.target),
-    }
-    measured = {
-        name: _slices(scored, weights, economics, settings) for name, scored in sets.items()
-    }
+    sets = _scored_sets(warehouse, settings, contract, candidate)
+    scored = sets[CHAMPION_SET]
+    test_count = len(scored.churn)
+    weights = resample_weights(test_count, settings.evaluate.bootstrap_count, settings.model.seed)
     as_of_date = date.fromisoformat(candidate.origin["as_of_date"])
-    metric_table = _metric_rows(measured).assign(model_version=model_version, as_of_date=as_of_date)
-    warehouse.write_external("model_metric", metric_table, run_id)
-    curves = [
-        curve_rows(
-            scored.churn,
-            scored.probability,
-            weights,
-            economics,
-            bins=settings.evaluate.calibration_bins,
-            confidence=settings.evaluate.confidence,
-        ).assign(feature_set=name, model_version=model_version)
-        for name, scored in sets.items()
-    ]
-    warehouse.write_external("model_curve", pd.concat(curves, ignore_index=True), run_id)
-    policies = [
-        policy_rows(warehouse, settings, test, scored.churn, scored.probability, weights).assign(
-            feature_set=name, model_version=model_version
-        )
-        for name, scored in sets.items()
-    ]
-    warehouse.write_external("policy_value", pd.concat(policies, ignore_index=True), run_id)
-    overall = {name: measured[name][0].metrics for name in sets}
-    checks = metric_checks(
-        settings,
-        overall[CHAMPION_SET],
-        sets[CHAMPION_SET].probability,
-        int(sets[CHAMPION_SET].churn.sum()),
-        candidate.model.experiment,
-    )
+    overall, tables = measure_sets(warehouse, settings, sets, weights, as_of_date)
     alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
-    checks.append(alarm_check)
-    if changed is not None:
-        checks += direction_checks(settings, candidate.model, changed)
-    checks += _against_champion(
-        warehouse, settings, registry, candidate, sets[CHAMPION_SET], weights
-    )
-    gate = pd.DataFrame([asdict(check) for check in checks]).assign(model_version=model_version)
-    warehouse.write_external("model_gate", gate, run_id)
+    checks = [
+        *_own_checks(settings, candidate.model, overall[CHAMPION_SET], scored, changed),
+        alarm_check,
+        *_against_champion(warehouse, settings, registry, candidate, scored, weights),
+    ]
+    tables["model_gate"] = pd.DataFrame([asdict(check) for check in checks])
+    for table, frame in tables.items():
+        warehouse.write_external(table, frame.assign(model_version=model_version), run_id)
     result = EvaluateResult(
         model_version=model_version,
         as_of_date=as_of_date,
-        test_count=len(test),
-        test_churner_count=int(sets[CHAMPION_SET].churn.sum()),
+        test_count=test_count,
+        test_churner_count=int(scored.churn.sum()),
         metrics=overall[CHAMPION_SET],
         metrics_without_text=overall[WITHOUT_TEXT],
         checks=checks,
@@ -194,6 +112,19 @@ def stored_rows(
     )
 
 
+def _scored_sets(
+    warehouse: Warehouse, settings: Settings, contract: GoldContract, candidate: RegisteredModel
+) -> dict[str, Scored]:
+    """The test part as the candidate sees it, and as its twin without text does."""
+    rows, model = stored_rows(warehouse, settings, candidate), candidate.model
+    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
+    plain = _model_without_text(rows, contract, model, settings)
+    return {
+        CHAMPION_SET: Scored.by(model, test, contract.target),
+        WITHOUT_TEXT: Scored.by(plain, test, contract.target),
+    }
+
+
 def _model_without_text(
     rows: pd.DataFrame, contract: GoldContract, model: ChurnModel, settings: Settings
 ) -> ChurnModel:
@@ -205,86 +136,18 @@ def _model_without_text(
     return fit_by_protocol(training, columns, contract.target, name, settings).model
 
 
-@dataclass(frozen=True)
-class Slice:
-    """Metrics of one part of the test customers."""
-
-    dimension: str
-    value: str
-    customer_count: int
-    churner_count: int
-    metrics: dict[str, Estimate]
-
-
-def _slices(
-    scored: Scored, weights: np.ndarray, economics: Economics, settings: Settings
-) -> list[Slice]:
-    """Overall first, then each value of each dimension."""
-    every = np.ones(len(scored.churn), dtype=bool)
-    parts = [(OVERALL, OVERALL, every)]
-    for dimension in settings.evaluate.segments:
-        if dimension not in scored.frame:
-            raise SpanishGasError(f"evaluate.segments: gold_master has no column {dimension}")
-        values = scored.frame[dimension].astype(str)
-        parts += [
-            (dimension, value, (values == value).to_numpy()) for value in sorted(values.unique())
-        ]
-    bins, confidence = settings.evaluate.calibration_bins, settings.evaluate.confidence
-    slices = [
-        Slice(
-            dimension,
-            value,
-            int(mask.sum()),
-            int(scored.churn[mask].sum()),
-            estimate(_measures(scored.part(mask), economics, bins), weights[:, mask], confidence),
-        )
-        for dimension, value, mask in parts
-    ]
-    uncalibrated = estimate(
-        partial(calibration_metrics, scored.churn, scored.raw_score, bins=bins), weights, confidence
+def _own_checks(
+    settings: Settings,
+    model: ChurnModel,
+    metrics: Mapping[str, Estimate],
+    scored: Scored,
+    changed: ChangedCustomers | None,
+) -> list[Check]:
+    """What the gate asks of a model by itself: its figures, and which way its score moves."""
+    checks = metric_checks(
+        settings, metrics, scored.probability, int(scored.churn.sum()), model.experiment
     )
-    slices[0].metrics.update({f"{name}_uncalibrated": v for name, v in uncalibrated.items()})
-    return slices
-
-
-def _measures(
-    scored: Scored, economics: Economics, bins: int
-) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Every figure of `model_metric`, as a function of the weights."""
-    churn, probability = scored.churn, scored.probability
-    everybody = np.ones(len(churn), dtype=bool)
-
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            **ranking_metrics(churn, probability, weights),
-            **decision_metrics(churn, scored.flagged, weights),
-            **calibration_metrics(churn, probability, weights, bins),
-            "profit_at_threshold_eur": economics.profit(churn, scored.flagged, weights),
-            "profit_everybody_eur": economics.profit(churn, everybody, weights),
-        }
-
-    return measure
-
-
-def _metric_rows(measured: dict[str, list[Slice]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "feature_set": feature_set,
-                "slice_dimension": part.dimension,
-                "slice_value": part.value,
-                "metric": name,
-                "metric_value": figure.value,
-                "ci_low": figure.low,
-                "ci_high": figure.high,
-                "customer_count": part.customer_count,
-                "churner_count": part.churner_count,
-            }
-            for feature_set, parts in measured.items()
-            for part in parts
-            for name, figure in part.metrics.items()
-        ]
-    )
+    return checks if changed is None else checks + direction_checks(settings, model, changed)
 
 
 def _against_champion(

@@ -8,7 +8,7 @@ settings), not tuned: the ladder compares features, and the champion has its own
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -107,27 +107,7 @@ def climb_ladder(
         name: [replace(column, monotone=None) for column in contract.experiment(settings, name)]
         for name in settings.experiments
     }
-    tasks = _tasks(list(columns), sorted(set(fold[~is_test])))
-    done = 0
-
-    def run_task(task: _Task) -> tuple[_Task, np.ndarray, float]:
-        nonlocal done
-        begun = time.perf_counter()
-        held_out = is_test if task.fold == 0 else fold == task.fold
-        score = fit_and_score(
-            task.kind,
-            columns[task.experiment],
-            rows[~is_test & ~held_out],
-            churn[~is_test & ~held_out],
-            rows[held_out],
-            settings,
-        )
-        done += 1
-        progress(f"{task.experiment}, {task.kind.replace('_', ' ')}", done / len(tasks))
-        return task, score, time.perf_counter() - begun
-
-    with ThreadPoolExecutor(settings.threads) as pool:
-        finished = list(pool.map(run_task, tasks))
+    finished = _fit_all(rows, churn, fold, columns, settings, progress)
     weights = resample_weights(
         int(is_test.sum()), settings.evaluate.bootstrap_count, settings.model.seed
     )
@@ -135,7 +115,7 @@ def climb_ladder(
         _cell(
             [(t.fold, score, seconds) for t, score, seconds in finished if _is(t, name, kind)],
             churn,
-            np.where(is_test, 0, fold),
+            fold,
             weights,
             settings.evaluate.confidence,
         )
@@ -152,6 +132,46 @@ def climb_ladder(
     )
     warehouse.write_external("model_ladder", frame, run_id)
     return LadderResult(registered.version, as_of_date, frame, time.perf_counter() - start)
+
+
+def _fit_all(
+    rows: pd.DataFrame,
+    churn: np.ndarray,
+    fold: np.ndarray,
+    columns: Mapping[str, Sequence[Column]],
+    settings: Settings,
+    progress: Reporter,
+) -> list[tuple[_Task, np.ndarray, float]]:
+    """Every fit with the scores of the rows that it has not seen, and its seconds.
+
+    Args:
+        rows: gold, training part and test part.
+        churn: 0 or 1 a row.
+        fold: a row's fold, 0 for the test part.
+        columns: features by experiment.
+    """
+    tasks = _tasks(list(columns), sorted(set(fold[fold > 0])))
+    done = 0
+
+    def run_task(task: _Task) -> tuple[_Task, np.ndarray, float]:
+        nonlocal done
+        begun = time.perf_counter()
+        held_out = fold == task.fold
+        fitted = (fold > 0) & ~held_out
+        score = fit_and_score(
+            task.kind,
+            columns[task.experiment],
+            rows[fitted],
+            churn[fitted],
+            rows[held_out],
+            settings,
+        )
+        done += 1
+        progress(f"{task.experiment}, {task.kind.replace('_', ' ')}", done / len(tasks))
+        return task, score, time.perf_counter() - begun
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        return list(pool.map(run_task, tasks))
 
 
 def _is(task: _Task, experiment: str, kind: str) -> bool:

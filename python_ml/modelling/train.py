@@ -85,23 +85,23 @@ def train(
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     fitted = fit_by_protocol(training, columns, contract.target, experiment, settings)
     churn = training[contract.target].to_numpy(dtype=np.int64)
+    counts = {
+        "train_count": len(training),
+        "train_churner_count": int(churn.sum()),
+        "test_count": len(rows) - len(training),
+    }
     metrics = _out_of_fold_metrics(fitted, churn, settings)
-    version = f"churn-{run_id}"
-    uses_sentiment = any(column.tier == SENTIMENT_TIER for column in columns)
     origin = {
         "run_id": run_id,
         "as_of_date": as_of_date.isoformat(),
         "snapshot_sha256": snapshot.sha256,
         "split_sha256": split_hash(split),
-        "train_count": len(training),
-        "train_churner_count": int(churn.sum()),
-        "test_count": len(rows) - len(training),
+        **counts,
         "out_of_fold": metrics,
         "target": contract.target,
-        "model_settings": settings.model.as_dict(),
-        "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
-        "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
+        **_means(settings, columns),
     }
+    version = f"churn-{run_id}"
     digest = open_registry(settings).register(version, fitted.model, origin)
     findings = audit_training(
         warehouse, settings, training, columns, contract.target, fitted.out_of_fold
@@ -114,14 +114,22 @@ def train(
         message=message,
         as_of_date=as_of_date,
         feature_count=len(columns),
-        train_count=len(training),
-        train_churner_count=int(churn.sum()),
-        test_count=len(rows) - len(training),
+        **counts,
         threshold=fitted.model.threshold,
         out_of_fold=metrics,
         alarms=[finding.alarm for finding in findings if finding.alarm],
         seconds=time.perf_counter() - start,
     )
+
+
+def _means(settings: Settings, columns: Sequence[Column]) -> dict[str, Any]:
+    """What a version was made with: it is fitted anew with the same (`spanishgas rebuild`)."""
+    uses_sentiment = any(column.tier == SENTIMENT_TIER for column in columns)
+    return {
+        "model_settings": settings.model.as_dict(),
+        "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
+        "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
+    }
 
 
 def choose_experiment(settings: Settings) -> tuple[str, str]:

@@ -73,34 +73,16 @@ def check_layer(
     checks = layer_checks(
         subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today
     )
-    from python_ml.quality.expectations import decide
-
     accepted = [check.name in settings.quality.accepted for check in checks]
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
-    earlier = before[before["layer"] != layer]
     docs = settings.layout.reports / "data_docs" / run_id if settings.quality.data_docs else None
-    is_last = layer == LAYERS[-1]
-    if docs and is_last:
-        rows = decide(_joined(earlier, found), docs)
-    else:
-        rows = _joined(earlier, decide(found))
+    rows, data_docs = _decided(before[before["layer"] != layer], found, layer, docs)
     warehouse.write_external(TABLE, rows, run_id)
     stopped = rows[(rows["layer"] == layer) & _stopping(rows)]
-    if docs and len(stopped) and not is_last:
-        decide(rows.drop(columns="is_passed"), docs)
-    result = QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]))
-    if docs and (is_last or len(stopped)):
-        result.data_docs = docs / "index.html"
     if len(stopped):
-        listing = "\n".join(f"  {sentence}" for sentence in _sentences(stopped))
-        where = f"; Data Docs: {result.data_docs}" if docs else ""
-        raise QualityGateError(
-            f"the {layer} layer does not keep {len(stopped)} of its limits, nothing was published:"
-            f"\n{listing}\nMend the source, or name the check in quality.accepted if it is right as"
-            f" it is{where}"
-        )
-    return result
+        raise QualityGateError(_refusal(layer, stopped, data_docs))
+    return QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]), data_docs)
 
 
 def previous_volumes(warehouse: Warehouse, layer: str, run_id: str) -> dict[str, float]:
@@ -144,6 +126,40 @@ def _joined(earlier: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     if earlier.empty:
         return found
     return pd.concat([earlier[list(found.columns)], found], ignore_index=True)
+
+
+def _decided(
+    earlier: pd.DataFrame, found: pd.DataFrame, layer: str, docs: Path | None
+) -> tuple[pd.DataFrame, Path | None]:
+    """All checks of the run so far with `is_passed`, and the first page of Data Docs if written.
+
+    Args:
+        earlier: checks of the layers before, decided.
+        found: those of this layer, not decided yet.
+        layer: its name; after the last one Data Docs are written, and where the run stops.
+        docs: folder of Data Docs, none if they are off.
+    """
+    from python_ml.quality.expectations import decide
+
+    if docs and layer == LAYERS[-1]:
+        return decide(_joined(earlier, found), docs), docs / "index.html"
+    decided = decide(found)
+    rows = _joined(earlier, decided)
+    if docs and _stopping(decided).any():
+        decide(rows.drop(columns="is_passed"), docs)
+        return rows, docs / "index.html"
+    return rows, None
+
+
+def _refusal(layer: str, stopped: pd.DataFrame, data_docs: Path | None) -> str:
+    """Why the run ends here, and what to do."""
+    listing = "\n".join(f"  {sentence}" for sentence in _sentences(stopped))
+    where = f"; Data Docs: {data_docs}" if data_docs else ""
+    return (
+        f"the {layer} layer does not keep {len(stopped)} of its limits, nothing was published:"
+        f"\n{listing}\nMend the source, or name the check in quality.accepted if it is right as"
+        f" it is{where}"
+    )
 
 
 def _stopping(rows: pd.DataFrame) -> pd.Series:

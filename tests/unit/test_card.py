@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import gold_fixture as gold
 import pytest
 
-from python_ml.modelling.card_document import Document, Section, Table, Text
+from python_ml.modelling.card.document import Document, Section, Table, Text
 from python_ml.modelling.evaluate import evaluate
 from python_ml.modelling.train import train
 from python_ml.registry import open_registry
