@@ -5,7 +5,8 @@ The hourly table is read once.
 The general way adds up by customer, month and tier, and then lays the tiers side by side. DuckDB is
 half again as fast when it groups by one dictionary-encoded column and looks hours up in a constant
 list, which it does once per distinct hour: so a branch per landed month, with the hours of its tiers
-written out of the calendar. What is not of tier 1 or 2 is of tier 3.
+written out of the calendar. What is not of tier 1 or 2 is of tier 3. It is for tables: DuckDB 1.5 does
+not come back where the rows of so many branches go straight to a client, as in `dbt show`.
 #}
 {% macro customer_month_readings(hourly, hours) -%}
     {{ return(adapter.dispatch('customer_month_readings')(hourly, hours)) }}

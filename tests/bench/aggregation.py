@@ -131,7 +131,8 @@ def run(home: str, repeats: int, memory_limit: str, *, with_peers: bool = True) 
         if with_peers:
             with duckdb.connect(str(database)) as connection:
                 connection.execute("set enable_progress_bar = false")
-                expected = connection.execute(model_sql).df()
+                connection.execute(f"create temp table expected as {model_sql}")
+                expected = connection.execute("select * from expected").df()
             for name in PEERS:
                 measured["peers"][name] = measure(Peer(name, files, database), expected)
     return measured
