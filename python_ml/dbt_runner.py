@@ -61,6 +61,7 @@ class DbtRunner:
             QualityGateError: a data test failed.
             SpanishGasError: a model did not build; the engine's message is in it.
         """
+        self._parsed()
         arguments = ["build", "--select", *select.split(), "--exclude-resource-type", "unit_test"]
         arguments += ["--vars", json.dumps(self.variables)]
         nodes = self._invoke(arguments, progress)

@@ -13,13 +13,14 @@ import re
 import sqlite3
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from python_ml.dashboards.marts import mart_columns
 from python_ml.dashboards.model import Dashboard
-from python_ml.dashboards.results import plain
+from python_ml.dashboards.results import plain_column
 from python_ml.dashboards.template import parse
 from python_ml.warehouse import Warehouse
 
@@ -100,6 +101,8 @@ def _step(name: str, data_type: str) -> int | None:
 
 def _stored(series: pd.Series, step: int | None) -> list[Any]:
     if step is None:
-        return [plain(value) for value in series.tolist()]
-    scaled = (series * step).round()
-    return [None if pd.isna(value) else int(value) for value in scaled.tolist()]
+        return plain_column(series)
+    scaled = (series * step).round().to_numpy()
+    whole = np.full(len(scaled), None, dtype=object)
+    whole[np.isfinite(scaled)] = scaled[np.isfinite(scaled)].astype(np.int64)
+    return whole.tolist()

@@ -33,8 +33,23 @@ def filter_values(page: Dashboard) -> dict[str, str]:
 
 def plain_rows(frame: pd.DataFrame) -> Rows:
     """Values as JSON knows them: dates as ISO text, whole numbers and booleans as such."""
-    columns = [[plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    columns = [plain_column(frame[name]) for name in frame.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def plain_column(series: pd.Series) -> list[Any]:
+    """The values of a column, as `plain` gives each."""
+    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else None
+    if kind is not None and kind in "iub":
+        return series.tolist()
+    if kind == "f":
+        finite = np.isfinite(series.to_numpy())
+        return (series if finite.all() else series.astype(object).where(finite, None)).tolist()
+    if kind == "M" or isinstance(series.dtype, pd.StringDtype):  # few distinct values, mostly
+        codes, distinct = pd.factorize(series)
+        values = [*(plain(value) for value in distinct.tolist()), None]
+        return [values[code] for code in codes]
+    return [plain(value) for value in series.tolist()]
 
 
 def plain(value: Any) -> Any:
