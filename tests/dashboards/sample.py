@@ -47,13 +47,11 @@ def filtered(page: str, key: str, parameter: str) -> dict[str, object]:
 
 def sample() -> tuple[Dashboard, ...]:
     """Page `risk` with two tabs, and page `lookup` that a click on it opens."""
-    lookup = Click(
-        "lookup",
-        "customer_id",
-        (ClickParameter("customer", parameter_id("lookup", "customer"), "customer_id"),),
-    )
-    where = "where customer_id is not null [[and segment = {{segment}}]]"
-    risk = Dashboard(
+    return _risk_page(), _lookup_page()
+
+
+def _risk_page() -> Dashboard:
+    return Dashboard(
         key="risk",
         name="Customer Risk",
         description="Who is at risk.",
@@ -71,47 +69,7 @@ def sample() -> tuple[Dashboard, ...]:
                 "segment",
             ),
         ),
-        cards=(
-            card(
-                "risk",
-                "by_tier",
-                f"{TIERS} {where} group by risk_tier order by risk_tier",
-                Position(2, 0, 12, 6),
-                tab="tiers",
-                display="bar",
-                visualization_settings={
-                    "graph.dimensions": ["risk_tier"],
-                    "graph.metrics": ["customer_count"],
-                },
-                **filtered("risk", "by_tier", "segment"),
-            ),
-            card(
-                "risk",
-                "customer_count",
-                f"select count(*) as customer_count from mart_customer_risk {where}",
-                Position(2, 12, 6, 4),
-                tab="tiers",
-                display="scalar",
-                visualization_settings={"scalar.field": "customer_count"},
-                **filtered("risk", "customer_count", "segment"),
-            ),
-            card(
-                "risk",
-                "customers",
-                f"select customer_id, churn_probability from mart_customer_risk {where} "
-                "order by churn_probability desc limit 100",
-                Position(0, 0, 24, 10),
-                tab="list",
-                click=lookup,
-                **filtered("risk", "customers", "segment"),
-            ),
-            card(
-                "risk",
-                "segments",
-                "select distinct segment from mart_customer_risk order by segment",
-                None,
-            ),
-        ),
+        cards=_risk_cards(),
         texts=(
             TextCard("title", "heading", "Who is at risk", Position(0, 0, 24, 1), "tiers"),
             TextCard(
@@ -123,6 +81,59 @@ def sample() -> tuple[Dashboard, ...]:
             ),
         ),
     )
+
+
+def _risk_cards() -> tuple[Card, ...]:
+    lookup = Click(
+        "lookup",
+        "customer_id",
+        (ClickParameter("customer", parameter_id("lookup", "customer"), "customer_id"),),
+    )
+    where = "where customer_id is not null [[and segment = {{segment}}]]"
+    return (
+        card(
+            "risk",
+            "by_tier",
+            f"{TIERS} {where} group by risk_tier order by risk_tier",
+            Position(2, 0, 12, 6),
+            tab="tiers",
+            display="bar",
+            visualization_settings={
+                "graph.dimensions": ["risk_tier"],
+                "graph.metrics": ["customer_count"],
+            },
+            **filtered("risk", "by_tier", "segment"),
+        ),
+        card(
+            "risk",
+            "customer_count",
+            f"select count(*) as customer_count from mart_customer_risk {where}",
+            Position(2, 12, 6, 4),
+            tab="tiers",
+            display="scalar",
+            visualization_settings={"scalar.field": "customer_count"},
+            **filtered("risk", "customer_count", "segment"),
+        ),
+        card(
+            "risk",
+            "customers",
+            f"select customer_id, churn_probability from mart_customer_risk {where} "
+            "order by churn_probability desc limit 100",
+            Position(0, 0, 24, 10),
+            tab="list",
+            click=lookup,
+            **filtered("risk", "customers", "segment"),
+        ),
+        card(
+            "risk",
+            "segments",
+            "select distinct segment from mart_customer_risk order by segment",
+            None,
+        ),
+    )
+
+
+def _lookup_page() -> Dashboard:
     customer = Parameter(
         "customer",
         parameter_id("lookup", "customer"),
@@ -132,7 +143,7 @@ def sample() -> tuple[Dashboard, ...]:
         None,
         "customer_id",
     )
-    lookup_page = Dashboard(
+    return Dashboard(
         key="lookup",
         name="Customer Lookup",
         description="One customer.",
@@ -154,4 +165,3 @@ def sample() -> tuple[Dashboard, ...]:
         ),
         texts=(TextCard("title", "heading", "One customer", Position(0, 0, 24, 1), None),),
     )
-    return risk, lookup_page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,3 +167,15 @@ def rejected(lake: Path, table: str) -> pd.DataFrame:
     """Rows of the current batch that were set aside."""
     batch = (lake / "raw").readlink().name
     return pd.read_parquet(lake / "rejected" / table / f"batch={batch}")
+
+
+def spoil(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> RawBatch:
+    """A good batch but for one table."""
+    batch = RawBatch()
+    batch[name] = change(batch[name].copy())
+    return batch
+
+
+def day_first(dates: Iterable[str]) -> list[str]:
+    """ISO dates as people write them in Spain."""
+    return [f"{text[8:]}/{text[5:7]}/{text[:4]}" for text in dates]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -14,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt_home import ROOT, build, dbt, query, settings_of, write_scores
 
-from python_ml.config import Settings, load_settings
 from python_ml.dataset import read_contract
 from python_ml.dbt_runner import DbtRunner
 from python_ml.land import land
@@ -27,60 +23,9 @@ from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
 from tests.unit.test_sql_static import read_seed
 
-ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS = 300
 RUN = "test-run"
 HOLIDAYS = {(1, 1), (1, 6), (5, 1), (8, 15), (10, 12), (11, 1), (12, 6), (12, 8), (12, 25)}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Names of the nodes that a dbt command ran, by status; of `parse`, the manifest."""
-
-    success: bool
-    names: dict[str, list[str]]
-    manifest: Manifest | None = None
-
-
-def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None = None) -> Outcome:
-    """Run a dbt command on the lake and warehouse of a home, in this process: it starts slowly.
-
-    A manifest of the same variables saves reading the project again; it names the lake of its home.
-    """
-    command = [*arguments, "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-    command += ["--target-path", str(home / "target"), "--log-path", str(home / "logs"), "--quiet"]
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("SPANISHGAS", "DBT"))]:
-            patch.delenv(name)
-        patch.setenv("SPANISHGAS_LAKE", str(home / "lake"))
-        patch.setenv("SPANISHGAS_WAREHOUSE", str(home / "warehouse.duckdb"))
-        patch.setenv("SPANISHGAS_THREADS", str(threads))
-        try:
-            done = dbtRunner(manifest=manifest).invoke(command)
-        finally:
-            DuckDBConnectionManager.close_all_connections()
-    assert done.exception is None, done.exception
-    if isinstance(done.result, Manifest):
-        return Outcome(done.success, {}, done.result)
-    names: dict[str, list[str]] = {}
-    for result in done.result.results:
-        names.setdefault(str(result.status), []).append(result.node.name)
-    return Outcome(done.success, names)
-
-
-def build(home: Path, select: str, *arguments: str, threads: int = 2) -> None:
-    command = ["build", "--select", *select.split(), *arguments]
-    done = dbt(home, *command, "--exclude-resource-type", "unit_test", threads=threads)
-    assert done.success, done.names
-
-
-def query(home: Path, sql: str) -> pd.DataFrame:
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute(sql).df()
-
-
-def settings_of(home: Path) -> Settings:
-    return load_settings({"home": str(home)}, environ={})
 
 
 @pytest.fixture(scope="module")
@@ -97,99 +42,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scored(home: Path) -> Path:
     """The same home with scores of a made-up model, and marts on them."""
-    write_scores(home)
+    write_scores(home, RUN)
     build(home, "marts", "--vars", f"{{run_id: {RUN}}}")
     return home
-
-
-def write_scores(home: Path) -> None:
-    """Probabilities spread evenly over the customers, and everything else that marts read."""
-    gold = query(home, "select * from gold_master order by customer_id")
-    probability = (np.arange(len(gold)) + 0.5) / len(gold)
-    tier = np.select([probability < 0.4, probability < 0.6, probability < 0.8], [0, 1, 2], 3)
-    key = {"as_of_date": pd.to_datetime(gold["as_of_date"]).dt.date}
-    frames = {
-        "customer_score": pd.DataFrame(
-            {
-                "customer_id": gold["customer_id"],
-                **key,
-                "model_version": "m1",
-                "raw_score": probability,
-                "churn_probability": probability,
-                "churn_probability_low": probability / 2,
-                "churn_probability_high": (1 + probability) / 2,
-                "is_flagged": probability >= 0.5,
-                "risk_tier": np.array(["Low", "Medium", "High", "Critical"])[tier],
-                "avg_monthly_margin_eur": gold["avg_monthly_margin"],
-            }
-        ),
-        "score_reason": pd.DataFrame(
-            {
-                "customer_id": gold["customer_id"],
-                **key,
-                "reason_rank": np.int32(1),
-                "feature": "months_to_renewal",
-                "feature_value": gold["months_to_renewal"].map("{:.6g}".format),
-                "contribution_log_odds": 0.5,
-            }
-        ),
-        "model_metric": pd.DataFrame(
-            {
-                "model_version": "m1",
-                "as_of_date": key["as_of_date"].iloc[0],
-                "feature_set": ["champion", "without_text"],
-                "slice_dimension": "overall",
-                "slice_value": "overall",
-                "metric": "pr_auc",
-                "metric_value": [0.7, 0.5],
-                "ci_low": [0.6, 0.4],
-                "ci_high": [0.8, 0.6],
-                "customer_count": 10,
-                "churner_count": 1,
-            }
-        ),
-        "model_curve": pd.DataFrame(
-            {
-                "model_version": ["m1"],
-                "feature_set": "champion",
-                "curve": "roc",
-                "point": np.int32(0),
-                "threshold": 0.5,
-                "x": 0.1,
-                "y": 0.9,
-                "y_low": 0.8,
-                "y_high": 1.0,
-                "customer_count": 10,
-            }
-        ),
-        "model_decision": pd.DataFrame(
-            {
-                "model_version": ["m1"],
-                "decision_number": np.int32(1),
-                "action": "gate",
-                "status": "Approved",
-                "reason": "every check passed",
-                "decided_by": "gate",
-                "decided_at": pd.Timestamp("2025-01-01 06:00:00"),
-                "evidence": "{}",
-            }
-        ),
-        "model_gate": pd.DataFrame(
-            {
-                "model_version": ["m1"],
-                "check_name": "pr_auc",
-                "observed_value": 0.7,
-                "limit_value": 0.7,
-                "is_passed": True,
-                "detail": "",
-            }
-        ),
-    }
-    for table, frame in frames.items():
-        folder = home / "lake" / "ml" / table / f"run_id={RUN}"
-        folder.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(folder / "part-0.parquet", index=False)
-    open_warehouse(settings_of(home)).declare_external_tables()
 
 
 def price_tier(hours: pd.Series) -> np.ndarray:
@@ -403,6 +258,19 @@ def test_marts_tell_who_why_and_what(scored: Path) -> None:
 @pytest.fixture(scope="module")
 def parsed(scored: Path) -> Manifest | None:
     return dbt(scored, "parse", "--vars", f"{{run_id: {RUN}}}").manifest
+
+
+def test_the_lineage_runs_from_every_raw_file_to_a_dashboard(parsed: Manifest) -> None:
+    parsed.build_parent_and_child_maps()
+    pages = {name for name in parsed.exposures if parsed.exposures[name].type == "dashboard"}
+    assert len(pages) == 8
+
+    def reached(node: str) -> set[str]:
+        return {node}.union(*(reached(child) for child in parsed.child_map.get(node, [])))
+
+    raw = [name for name in parsed.sources if parsed.sources[name].source_name == "raw"]
+    assert len(raw) == 7
+    assert [name for name in raw if not reached(name) & pages] == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Landing of good batches: every format, S3, twice the same, and a kill at any moment."""
+"""Landing of good batches: every format, twice the same, and a kill at any moment."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-import boto3
 import pandas as pd
 import pytest
-from moto import mock_aws
-from moto.server import ThreadedMotoServer
 from raw_batch import (
     READINGS,
     RawBatch,
@@ -23,22 +20,12 @@ from raw_batch import (
     write_parquet,
 )
 
-from python_ml.config import Settings, load_settings
-from python_ml.errors import BadInputError, LeaseHeldError, SpanishGasError
+from python_ml.config import load_settings
+from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.land import LandResult, land, write
 from python_ml.schema import load_source
 
 TABLES = list(load_source("raw"))
-
-
-@pytest.fixture
-def raw(tmp_path) -> Path:
-    return RawBatch().write(tmp_path / "raw")
-
-
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    return load_settings({"home": str(tmp_path / "home")}, environ={})
 
 
 def test_landed_tables_have_names_types_and_rows_of_the_schema(raw, settings):
@@ -305,53 +292,3 @@ def test_foreign_folder_in_the_place_of_the_link(raw, settings):
     (settings.layout.lake / "raw").mkdir(parents=True)
     with pytest.raises(SpanishGasError, match="did not write"):
         land(raw, settings)
-
-
-# ---------------------------------------------------------------- S3
-
-
-@pytest.fixture
-def credentials(monkeypatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-
-
-def _upload(folder: Path, client, bucket: str) -> None:
-    client.create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-south-2"}
-    )
-    for path in folder.rglob("*"):
-        if path.is_file():
-            client.upload_file(str(path), bucket, f"in/{path.relative_to(folder).as_posix()}")
-
-
-@mock_aws
-def test_s3_prefix_lands_like_a_folder(raw, settings, credentials):
-    land(raw, settings)
-    expected = {name: landed(settings.layout.lake, name) for name in TABLES}
-    _upload(raw, boto3.client("s3", region_name="eu-south-2"), "incoming")
-    settings = settings.with_overrides({"home": f"{settings.home}-s3"})
-    result = land("s3://incoming/in/", settings)
-    assert result.tables["consumption_hourly"].taken == "as is"
-    for name in TABLES:
-        pd.testing.assert_frame_equal(landed(settings.layout.lake, name), expected[name])
-    assert land("s3://incoming/in", settings).reused
-
-
-@mock_aws
-def test_s3_bucket_that_is_not_there(settings, credentials):
-    with pytest.raises(BadInputError, match=r"s3://nowhere/x: .*NoSuchBucket.*Check the bucket"):
-        land("s3://nowhere/x", settings)
-
-
-def test_s3_endpoint_of_ones_own(raw, settings, credentials, monkeypatch):
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        _upload(raw, boto3.client("s3", region_name="eu-south-2"), "incoming-2")
-        assert land("s3://incoming-2/in", settings).row_count > 13_248
-    finally:
-        server.stop()

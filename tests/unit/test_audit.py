@@ -58,6 +58,7 @@ def test_no_alarm_where_no_text_knows_the_outcome(home):
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.03, 0.10])
+@pytest.mark.slow
 def test_a_copy_of_the_label_is_found_through_noise(home, noise):
     frame = gold.gold_frame(3000)
     flipped = np.random.default_rng(1).random(len(frame)) < noise
@@ -109,6 +110,7 @@ def test_a_blank_that_tells_is_found(home):
         (lambda churn, n: np.where(churn == 1, 1_000_000 + n, n + 10_000), "identifier:length"),
     ],
 )
+@pytest.mark.slow
 def test_an_id_that_encodes_the_outcome_is_found(home, encode, alarm):
     frame = gold.gold_frame(3000)
     shuffled = np.random.default_rng(3).permutation(3000)
@@ -155,6 +157,7 @@ def test_every_date_that_is_landed_is_looked_at():
     assert not missing
 
 
+@pytest.mark.slow
 def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_path):
     frame = gold.gold_frame(1500)
     frame["is_negative_sentiment"] = frame["churn"]
@@ -185,6 +188,7 @@ def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_pat
     assert entries[1]["alarm"] not in result.reasons[0]
 
 
+@pytest.mark.slow
 def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame())

@@ -14,6 +14,8 @@ from python_ml.modelling.evaluate import evaluate
 from python_ml.modelling.train import train
 from python_ml.registry import open_registry
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"audit.ablation.n_estimators": 5}
 
 

@@ -17,6 +17,8 @@ from python_ml.modelling.score import score
 from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
 
+pytestmark = pytest.mark.slow
+
 # Only the comparison is to decide here.
 NO_LIMITS = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
 ARGUMENTS = {"is_roll_back": False, "reason": "", "decided_by": "maria", "force": False}

@@ -295,6 +295,7 @@ def test_passwords_are_needed_only_to_connect(console, fake, monkeypatch):
     assert console.writes_of(sample()) == []
 
 
+@pytest.mark.slow
 def test_an_apply_that_was_killed_is_finished_by_the_next(settings):
     whole = FakeMetabase(runner=run_on_duckdb, warehouse=MARTS)
     Console(whole, settings).apply(sample())

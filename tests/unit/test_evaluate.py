@@ -56,6 +56,7 @@ def test_figures_are_those_of_the_stored_test_part(evaluated):
         assert estimate.low < estimate.value < estimate.high
 
 
+@pytest.mark.slow
 def test_a_changed_gold_does_not_change_the_test_part(tmp_path):
     settings, _, result = run(tmp_path)
     other = gold.warehouse_with(settings, gold.gold_frame(seed=99))
@@ -63,6 +64,7 @@ def test_a_changed_gold_does_not_change_the_test_part(tmp_path):
     assert again.metrics == result.metrics
 
 
+@pytest.mark.slow
 def test_a_changed_split_is_noticed(tmp_path):
     settings, warehouse, result = run(tmp_path)
     split = warehouse.read_external("model_split", "run-1").drop(columns="run_id")
@@ -146,6 +148,7 @@ def test_passing_the_gate_approves(evaluated):
         ("gate.minimum_recall", 0.99, "recall"),
     ],
 )
+@pytest.mark.slow
 def test_each_limit_alone_rejects(tmp_path, limit, value, check):
     settings, warehouse, result = run(tmp_path, **{limit: value})
     assert len(result.reasons) == 1 and result.reasons[0].startswith(check)
@@ -158,6 +161,7 @@ def test_each_limit_alone_rejects(tmp_path, limit, value, check):
         result.raise_if_rejected()
 
 
+@pytest.mark.slow
 def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
     from python_ml.modelling.score import score
 
@@ -187,6 +191,7 @@ def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
     assert warehouse.read_external("customer_score").equals(scores)
 
 
+@pytest.mark.slow
 def test_an_equal_challenger_passes_on_the_same_rows(tmp_path):
     settings, _, first = run(tmp_path)
     open_registry(settings).promote(first.model_version, "run-1")
@@ -197,6 +202,7 @@ def test_an_equal_challenger_passes_on_the_same_rows(tmp_path):
     assert "300 rows" in check.detail
 
 
+@pytest.mark.slow
 def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path):
     settings, _, first = run(tmp_path)
     open_registry(settings).promote(first.model_version, "run-1")
@@ -208,6 +214,7 @@ def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path):
     assert 35 < compared < 90
 
 
+@pytest.mark.slow
 def test_a_champion_that_cannot_read_todays_rows_is_not_in_the_way(tmp_path, monkeypatch):
     settings, _, first = run(tmp_path)
     registry = open_registry(settings)
@@ -221,6 +228,7 @@ def test_a_champion_that_cannot_read_todays_rows_is_not_in_the_way(tmp_path, mon
     assert check.is_passed and "cannot read" in check.detail and "segment" in check.detail
 
 
+@pytest.mark.slow
 def test_shuffled_labels_fall_to_the_base_rate(tmp_path):
     frame = gold.gold_frame(4000)
     rng = np.random.default_rng(1)

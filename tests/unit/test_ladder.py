@@ -14,6 +14,8 @@ from python_ml.modelling.plots import ladder_plot
 from python_ml.modelling.train import train
 from python_ml.registry import open_registry
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "ladder.xgboost.n_estimators": 20,
     "ladder.random_forest.n_estimators": 20,

@@ -68,6 +68,7 @@ def _sorted(rows: list[tuple]) -> list[tuple]:
 @pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(interaction, min_size=1, max_size=8))
+@pytest.mark.slow
 def test_interactions_round_trip(kind, rows):
     assert _sorted(_round_trip("customer_interactions", kind, rows)) == _sorted(rows)
 
@@ -75,5 +76,6 @@ def test_interactions_round_trip(kind, rows):
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(price, min_size=1, max_size=8))
+@pytest.mark.slow
 def test_prices_round_trip_to_the_last_bit(kind, rows):
     assert _sorted(_round_trip("price_history", kind, rows)) == _sorted(rows)

@@ -24,6 +24,8 @@ from python_ml.registry.sagemaker import ARCHIVE, ARTIFACTS
 from python_ml.store import open_store
 from python_ml.warehouse import open_warehouse
 
+pytestmark = pytest.mark.slow
+
 GROUP = "sg-test-churn"
 
 

@@ -16,6 +16,8 @@ from python_ml.modelling.score import assign_tier, read_tiers, score
 from python_ml.modelling.train import train
 from python_ml.registry import REJECTED, open_registry
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(tmp_path):

@@ -43,6 +43,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_whatever_the_threads(batch: Path, tmp_path: Path) -> None:
     simulate(tmp_path / "again", customers=CUSTOMERS, year=2024, seed=3, threads=1)
     assert digests(tmp_path / "again") == digests(batch)
@@ -193,11 +194,13 @@ def peak_memory_mb(customers: int, out: Path) -> float:
     return float(done.stdout)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_customers(tmp_path: Path) -> None:
     small = peak_memory_mb(512, tmp_path / "small")
-    large = peak_memory_mb(2560, tmp_path / "large")
-    # A month of 2,560 customers is 1.9 million rows, or 60 MB; a frame of them would show.
-    assert large < small + 40
+    # A month of 2,560 customers is 1.9 million rows, or 60 MB; a frame of them would show, every
+    # time. A busy machine adds to a peak now and then.
+    tries = (peak_memory_mb(2560, tmp_path / f"large-{number}") for number in range(3))
+    assert any(large < small + 40 for large in tries)
 
 
 def draws(customers: int, text_signal: str) -> pd.DataFrame:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from scipy.stats import chi2_contingency, ks_2samp
 
 from python_ml.errors import UsageError
-from python_ml.simulate import append_month, place, simulate
+from python_ml.simulate import append_month, simulate
 from python_ml.simulate.contacts import draw_month_contacts
 from python_ml.simulate.course import draw_course
 from python_ml.simulate.panel import province_costs
@@ -39,6 +37,7 @@ def five_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_appended_months_are_those_simulated_at_once(
     five_months: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,72 +310,3 @@ def test_independent_draws_without_shift_are_alike_and_shifts_are_not() -> None:
 
     assert table(first, second) > 0.001
     assert table(first, moved) < 1e-20
-
-
-# Two at a time.
-
-
-def test_leftovers_of_the_killed_go_and_work_of_the_living_stays(tmp_path: Path) -> None:
-    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    try:
-        for process in (living, killed):
-            (tmp_path / f".raw-simulated-by-{process.pid}-ab12").mkdir()
-        simulate(tmp_path / "raw", customers=2, seed=1, readings="typical-days")
-        left = {path.name for path in tmp_path.iterdir()}
-        assert left == {"raw", f".raw-simulated-by-{living.pid}-ab12"}
-    finally:
-        living.communicate(b"\n")
-
-
-def test_a_kill_between_the_renames_loses_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "raw"
-    simulate(out, customers=4, seed=1, readings="typical-days")
-    before = digests(out)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    out.rename(tmp_path / f".raw-replaced-by-{killed.pid}-ab12")
-    with pytest.raises(UsageError, match="would leave a gap"):
-        append_month(out, "2025-09")
-    assert digests(out) == before
-
-
-def test_two_simulations_at_once_leave_one_whole_batch(tmp_path: Path) -> None:
-    out = tmp_path / "raw"
-    code = (
-        "import pathlib, sys; from python_ml.simulate import simulate; "
-        "simulate(pathlib.Path(sys.argv[1]), customers=60, seed=int(sys.argv[2]), "
-        "readings='typical-days', threads=1)"
-    )
-    running = [
-        subprocess.Popen([sys.executable, "-c", code, str(out), str(seed)]) for seed in (1, 2)
-    ]
-    assert [process.wait(timeout=120) for process in running] == [0, 0]
-    found = digests(out)
-    alone = []
-    for seed in (1, 2):
-        simulate(tmp_path / f"alone-{seed}", customers=60, seed=seed, readings="typical-days")
-        alone.append(digests(tmp_path / f"alone-{seed}"))
-    assert found in alone
-    assert {path.name for path in tmp_path.iterdir()} == {"raw", "alone-1", "alone-2"}
-
-
-def test_of_two_appends_at_once_one_is_refused(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other one ends while this one is at work."""
-    out = tmp_path / "raw"
-    simulate(out, customers=20, seed=1, readings="typical-days")
-    swap = place.put_in_place
-
-    def late(*args: object, **kwargs: object) -> None:
-        monkeypatch.setattr("python_ml.simulate.run.put_in_place", swap)
-        append_month(out, "2025-01", shift="price-shock")
-        swap(*args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("python_ml.simulate.run.put_in_place", late)
-    with pytest.raises(UsageError, match="changed by another simulation"):
-        append_month(out, "2025-01")
-    marker = place.read_marker(out)
-    assert marker is not None and marker["world"]["shifts"] == {"1": "price-shock"}

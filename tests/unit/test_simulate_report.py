@@ -12,6 +12,8 @@ import pytest
 from python_ml.errors import BadInputError
 from python_ml.simulate import simulate, simulation_report, tolerance
 
+pytestmark = pytest.mark.slow
+
 CUSTOMERS = 2000
 
 

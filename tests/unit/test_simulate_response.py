@@ -13,6 +13,8 @@ from python_ml.schema import load_source
 from python_ml.simulate import simulate
 from python_ml.simulate.response import TRUTH
 
+pytestmark = pytest.mark.slow
+
 OFFERS = ("contact_only", "offer_small", "offer_medium", "offer_large")
 
 

@@ -21,6 +21,8 @@ from python_ml.runs import open_manifest
 from python_ml.runs.manifest import new_lease
 from python_ml.warehouse.athena_publication import Publication, run_database_name
 
+pytestmark = pytest.mark.slow
+
 JOBS = [name for name in STEPS if name not in ("register", "publish")]
 SCORE_JOBS = [name for name in JOBS if name not in ("train", "evaluate")]
 

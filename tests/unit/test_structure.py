@@ -8,7 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES, FUNCTION_LINES = 350, 60
-FOLDERS = ("python_ml",)
+FOLDERS = ("python_ml", "infra", "tests")
+# Each begins with one thing that takes minutes to make, which a second module would make again.
+LONGER_MODULES = {
+    "tests/athena/test_local_athena.py": 450,  # a query engine
+    "tests/athena/test_project.py": 400,  # a run on both engines
+    "tests/unit/test_state_machine.py": 450,  # a trained model in a cloud
+}
 
 
 def modules() -> Iterator[tuple[str, str]]:
@@ -22,7 +28,9 @@ def modules() -> Iterator[tuple[str, str]]:
 def test_modules_are_short() -> None:
     lines = {path: len(text.splitlines()) for path, text in modules()}
     assert len(lines) > 100
-    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+    limits = dict.fromkeys(lines, MODULE_LINES) | LONGER_MODULES
+    assert {path: count for path, count in lines.items() if count > limits[path]} == {}
+    assert LONGER_MODULES.keys() <= lines.keys()
 
 
 def test_functions_are_short() -> None:

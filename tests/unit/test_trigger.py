@@ -92,6 +92,7 @@ def upload(s3, prefix, seed="x", files=FILES):
     return [f"{prefix}{name}" for name in files]
 
 
+@pytest.mark.slow
 def test_a_thousand_disordered_events_of_fifty_batches_start_fifty_runs(cloud):
     """Objects are written while events are under way; each event comes up to four times."""
     chance = random.Random(7)

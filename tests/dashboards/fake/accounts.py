@@ -14,6 +14,14 @@ def register_accounts(app: Flask, fake: FakeMetabase) -> None:
     def health() -> Row:
         return {"status": "ok"}
 
+    _register_sessions(app, fake)
+    _register_api_keys(app, fake)
+    _register_groups(app, fake)
+    _register_graph(app, "/api/permissions/graph", fake.data_graph)
+    _register_graph(app, "/api/collection/graph", fake.collection_graph)
+
+
+def _register_sessions(app: Flask, fake: FakeMetabase) -> None:
     @app.get("/api/session/properties")
     def properties() -> Row:
         major, minor, patch = fake.tag.removeprefix("v0.").partition(".")[0], 0, 0
@@ -54,6 +62,8 @@ def register_accounts(app: Flask, fake: FakeMetabase) -> None:
     def user(number: int) -> Row:
         return _public(next(entry for entry in fake.users if entry["id"] == number))
 
+
+def _register_api_keys(app: Flask, fake: FakeMetabase) -> None:
     @app.get("/api/api-key")
     def api_keys() -> Response:
         hidden = [{k: v for k, v in key.items() if k != "unmasked_key"} for key in fake.api_keys]
@@ -74,6 +84,8 @@ def register_accounts(app: Flask, fake: FakeMetabase) -> None:
         key["unmasked_key"] = f"mb_{secrets.token_urlsafe(24)}"
         return key
 
+
+def _register_groups(app: Flask, fake: FakeMetabase) -> None:
     @app.get("/api/permissions/group")
     def groups() -> Response:
         return jsonify(list(fake.groups.values()))
@@ -85,9 +97,6 @@ def register_accounts(app: Flask, fake: FakeMetabase) -> None:
         fake.data_graph["groups"][str(number)] = {}
         fake.collection_graph["groups"][str(number)] = {"root": "none"}
         return fake.groups[number]
-
-    _register_graph(app, "/api/permissions/graph", fake.data_graph)
-    _register_graph(app, "/api/collection/graph", fake.collection_graph)
 
 
 def _register_graph(app: Flask, path: str, graph: Row) -> None:

@@ -1,0 +1,22 @@
+"""What the tests of landing begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from raw_batch import RawBatch
+
+from python_ml.config import Settings, load_settings
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Seven good raw files."""
+    return RawBatch().write(tmp_path / "raw")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Of a home with nothing in it."""
+    return load_settings({"home": str(tmp_path / "home")}, environ={})

@@ -1,0 +1,148 @@
+"""A home built by dbt, and scores without a model in it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+from python_ml.config import Settings, load_settings
+from python_ml.warehouse import open_warehouse
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Names of the nodes that a dbt command ran, by status; of `parse`, the manifest."""
+
+    success: bool
+    names: dict[str, list[str]]
+    manifest: Manifest | None = None
+
+
+def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None = None) -> Outcome:
+    """Run a dbt command on the lake and warehouse of a home, in this process: it starts slowly.
+
+    A manifest of the same variables saves reading the project again; it names the lake of its home.
+    """
+    command = [*arguments, "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
+    command += ["--target-path", str(home / "target"), "--log-path", str(home / "logs"), "--quiet"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("SPANISHGAS", "DBT"))]:
+            patch.delenv(name)
+        patch.setenv("SPANISHGAS_LAKE", str(home / "lake"))
+        patch.setenv("SPANISHGAS_WAREHOUSE", str(home / "warehouse.duckdb"))
+        patch.setenv("SPANISHGAS_THREADS", str(threads))
+        try:
+            done = dbtRunner(manifest=manifest).invoke(command)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    assert done.exception is None, done.exception
+    if isinstance(done.result, Manifest):
+        return Outcome(done.success, {}, done.result)
+    names: dict[str, list[str]] = {}
+    for result in done.result.results:
+        names.setdefault(str(result.status), []).append(result.node.name)
+    return Outcome(done.success, names)
+
+
+def build(home: Path, select: str, *arguments: str, threads: int = 2) -> None:
+    command = ["build", "--select", *select.split(), *arguments]
+    done = dbt(home, *command, "--exclude-resource-type", "unit_test", threads=threads)
+    assert done.success, done.names
+
+
+def query(home: Path, sql: str) -> pd.DataFrame:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).df()
+
+
+def settings_of(home: Path) -> Settings:
+    return load_settings({"home": str(home)}, environ={})
+
+
+# Columns of everything of a model that marts read beside the scores.
+OF_THE_MODEL: dict[str, dict[str, Any]] = {
+    "model_metric": {
+        "as_of_date": date(2024, 12, 31),
+        "feature_set": ["champion", "without_text"],
+        "slice_dimension": "overall",
+        "slice_value": "overall",
+        "metric": "pr_auc",
+        "metric_value": [0.7, 0.5],
+        "ci_low": [0.6, 0.4],
+        "ci_high": [0.8, 0.6],
+        "customer_count": 10,
+        "churner_count": 1,
+    },
+    "model_curve": {
+        "feature_set": "champion",
+        "curve": ["roc"],
+        "point": 0,
+        "threshold": 0.5,
+        "x": 0.1,
+        "y": 0.9,
+        "y_low": 0.8,
+        "y_high": 1.0,
+        "customer_count": 10,
+    },
+    "model_decision": {
+        "decision_number": [1],
+        "action": "gate",
+        "status": "Approved",
+        "reason": "every check passed",
+        "decided_by": "gate",
+        "decided_at": pd.Timestamp("2025-01-01 06:00:00"),
+        "evidence": "{}",
+    },
+    "model_gate": {
+        "check_name": ["pr_auc"],
+        "observed_value": 0.7,
+        "limit_value": 0.7,
+        "is_passed": True,
+        "detail": "",
+    },
+}
+
+
+def write_scores(home: Path, run_id: str) -> None:
+    """Scores spread evenly over the customers, a reason each, and a made-up model of theirs."""
+    gold = query(home, "select * from gold_master order by customer_id")
+    share = (np.arange(len(gold)) + 0.5) / len(gold)
+    tier = np.select([share < 0.4, share < 0.6, share < 0.8], ["Low", "Medium", "High"], "Critical")
+    customers = gold[["customer_id", "as_of_date"]]
+    frames = {
+        "customer_score": customers.assign(
+            model_version="m1",
+            raw_score=share,
+            churn_probability=share,
+            churn_probability_low=share / 2,
+            churn_probability_high=(1 + share) / 2,
+            is_flagged=share >= 0.5,
+            risk_tier=tier,
+            avg_monthly_margin_eur=gold["avg_monthly_margin"],
+        ),
+        "score_reason": customers.assign(
+            reason_rank=1,
+            feature="months_to_renewal",
+            feature_value=gold["months_to_renewal"].map("{:.6g}".format),
+            contribution_log_odds=0.5,
+        ),
+    }
+    for table, row in OF_THE_MODEL.items():
+        frames[table] = pd.DataFrame({"model_version": "m1", **row})
+    with open_warehouse(settings_of(home)) as warehouse:
+        for table, frame in frames.items():
+            warehouse.write_external(table, frame, run_id)
+        warehouse.declare_external_tables()
