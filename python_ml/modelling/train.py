@@ -15,7 +15,7 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, take_snapshot
-from python_ml.errors import SpanishGasError
+from python_ml.errors import BadInputError
 from python_ml.model.calibrate import choose_threshold, fit_platt
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.model.interval import fit_venn_abers
@@ -146,11 +146,16 @@ def labelled_rows(
     """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
 
     Raises:
+        BadInputError: there are none.
         SpanishGasError: there are too few of them.
     """
     rows = frame[frame[contract.target].notna()].sort_values("customer_id", ignore_index=True)
     if rows.empty:
-        raise SpanishGasError(f"no customer has a label for the as-of date {as_of_date}")
+        raise BadInputError(
+            f"churn_label, column label_date: none of {len(frame):,} customers has a label of "
+            f"{as_of_date}, so that nothing can be learnt. Deliver labels of that date, or score "
+            "with the champion: spanishgas run --mode score."
+        )
     split = stratified_split(
         rows["customer_id"],
         rows[contract.target].astype(int),

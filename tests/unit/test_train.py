@@ -9,7 +9,7 @@ import gold_fixture as gold
 import numpy as np
 import pytest
 
-from python_ml.errors import SpanishGasError
+from python_ml.errors import BadInputError
 from python_ml.model.calibrate import choose_threshold
 from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import open_registry
@@ -151,7 +151,7 @@ def test_unlabelled_customers_are_left_out_of_training(tmp_path):
 def test_no_label_at_all_is_said(tmp_path):
     frame = gold.gold_frame(100)
     frame["churn"] = None
-    with pytest.raises(SpanishGasError, match="no customer has a label"):
+    with pytest.raises(BadInputError, match=r"churn_label.*100 customers.*mode score"):
         run(tmp_path, frame)
 
 
