@@ -8,7 +8,7 @@ COPY requirements.lock pyproject.toml README.md ./
 RUN uv venv /opt/venv \
     && uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --constraint requirements.lock \
        --generate-hashes --no-header --output-file runtime.txt \
-    && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes -r runtime.txt
+    && uv pip install --python /opt/venv/bin/python --compile-bytecode --no-cache --require-hashes -r runtime.txt
 
 FROM python:3.11-slim-bookworm
 ARG GIT_SHA
@@ -22,6 +22,8 @@ COPY macros macros
 COPY seeds seeds
 COPY tests/dbt tests/dbt
 COPY python_ml python_ml
+# Nobody may write here later, and each container starts anew.
+RUN python -m compileall -q python_ml
 RUN mkdir /tmp/spanishgas && chown spanishgas /tmp/spanishgas
 USER 10001
 HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import xgboost, python_ml.modelling.train"]

@@ -4,7 +4,7 @@ set -euo pipefail
 
 run_id="$(date -u +%Y%m%dT%H%M%S)-$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')"
 input="$(jq -nc --arg run "$run_id" --arg mode "$MODE" --arg source "$SOURCE" \
-  '{run_id: $run, mode: $mode, source: $source, batch_sha256: "", started_by: "retrain"}')"
+  '{run_id: $run, mode: $mode, source: $source, batch_sha256: "", force: true, started_by: "retrain"}')"
 execution="$(aws stepfunctions start-execution --state-machine-arn "$STATE_MACHINE_ARN" \
   --name "$run_id" --input "$input" --query executionArn --output text)"
 echo "run $run_id started" | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"

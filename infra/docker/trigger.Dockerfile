@@ -8,8 +8,8 @@ COPY requirements.lock pyproject.toml README.md ./
 RUN uv venv /opt/venv \
     && uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --constraint requirements.lock \
        --generate-hashes --no-header --output-file runtime.txt \
-    && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes -r runtime.txt \
-    && uv pip install --python /opt/venv/bin/python --no-cache awslambdaric==4.2.2
+    && uv pip install --python /opt/venv/bin/python --compile-bytecode --no-cache --require-hashes -r runtime.txt \
+    && uv pip install --python /opt/venv/bin/python --compile-bytecode --no-cache awslambdaric==4.2.2
 
 FROM python:3.11-slim-bookworm
 ARG GIT_SHA
@@ -17,9 +17,15 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 SPANISHGAS_GIT_S
 RUN useradd --uid 10001 --create-home spanishgas
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
-COPY dbt_project.yml requirements.lock ./
+# The whole project, as in the other images: a run is known by its code, too.
+COPY dbt_project.yml profiles.yml requirements.lock ./
 COPY models models
+COPY macros macros
+COPY seeds seeds
+COPY tests/dbt tests/dbt
 COPY python_ml python_ml
+# Nobody may write here later, and each container starts anew.
+RUN python -m compileall -q python_ml
 USER 10001
 HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import python_ml.aws.trigger"]
 ENTRYPOINT ["python", "-m", "awslambdaric"]

@@ -11,36 +11,32 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
-
-from python_ml.aws.run_folder import RunFolder, RunRequest
+from python_ml.aws.report import add_error, add_steps, count, message, open_steps, record_of
+from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.config import Settings, load_settings
 from python_ml.errors import (
     LeaseHeldError,
-    ModelGateError,
     SpanishGasError,
     UsageError,
 )
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.runs import open_manifest
-from python_ml.runs.identity import git_sha, lock_hash
-from python_ml.runs.manifest import Lease, RunRecord, StepRecord, iso, new_lease
+from python_ml.runs.closing import keep_assignments, keep_costs
+from python_ml.runs.identity import identify_batch, work_hash
+from python_ml.runs.manifest import DONE, Lease, iso, new_lease
 from python_ml.runs.record import write_run_tables
 from python_ml.store import open_store
+from python_ml.warehouse import open_warehouse
 from python_ml.warehouse.athena_publication import Publication
 
-NAMESPACE = "SpanishGas"
 APPROVED_VERDICT, CHAMPION_VERDICT, REJECTED_VERDICT = "approved", "champion", "rejected"
 MODES = ("train", "score")
-_EXIT_CODES = {
-    kind.__name__: kind.exit_code for kind in (UsageError, ModelGateError, LeaseHeldError)
-}
 _LEASE_MARGIN_SECONDS = 600  # beyond the longest execution, to record how it ended
 
 log = logging.getLogger(__name__)
@@ -67,13 +63,15 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 
 
 def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the lease and record the run as running.
+    """Take the lease and the batch, and record the run as running.
 
     Returns:
-        `is_done`: whether a run of this id has already succeeded, so that nothing is to be done.
+        `is_done`: whether nothing is to be done, since a run of this id has already succeeded, or,
+        unless `event["force"]`, one of this batch in this mode by this code and these settings.
 
     Raises:
         UsageError: there is no such mode.
+        BadInputError: there is no batch, or it is not the one that the run was started for.
         LeaseHeldError: another run holds the warehouse; the state machine waits.
         SpanishGasError: mode score, and there is no champion.
     """
@@ -82,16 +80,23 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     folder = RunFolder(open_store(settings), event["run_id"])
     if _has_succeeded(folder):
         return {"is_done": True}
-    manifest = open_manifest(settings)
-    manifest.acquire(_lease(event["run_id"], event["mode"]), _lease_seconds())
+    manifest, lease = open_manifest(settings), _lease(event["run_id"], event["mode"])
+    manifest.acquire(lease, _lease_seconds())
+    request = _request(settings, event)
+    folder.write_request(request)
+    if standing := manifest.claim(request.claim(), _lease_seconds(), force=request.force):
+        manifest.release(lease)
+        if standing.state != DONE:  # its run ends, or its claim expires
+            raise LeaseHeldError(f"{request.source} is being run already, by {standing.run_id}")
+        _mark_upload(settings, request, SUCCEEDED)
+        log.info("%s: run %s has run this very batch", request.run_id, standing.run_id)
+        return {"is_done": True}
     publication = Publication(settings.athena)
     publication.settle()
     publication.clear(keep=[event["run_id"]])  # what runs that failed have built
     if event["mode"] == "score":
         open_registry(settings).require_champion()
-    request = _request(event)
-    folder.write_request(request)
-    manifest.save(_record(request, settings))
+    manifest.save(record_of(request, settings))
     return {"is_done": False}
 
 
@@ -141,6 +146,8 @@ def register(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
 def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     """Make the run's tables the published ones, and the model that has scored the champion.
 
+    A call that died half way is finished by the next one.
+
     Raises:
         LeaseHeldError: the lease has gone to another run.
         SpanishGasError: the marts of this run have not been built.
@@ -148,11 +155,20 @@ def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     folder = RunFolder(open_store(settings), event["run_id"])
     version = folder.result("score")["model_version"]
     folder.result("marts")
-    lease = _lease(event["run_id"], folder.request().mode)
-    open_manifest(settings).beat(lease, _lease_seconds())
-    # The pointer of the tables decides; a run that dies behind it is settled by the next.
-    Publication(settings.athena).publish(event["run_id"])
-    open_registry(settings).promote(version, event["run_id"])
+    run_id, request = event["run_id"], folder.request()
+    open_manifest(settings).beat(_lease(run_id, request.mode), _lease_seconds())
+    publication = Publication(settings.athena)
+    if publication.published_run() == run_id:
+        publication.settle()
+    else:
+        with open_warehouse(settings, run_id=run_id) as warehouse:
+            keep_assignments(warehouse, run_id)
+        publication.publish(run_id)
+    # The pointer of the tables decides; a run that dies here is mended by the next.
+    open_registry(settings).promote(version, run_id)
+    with open_warehouse(settings) as warehouse:
+        began = datetime.fromisoformat(request.started_at)
+        keep_costs(warehouse, settings.athena, run_id, began)
     folder.write("publish", _done({"model_version": version}))
     return {"model_version": version}
 
@@ -169,123 +185,32 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     if _has_succeeded(folder):
         return {"status": SUCCEEDED, "message": "recorded before"}
     if not folder.has_begun():
-        folder.write_request(_request(event))
+        folder.write_request(_requested(event))
     request, error, now = folder.request(), event.get("error"), datetime.now(UTC)
-    record = _record(request, settings)
+    record = record_of(request, settings)
+    add_steps(record, folder, request)
+    if not open_steps(record, request):
+        error = None  # it has published; that its end could not be recorded at first is no failure
     record.status = SUCCEEDED if error is None else FAILED
     record.exit_code = 0 if error is None else 1
     record.ended_at = iso(now)
     record.seconds = (now - datetime.fromisoformat(record.started_at)).total_seconds()
-    _add_steps(record, folder, request)
     if error is not None:
-        _add_error(record, folder, request, error)
+        add_error(record, folder, request, error)
     manifest = open_manifest(settings)
     manifest.save(record)
     try:
         write_run_tables(settings, record)
     except SpanishGasError as failure:  # the manifest has it; the lease must come back
         log.warning("run %s is not in the tables of runs: %s", record.run_id, failure)
+    if request.work_sha256 is not None:
+        manifest.finish(request.claim(), succeeded=error is None)
     manifest.release(_lease(record.run_id, record.mode))
-    if record.batch_sha256:
-        uploads = UploadTable(settings.athena.runs_table, settings.athena.schema)
-        uploads.mark_ended(record.batch_sha256, record.run_id, record.status, now)
-    _count(record, folder, settings)
-    message = _message(record)
-    folder.write("end", {**record.as_dict(), "message": message})
-    return {"status": record.status, "failed_step": record.failed_step, "message": message}
-
-
-def _record(request: RunRequest, settings: Settings) -> RunRecord:
-    return RunRecord(
-        run_id=request.run_id,
-        mode=request.mode,
-        target=settings.target,
-        source=request.source,
-        started_by=request.started_by,
-        started_at=request.started_at,
-        batch_sha256=request.batch_sha256 or None,
-        git_sha=git_sha(),
-        lock_sha256=lock_hash(),
-    )
-
-
-def _add_steps(record: RunRecord, folder: RunFolder, request: RunRequest) -> None:
-    for step in request.steps():
-        document = folder.read(step)
-        if document is None:
-            continue
-        found = {name: document[name] for name in asdict(StepRecord(step)) if name in document}
-        record.steps.append(StepRecord(**{**found, "step": step}))
-        record.peak_memory_mb = max(record.peak_memory_mb, document.get("peak_memory_mb") or 0.0)
-        result = document.get("result") or {}
-        record.batch_id = result.get("batch_id", record.batch_id)
-        record.as_of_date = result.get("as_of_date", record.as_of_date)
-        record.model_version = result.get("model_version", record.model_version)
-        if step == "score":
-            record.row_count = document.get("row_count")
-
-
-def _add_error(
-    record: RunRecord, folder: RunFolder, request: RunRequest, error: Mapping[str, Any]
-) -> None:
-    """What failed. A job that could still speak has said it better than the state machine."""
-    kind = str(error.get("Error", "unknown"))
-    done = {step.step for step in record.steps if step.status == "done"}
-    waiting = [step for step in request.steps() if step not in done]
-    record.failed_step = "evaluate" if kind == ModelGateError.__name__ else waiting[0]
-    said = folder.read(record.failed_step)
-    if said is not None and said["status"] == "failed":
-        record.error_message, record.exit_code = said["error"], said["exit_code"]
-    else:
-        record.error_message = _plain(str(error.get("Cause", kind)))[:2000]
-        record.exit_code = _EXIT_CODES.get(kind, 1)
-
-
-def _plain(cause: str) -> str:
-    """The sentence inside a Cause, which may be a document of Lambda, ECS or SageMaker."""
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        return cause
-    if not isinstance(document, dict):
-        return cause
-    for name in ("errorMessage", "FailureReason", "StoppedReason", "ExitMessage"):
-        if document.get(name):
-            return str(document[name])
-    return cause
-
-
-def _message(record: RunRecord) -> str:
-    if record.status == SUCCEEDED:
-        return (
-            f"Run {record.run_id} (mode {record.mode}) has published "
-            f"{record.row_count or 0:,} customers as of {record.as_of_date}, scored with "
-            f"{record.model_version}, in {record.seconds / 60:.0f} minutes."
-        )
-    return (
-        f"Run {record.run_id} (mode {record.mode}) failed at step {record.failed_step}: "
-        f"{record.error_message}\nExit code {record.exit_code}. What was published before stays. "
-        "docs/runbook.md says what to do."
-    )
-
-
-def _count(record: RunRecord, folder: RunFolder, settings: Settings) -> None:
-    """Figures that alarms watch."""
-    drift = folder.read("drift") or {}
-    figures = {
-        "RunSucceeded": float(record.status == SUCCEEDED),
-        "RunFailed": float(record.status != SUCCEEDED),
-        "RunSeconds": record.seconds,
-        "DriftAlarms": float((drift.get("result") or {}).get("alarm_count", 0)),
-    }
-    dimensions = [{"Name": "Warehouse", "Value": settings.athena.schema}]
-    boto3.client("cloudwatch", region_name=settings.athena.region).put_metric_data(
-        Namespace=NAMESPACE,
-        MetricData=[
-            {"MetricName": name, "Value": value, "Dimensions": dimensions}
-            for name, value in figures.items()
-        ],
-    )
+    _mark_upload(settings, request, record.status)
+    count(record, folder, settings)
+    told = message(record)
+    folder.write("end", {**record.as_dict(), "message": told})
+    return {"status": record.status, "failed_step": record.failed_step, "message": told}
 
 
 def _of_stopped(detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,7 +221,16 @@ def _of_stopped(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "action": "end", "error": error}
 
 
-def _request(event: Mapping[str, Any]) -> RunRequest:
+def _request(settings: Settings, event: Mapping[str, Any]) -> RunRequest:
+    """What the run is to do, with the batch that lies there now."""
+    identity = identify_batch(event["source"]).sha256
+    if event["batch_sha256"] not in ("", identity):
+        raise changed_since(event["source"])
+    work = work_hash(settings)
+    return replace(_requested(event), batch_sha256=identity, work_sha256=work)
+
+
+def _requested(event: Mapping[str, Any]) -> RunRequest:
     return RunRequest(
         run_id=event["run_id"],
         mode=event["mode"],
@@ -305,7 +239,14 @@ def _request(event: Mapping[str, Any]) -> RunRequest:
         started_by=event.get("started_by", "unknown"),
         started_at=iso(datetime.now(UTC)),
         attempt=secrets.token_hex(8),
+        force=bool(event.get("force")),
     )
+
+
+def _mark_upload(settings: Settings, request: RunRequest, state: str) -> None:
+    """An upload whose run has failed may come again; nothing happens to a batch of another kind."""
+    uploads = UploadTable(settings.athena.runs_table, settings.athena.schema)
+    uploads.mark_ended(request.batch_sha256, request.run_id, state, datetime.now(UTC))
 
 
 def _has_succeeded(folder: RunFolder) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from python_ml.errors import SpanishGasError
+from python_ml.errors import BadInputError, SpanishGasError
+from python_ml.runs.manifest import CLAIMED, BatchClaim
 from python_ml.store import Store
 
 REQUEST = "request"
@@ -34,6 +35,12 @@ class RunRequest:
     started_by: str
     started_at: str
     attempt: str  # a run that is begun anew reads no document of the attempt before
+    work_sha256: str | None = None  # code and settings, once it has its batch
+    force: bool = False  # trust nothing that earlier runs have made
+
+    def claim(self) -> BatchClaim:
+        """The run's claim on its batch."""
+        return BatchClaim(self.batch_sha256, self.mode, CLAIMED, self.run_id, self.work_sha256)
 
     def steps(self) -> tuple[str, ...]:
         return tuple(step for step in STEPS if self.mode == "train" or step not in ONLY_TRAIN)
@@ -97,3 +104,11 @@ class RunFolder:
 
     def _key(self, name: str) -> str:
         return f"runs/{self.run_id}/{name}.json"
+
+
+def changed_since(source: str) -> BadInputError:
+    """The error of a run whose batch has been written over before it was read."""
+    return BadInputError(
+        f"{source} is no longer what this run was started for: files were added or replaced since. "
+        "The run of the newer upload reads them; this one ends."
+    )

@@ -8,7 +8,8 @@ dotted name such as `model.xgboost.max_depth`) and the channels under `input/dat
 model's JSON documents in SM_MODEL_DIR, which SageMaker packs as model.tar.gz, and reports in
 SM_OUTPUT_DATA_DIR. A processing job gets its run in SPANISHGAS_RUN_ID and leaves its report in
 `processing/output`. A failure is told in `output/failure` (training) or `output/message`
-(processing) and by the exit code.
+(processing) and by the exit code. SAGEMAKER_BASE_DIR names another place than /opt/ml, as in
+SageMaker's own toolkits.
 
 Channel `settings` may hold a settings.yml, whose values win over the package's.
 """
@@ -34,8 +35,9 @@ TRAIN = "train"
 _LONGEST_FAILURE = 1024  # SageMaker shows no more
 
 
-def main(arguments: list[str], root: Path = Path("/opt/ml")) -> int:
+def main(arguments: list[str], root: Path | None = None) -> int:
     """Run the job; the exit code is the command's, and what failed is told as SageMaker wants."""
+    root = root or Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     step = arguments[0] if arguments else TRAIN
     place = root / "output" / ("failure" if step == TRAIN else "message")
     try:

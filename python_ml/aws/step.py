@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from python_ml.aws.run_folder import RunFolder, RunRequest
+from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.config import Settings, load_settings
 from python_ml.documents import read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.progress import peak_memory_mb
 from python_ml.runs import resume, steps
-from python_ml.runs.identity import identify_batch
+from python_ml.runs.identity import BatchIdentity, identify_batch
 from python_ml.runs.manifest import iso
 from python_ml.runs.workspace import Run, prepare
 from python_ml.store import open_store
@@ -48,14 +48,22 @@ class StepContext:
         """The run as the containers before this one have left it."""
         request = self.request
         run = Run(self.settings, request.mode, request.run_id, request.source, request.started_at)
+        run.force = request.force
         run.work_dir.mkdir(parents=True, exist_ok=True)
         if (state := self.folder.read(STATE)) is not None:
             write_json(run.work_dir / resume.FILE, state)
             resume.load_state(run)
         else:
-            run.identity = identify_batch(request.source, self.settings.threads)
+            run.identity = self._identity()
         run.can_resume = True  # each step leaves its state behind
         return run
+
+    def _identity(self) -> BatchIdentity:
+        """What lies at the source, which must be the batch that the run has claimed."""
+        identity = identify_batch(self.request.source, self.settings.threads)
+        if identity.sha256 != self.request.batch_sha256:
+            raise changed_since(self.request.source)
+        return identity
 
 
 @dataclass(frozen=True)
@@ -102,21 +110,19 @@ def _measured(start: float) -> dict[str, float]:
 def _land(context: StepContext) -> Outcome:
     run = context.run
     if not run.has_database:
+        from python_ml.runs.retention import mend
         from python_ml.warehouse.athena_publication import Publication
 
         prepare(run)
+        mend(run.settings, run.manifest, run.run_id)
         Publication(run.settings.athena).begin(run.run_id)
     steps.land_step(run)
     found = {"batch_id": run.batch_id, "as_of_date": run.as_of_date.isoformat()}
     return _outcome(context, found)
 
 
-def _layer(layer: str, select: str | None = None) -> Work:
-    def build(context: StepContext) -> Outcome:
-        steps.build_step(context.run, layer, select)
-        return _outcome(context, {})
-
-    return build
+def _layer(layer: str) -> Work:
+    return _plain(lambda run: steps.build_step(run, layer))
 
 
 def _plain(step: Callable[[Run], object]) -> Work:
@@ -164,7 +170,7 @@ def _outcome(context: StepContext, result: Mapping[str, Any]) -> Outcome:
 
 WORK: dict[str, Work] = {
     "land": _land,
-    "bronze": _layer("bronze", "resource_type:seed bronze"),
+    "bronze": _plain(steps.bronze_step),
     "sentiment": _plain(steps.sentiment_step),
     "silver": _layer("silver"),
     "gold": _layer("gold"),

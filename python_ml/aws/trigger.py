@@ -14,7 +14,6 @@ batch is known by its content: paths, sizes and ETags of the seven tables' objec
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -30,6 +29,7 @@ import boto3
 
 from python_ml.aws.uploads import Claim, UploadTable
 from python_ml.land.discover import Entry, assign
+from python_ml.runs.manifest import listing_hash
 from python_ml.schema import load_source
 
 MARKER = "_SUCCESS"
@@ -46,17 +46,14 @@ class Upload:
     bucket: str
     prefix: str
     mode: str
-    content: tuple[Entry, ...]  # objects of the seven tables
+    content: tuple[Entry, ...]  # objects of the seven tables, or whatever else lies there
     is_complete: bool
     newest: datetime  # when the last of them was written
 
     @property
     def sha256(self) -> str:
         """Known by content: the folder's name and the mode do not count, nor do other files."""
-        digest = hashlib.sha256()
-        for entry in sorted(self.content, key=lambda entry: entry.path):
-            digest.update(f"{entry.path}\0{entry.size}\0{entry.version}\n".encode())
-        return digest.hexdigest()
+        return listing_hash((entry.path, entry.size, entry.version) for entry in self.content)
 
     @property
     def run_id(self) -> str:
@@ -110,6 +107,7 @@ def start(state_machine: str, claim: Claim) -> str:
         "mode": claim.mode,
         "source": claim.source,
         "batch_sha256": claim.sha256,
+        "force": False,
         "started_by": "upload",
     }
     try:
@@ -128,13 +126,13 @@ def read_upload(bucket: str, prefix: str, mode: str) -> Upload:
     pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     objects = [item for page in pages for item in page.get("Contents", [])]
     entries = [
-        Entry(item["Key"].removeprefix(prefix), item["Size"], item["ETag"].strip('"'))
+        Entry(item["Key"].removeprefix(prefix), item["Size"], item["ETag"])
         for item in objects
         if not item["Key"].endswith("/")
     ]
     has_marker = any(entry.path == MARKER for entry in entries)
     files, _, problems = assign(entries, _tables())
-    content = tuple(entry for raw in files for entry in raw.entries)
+    content = tuple(entry for raw in files for entry in raw.entries) or tuple(entries)
     has_parts = any(raw.entries[0].path != raw.label for raw in files)
     names = {f"{prefix}{entry.path}" for entry in content}
     written = [item["LastModified"] for item in objects if item["Key"] in names]

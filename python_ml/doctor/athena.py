@@ -17,6 +17,7 @@ from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
 from python_ml.store.location import bucket_and_prefix
 
 _LOCATIONS = ("lake", "data", "staging")
+_LAKE_FOLDERS = ("raw", "batches", "rejected", "ml", "models", "runs")
 _QUICK = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2})
 _POLICY = "docs/athena.md lists what the role must be allowed"
 
@@ -55,15 +56,17 @@ def _client(athena: Section, service: str) -> Any:
 
 
 def locations(athena: Section) -> Check:
-    """dbt empties the folders that it writes to: nothing else may lie in or around them."""
+    """dbt empties the folders that it writes to, so nothing else may lie in `data`; and what lies
+    in the lake's bucket keeps out of the folders that runs write there."""
     places = {name: athena[name].rstrip("/") + "/" for name in _LOCATIONS}
     for name, place in places.items():
         if urlsplit(place).scheme != "s3" or not urlsplit(place).netloc:
             return Check("locations", FAIL, f"athena.{name} is {place}", "s3://<bucket>/<prefix>")
+    taken = [places["data"], *(f"{places['lake']}{folder}/" for folder in _LAKE_FOLDERS)]
     for name, place in places.items():
-        for other, around in places.items():
-            if name != other and place.startswith(around):
-                told = f"athena.{name} ({place}) lies in athena.{other} ({around})"
+        for around in taken if name != "data" else taken[1:]:
+            if place.startswith(around):
+                told = f"athena.{name} ({place}) lies in {around}, where others write"
                 return Check("locations", FAIL, told, "give each a bucket or prefix of its own")
     return Check("locations", OK, ", ".join(f"{name} {place}" for name, place in places.items()))
 

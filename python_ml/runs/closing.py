@@ -1,12 +1,14 @@
-"""The closing figures of a run, selected from its marts."""
+"""What is kept of a run as it closes, selected from its marts."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from python_ml.config import Section
 from python_ml.warehouse import Warehouse
 
 _TIERS = """
@@ -110,9 +112,16 @@ def read_closing(warehouse: Warehouse) -> Closing:
     )
 
 
-def read_assignments(warehouse: Warehouse) -> pd.DataFrame:
-    """Who is offered what and who was drawn to be left alone: rows of `ml.offer_assignment`."""
-    return warehouse.query(_ASSIGNMENTS)
+def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
+    """Who is offered what and who was drawn to be left alone, kept as `ml.offer_assignment`."""
+    warehouse.write_external("offer_assignment", warehouse.query(_ASSIGNMENTS), run_id)
+
+
+def keep_costs(warehouse: Warehouse, athena: Section, run_id: str, began: datetime) -> None:
+    """What the work group's queries have scanned since a run began, as `ml.query_cost`."""
+    from python_ml.cost import costs_since
+
+    warehouse.write_external("query_cost", costs_since(athena, began).table(), run_id)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

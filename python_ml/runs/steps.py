@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_ml.runs.closing import read_assignments, read_closing
+from python_ml.errors import BadInputError
+from python_ml.runs.closing import keep_assignments, keep_costs, read_closing
 from python_ml.runs.months import begin_with_published, month_versions
 from python_ml.runs.workspace import Run, swap
 
@@ -41,9 +43,12 @@ def land_step(run: Run) -> None:
         gate(run, "raw")
         if run.settings.target == "athena":
             from python_ml.land.upload import publish_batch
+            from python_ml.land.write import is_intact
 
             assert run.batch is not None
             place = publish_batch(run.settings.athena, run.batch, landed.batch_id, report)
+            if not is_intact(run.batch):
+                raise _changed_in_place(run.batch)
             run.dbt.register_external_tables({"raw": place})
 
 
@@ -53,19 +58,23 @@ def bronze_step(run: Run) -> None:
     Raises:
         BadInputError: the batch was changed in place meanwhile.
     """
-    from python_ml.errors import BadInputError
     from python_ml.land.write import is_intact
 
+    assert run.batch is not None
     versions = month_versions(run.results["landing"].months)
     run.dbt.variables["month_versions"] = versions
     run.dbt.variables["touched_months"] = begin_with_published(run, versions)
     build_step(run, "bronze", "resource_type:seed bronze")
-    if run.batch is not None and not is_intact(run.batch):
+    if run.has_database and not is_intact(run.batch):  # Athena reads the bucket's copy
         run.steps[-1].status = "failed"
-        raise BadInputError(
-            f"the landed batch {run.batch} changed while it was read: a raw file that it is linked "
-            "to was written over in place. Deliver the batch anew, or set land.link_files to false."
-        )
+        raise _changed_in_place(run.batch)
+
+
+def _changed_in_place(batch: Path | None) -> BadInputError:
+    return BadInputError(
+        f"the landed batch {batch} changed while it was read: a raw file that it is linked to was "
+        "written over in place. Deliver the batch anew, or set land.link_files to false."
+    )
 
 
 def build_step(run: Run, layer: str, select: str | None = None) -> None:
@@ -221,14 +230,12 @@ def publish_step(run: Run) -> None:
 
     with run.step("publish"), run.warehouse() as warehouse:
         run.results["closing"] = read_closing(warehouse)
-        warehouse.write_external("offer_assignment", read_assignments(warehouse), run.run_id)
+        keep_assignments(warehouse, run.run_id)
         swap(run)
         # The swap is the moment of publishing; after a kill here, `mend` moves both pointers.
         open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
         if run.batch is not None and run.batch.is_dir():
             write.make_current(run.settings.layout.lake, run.batch.name)
         if run.settings.target == "athena":
-            from python_ml.cost import costs_since
-
-            spent = costs_since(run.settings.athena, datetime.fromisoformat(run.started_at))
-            warehouse.write_external("query_cost", spent.table(), run.run_id)
+            began = datetime.fromisoformat(run.started_at)
+            keep_costs(warehouse, run.settings.athena, run.run_id, began)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from python_ml.config import Settings
 from tests.athena.local.server import LocalAthena
+from tests.athena.project import BUCKET, run_on_duckdb
 from tests.athena.queries import Queries
 
-BUCKET = "spanishgas-local"
 _REPORT = pytest.StashKey[str]()
 
 
@@ -29,6 +30,12 @@ def athena(
             f"local Athena ready in {running.start_seconds:.1f} s\n{running.recorder.report()}\n"
             + "\n".join(running.notes)
         )
+
+
+@pytest.fixture(scope="session")
+def duckdb_run(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with a simulated batch and its run on DuckDB, which the others are held against."""
+    return run_on_duckdb(tmp_path_factory.mktemp("duckdb"))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +17,18 @@ from python_ml.cost import CostReport, costs_since
 from python_ml.dbt_runner import DbtNode, DbtRunner
 from python_ml.schema import load_source
 from python_ml.warehouse import open_warehouse
-from tests.athena.conftest import BUCKET
 from tests.athena.local.server import REGION, LocalAthena
 
 CUSTOMERS = 500
-WORK_GROUP = "spanishgas"
+BUCKET = "spanishgas-local"
+PLACES = {
+    "work_group": "spanishgas",
+    "lake": f"s3://{BUCKET}/lake",
+    "data": f"s3://{BUCKET}/warehouse",
+    "staging": f"s3://{BUCKET}/staging",
+}
 # Five hundred customers are too few for a model that passes the gate.
-_NO_GATE = {
+NO_GATE = {
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
     "SPANISHGAS_GATE__MINIMUM_RECALL": "0.0",
     "SPANISHGAS_GATE__MAXIMUM_ECE": "1.0",
@@ -38,7 +44,7 @@ def command(home: Path, *arguments: str, exit_code: int = 0, **variables: str) -
     done = subprocess.run(
         [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)],
         cwd=PROJECT_DIR,
-        env={**os.environ, **_NO_GATE, **variables},
+        env={**os.environ, **NO_GATE, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -66,15 +72,10 @@ class Project:
 
     def on_athena(self, *arguments: str, exit_code: int = 0) -> str:
         """The `spanishgas` command with the target athena."""
-        variables = {
-            f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
-            for name, value in self.athena.athena.as_dict().items()
-            if value is not None
-        }
         return command(
             *(self.athena.layout.home, *arguments, "--target", "athena"),
             exit_code=exit_code,
-            **variables,
+            **variables_of(self.athena),
         )
 
     def dbt(self, schema: str | None = None, **variables: Any) -> DbtRunner:
@@ -99,27 +100,31 @@ class Project:
                     target.write_external(table, rows.drop(columns="run_id"), self.run["run_id"])
 
 
-def run_on_both(work: Path, running: LocalAthena) -> Project:
-    """Simulate a batch and run it on DuckDB and on Athena."""
+def run_on_duckdb(work: Path) -> Settings:
+    """Simulate a batch and run it here."""
     home = work / "home"
     command(home, "simulate", "--customers", str(CUSTOMERS))
     command(home, "run", "--target", "duckdb")
-    duckdb = load_settings({"home": str(home)}, environ={})
-    athena = athena_settings(work / "athena-home", running)
+    return load_settings({"home": str(home)}, environ={})
+
+
+def run_on_athena(duckdb: Settings, work: Path, running: LocalAthena) -> Project:
+    """Run the same batch on Athena."""
+    athena = athena_settings(work / "athena-home", running, PLACES)
     began = datetime.now(UTC)
-    project = Project(duckdb, athena, newest_report(home), {}, CostReport(), work)
+    project = Project(duckdb, athena, newest_report(duckdb.layout.home), {}, CostReport(), work)
     project.on_athena("run", "--raw", str(duckdb.layout.raw))
     costs = costs_since(athena.athena, began)
     report = newest_report(athena.layout.home)
     return Project(duckdb, athena, project.run, report, costs, work)
 
 
-def athena_settings(home: Path, running: LocalAthena) -> Settings:
+def athena_settings(home: Path, running: LocalAthena, places: Mapping[str, str]) -> Settings:
     """Settings of the target athena; makes its work group and its table of runs."""
     running.client("athena").create_work_group(
-        Name=WORK_GROUP,
+        Name=places["work_group"],
         Configuration={
-            "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/staging/"},
+            "ResultConfiguration": {"OutputLocation": f"{places['staging']}/"},
             "EnforceWorkGroupConfiguration": False,
             "BytesScannedCutoffPerQuery": 1_000_000_000,
         },
@@ -128,10 +133,7 @@ def athena_settings(home: Path, running: LocalAthena) -> Settings:
         "home": str(home),
         "target": "athena",
         "athena.region": REGION,
-        "athena.work_group": WORK_GROUP,
-        "athena.lake": f"s3://{BUCKET}/lake",
-        "athena.data": f"s3://{BUCKET}/warehouse",
-        "athena.staging": f"s3://{BUCKET}/staging",
+        **{f"athena.{name}": place for name, place in places.items()},
         "athena.poll_seconds": 0.05,
         "threads": 4,
     }
@@ -144,3 +146,12 @@ def athena_settings(home: Path, running: LocalAthena) -> Settings:
         BillingMode="PAY_PER_REQUEST",
     )
     return settings
+
+
+def variables_of(settings: Settings) -> dict[str, str]:
+    """The section `athena` as variables of the environment."""
+    return {
+        f"SPANISHGAS_ATHENA__{name.upper()}": str(value)
+        for name, value in settings.athena.as_dict().items()
+        if value is not None
+    }

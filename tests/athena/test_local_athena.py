@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.athena.conftest import BUCKET
 from tests.athena.local import projection
 from tests.athena.local.server import LocalAthena
 from tests.athena.local.strict import MAX_QUERY_BYTES
+from tests.athena.project import BUCKET
 from tests.athena.queries import Queries
 
 DATABASE = "test_local_athena"

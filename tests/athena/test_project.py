@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.config import Settings
 from python_ml.cost import OTHER, PYTHON, costs_since, dashboard_costs
 from python_ml.doctor.diagnosis import FAIL, diagnose
 from python_ml.errors import SpanishGasError
@@ -18,11 +18,10 @@ from python_ml.registry import open_registry
 from python_ml.runs.months_athena import begin_with_published
 from python_ml.warehouse import Warehouse, open_warehouse
 from python_ml.warehouse.athena_publication import Publication, run_database_name
-from tests.athena.conftest import BUCKET
+from tests.athena.compare import differences
 from tests.athena.local.server import LocalAthena
-from tests.athena.project import Project, run_on_both
+from tests.athena.project import BUCKET, Project, run_on_athena
 
-RELATIVE = 1e-9  # of doubles; everything else is equal or it is a defect
 BUILT = ("bronze", "silver", "gold", "seeds")
 # Marts that show every run, and what they say of a run beside others.
 OF_EVERY_RUN = {"mart_pipeline_run", "mart_pipeline_step", "mart_query_cost"}
@@ -32,12 +31,14 @@ PAGE_BYTES = 50_000_000  # the most that a view of a dashboard page may scan
 
 
 @pytest.fixture(scope="module")
-def project(athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(
+    athena: LocalAthena, duckdb_run: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
     """One batch, run to the end on both engines."""
     before = dict(os.environ)
     os.environ.update(athena.environment)
     try:
-        yield run_on_both(tmp_path_factory.mktemp("project"), athena)
+        yield run_on_athena(duckdb_run, tmp_path_factory.mktemp("project"), athena)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -51,42 +52,6 @@ def tables(project: Project) -> dict[str, list[str]]:
         if node["resource_type"] in ("model", "seed"):
             found.setdefault(layer, []).append(node["name"])
     return found
-
-
-def differences(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
-    """What differs between two tables whose rows come in any order."""
-    if sorted(left.columns) != sorted(right.columns):
-        return [f"columns {sorted(set(left.columns) ^ set(right.columns))}"]
-    if len(left) != len(right):
-        return [f"{len(left)} rows against {len(right)}"]
-    left, right = _ordered(left), _ordered(right[left.columns])
-    found = []
-    for column in left.columns:
-        unequal = _unequal(left[column], right[column])
-        if unequal.any():
-            first = int(np.flatnonzero(unequal)[0])
-            example = f"{left[column].iloc[first]!r} against {right[column].iloc[first]!r}"
-            found.append(f"{column}: {int(unequal.sum())} cells, the first {example}")
-    return found
-
-
-def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the order of everything exact, then of the doubles."""
-    doubles = [c for c in frame.columns if frame[c].dtype == np.float64]
-    keys = [c for c in frame.columns if c not in doubles] + doubles
-    helper = frame.assign(**{c: frame[c].round(6) for c in doubles})
-    helper = helper.assign(**{c: helper[c].astype(str) for c in keys if frame[c].dtype == object})
-    return frame.loc[helper.sort_values(keys, kind="stable").index].reset_index(drop=True)
-
-
-def _unequal(left: pd.Series, right: pd.Series) -> np.ndarray:
-    both_null = (left.isna() & right.isna()).to_numpy()
-    one_null = (left.isna() ^ right.isna()).to_numpy()
-    if left.dtype == np.float64 and right.dtype == np.float64:
-        close = np.isclose(left, right, rtol=RELATIVE, atol=0)
-    else:
-        close = (left == right).fillna(False).to_numpy(dtype=bool)
-    return (~close & ~both_null) | one_null
 
 
 class TestRun:

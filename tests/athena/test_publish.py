@@ -10,8 +10,8 @@ import pytest
 from python_ml.config import Section, load_settings
 from python_ml.warehouse import athena_publication as publish
 from python_ml.warehouse.athena_publication import Publication, run_database_name
-from tests.athena.conftest import BUCKET
 from tests.athena.local.server import REGION, LocalAthena
+from tests.athena.project import BUCKET
 from tests.athena.queries import Queries
 
 SCHEMA = "published"

@@ -124,13 +124,19 @@ def cloud() -> Iterator[None]:
             glue.create_database(DatabaseInput={"Name": database})
         for table in ("pipeline_run", "pipeline_step"):
             create_table("spanishgas_ml", table, f"s3://{LAKE}/ml/{table}/", ["run_id"])
-        sns, sqs = boto3.client("sns"), boto3.client("sqs")
-        topic = sns.create_topic(Name=TOPIC)["TopicArn"]
-        queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-        endpoint = attributes["Attributes"]["QueueArn"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+        create_topic()
         yield
+
+
+def create_topic() -> str:
+    """The topic, whose messages go to a queue; its ARN."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name=TOPIC)["TopicArn"]
+    queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    endpoint = attributes["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+    return topic
 
 
 def create_table(database: str, name: str, location: str, partitions: Sequence[str] = ()) -> None:

@@ -190,7 +190,19 @@ def test_a_work_group_that_places_results_itself_fails(tmp_path, account):
     assert "client-side" in check.remedy
 
 
-@pytest.mark.parametrize("data", ["s3://lake/warehouse", "/tmp", "s3://lake"])
-def test_locations_inside_each_other_or_outside_s3_fail(tmp_path, data):
-    settings = settings_for(tmp_path, **ATHENA | {"athena.data": data})
-    assert aws_doctor.locations(settings.athena).status == FAIL
+@pytest.mark.parametrize(
+    ("places", "status"),
+    [
+        ({"data": "/tmp"}, FAIL),
+        ({"data": "s3://lake"}, FAIL),  # around the lake: dbt would empty it
+        ({"data": "s3://lake/ml/built"}, FAIL),
+        ({"staging": "s3://data/results"}, FAIL),
+        ({"staging": "s3://lake/models"}, FAIL),
+        ({"data": "s3://lake/warehouse", "staging": "s3://results/athena"}, OK),  # as deployed
+        ({"lake": "s3://one/lake", "data": "s3://one/warehouse", "staging": "s3://one/x"}, OK),
+    ],
+)
+def test_nothing_may_lie_where_dbt_or_a_run_writes(tmp_path, places, status):
+    given = {f"athena.{name}": place for name, place in places.items()}
+    settings = settings_for(tmp_path, **ATHENA | given)
+    assert aws_doctor.locations(settings.athena).status == status

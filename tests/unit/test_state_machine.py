@@ -11,18 +11,19 @@ import boto3
 import gold_fixture as gold
 import pytest
 
-from python_ml.aws import control, step, trigger
+from python_ml.aws import control, report, step, trigger
 from python_ml.aws.run_folder import STEPS
 from python_ml.aws.step import Outcome
 from python_ml.aws.uploads import UploadTable
 from python_ml.errors import BadInputError, QualityGateError
-from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
+from python_ml.registry import APPROVED, PENDING, REJECTED, StoredRegistry, open_registry
 from python_ml.runs import open_manifest
-from python_ml.runs.manifest import new_lease
+from python_ml.runs.identity import identify_batch
+from python_ml.runs.manifest import CLAIMED, DONE, BatchClaim, new_lease
+from python_ml.runs.workspace import Run
 from python_ml.warehouse.athena_publication import Publication, run_database_name
 
-pytestmark = pytest.mark.slow
-
+SOURCE = f"s3://{aws.LAKE}/raw/a/"
 JOBS = [name for name in STEPS if name not in ("register", "publish")]
 SCORE_JOBS = [name for name in JOBS if name not in ("train", "evaluate")]
 
@@ -40,6 +41,10 @@ class Jobs:
         self.verdict = APPROVED
         self.calls = Counter()
         self.errors = {}  # step -> errors to raise, one a call
+        self.kept = []  # what publishing has kept, and what was published by then
+
+    def keep(self, name, run_id):
+        self.kept.append((name, run_id, Publication(self.settings.athena).published_run()))
 
     def __call__(self, name, run_id, parameters):
         self.calls[name] += 1
@@ -109,17 +114,32 @@ def jobs(monkeypatch, tmp_path, model):
     monkeypatch.setattr(control, "_settings", lambda: settings)
     with aws.cloud():
         jobs = Jobs(settings, model)
+        # Queries, which tests/athena has an engine for.
+        monkeypatch.setattr(
+            control, "keep_assignments", lambda _, run_id: jobs.keep("offers", run_id)
+        )
+        monkeypatch.setattr(
+            control, "keep_costs", lambda _, __, run_id, ___: jobs.keep("costs", run_id)
+        )
         aws.install_jobs(monkeypatch, jobs, control.handler)
         jobs.machine = aws.create_state_machine()
+        put_batch("churn")
         yield jobs
+
+
+def put_batch(content):
+    boto3.client("s3").put_object(
+        Bucket=aws.LAKE, Key="raw/a/churn_label.csv", Body=content.encode()
+    )
 
 
 def run(jobs, run_id, mode="train", **more):
     document = {
         "run_id": run_id,
         "mode": mode,
-        "source": "s3://lake/raw/a/",
+        "source": SOURCE,
         "batch_sha256": "",
+        "force": False,
         "started_by": "test",
         **more,
     }
@@ -167,16 +187,18 @@ def test_trained_and_promoted(jobs):
     found = record(jobs, "r1")
     assert (found.status, found.exit_code, found.failed_step) == ("succeeded", 0, None)
     assert published(jobs) == "r1"
+    assert jobs.kept == [("offers", "r1", None), ("costs", "r1", "r1")]
     assert aws.parts("spanishgas_ml", "pipeline_run") == ["r1"]
     assert aws.parts("spanishgas_ml", "pipeline_step") == ["r1"]
     assert [entry.step for entry in found.steps] == list(STEPS)
+    assert {entry.status for entry in found.steps} == {"succeeded"}
     assert (found.as_of_date, found.row_count, found.model_version) == (
         "2024-12-31",
-        100,
+        7,
         "churn-r1",
     )
     assert is_free(jobs)
-    metrics = boto3.client("cloudwatch").list_metrics(Namespace=control.NAMESPACE)["Metrics"]
+    metrics = boto3.client("cloudwatch").list_metrics(Namespace=report.NAMESPACE)["Metrics"]
     counted = {metric["MetricName"] for metric in metrics}
     assert counted == {"RunSucceeded", "RunFailed", "RunSeconds", "DriftAlarms"}
     (sent,) = aws.notifications()
@@ -305,6 +327,22 @@ def test_a_failure_that_cannot_be_recorded_is_notified_all_the_same(jobs, monkey
     assert "could not be recorded" in sent["Message"]
 
 
+def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(jobs, monkeypatch):
+    count, calls = control.count, []
+
+    def throttled_once(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise RuntimeError("PutMetricData: rate exceeded")
+        count(*given)
+
+    monkeypatch.setattr(control, "count", throttled_once)
+    run(jobs, "r1")
+    assert (published(jobs), record(jobs, "r1").status) == ("r1", "succeeded")
+    (sent,) = aws.notifications()
+    assert "has published 100 customers" in sent["Message"]
+
+
 def test_a_run_id_that_has_succeeded_does_nothing_again(jobs):
     run(jobs, "r1")
     aws.notifications()
@@ -313,7 +351,10 @@ def test_a_run_id_that_has_succeeded_does_nothing_again(jobs):
         stateMachineArn=jobs.machine,
         name="r1-by-hand",
         input=json.dumps(
-            {"run_id": "r1", "mode": "train", "source": "x", "batch_sha256": "", "started_by": "t"}
+            {
+                **{"run_id": "r1", "mode": "train", "source": SOURCE, "batch_sha256": ""},
+                **{"force": True, "started_by": "t"},
+            }
         ),
     )
     ended = aws.wait_for(again["executionArn"])
@@ -324,11 +365,92 @@ def test_a_run_id_that_has_succeeded_does_nothing_again(jobs):
     assert is_free(jobs)
 
 
+def test_a_publication_that_died_half_way_is_finished_by_the_retry(jobs, monkeypatch):
+    promote, seen = StoredRegistry.promote, []
+
+    def die_once(registry, *given):
+        seen.append((published(jobs), champion(jobs)))
+        if len(seen) == 1:
+            raise type("Lambda.ServiceException", (Exception,), {})("the function went away")
+        promote(registry, *given)
+
+    monkeypatch.setattr(StoredRegistry, "promote", die_once)
+    ended = run(jobs, "r1")
+    assert ended["status"] == "SUCCEEDED"
+    assert seen == [("r1", None), ("r1", None)]
+    assert (published(jobs), champion(jobs)) == ("r1", "churn-r1")
+    assert jobs.kept == [("offers", "r1", None), ("costs", "r1", "r1")]
+
+
 def test_an_unknown_mode_ends_before_anything_is_done(jobs):
     ended = run(jobs, "r1", mode="guess")
     assert (ended["status"], ended["error"]) == ("FAILED", "UsageError")
     assert not jobs.calls
     assert record(jobs, "r1").exit_code == 2
+
+
+def claim_by_hand(jobs, mode="train"):
+    """What `spanishgas run --target athena` of the same prefix does before its first step."""
+    by_hand = Run(jobs.settings, mode, source=SOURCE)
+    by_hand.identity = identify_batch(SOURCE)
+    claim = BatchClaim(by_hand.identity.sha256, mode, CLAIMED, "by-hand", by_hand.work_sha256)
+    return claim, open_manifest(jobs.settings).claim(claim, 300)
+
+
+def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(jobs):
+    claim, standing = claim_by_hand(jobs)
+    assert standing is None
+    open_manifest(jobs.settings).finish(claim, succeeded=True)
+    ended = run(jobs, "r1")
+    assert (ended["status"], ended["states"]) == ("SUCCEEDED", ["Begin", "IsDone", "AlreadyDone"])
+    assert is_free(jobs)
+    assert not jobs.calls
+    put_champion(jobs)
+    assert run(jobs, "r2", mode="score")["states"][-1] == "Succeeded"  # another mode, another claim
+    assert run(jobs, "r3", force=True)["states"][-1] == "Succeeded"
+    put_batch("corrected")
+    assert run(jobs, "r4")["states"][-1] == "Succeeded"
+    assert [r.run_id for r in open_manifest(jobs.settings).runs()] == ["r4", "r3", "r2"]
+
+
+def test_a_batch_that_the_state_machine_has_run_is_not_run_again_by_hand(jobs):
+    jobs.errors["gold"] = [QualityGateError("1 data test failed")]
+    run(jobs, "r1")
+    claim, standing = claim_by_hand(jobs)
+    assert standing is None  # the failed run has given it back
+    open_manifest(jobs.settings).finish(claim, succeeded=False)
+    run(jobs, "r2")
+    _, standing = claim_by_hand(jobs)
+    assert (standing.state, standing.run_id) == (DONE, "r2")
+    assert run(jobs, "r3")["states"][-1] == "AlreadyDone"
+
+
+def test_a_batch_that_is_being_run_is_waited_for(jobs):
+    claim, _ = claim_by_hand(jobs)
+    ended = run(jobs, "r1")
+    assert (ended["status"], ended["error"]) == ("FAILED", "LeaseHeldError")
+    assert "is being run already, by by-hand" in record(jobs, "r1").error_message
+    assert is_free(jobs)
+    open_manifest(jobs.settings).finish(claim, succeeded=False)
+    assert run(jobs, "r2")["states"][-1] == "Succeeded"
+
+
+@pytest.mark.parametrize("when", ["waiting", "begun"])
+def test_a_batch_that_was_written_over_before_it_is_read_ends_its_run(jobs, when):
+    started_for = identify_batch(SOURCE).sha256
+    document = {"run_id": "r1", "mode": "train", "source": SOURCE, "batch_sha256": started_for}
+    if when == "begun":
+        control.handler({**document, "force": False, "started_by": "upload", "action": "begin"})
+        put_batch("corrected")
+        with pytest.raises(BadInputError, match="no longer what this run was started for"):
+            step.run_step(jobs.settings, "r1", "land")
+        return
+    put_batch("corrected")
+    ended = run(jobs, "r1", batch_sha256=started_for)
+    assert (ended["status"], ended["error"]) == ("FAILED", "BadInputError")
+    assert record(jobs, "r1").exit_code == 3
+    assert is_free(jobs)
+    assert run(jobs, "r2", batch_sha256=identify_batch(SOURCE).sha256)["status"] == "SUCCEEDED"
 
 
 def test_a_run_waits_for_the_lease_and_gives_up_with_words(jobs):
@@ -377,7 +499,7 @@ def test_an_execution_that_was_stopped_is_recorded_and_frees_the_warehouse(jobs)
     document = {
         "run_id": "r1",
         "mode": "train",
-        "source": "s3://lake/raw/a/",
+        "source": SOURCE,
         "batch_sha256": "",
         "started_by": "test",
     }

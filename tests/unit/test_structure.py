@@ -13,7 +13,6 @@ FOLDERS = ("python_ml", "infra", "tests")
 LONGER_MODULES = {
     "tests/athena/test_local_athena.py": 450,  # a query engine
     "tests/athena/test_project.py": 400,  # a run on both engines
-    "tests/unit/test_state_machine.py": 450,  # a trained model in a cloud
 }
 
 

@@ -1,0 +1,174 @@
+"""The deployment on the emulators: what one apply makes, and what AWS then runs in it.
+
+The deployed definition is executed by moto's interpreter. Each of its tasks is a process of its own
+that holds what its image holds, with an empty home: the steps of a run share nothing but the
+bucket, the catalog and the table of runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+from moto.core.config import default_user_config
+
+from python_ml.config import PROJECT_DIR, Settings
+from tests.athena.images import Image
+from tests.athena.local.server import REGION, LocalAthena
+from tests.athena.project import NO_GATE, athena_settings
+from tests.unit import aws_fixture as aws
+
+NAME = "sg-test"
+DATA, RESULTS, GROUP = f"{NAME}-data", f"{NAME}-results", f"{NAME}-churn"
+STATE_MACHINE = f"arn:aws:states:{REGION}:{aws.ACCOUNT}:stateMachine:{NAME}"
+TERRAFORM = PROJECT_DIR / "infra/terraform/modules"
+# As the module `platform` names them.
+PLACES = {
+    "work_group": NAME,
+    "schema": "sg_test",
+    "lake": f"s3://{DATA}",
+    "data": f"s3://{DATA}/warehouse",
+    "staging": f"s3://{RESULTS}/athena",
+    "runs_table": f"{NAME}-runs",
+    "model_package_group": GROUP,
+}
+
+
+@dataclass
+class Deployment:
+    """What Terraform would have made, and the jobs that have run in it."""
+
+    athena: LocalAthena
+    settings: Settings
+    images: Mapping[str, Image]
+    variables: Mapping[str, str]  # of every job, task and function
+    work: Path
+    seconds: dict[str, float] = field(default_factory=dict)  # of each job
+    _count: int = 0
+
+    def job(self, step: str, run_id: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a job of the state machine as ECS or SageMaker would.
+
+        Raises:
+            RuntimeError: it ended with another exit code than 0.
+        """
+        began = time.monotonic()
+        home = self._home(step)
+        run = self._task if "Overrides" in parameters else self._sagemaker_job
+        done = run(parameters, home)
+        home.with_suffix(".log").write_text(done.stderr, encoding="utf-8")
+        self.seconds[step] = time.monotonic() - began
+        if done.returncode != 0:
+            raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-3000:]}")
+        return {"Status": "Completed"}
+
+    def function(self, handler: str, event: Any) -> dict[str, Any]:
+        """Invoke a handler as Lambda does, with the variables that modules/lambda gives it."""
+        own = {
+            "STATE_MACHINE_ARN": STATE_MACHINE,
+            "RUNS_TABLE": PLACES["runs_table"],
+            "WAREHOUSE": PLACES["schema"],
+            "DEFAULT_MODE": "score",  # so that the mode of the path shows
+            "EXECUTION_SECONDS": "43200",
+        }
+        environment = self._environment(self._home("function")) | own
+        return self.images["trigger"].invoke(handler, event, environment)
+
+    def control(self, payload: Any) -> dict[str, Any]:
+        return self.function("python_ml.aws.control.handler", payload)
+
+    def trigger(self, event: Any) -> list[str]:
+        """What the trigger did with each batch of an event."""
+        answer = self.function("python_ml.aws.trigger.handler", event)
+        return [batch["outcome"] for batch in answer["batches"]]
+
+    def upload(self, raw: Path, prefix: str) -> list[dict[str, Any]]:
+        """Put a batch and its marker into the bucket; returns the events that S3 sends."""
+        s3 = self.athena.client("s3")
+        files = sorted(path for path in raw.rglob("*") if path.is_file())
+        for path in files:
+            s3.upload_file(str(path), DATA, f"{prefix}{path.relative_to(raw).as_posix()}")
+        s3.put_object(Bucket=DATA, Key=f"{prefix}_SUCCESS")
+        names = [*(path.relative_to(raw).as_posix() for path in files), "_SUCCESS"]
+        records = [{"bucket": {"name": DATA}, "object": {"key": f"{prefix}{n}"}} for n in names]
+        return [{"Records": [{"eventSource": "aws:s3", "s3": record}]} for record in records]
+
+    def _task(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
+        (container,) = parameters["Overrides"]["ContainerOverrides"]
+        own = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+        return self.images["dbt"].run(container["Command"], self._environment(home) | own)
+
+    def _sagemaker_job(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
+        """An /opt/ml with the job's input, and a look at what it leaves there."""
+        root = home.with_suffix(".opt-ml")
+        (root / "input/config").mkdir(parents=True)
+        environment = self._environment(home) | parameters["Environment"]
+        environment |= {"SPANISHGAS_HOME": str(home), "SAGEMAKER_BASE_DIR": str(root)}
+        if is_training := "HyperParameters" in parameters:
+            given = root / "input/config/hyperparameters.json"
+            given.write_text(json.dumps(parameters["HyperParameters"]), encoding="utf-8")
+            arguments = ["train"]
+        else:
+            arguments = parameters["AppSpecification"]["ContainerArguments"]
+        done = self.images["ml"].run(arguments, environment)
+        said = root / "output" / ("failure" if is_training else "message")
+        assert said.exists() == (done.returncode != 0), done.stderr
+        return done
+
+    def _home(self, name: str) -> Path:
+        self._count += 1
+        home = self.work / f"{self._count:02}-{name}"
+        home.mkdir()
+        return home
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        """Of one container: settings, what AWS gives it for its role, and a home of its own."""
+        return {**self.athena.environment, **self.variables, "SPANISHGAS_HOME": str(home)}
+
+
+@contextmanager
+def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
+    """Make what one apply makes, as far as the emulators have it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in athena.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("MOTO_PORT", athena.endpoint.rpartition(":")[2])
+        patch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})
+        for bucket in (DATA, RESULTS):
+            athena.client("s3").create_bucket(Bucket=bucket)
+        settings = athena_settings(work / "home", athena, PLACES)
+        for suffix in ("", "_raw", "_ml"):
+            database = {"Name": f"{PLACES['schema']}{suffix}"}
+            athena.client("glue").create_database(DatabaseInput=database)
+        athena.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
+        variables = _variables(settings)
+        images = {name: Image.build(name, work / "images") for name in ("dbt", "ml", "trigger")}
+        made = Deployment(athena, settings, images, variables, work)
+        aws.install_jobs(patch, made.job, made.control)
+        definition = aws.render(
+            topic_arn=aws.create_topic(), job_environment=json.dumps(variables)[1:-1]
+        )
+        role = f"arn:aws:iam::{aws.ACCOUNT}:role/{NAME}-states"
+        athena.client("stepfunctions").create_state_machine(
+            name=NAME, definition=definition, roleArn=role
+        )
+        yield made
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """The variables that the module `platform` sets, and what a test on few customers needs."""
+    text = (TERRAFORM / "platform/main.tf").read_text(encoding="utf-8")
+    found = {"SPANISHGAS_TARGET": "athena", "SPANISHGAS_HOME": "/tmp/spanishgas"}
+    for name in re.findall(r"^    SPANISHGAS_ATHENA__(\w+) +=", text, re.MULTILINE):
+        found[f"SPANISHGAS_ATHENA__{name}"] = str(settings.athena[name.lower()])
+    assert set(found) == set(re.findall(r"^    (SPANISHGAS_\w+) +=", text, re.MULTILINE))
+    polling = {"SPANISHGAS_ATHENA__POLL_SECONDS": str(settings.athena.poll_seconds)}
+    return {**found, **polling, **NO_GATE}
