@@ -127,11 +127,17 @@ def check_body(place: str, text: str, interface: str, body: dict, problems: list
     for name, optional in known.items():
         if not optional and name not in {camel(n) for n in given | dynamic} | {"id"}:
             problems.append(f"{place}: {interface} needs {name}")
-    for name in given:
-        blocks = body[name] if isinstance(body[name], list) else [body[name]]
+    contents = {
+        name: written["content"]
+        for block in body.get("dynamic", [])
+        for name, written in block.items()
+    }
+    for name in given | dynamic:
+        value = contents[name] if name in contents else body[name]
+        blocks = value if isinstance(value, list) else [value]
         inner = nested(text, interface, camel(name))
         for block in blocks:
-            if inner and isinstance(block, dict) and "__is_block__" in block:
+            if inner and isinstance(block, dict) and (name in contents or "__is_block__" in block):
                 check_body(f"{place}.{name}", text, inner, block, problems)
 
 
@@ -149,6 +155,40 @@ def test_every_argument_is_one_of_the_provider():
     assert not problems
     assert count > 80
     print(f"\n{count} resources and data sources hold to the provider's schema")
+
+
+def test_a_wrong_argument_is_found_in_blocks_and_in_dynamic_ones():
+    text = (PROVIDER / "budgets-budget/index.d.ts").read_text(encoding="utf-8")
+    wrong = {"__is_block__": True, "colour": "red"}
+    for body in ({"cost_filter": [wrong]}, {"dynamic": [{"cost_filter": {"content": [wrong]}}]}):
+        problems: list[str] = []
+        check_body("here", text, "BudgetsBudgetConfig", body, problems)
+        assert any("no argument colour" in problem for problem in problems)
+        assert any("needs budgetType" in problem for problem in problems)
+
+
+REFERENCE = re.compile(r"(?<![\w.])(data\.)?(aws_\w+)\.(\w+)(\[[^\]]*\])?\.(\w+)")
+
+
+def test_every_reference_is_to_an_attribute_of_something_declared():
+    declared = {}
+    for place, kind, body in resources():
+        module, name = place.partition("/")[0], place.rpartition(".")[2]
+        declared[module, kind, name] = bool({"count", "for_each"} & set(body))
+    count = 0
+    for path in sorted((TERRAFORM / "modules").rglob("*.tf")):
+        text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+        for data, type_name, name, index, attribute in REFERENCE.findall(text):
+            kind = ("data-" if data else "") + type_name.replace("_", "-")
+            place = f"{path.parent.name}/{path.name}: {data}{type_name}.{name}"
+            assert (path.parent.name, kind, name) in declared, f"{place} is not declared"
+            assert declared[path.parent.name, kind, name] == bool(index), f"{place}: index"
+            binding = (PROVIDER / kind.removeprefix("aws-") / "index.d.ts").read_text("utf-8")
+            own = binding[binding.rindex("export declare class") :]  # the resource comes last
+            assert f"get {camel(attribute)}()" in own, f"{place} has no attribute {attribute}"
+            count += 1
+    assert count > 70
+    print(f"\n{count} references hold to the provider's schema")
 
 
 @pytest.mark.parametrize(

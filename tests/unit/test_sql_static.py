@@ -52,6 +52,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name: value for name, value in os.environ.items() if not name.startswith(("AWS", "DBT"))
     }
     offline |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    offline["SPANISHGAS_ATHENA__SCHEMA"] = "sg_prod"
     command = [BIN / "dbt", "compile", "--target", "athena", "--no-populate-cache"]
     command += ["--no-introspect", "--project-dir", ROOT, "--profiles-dir", ROOT]
     command += ["--target-path", folder, "--log-path", folder / "logs"]
@@ -64,6 +65,15 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_athena_compiles_every_model_offline(compiled: Path) -> None:
     built = {path.stem for path in (compiled / "models").glob("*/*.sql")}
     assert built == {path.stem for path in MODELS}
+
+
+def test_dbt_by_hand_reads_the_variables_of_the_settings(compiled: Path) -> None:
+    for model, relation in {
+        "bronze/bronze_customer": '"sg_prod_raw"."customer_attributes"',
+        "silver/silver_interaction": '"sg_prod_ml"."interaction_sentiment"',
+        "gold/gold_master": '"sg_prod"."silver_customer"',
+    }.items():
+        assert relation in (compiled / "models" / f"{model}.sql").read_text("utf-8"), model
 
 
 def test_trino_accepts_every_compiled_statement(compiled: Path) -> None:

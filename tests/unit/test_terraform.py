@@ -97,6 +97,10 @@ def test_variables_are_typed_described_and_used(folder):
         assert f"var.{name}" in text, f"{folder.name}: {name} is not used"
     for used in set(re.findall(r"\bvar\.(\w+)", text)):
         assert used in names(folder, "variable"), f"{folder.name}: var.{used} is not declared"
+    local = {name for block in parsed(folder).get("locals", []) for name in block}
+    local -= {"__comments__", "__inline_comments__"}
+    used_locals = set(re.findall(r"\blocal\.(\w+)", text))
+    assert used_locals == local, f"{folder.name}: locals {used_locals ^ local}"
     for name, body in names(folder, "output").items():
         assert body.get("description"), f"{folder.name}: output {name} is not described"
 

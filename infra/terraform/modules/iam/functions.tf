@@ -7,7 +7,6 @@ locals {
     "dynamodb:Query",
   ]
   state_machine_arn = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${var.name}"
-  execution_arn     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}:*"
   log_group_arn     = "arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/${var.name}"
 }
 
