@@ -13,11 +13,6 @@ from python_ml.errors import SpanishGasError
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return gold.small_model(tmp_path_factory.mktemp("model"))
-
-
 @pytest.fixture
 def registry(tmp_path):
     return open_registry(gold.settings_for(tmp_path))

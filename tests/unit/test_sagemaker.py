@@ -29,11 +29,6 @@ pytestmark = pytest.mark.slow
 GROUP = "sg-test-churn"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return gold.small_model(tmp_path_factory.mktemp("model"))
-
-
 @pytest.fixture
 def opt_ml(tmp_path, monkeypatch):
     """An /opt/ml with a home in a channel, and a run that has begun in it."""
