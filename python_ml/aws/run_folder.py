@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from python_ml.errors import BadInputError, SpanishGasError
@@ -90,6 +91,14 @@ class RunFolder:
         if document is None or document["status"] != "done":
             raise SpanishGasError(f"run {self.run_id}: step {step} is not done")
         return document["result"]
+
+    def keep_reports(self, reports: Path) -> str:
+        """Keep the pages that a step has written; returns where they lie."""
+        for path in reports.rglob("*"):
+            if path.is_file():
+                name = path.relative_to(reports).as_posix()
+                self._store.write(f"runs/{self.run_id}/reports/{name}", path.read_bytes())
+        return self._store.place(f"runs/{self.run_id}/reports")
 
     def place(self, name: str) -> str:
         return self._store.place(self._key(name))

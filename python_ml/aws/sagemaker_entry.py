@@ -4,12 +4,12 @@
     python -m python_ml.aws.sagemaker_entry <step>         a processing job
 
 A training job reads `input/config/hyperparameters.json` (values are text: `run_id`, and settings by
-dotted name such as `model.xgboost.max_depth`) and the channels under `input/data/`; it leaves the
-model's JSON documents in SM_MODEL_DIR, which SageMaker packs as model.tar.gz, and reports in
-SM_OUTPUT_DATA_DIR. A processing job gets its run in SPANISHGAS_RUN_ID and leaves its report in
-`processing/output`. A failure is told in `output/failure` (training) or `output/message`
-(processing) and by the exit code. SAGEMAKER_BASE_DIR names another place than /opt/ml, as in
-SageMaker's own toolkits.
+dotted name such as `model.xgboost.max_depth`, which hold for this training alone) and the channels
+under `input/data/`; it leaves the model's JSON documents in SM_MODEL_DIR, which SageMaker packs as
+model.tar.gz, and reports in SM_OUTPUT_DATA_DIR. A processing job gets its run in SPANISHGAS_RUN_ID
+and leaves its report in `processing/output`. A failure is told in `output/failure` (training) or
+`output/message` (processing) and by the exit code. SAGEMAKER_BASE_DIR names another place than
+/opt/ml, as in SageMaker's own toolkits.
 
 Channel `settings` may hold a settings.yml, whose values win over the package's.
 """
@@ -64,8 +64,8 @@ def run_training(root: Path, step: str = TRAIN) -> None:
     run_id = given.pop("run_id", None) or os.environ.get("SPANISHGAS_RUN_ID")
     if not run_id:
         raise UsageError(f"{path}: the hyperparameter run_id names the run to train for")
-    settings = job_settings(root, given)
-    outcome = run_step(settings, run_id, step)
+    settings = job_settings(root)
+    outcome = run_step(settings, run_id, step, _values(given))
     version = outcome.result["model_version"]
     model_dir = Path(os.environ.get("SM_MODEL_DIR", root / "model"))
     model_dir.mkdir(parents=True, exist_ok=True)
@@ -84,12 +84,12 @@ def run_processing(root: Path, step: str) -> None:
     """
     if not (run_id := os.environ.get("SPANISHGAS_RUN_ID")):
         raise UsageError("SPANISHGAS_RUN_ID names the run that the job belongs to")
-    outcome = run_step(job_settings(root, {}), run_id, step)
+    outcome = run_step(job_settings(root), run_id, step)
     _report(root / "processing/output", step, outcome.result)
 
 
-def job_settings(root: Path, hyperparameters: Mapping[str, str]) -> Settings:
-    """Settings from the channel `settings`, the environment and the hyperparameters, which win.
+def job_settings(root: Path) -> Settings:
+    """Settings from the channel `settings` and the environment.
 
     SM_NUM_CPUS sets the threads unless SPANISHGAS_THREADS does.
     """
@@ -99,8 +99,12 @@ def job_settings(root: Path, hyperparameters: Mapping[str, str]) -> Settings:
         environ.setdefault("SPANISHGAS_SETTINGS", str(own))
     if cpus := environ.get("SM_NUM_CPUS"):
         environ.setdefault("SPANISHGAS_THREADS", cpus)
-    values: dict[str, Any] = {name: yaml.safe_load(v) for name, v in hyperparameters.items()}
-    return load_settings(values, environ)
+    return load_settings(environ=environ)
+
+
+def _values(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """Settings by dotted name; SageMaker hands on text."""
+    return {name: yaml.safe_load(text) for name, text in hyperparameters.items()}
 
 
 def _report(folder: Path, step: str, result: Mapping[str, Any]) -> None:

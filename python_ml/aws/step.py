@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,12 @@ class StepContext:
     settings: Settings
     folder: RunFolder
     request: RunRequest
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def own_settings(self) -> Settings:
+        """With what this job alone was told; the run's own stay what the other jobs have."""
+        return self.settings.with_overrides(self.overrides)
 
     @property
     def run_id(self) -> str:
@@ -77,8 +83,16 @@ class Outcome:
 Work = Callable[[StepContext], Outcome]
 
 
-def run_step(settings: Settings, run_id: str, step: str) -> Outcome:
-    """Run one step and leave its document, done or failed, in the run's folder.
+def run_step(
+    settings: Settings, run_id: str, step: str, overrides: Mapping[str, Any] | None = None
+) -> Outcome:
+    """Run one step and leave its document, done or failed, and its reports in the run's folder.
+
+    Args:
+        settings: those of every step of the run.
+        run_id: whose step.
+        step: one of WORK.
+        overrides: settings by dotted name, of a training alone.
 
     Raises:
         UsageError: there is no such step.
@@ -87,16 +101,19 @@ def run_step(settings: Settings, run_id: str, step: str) -> Outcome:
     if step not in WORK:
         raise UsageError(f"step {step!r}: it is one of {', '.join(WORK)}")
     folder = RunFolder(open_store(settings), run_id)
-    context = StepContext(settings, folder, folder.request())
+    context = StepContext(settings, folder, folder.request(), overrides or {})
     start = time.perf_counter()
     document: dict[str, Any] = {"step": step, "started_at": iso(datetime.now(UTC))}
     try:
         outcome = WORK[step](context)
     except BaseException as error:
         code = error.exit_code if isinstance(error, SpanishGasError) else 1
-        failed = {"status": "failed", "error": str(error) or repr(error), "exit_code": code}
+        reports = settings.layout.reports  # of this container, gone with it
+        told = (str(error) or repr(error)).replace(str(reports), folder.keep_reports(reports))
+        failed = {"status": "failed", "error": told, "exit_code": code}
         folder.write(step, {**document, **failed, **_measured(start)})
         raise
+    folder.keep_reports(settings.layout.reports)
     document |= {"status": "done", "row_count": outcome.row_count, "result": dict(outcome.result)}
     folder.write(step, {**document, **_measured(start)})
     return outcome
@@ -134,7 +151,7 @@ def _plain(step: Callable[[Run], object]) -> Work:
 
 
 def _train(context: StepContext) -> Outcome:
-    trained = steps.train_step(context.run)
+    trained = steps.train_step(context.run, context.own_settings)
     return _outcome(context, {"model_version": trained.model_version})
 
 

@@ -58,3 +58,19 @@ def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporte
     except (BotoCoreError, ClientError) as error:
         raise SpanishGasError(f"cannot copy the landed batch to {place}: {error}") from error
     return place
+
+
+def publish_rejected(athena: Section, rejected: Path, batch_id: str) -> None:
+    """Copy the rows of a batch that were set aside to `<lake>/rejected/`, under the same names.
+
+    Raises:
+        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+    """
+    place = f"{athena.lake.rstrip('/')}/rejected"
+    bucket, prefix = bucket_and_prefix(place)
+    s3 = boto3.client("s3", region_name=athena.region)
+    try:
+        for file in sorted(rejected.glob(f"*/batch={batch_id}/*.parquet")):
+            s3.upload_file(str(file), bucket, f"{prefix}{file.relative_to(rejected).as_posix()}")
+    except (BotoCoreError, ClientError) as error:
+        raise SpanishGasError(f"cannot copy rejected rows to {place}: {error}") from error

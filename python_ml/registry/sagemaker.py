@@ -13,16 +13,18 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
-from python_ml.model.churn_model import ChurnModel
 from python_ml.registry import PENDING, StoredRegistry
 from python_ml.store import Store
+
+if TYPE_CHECKING:
+    from python_ml.model.churn_model import ChurnModel
 
 ARCHIVE = "model.tar.gz"
 ARTIFACTS = ("booster.json", "model.json")

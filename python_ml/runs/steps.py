@@ -13,6 +13,7 @@ from python_ml.runs.months import begin_with_published, month_versions
 from python_ml.runs.workspace import Run, swap
 
 if TYPE_CHECKING:
+    from python_ml.config import Settings
     from python_ml.modelling.train import TrainResult
     from python_ml.modelling.verdict import EvaluateResult
 
@@ -42,13 +43,14 @@ def land_step(run: Run) -> None:
         step.rows = landed.row_count
         gate(run, "raw")
         if run.settings.target == "athena":
-            from python_ml.land.upload import publish_batch
+            from python_ml.land.upload import publish_batch, publish_rejected
             from python_ml.land.write import is_intact
 
             assert run.batch is not None
             place = publish_batch(run.settings.athena, run.batch, landed.batch_id, report)
             if not is_intact(run.batch):
                 raise _changed_in_place(run.batch)
+            publish_rejected(run.settings.athena, run.settings.layout.rejected, landed.batch_id)
             run.dbt.register_external_tables({"raw": place})
 
 
@@ -139,12 +141,17 @@ def sentiment_step(run: Run) -> None:
         step.rows = labelled.text_count
 
 
-def train_step(run: Run) -> TrainResult:
-    """Fit a candidate and register it, pending approval."""
+def train_step(run: Run, settings: Settings | None = None) -> TrainResult:
+    """Fit a candidate and register it, pending approval.
+
+    Args:
+        settings: of this training alone, where they are not the run's.
+    """
     from python_ml.modelling.train import train
 
     with run.step("train") as (step, _), run.warehouse() as warehouse:
-        trained = train(warehouse, run.settings, run.contract, run.run_id, run.as_of_date)
+        chosen = settings or run.settings
+        trained = train(warehouse, chosen, run.contract, run.run_id, run.as_of_date)
         run.results["training"] = trained
         step.rows = trained.train_count
     return trained

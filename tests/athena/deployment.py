@@ -113,8 +113,9 @@ class Deployment:
         environment = self._environment(home) | parameters["Environment"]
         environment |= {"SPANISHGAS_HOME": str(home), "SAGEMAKER_BASE_DIR": str(root)}
         if is_training := "HyperParameters" in parameters:
-            given = root / "input/config/hyperparameters.json"
-            given.write_text(json.dumps(parameters["HyperParameters"]), encoding="utf-8")
+            # One that a training does not read: the other jobs go on with their own.
+            text = json.dumps(parameters["HyperParameters"] | {"evaluate.bootstrap_count": "999"})
+            (root / "input/config/hyperparameters.json").write_text(text, encoding="utf-8")
             arguments = ["train"]
         else:
             arguments = parameters["AppSpecification"]["ContainerArguments"]

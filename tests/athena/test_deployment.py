@@ -18,6 +18,7 @@ from python_ml.registry import APPROVED, open_registry
 from python_ml.runs import open_manifest
 from python_ml.runs.manifest import RunRecord
 from python_ml.schema import load_source
+from python_ml.store import open_store
 from python_ml.warehouse import open_warehouse
 from python_ml.warehouse.athena_publication import Publication
 from tests.athena.compare import differences
@@ -94,6 +95,19 @@ def test_containers_leave_the_tables_that_one_process_leaves(
         }
     assert written.pop("query_cost") == (False, True)  # only Athena bills queries
     assert all(here == there for here, there in written.values()), written
+
+
+def test_what_lies_on_a_container_s_disk_is_kept(
+    deployment: Deployment, execution: Mapping[str, Any], duckdb_run: Settings
+) -> None:
+    one, many = newest_report(duckdb_run.layout.home)["run_id"], execution["name"]
+    rejected = duckdb_run.layout.rejected
+    here = {path.parent.parent.name for path in rejected.glob(f"*/batch={one}/*.parquet")}
+    store = open_store(deployment.settings)
+    there = [key for key in store.keys("rejected") if f"/batch={many}/" in key]
+    assert here == {key.split("/")[1] for key in there}
+    assert len(here) > 0
+    assert store.exists(f"runs/{many}/reports/data_docs/{many}/index.html")
 
 
 def test_runs_write_where_their_roles_let_them(

@@ -47,12 +47,15 @@ def opt_ml(tmp_path, monkeypatch):
     def fit(context):
         with context.run.warehouse() as warehouse:
             trained = train(
-                warehouse, context.settings, gold.contract(), context.run_id, gold.AS_OF_DATE
+                warehouse, context.own_settings, gold.contract(), context.run_id, gold.AS_OF_DATE
             )
         return Outcome({"model_version": trained.model_version}, trained.train_count)
 
-    def refuse(_):
-        raise BadInputError("price_history.csv: missing column province_code")
+    def refuse(context):
+        page = context.settings.layout.reports / "data_docs/index.html"
+        page.parent.mkdir(parents=True)
+        page.write_text("province_code")
+        raise BadInputError(f"price_history.csv: missing column province_code; see {page}")
 
     def open_run(context):
         return type("R", (), {"warehouse": lambda _: open_warehouse(context.settings)})()
@@ -82,7 +85,7 @@ def test_a_training_job_leaves_the_model_as_json_documents(opt_ml, tmp_path):
         "model_version": "churn-r1"
     }
     assert not (opt_ml / "output/failure").exists()
-    registry = open_registry(job_settings(opt_ml, {}))
+    registry = open_registry(job_settings(opt_ml))
     assert registry.status("churn-r1") == PENDING
 
 
@@ -114,8 +117,13 @@ def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(opt_m
     monkeypatch.setenv("SPANISHGAS_RUN_ID", "r1")
     assert main(["land"], opt_ml) == 3
     assert "missing column province_code" in (opt_ml / "output/message").read_text()
-    document = RunFolder(open_store(job_settings(opt_ml, {})), "r1").read("land")
+    document = RunFolder(open_store(job_settings(opt_ml)), "r1").read("land")
     assert (document["status"], document["exit_code"]) == ("failed", 3)
+    # The container's pages go with it; the message names those that stay.
+    place = document["error"].partition("; see ")[2]
+    store = open_store(job_settings(opt_ml))
+    assert place == store.place("runs/r1/reports/data_docs/index.html")
+    assert store.read("runs/r1/reports/data_docs/index.html") == b"province_code"
 
 
 def test_an_unknown_step_is_usage(opt_ml):
@@ -125,9 +133,9 @@ def test_an_unknown_step_is_usage(opt_ml):
 
 def test_threads_are_the_cpus_of_the_instance(opt_ml, monkeypatch):
     monkeypatch.setenv("SM_NUM_CPUS", "3")
-    assert job_settings(opt_ml, {}).threads == 3
+    assert job_settings(opt_ml).threads == 3
     monkeypatch.setenv("SPANISHGAS_THREADS", "2")
-    assert job_settings(opt_ml, {}).threads == 2
+    assert job_settings(opt_ml).threads == 2
 
 
 @pytest.fixture

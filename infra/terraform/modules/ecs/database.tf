@@ -55,3 +55,37 @@ resource "aws_db_instance" "metabase" {
   skip_final_snapshot             = false
   final_snapshot_identifier       = "${var.name}-metabase-final"
 }
+
+# Metabase reads the password when it starts. So RDS changes it at a time that we know, and Metabase
+# starts anew behind it.
+resource "aws_secretsmanager_secret_rotation" "metabase" {
+  secret_id          = aws_db_instance.metabase.master_user_secret[0].secret_arn
+  rotate_immediately = false
+
+  rotation_rules {
+    schedule_expression = "cron(0 3 ? * SUN *)"
+    duration            = "1h"
+  }
+}
+
+resource "aws_scheduler_schedule" "restart" {
+  name                = "${var.name}-metabase-restart"
+  description         = "Starts Metabase anew after the weekly rotation of its database's password"
+  schedule_expression = "cron(30 4 ? * SUN *)"
+  kms_key_arn         = var.kms_key_arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = "arn:${data.aws_partition.current.partition}:scheduler:::aws-sdk:ecs:updateService"
+    role_arn = var.role_arns["restart"]
+
+    input = jsonencode({
+      Cluster            = aws_ecs_cluster.this.name
+      Service            = aws_ecs_service.metabase.name
+      ForceNewDeployment = true
+    })
+  }
+}

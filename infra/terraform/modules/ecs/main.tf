@@ -1,3 +1,5 @@
+data "aws_partition" "current" {}
+
 resource "aws_ecs_cluster" "this" {
   name = var.name
 

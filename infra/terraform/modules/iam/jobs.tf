@@ -111,3 +111,17 @@ data "aws_iam_policy_document" "execution" {
     resources = [var.kms_key_arn]
   }
 }
+
+data "aws_iam_policy_document" "restart" {
+  statement {
+    sid       = "Restart"
+    actions   = ["ecs:UpdateService"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:service/${var.name}/${var.name}-metabase"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt"]
+    resources = [var.kms_key_arn]
+  }
+}
