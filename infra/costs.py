@@ -1,4 +1,5 @@
-"""The monthly bill at three sizes: `python -m infra.costs` prints the tables of docs/costs.md.
+"""Bytes, memory and the monthly bill at three sizes: `python -m infra.costs` prints the tables of
+docs/costs.md and docs/scaling.md.
 
 Prices are list prices in USD, tax excluded, of region eu-west-1, written down by hand from AWS's
 price pages as last known to us (2025); eu-south-2 differs by a few per cent. Before you rely on a
@@ -7,7 +8,8 @@ figure, look at the page that `PRICES` names and change the number here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 HOURS, RUNS = 730, 52 / 12  # of a month
 PRICES = {
@@ -27,8 +29,21 @@ PRICES = {
     "transition": (0.025 / 1000, "transition", "aws.amazon.com/step-functions/pricing"),
 }
 SIZES = {"20 thousand": 20_000, "2 million": 2_000_000, "20 million": 20_000_000}
-# Measured on 20,099 customers (docs/simulator.md, docs/athena.md), and taken as proportional.
-HOURLY_GB = 1.8 / 20_099  # a customer's year of readings as Parquet
+# Measured (docs/scaling.md says how), and taken as proportional.
+READINGS = 8784  # of a customer in a leap year
+ROUNDED_GB = 19e-6  # a customer's year of readings as Parquet, with three decimals
+HOURLY_GB = 80e-6  # the same with every digit of a double; the bill counts these
+GOLD_GB = 0.25e-6  # a customer's row of gold_master as Parquet
+CORE_ROWS = 6.4e6  # readings that one core adds up in a second
+SCORE_GB = (0.3, 4.5e-6)  # memory of scoring: fixed, and of a customer
+SCORE_SECONDS = 61e-6  # of a customer, on two cores
+MACHINES = {  # memory in GB, of which a job may use four fifths
+    "ml.m5.xlarge": 16,
+    "ml.m5.2xlarge": 32,
+    "ml.m5.4xlarge": 64,
+    "ml.r5.4xlarge": 128,
+    "ml.r5.8xlarge": 256,
+}
 OTHER_GB = 0.15 / 20_099  # everything else of a run that is kept
 KEPT_RUNS = 26
 LANDING_GB_AN_HOUR = 60  # one ml.m5.xlarge: copy from S3, check, sort, copy to S3
@@ -65,6 +80,45 @@ def bill(customers: int) -> dict[str, float]:
     }
 
 
+def size_lines() -> Iterator[str]:
+    """The table of docs/scaling.md."""
+
+    def line(what: str, text: Callable[[int], str]) -> str:
+        return f"| {what} | {' | '.join(text(customers) for customers in SIZES.values())} |"
+
+    def memory(customers: int) -> float:
+        return SCORE_GB[0] + customers * SCORE_GB[1]
+
+    scan = PRICES["athena"][0] / 1000  # USD a GB
+    yield f"| Customers | {' | '.join(SIZES)} |"
+    yield "| --- |" + " ---: |" * len(SIZES)
+    yield line("Readings of a year, million", lambda n: f"{n * READINGS / 1e6:,.0f}")
+    yield line(
+        "Hourly table of a year, GB: three decimals to every digit",
+        lambda n: f"{n * ROUNDED_GB:,.1f} to {n * HOURLY_GB:,.1f}",
+    )
+    yield line(
+        "One month of it, GB",
+        lambda n: f"{n * ROUNDED_GB / 12:,.2f} to {n * HOURLY_GB / 12:,.2f}",
+    )
+    yield line(
+        "Reading it once in Athena, USD",
+        lambda n: f"{n * ROUNDED_GB * scan:,.2f} to {n * HOURLY_GB * scan:,.2f}",
+    )
+    yield line(
+        "Cores that add it up within 30 minutes",
+        lambda n: f"{max(1, math.ceil(n * READINGS / CORE_ROWS / 1800))}",
+    )
+    yield line("Rows of `bronze_customer_month`, million", lambda n: f"{n * 12 / 1e6:,.2f}")
+    yield line("`gold_master` as Parquet, GB", lambda n: f"{n * GOLD_GB:,.2f}")
+    yield line("Memory of `score`, GB", lambda n: f"{memory(n):,.1f}")
+    yield line("Seconds of `score` on two cores", lambda n: f"{n * SCORE_SECONDS:,.0f}")
+    yield line(
+        "Smallest SageMaker instance for it",
+        lambda n: next(name for name, gb in MACHINES.items() if 0.8 * gb > memory(n)),
+    )
+
+
 def tables() -> Iterator[str]:
     """The two tables of docs/costs.md, as lines."""
     bills = {size: bill(customers) for size, customers in SIZES.items()}
@@ -84,4 +138,4 @@ def tables() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(tables()))
+    print("\n".join([*tables(), "", *size_lines()]))

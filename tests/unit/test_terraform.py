@@ -213,11 +213,15 @@ def test_the_settings_that_parts_get_are_settings():
     load_settings(environ=variables)
 
 
-def test_the_bill_in_the_documentation_is_what_the_script_prints():
-    from infra.costs import bill, tables
+def test_the_figures_in_the_documentation_are_what_the_script_prints():
+    from infra.costs import bill, size_lines, tables
 
-    text = (PROJECT_DIR / "docs/costs.md").read_text(encoding="utf-8")
-    shown = text.split("<!-- infra.costs -->\n")[1].split("<!-- /infra.costs -->")[0]
-    assert shown == "\n".join(tables()) + "\n"
+    for page, mark, lines in (
+        ("costs", "infra.costs", tables()),
+        ("scaling", "infra.costs sizes", size_lines()),
+    ):
+        text = (PROJECT_DIR / f"docs/{page}.md").read_text(encoding="utf-8")
+        shown = text.split(f"<!-- {mark} -->\n")[1].split(f"<!-- /{mark} -->")[0]
+        assert shown == "\n".join(lines) + "\n"
     small, large = sum(bill(20_000).values()), sum(bill(20_000_000).values())
     assert 100 < small < large

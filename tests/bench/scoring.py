@@ -1,0 +1,80 @@
+"""Seconds and memory of scoring at sizes beyond the simulator's, for docs/scaling.md.
+
+Rows of a home's gold layer are repeated under other customer ids; the champion scores them, with
+reasons, in a process of its own for each size.
+
+    python -m tests.bench.scoring --home data 20000 200000 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from python_ml.config import load_settings
+from python_ml.dbt_runner import DbtRunner
+
+
+def enlarged(home: Path, customers: int, place: Path) -> Path:
+    """A home with the champion of another, and its gold rows repeated to so many customers."""
+    shutil.copytree(home / "lake" / "models", place / "lake" / "models")
+    with duckdb.connect(str(place / "warehouse.duckdb")) as connection:
+        connection.execute(f"attach '{home / 'warehouse.duckdb'}' as source (read_only)")
+        connection.execute("create table risk_tiers as from source.risk_tiers")
+        connection.execute(
+            "create table gold_master as select gold.* replace ("
+            "'C' || lpad(cast(row_number() over () as varchar), 9, '0') as customer_id) "
+            "from source.gold_master as gold, "
+            f"range({customers} // (select count(*) from source.gold_master) + 1) limit {customers}"
+        )
+    return place
+
+
+def measure(home: Path, manifest: Mapping[str, Any], backend: str, answers: Any) -> None:
+    """Score every customer of a home; puts seconds and peak memory in MB on a queue."""
+    from python_ml.dataset import read_contract
+    from python_ml.modelling.score import score
+    from python_ml.progress import peak_memory_mb
+    from python_ml.warehouse import open_warehouse
+
+    settings = load_settings({"home": str(home), "sentiment.backend": backend}, environ={})
+    with open_warehouse(settings) as warehouse:
+        as_of_date = warehouse.query("select max(as_of_date) as day from gold_master")["day"][0]
+        result = score(warehouse, settings, read_contract(manifest), "bench", as_of_date.date())
+    answers.put((result.seconds, peak_memory_mb()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, default=Path("data"))
+    parser.add_argument("customers", type=int, nargs="+")
+    given = parser.parse_args(arguments)
+    context = multiprocessing.get_context("spawn")
+    print("| Customers | Seconds | Peak memory, GB |\n| ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
+        settings = load_settings({"home": str(given.home)}, environ={})
+        manifest = DbtRunner(settings, Path(folder) / "unused", Path(folder) / "dbt", {}).manifest()
+        for customers in given.customers:
+            home = enlarged(given.home, customers, Path(folder) / str(customers))
+            answers = context.Queue()
+            process = context.Process(
+                target=measure, args=(home, manifest, settings.sentiment.backend, answers)
+            )
+            process.start()
+            seconds, peak_mb = answers.get(timeout=3600)
+            process.join()
+            print(f"| {customers:,} | {seconds:.1f} | {peak_mb / 1000:.2f} |", flush=True)
+            shutil.rmtree(home)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
