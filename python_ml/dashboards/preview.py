@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from python_ml.config import PACKAGE_DIR, Settings
 from python_ml.dashboards.compile import load_dashboards
 from python_ml.dashboards.embed import as_script, page_database
@@ -26,7 +24,6 @@ from python_ml.dashboards.model import Card, Dashboard, Parameter, ValueCard
 from python_ml.dashboards.results import filter_values, run_card
 from python_ml.dashboards.template import card_sql
 from python_ml.dashboards.visual import theme
-from python_ml.errors import SpanishGasError
 from python_ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -61,7 +58,7 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
 
     Raises:
         DefinitionError: the definitions contradict themselves or the marts.
-        SpanishGasError: nothing has been published yet.
+        SpanishGasError: nothing has been published yet, or by another version without these marts.
     """
     start = time.perf_counter()
     pages = load_dashboards()
@@ -80,11 +77,6 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
-    except duckdb.CatalogException as error:
-        what = str(error).split("\n", maxsplit=1)[0]
-        raise SpanishGasError(
-            f"{what} Pages need it: this warehouse is of another version; `spanishgas run`"
-        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return PreviewResult(

@@ -15,7 +15,6 @@ from python_ml.simulate.texts import compose
 from python_ml.simulate.traits import Traits
 
 TEXT_SIGNALS = ("as-published", "weak", "none")
-SENTIMENTS = ("negative", "neutral", "positive")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,6 @@ class LoadProfile:
     seasonal: float
     weekday: Floats
     weekend: Floats
-    daily_cv: float
     zero_day_rate: float
 
 
@@ -120,7 +119,6 @@ def _household(row: dict[Any, Any], base: dict[Any, Floats]) -> LoadProfile:
         seasonal=float(row["seasonal_amplitude_norm"]),
         weekday=_unit_mean(base["weekday"] * factor) * weekday_level,
         weekend=_unit_mean(base["weekend"] * factor) * weekday_level * ratio,
-        daily_cv=float(row["cv_daily"]),
         zero_day_rate=float(row["zero_day_rate"]),
     )
 
@@ -137,7 +135,6 @@ def _firm(name: str, share: float, open_hours: range, lift: float, ratio: float)
         seasonal=0.2,
         weekday=shape * weekday_level,
         weekend=shape * weekday_level * ratio,
-        daily_cv=0.3,
         zero_day_rate=0.0,
     )
 

@@ -32,7 +32,14 @@ class DuckDBWarehouse(Warehouse):
             raise SpanishGasError(f"{self.database} is not there yet; `spanishgas run` builds it")
         with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
             connection.execute("set timezone = 'UTC'")
-            return connection.execute(sql).df()
+            try:
+                return connection.execute(sql).df()
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                what = str(error).split("\n", maxsplit=1)[0]
+                raise SpanishGasError(
+                    f"{self.database}: {what} A warehouse that another version has built is built "
+                    "anew by `spanishgas run`"
+                ) from error
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -82,6 +82,17 @@ def test_a_missing_warehouse_says_what_builds_it(settings):
         warehouse.query("select 1")
 
 
+def test_a_warehouse_of_another_version_says_what_builds_it(settings):
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute("create table risk_tiers as select 'Low' as risk_tier")
+    for sql in ("select * from economics", "select minimum_probability from risk_tiers"):
+        with (
+            open_warehouse(settings) as warehouse,
+            pytest.raises(SpanishGasError, match=r"another version has built .*`spanishgas run`"),
+        ):
+            warehouse.query(sql)
+
+
 def test_a_table_that_no_run_has_written_can_be_read_by_sql_once_it_is_declared(settings):
     scan = f"read_parquet('{settings.layout.lake}/ml/model_gate/run_id=*/*.parquet')"
     duckdb.connect(str(settings.layout.warehouse)).close()
