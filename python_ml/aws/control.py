@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from python_ml.aws.report import add_error, add_steps, count, message, open_steps, record_of
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
@@ -25,6 +27,7 @@ from python_ml.errors import (
     SpanishGasError,
     UsageError,
 )
+from python_ml.land.upload import remove_other_batches
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.runs import open_manifest
 from python_ml.runs.closing import keep_assignments, keep_costs
@@ -166,10 +169,14 @@ def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         publication.publish(run_id)
     # The pointer of the tables decides; a run that dies here is mended by the next.
     open_registry(settings).promote(version, run_id)
-    with open_warehouse(settings) as warehouse:
-        began = datetime.fromisoformat(request.started_at)
-        keep_costs(warehouse, settings.athena, run_id, began)
     folder.write("publish", _done({"model_version": version}))
+    try:
+        with open_warehouse(settings) as warehouse:
+            began = datetime.fromisoformat(request.started_at)
+            keep_costs(warehouse, settings.athena, run_id, began)
+        remove_other_batches(settings.athena, folder.result("land")["batch_id"])
+    except (SpanishGasError, BotoCoreError, ClientError) as failure:  # it is published all the same
+        log.warning("run %s: %s", run_id, failure)
     return {"model_version": version}
 
 

@@ -60,6 +60,26 @@ def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporte
     return place
 
 
+def remove_other_batches(athena: Section, batch_id: str) -> None:
+    """Remove the landed batches beside the one that is published; `raw/` keeps what was delivered.
+
+    Raises:
+        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+    """
+    place = f"{athena.lake.rstrip('/')}/batches"
+    bucket, prefix = bucket_and_prefix(place)
+    s3 = boto3.client("s3", region_name=athena.region)
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys = [entry["Key"] for entry in page.get("Contents", [])]
+            others = [key for key in keys if not key.startswith(f"{prefix}{batch_id}/")]
+            if others:
+                objects = [{"Key": key} for key in others]
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+    except (BotoCoreError, ClientError) as error:
+        raise SpanishGasError(f"cannot remove landed batches from {place}: {error}") from error
+
+
 def publish_rejected(athena: Section, rejected: Path, batch_id: str) -> None:
     """Copy the rows of a batch that were set aside to `<lake>/rejected/`, under the same names.
 

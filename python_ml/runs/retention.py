@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_ml.config import Settings
+from python_ml.errors import SpanishGasError
 from python_ml.progress import console
 from python_ml.runs import RunManifest
 from python_ml.runs.manifest import CLAIMED, RUNNING, BatchClaim
@@ -83,6 +84,10 @@ def apply_retention(run: Run) -> None:
         on_record = {record.run_id for record in records[: limits.keep_records]} | needed
         if run.has_database:
             _remove_parts(layout.lake / "ml", needed, on_record)
+        elif run.batch_id is not None:
+            from python_ml.land.upload import remove_other_batches
+
+            remove_other_batches(run.settings.athena, run.batch_id)
         for report in (*layout.reports.glob("runs/*.json"), *layout.reports.glob("data_docs/*")):
             if report.name.removesuffix(".json") not in needed:
                 _remove(report)
@@ -91,7 +96,7 @@ def apply_retention(run: Run) -> None:
             if rejected.name not in batches:
                 _remove(rejected)
         run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
-    except OSError as error:
+    except (OSError, SpanishGasError) as error:
         console.print(f"[yellow]what earlier runs left could not all be removed: {error}[/]")
 
 

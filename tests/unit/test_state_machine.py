@@ -23,7 +23,7 @@ from machine_fixture import (
 
 from python_ml.aws import control, report, step
 from python_ml.aws.run_folder import STEPS
-from python_ml.errors import BadInputError, QualityGateError
+from python_ml.errors import BadInputError, QualityGateError, SpanishGasError
 from python_ml.registry import PENDING, REJECTED, StoredRegistry
 
 pytestmark = pytest.mark.slow
@@ -55,6 +55,33 @@ def test_trained_and_promoted(jobs):
     (sent,) = aws.notifications()
     assert sent["Subject"] == "sg-test: run r1 succeeded"
     assert "100 customers as of 2024-12-31, scored with churn-r1" in sent["Message"]
+
+
+def test_what_cannot_be_tidied_up_does_not_fail_a_published_run(jobs, monkeypatch):
+    def refuse(*_):
+        raise SpanishGasError("cannot remove landed batches: access denied")
+
+    monkeypatch.setattr(control, "remove_other_batches", refuse)
+    assert run(jobs, "r1")["status"] == "SUCCEEDED"
+    assert record(jobs, "r1").status == "succeeded"
+
+
+def test_a_published_run_removes_landed_batches_beside_its_own_and_a_failed_one_does_not(jobs):
+    s3 = boto3.client("s3")
+    names = {"batches/old/churn_label/part-0.parquet", "batches/r1/churn_label/part-0.parquet"}
+    names |= {"batches/r12/churn_label/part-0.parquet"}
+    for name in names:
+        s3.put_object(Bucket=aws.LAKE, Key=name, Body=b"x")
+
+    def landed():
+        found = s3.list_objects_v2(Bucket=aws.LAKE, Prefix="batches/")["Contents"]
+        return {entry["Key"] for entry in found}
+
+    jobs.errors["marts"] = [QualityGateError("a guardrail fired")]
+    run(jobs, "r0")
+    assert landed() == names
+    run(jobs, "r1")
+    assert landed() == {"batches/r1/churn_label/part-0.parquet"}
 
 
 def test_a_rejected_model_scores_and_moves_nothing(jobs):
