@@ -1,4 +1,5 @@
-"""The documents name no command, option, script, target or operation that does not exist."""
+"""Commands in the documentation, held against the tools: `spanishgas` as it parses, variables of
+scripts, operations of AWS, modules and outputs of Terraform."""
 
 from __future__ import annotations
 
@@ -16,7 +17,6 @@ from botocore import xform_name
 from python_ml.cli.main import cli
 from python_ml.config import PROJECT_DIR
 
-RUNBOOK = PROJECT_DIR / "docs/runbook.md"
 DOCUMENTS = [*sorted((PROJECT_DIR / "docs").glob("*.md")), PROJECT_DIR / "README.md"]
 DOCUMENTS += [PROJECT_DIR / "CONTRIBUTING.md"]
 AWS_GLOBAL = {"region", "profile", "query", "output", "endpoint-url", "debug"}
@@ -104,19 +104,6 @@ def test_modules_that_are_run_exist():
         assert importlib.util.find_spec(name.removesuffix(".X")) is not None, name
 
 
-def test_targets_of_make_exist():
-    makefile = (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    variables = set(re.findall(r"^([A-Z_]+)\s*\?=", makefile, re.MULTILINE))
-    for where, _, words in found("make"):
-        for word in words[1:]:
-            name, is_variable, _ = word.partition("=")
-            if is_variable:
-                assert name in variables, f"{where}: {word}"
-            elif re.fullmatch("[a-z-]+", word):
-                assert word in targets, f"{where}: make {word}"
-
-
 def test_scripts_exist_and_get_every_variable_that_they_need():
     scripts = [
         (where, given, words[0])
@@ -178,14 +165,3 @@ def test_targets_of_terraform_and_its_outputs_exist():
                 assert (root / "modules" / module[1]).is_dir(), f"{where}: {word}"
         if words[1] == "output" and (name := words[-1]) != "output":
             assert f'output "{name}"' in outputs, f"{where}: terraform output {name}"
-
-
-def test_files_that_the_runbook_names_exist():
-    text = RUNBOOK.read_text(encoding="utf-8")
-    made = {"infra/terraform/environments/prod/own.auto.tfvars.json"}  # by the reader
-    names = set(re.findall(r"`((?:infra|docs|python_ml|tests|seeds)/[\w./-]+\.\w+)`", text))
-    assert len(names) > 5
-    for name in names - made:
-        assert (PROJECT_DIR / name).exists(), name
-    for name in re.findall(r"\]\(([\w./-]+\.md)\)", text):
-        assert (RUNBOOK.parent / name).exists(), name
