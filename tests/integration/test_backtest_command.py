@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command import spanishgas
 
 from python_ml.config import load_settings
 from python_ml.dataset import read_contract, read_gold
@@ -36,23 +34,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def spanishgas(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "python_ml.cli",
-        *arguments,
-        "--home",
-        str(home),
-        "--json",
-    ]
-    return subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **QUICK}, check=False
-    )
-
-
 def test_it_trains_on_matured_labels_and_tests_later(home: Path) -> None:
-    done = spanishgas("backtest", home=home)
+    done = spanishgas("backtest", home=home, **QUICK)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     pairs = {(row["train_as_of_date"], row["test_as_of_date"]) for row in document["results"]}

@@ -5,12 +5,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+from command import spanishgas
 
 CUSTOMERS = 1000
 # With some 20 churners in the test part, the limits of the full size would decide by chance.
@@ -19,21 +18,6 @@ LENIENT_GATE = {
     "SPANISHGAS_GATE__MINIMUM_RECALL": "0.3",
     "SPANISHGAS_GATE__MAXIMUM_ECE": "0.2",
 }
-
-
-def spanishgas(*arguments, home, **environ):
-    command = [
-        sys.executable,
-        "-m",
-        "python_ml.cli",
-        *arguments,
-        "--home",
-        str(home),
-        "--json",
-    ]
-    return subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **environ}, check=False
-    )
 
 
 def scores(home: Path):

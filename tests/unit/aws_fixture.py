@@ -94,6 +94,22 @@ def settings_in(home: Path) -> Settings:
     )
 
 
+def create_runs_table(name: str = TABLE) -> None:
+    """The manifest's table, as Terraform makes it."""
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[
+            {"AttributeName": "warehouse", "KeyType": "HASH"},
+            {"AttributeName": "item", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "warehouse", "AttributeType": "S"},
+            {"AttributeName": "item", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 @contextmanager
 def cloud() -> Iterator[None]:
     """Buckets, the table of runs, and a topic whose messages go to a queue."""
@@ -107,18 +123,7 @@ def cloud() -> Iterator[None]:
         place = {"LocationConstraint": REGION}
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=LAKE, CreateBucketConfiguration=place)
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "warehouse", "KeyType": "HASH"},
-                {"AttributeName": "item", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "warehouse", "AttributeType": "S"},
-                {"AttributeName": "item", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_runs_table()
         glue = boto3.client("glue")
         for database in ("spanishgas", "spanishgas_ml"):
             glue.create_database(DatabaseInput={"Name": database})

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 
 import boto3
 import pytest
+from aws_fixture import create_runs_table
 from moto import mock_aws
 
 from python_ml.aws import trigger, uploads
@@ -39,18 +40,7 @@ def cloud(monkeypatch):
             cached.cache_clear()
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "warehouse", "KeyType": "HASH"},
-                {"AttributeName": "item", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "warehouse", "AttributeType": "S"},
-                {"AttributeName": "item", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_runs_table(TABLE)
         machine = boto3.client("stepfunctions").create_state_machine(
             name="spanishgas", definition=json.dumps(WAIT), roleArn=ROLE
         )["stateMachineArn"]
