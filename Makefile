@@ -89,5 +89,5 @@ clean: ## remove what was built, keep .venv and the raw files
 	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs
 
 lock: ## resolve requirements.lock anew
-	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --generate-hashes --no-emit-index-url \
-	  --no-header --universal --python-version 3.11 -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --generate-hashes --no-header \
+	  --universal --python-version 3.11 -o requirements.lock

@@ -111,7 +111,11 @@ class DbtRunner:
         return json.loads((self.target_dir / "manifest.json").read_text(encoding="utf-8"))
 
     def _parsed(self) -> Any:
-        """dbt's own manifest; reading the project takes seconds, so it is done once."""
+        """dbt's own manifest; reading the project takes seconds, so it is done once.
+
+        Configs of models hold the variables of that moment: those that they read, such as
+        touched_months, must be set before the first build.
+        """
         if self._manifest is None:
             self._invoke(["parse", "--vars", json.dumps(self.variables)])
         return self._manifest

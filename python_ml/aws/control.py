@@ -22,11 +22,7 @@ from python_ml.aws.report import add_error, add_steps, count, message, open_step
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.config import Settings, load_settings
-from python_ml.errors import (
-    LeaseHeldError,
-    SpanishGasError,
-    UsageError,
-)
+from python_ml.errors import LeaseHeldError, SpanishGasError, UsageError
 from python_ml.land.upload import remove_other_batches
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.runs import open_manifest

@@ -153,7 +153,7 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is the model whose rows and split are used (default: the champion).
     """
-    from python_ml.cli import summary_ladder as summary_model
+    from python_ml.cli import summary_ladder
     from python_ml.runs.commands import Run, climb
 
     this_run = Run(settings)
@@ -162,7 +162,7 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
     if as_json:
         print_json(climbed.as_dict())
     else:
-        summary_model.show_ladder(climbed)
+        summary_ladder.show_ladder(climbed)
 
 
 @click.command()

@@ -42,9 +42,8 @@ def run(
     if this_run.skipped:
         click.echo(this_run.skipped, err=as_json)
     elif not as_json:
-        from python_ml.cli import (
-            summary,  # takes a second that a batch done before need not take
-        )
+        # Takes a second, which a batch that was done before need not take.
+        from python_ml.cli import summary
 
         summary.show_run(this_run)
 

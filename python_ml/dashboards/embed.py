@@ -103,6 +103,7 @@ def _stored(series: pd.Series, step: int | None) -> list[Any]:
     if step is None:
         return plain_column(series)
     scaled = (series * step).round().to_numpy()
+    finite = np.isfinite(scaled)
     whole = np.full(len(scaled), None, dtype=object)
-    whole[np.isfinite(scaled)] = scaled[np.isfinite(scaled)].astype(np.int64)
+    whole[finite] = scaled[finite].astype(np.int64)
     return whole.tolist()

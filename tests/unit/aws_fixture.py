@@ -96,7 +96,7 @@ def settings_in(home: Path) -> Settings:
 
 def create_runs_table(name: str = TABLE) -> None:
     """The manifest's table, as Terraform makes it."""
-    boto3.client("dynamodb").create_table(
+    boto3.client("dynamodb", region_name=REGION).create_table(
         TableName=name,
         KeySchema=[
             {"AttributeName": "warehouse", "KeyType": "HASH"},

@@ -1,4 +1,4 @@
-"""What the documentation names is there: links, files, commands and options, make targets."""
+"""What the documentation names is there: links, files, make targets, the README's commands."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from python_ml.cli.main import cli
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("models", "macros", "seeds", "python_ml", "infra", "tests", "docs")
-WRITTEN = {  # by `make bench`, by `make metabase`, by hand
-    "docs/performance.md",
+WRITTEN = {  # by `make metabase`, by hand
     "infra/metabase/.env",
     "infra/terraform/environments/prod/own.auto.tfvars.json",
 }
@@ -57,19 +56,6 @@ def test_files_are_where_it_says(page: Path) -> None:
         if not re.search(r"[<*{]", part)
     }
     assert {name for name in named - WRITTEN if not (ROOT / name).exists()} == set()
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_and_their_options_exist(page: Path) -> None:
-    for part in code(page.read_text(encoding="utf-8")):
-        for call in re.findall(r"(?:^|[\s/(])spanishgas ((?:[\w-]+ ?)+[^|;&]*)", part):
-            words = call.split()
-            command: click.Command = cli
-            while words and isinstance(command, click.Group):
-                assert words[0] in command.commands, call
-                command = command.commands[words.pop(0)]
-            used = {word.split("=")[0].rstrip(".,)") for word in words if word.startswith("--")}
-            assert used <= options(command) | {"--help"}, call
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,8 +6,8 @@ import os
 import sqlite3
 from dataclasses import replace
 
-import boto3
 import pytest
+from aws_fixture import create_runs_table
 from moto import mock_aws
 
 from python_ml.errors import LeaseHeldError
@@ -24,18 +24,7 @@ def dynamo_table(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        boto3.client("dynamodb", region_name=REGION).create_table(
-            TableName="runs",
-            KeySchema=[
-                {"AttributeName": "warehouse", "KeyType": "HASH"},
-                {"AttributeName": "item", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "warehouse", "AttributeType": "S"},
-                {"AttributeName": "item", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_runs_table("runs")
         yield "runs"
 
 
