@@ -26,6 +26,7 @@ from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import Warehouse
 
 GOLD = "gold_master"
+SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
 ROLES = ("key", "target", "feature", "business")
 KEEP = "keep"
 CLOCK_DOWN, CLOCK_UP, SEASON, HISTORY = "counts_down", "counts_up", "season", "history"
@@ -207,15 +208,19 @@ def take_snapshot(
     contract: GoldContract,
     run_id: str,
     as_of_date: date,
+    kind: str = SCORED_ROWS,
 ) -> Snapshot:
     """Write the rows of gold_master that the run uses, once; a second call finds them unchanged.
+
+    Args:
+        kind: SCORED_ROWS, or TRAINING_ROWS where a run learns from another date than it scores.
 
     Raises:
         SpanishGasError: gold breaks its contract, or has changed since the run's first call.
     """
     table = read_gold(warehouse, contract, as_of_date)
     digest = content_hash(table)
-    store, key = open_store(settings), snapshot_key(run_id)
+    store, key = open_store(settings), snapshot_key(run_id, kind)
     if store.exists(key):
         if content_hash(pq.read_table(pa.BufferReader(store.read(key)))) != digest:
             raise SpanishGasError(
@@ -228,14 +233,32 @@ def take_snapshot(
     return Snapshot(run_id, table.to_pandas(), digest)
 
 
-def read_snapshot(settings: Settings, run_id: str, sha256: str | None = None) -> Snapshot:
+def training_rows_of(origin: Mapping[str, Any]) -> str:
+    """The kind of snapshot that a version was trained on, from what it says of its origin."""
+    trained = origin["as_of_date"]
+    return SCORED_ROWS if origin.get("scoring_as_of_date", trained) == trained else TRAINING_ROWS
+
+
+def read_training_rows(settings: Settings, origin: Mapping[str, Any]) -> Snapshot:
+    """The rows that a version was trained and tested on, of its own as-of date.
+
+    Raises:
+        SpanishGasError: as for `read_snapshot`.
+    """
+    kind = training_rows_of(origin)
+    return read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"], kind)
+
+
+def read_snapshot(
+    settings: Settings, run_id: str, sha256: str | None = None, kind: str = SCORED_ROWS
+) -> Snapshot:
     """The rows that an earlier step or run used.
 
     Raises:
         SpanishGasError: there are none, or their content is not what `sha256` says; rows of
             customers who were forgotten since may be missing.
     """
-    store, key = open_store(settings), snapshot_key(run_id)
+    store, key = open_store(settings), snapshot_key(run_id, kind)
     if not store.exists(key):
         raise SpanishGasError(f"run {run_id} has no feature snapshot ({store.place(key)})")
     table = pq.read_table(pa.BufferReader(store.read(key)))
@@ -250,8 +273,8 @@ def read_snapshot(settings: Settings, run_id: str, sha256: str | None = None) ->
     return Snapshot(run_id, table.to_pandas(), digest)
 
 
-def snapshot_key(run_id: str) -> str:
-    return f"ml/feature_snapshot/run_id={run_id}/part-0.parquet"
+def snapshot_key(run_id: str, kind: str = SCORED_ROWS) -> str:
+    return f"ml/{kind}/run_id={run_id}/part-0.parquet"
 
 
 def content_hash(table: pa.Table) -> str:

@@ -53,6 +53,7 @@ class DbtRunner:
             **(athena_environment(settings, schema) if settings.target == "athena" else {}),
         }
         self._manifest: Any = None
+        self._manifest_dir = target_dir
 
     def build(self, select: str, progress: Reporter = silent) -> list[DbtNode]:
         """Build and test a selection; `progress` hears of each node as it starts.
@@ -82,12 +83,18 @@ class DbtRunner:
             _raise(broken)
         return [node.name for node in nodes]
 
-    def on_copy(self, database: Path, target_dir: Path) -> DbtRunner:
-        """The same project and variables on a local DuckDB file, named as the warehouse is."""
-        local = self.settings.with_overrides({"target": "duckdb"})
-        runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
-        if self.settings.target == local.target:
-            runner._manifest = self._parsed()
+    def on_copy(self, database: Path, target_dir: Path, home: Path | None = None) -> DbtRunner:
+        """The same project and variables on a local DuckDB file, named as the warehouse is.
+
+        Args:
+            home: whose lake holds the sources, where it is not this run's.
+        """
+        moved = {} if home is None else {"home": str(home)}
+        local = self.settings.with_overrides({"target": "duckdb", **moved})
+        batch = self.batch if home is None else None
+        runner = DbtRunner(local, database, target_dir, self.variables, batch)
+        if home is None and self.settings.target == local.target:  # it has the sources' places
+            runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
         return runner
 
     def register_external_tables(self, folders: Mapping[str, str]) -> None:
@@ -108,7 +115,7 @@ class DbtRunner:
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
         self._parsed()
-        return json.loads((self.target_dir / "manifest.json").read_text(encoding="utf-8"))
+        return json.loads((self._manifest_dir / "manifest.json").read_text(encoding="utf-8"))
 
     def _parsed(self) -> Any:
         """dbt's own manifest; reading the project takes seconds, so it is done once.

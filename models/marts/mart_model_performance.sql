@@ -21,6 +21,14 @@ gate as (
     select * from {{ source('ml', 'model_gate') }}
 ),
 
+trained as (
+    select
+        model_version,
+        max(as_of_date) as training_as_of_date
+    from metrics
+    group by model_version
+),
+
 measures as (
     select
         model_version,
@@ -87,6 +95,7 @@ final as (
     select
         '{{ var("run_id") }}' as run_id,
         scores.as_of_date,
+        trained.training_as_of_date,
         scores.model_version,
         measures.evaluation_run_id,
         ---------- what is measured
@@ -110,6 +119,8 @@ final as (
     from measures
     inner join scores
         on measures.model_version = scores.model_version
+    left join trained
+        on measures.model_version = trained.model_version
 )
 
 select * from final

@@ -63,7 +63,8 @@ metrics as (
         max(case when is_champion and measure = '{{ metric }}' then ci_high end) as test_{{ metric }}_ci_high,
         {% endfor %}
         max(case when not is_champion and measure = 'pr_auc' then measure_value end) as test_pr_auc_without_text,
-        max(case when not is_champion and measure = 'roc_auc' then measure_value end) as test_roc_auc_without_text
+        max(case when not is_champion and measure = 'roc_auc' then measure_value end) as test_roc_auc_without_text,
+        max(training_as_of_date) as training_as_of_date
     from overall_metrics
 ),
 
@@ -79,6 +80,7 @@ final as (
     select
         risk_totals.run_id,
         risk_totals.as_of_date,
+        metrics.training_as_of_date,
         risk_totals.model_version,
         ---------- customers
         risk_totals.customer_count,

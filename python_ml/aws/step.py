@@ -152,7 +152,8 @@ def _plain(step: Callable[[Run], object]) -> Work:
 
 def _train(context: StepContext) -> Outcome:
     trained = steps.train_step(context.run, context.own_settings)
-    return _outcome(context, {"model_version": trained.model_version})
+    dates = {"training_as_of_date": trained.as_of_date.isoformat()}
+    return _outcome(context, {"model_version": trained.model_version, **dates})
 
 
 def _evaluate(context: StepContext) -> Outcome:

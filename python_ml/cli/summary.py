@@ -130,7 +130,10 @@ def show_run(run: Run) -> None:
         console.print(_metrics_table(run.results["evaluation"]))
         console.print(_alarm_line(run.results["evaluation"].alarms))
     else:
-        console.print(f"Scored by the champion {overview['model_version']}")
+        console.print(
+            f"Scored by the champion {overview['model_version']}, which learned from labels of "
+            f"{run.training_as_of_date}"
+        )
     if "quality" in run.results:
         console.print(_quality_lines(run.results["quality"]))
     if "drift" in run.results:
@@ -261,6 +264,8 @@ def _metrics_table(evaluated: EvaluateResult) -> Table:
         f"Model {evaluated.model_version} on {evaluated.test_count:,} customers it never saw, "
         f"{evaluated.test_churner_count:,} of whom left"
     )
+    if evaluated.as_of_date != evaluated.scoring_as_of_date:
+        title += f"; as of {evaluated.as_of_date}"
     table = new_table(title, "Metric", "Value", "95 % interval", "Without text", "95 % interval")
     for name, shown in METRIC_TITLES.items():
         table.add_row(

@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.dataset import CLOCK_DOWN, Column, GoldContract, read_snapshot, snapshot_key
+from python_ml.dataset import (
+    CLOCK_DOWN,
+    Column,
+    GoldContract,
+    read_snapshot,
+    read_training_rows,
+    snapshot_key,
+)
 from python_ml.drift.samples import (
     ALARM,
     CALENDAR,
@@ -27,6 +34,7 @@ from python_ml.drift.samples import (
 )
 from python_ml.drift.statistics import stratum_weights
 from python_ml.model.churn_model import ChurnModel
+from python_ml.modelling.labels import labelled_dates
 from python_ml.modelling.split import TRAIN
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.store import open_store
@@ -80,11 +88,11 @@ def watch_drift(
     registered = open_registry(settings).load(model_version)
     trained_on = date.fromisoformat(registered.origin["as_of_date"])
     origin = registered.origin
-    reference = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"]).frame
+    reference = read_training_rows(settings, origin).frame
     current = read_snapshot(settings, run_id).frame
     columns = contract.experiment(settings, registered.model.experiment)
     learned = _learned_from(warehouse, origin["run_id"])
-    label = _label_drift(warehouse, reference, columns, contract.target, trained_on)
+    label = _label_drift(warehouse, reference, columns, contract.target, (trained_on, as_of_date))
     findings = compare_samples(
         columns,
         _reference_sample(registered.model, reference, learned),
@@ -196,22 +204,22 @@ def _label_drift(
     reference: pd.DataFrame,
     columns: Sequence[Column],
     target: str,
-    trained_on: date,
+    dates: tuple[date, date],
 ) -> Finding | None:
-    """Churn after the newest date whose labels have matured since training; None without one."""
-    counts = warehouse.query(
-        "select label_date, count(*) as customers, sum(churn) as churners "
-        "from bronze_churn_label group by label_date"
-    )
-    dates = pd.to_datetime(counts["label_date"])
-    later = counts[dates > pd.Timestamp(trained_on)]
+    """Churn after the newest date whose labels have matured since training, between that date and
+    the present one; None without one."""
+    trained_on, today = dates
+    later = [
+        day
+        for day in labelled_dates(warehouse, today)
+        if day.as_of_date > trained_on and day.matured <= today
+    ]
     known = reference[reference[target].notna()]
-    if later.empty or known.empty:
+    if not later or known.empty:
         return None
-    newest = later.sort_values("label_date").iloc[-1]
+    newest = later[-1]
     churn = known[target].to_numpy(dtype=np.float64)
-    label_date = pd.Timestamp(newest["label_date"]).date()
-    months, expected_rate = months_between(trained_on, label_date), None
+    months, expected_rate = months_between(trained_on, newest.as_of_date), None
     clock = next((c.name for c in columns if c.calendar == CLOCK_DOWN), None)
     if months and clock is not None:
         values = known[clock].to_numpy(dtype=np.float64)
@@ -219,10 +227,10 @@ def _label_drift(
         expected_rate = float((weights * churn).sum() / weights.sum())
     finding = label_finding(
         {"customers": len(known), "churners": churn.sum()},
-        {"customers": float(newest["customers"]), "churners": float(newest["churners"])},
+        {"customers": newest.customer_count, "churners": newest.churner_count},
         expected_rate,
     )
-    finding.note = f"labels of {label_date}"
+    finding.note = f"labels of {newest.as_of_date}"
     return finding
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from python_ml.config import Settings
-from python_ml.dataset import content_hash
+from python_ml.dataset import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.forget.search import search
@@ -128,7 +128,7 @@ def _scrub_lake(lake: Path, customer_id: str, hashes: list[str], stones: Tombsto
 def _note(path: Path, stones: Tombstones) -> Any:
     """Keep track of content that model versions name by its hash."""
     kind = path.parent.parent.name
-    if kind == "feature_snapshot":
+    if kind in (SCORED_ROWS, TRAINING_ROWS):
         hash_of = content_hash
     elif kind == "model_split":
         hash_of = _split_hash

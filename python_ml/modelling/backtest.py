@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from scipy.stats import binomtest
 from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, read_contract, read_gold, without_text
 from python_ml.dbt_runner import DbtRunner
-from python_ml.errors import SpanishGasError
+from python_ml.errors import BadInputError, SpanishGasError
 from python_ml.land import land
+from python_ml.modelling.as_of import GoldAsOf, build_as_of, require_snapshots
+from python_ml.modelling.labels import LabelledDate, labelled_dates
 from python_ml.modelling.metrics import (
     Estimate,
     calibration_metrics,
@@ -34,20 +36,9 @@ from python_ml.modelling.split import stratified_split
 from python_ml.modelling.train import choose_experiment, fit_by_protocol
 from python_ml.progress import Reporter, silent
 from python_ml.sentiment import label_sentiment, sentiment_backend
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.warehouse import open_warehouse
 
 OVERALL = "overall"
-AS_OF_MODELS = "bronze_customer silver gold"  # what depends on the as-of date
-
-
-@dataclass(frozen=True)
-class LabelledDate:
-    """An as-of date with labels, and the day on which they were known."""
-
-    as_of_date: date
-    matured: date
-    customer_count: int
-    churner_count: int
 
 
 @dataclass(frozen=True)
@@ -107,18 +98,18 @@ def run_backtest(
         warehouse.declare_external_tables()
         runner.build("resource_type:seed bronze")
         label_sentiment(warehouse, own, "backtest")
-        dates = labelled_dates(warehouse)
+        dates = labelled_dates(warehouse, landed.as_of_date)
         pairs, skipped = choose_pairs(dates, settings.backtest.minimum_churner_count)
+        wanted = sorted({day.as_of_date for pair in pairs for day in pair})
+        gold = GoldAsOf(landed.as_of_date, warehouse, runner)
+        golds, unknown = _labelled_golds(gold, contract, wanted, progress)
+        pairs = [pair for pair in pairs if {day.as_of_date for day in pair} <= golds.keys()]
+        skipped |= unknown
         if not pairs:
             raise SpanishGasError(
                 "no backtest: it needs labels of two as-of dates, the later one not before those of"
                 f" the earlier one had matured; {source} has {_listing(dates, skipped)}"
             )
-        wanted = sorted({day.as_of_date for pair in pairs for day in pair})
-        golds: dict[date, pd.DataFrame] = {}
-        for number, as_of_date in enumerate(wanted):
-            progress(f"gold as of {as_of_date}", number / len(wanted))
-            golds[as_of_date] = _labelled_gold(warehouse, runner, contract, as_of_date)
         tiers = read_tiers(warehouse)
     parts = []
     for number, (train, test) in enumerate(pairs):
@@ -139,26 +130,6 @@ def _runner(settings: Settings, folder: Path, as_of_date: date) -> DbtRunner:
         "sentiment_backend": sentiment_backend(settings),
     }
     return DbtRunner(settings, settings.layout.warehouse, folder / "dbt", variables)
-
-
-def labelled_dates(warehouse: Warehouse) -> list[LabelledDate]:
-    """As-of dates with labels, oldest first. Without a horizon in the file, labels of a date count
-    as known on the next one."""
-    labels = warehouse.query(
-        "select label_date, max(horizon_days) as horizon_days, count(*) as customer_count, "
-        "cast(sum(churn) as bigint) as churner_count "
-        "from bronze_churn_label group by label_date order by label_date"
-    )
-    days = [value.date() for value in labels["label_date"]]
-    found = []
-    for number, row in enumerate(labels.to_dict("records")):
-        if pd.isna(row["horizon_days"]):
-            matured = days[number + 1] if number + 1 < len(days) else date.max
-        else:
-            matured = days[number] + timedelta(days=int(row["horizon_days"]))
-        counts = int(row["customer_count"]), int(row["churner_count"])
-        found.append(LabelledDate(days[number], matured, *counts))
-    return found
 
 
 def choose_pairs(
@@ -190,14 +161,25 @@ def _listing(dates: Sequence[LabelledDate], skipped: Mapping[str, str]) -> str:
     return "; ".join(f"{day}: {reason}" for day, reason in skipped.items())
 
 
-def _labelled_gold(
-    warehouse: Warehouse, runner: DbtRunner, contract: GoldContract, as_of_date: date
-) -> pd.DataFrame:
-    """Gold of one as-of date, of the customers with a label, sorted by customer."""
-    runner.variables["as_of_date"] = as_of_date.isoformat()
-    runner.run(AS_OF_MODELS, exclude="resource_type:seed")
-    frame = read_gold(warehouse, contract, as_of_date).to_pandas()
-    return frame[frame[contract.target].notna()].reset_index(drop=True)
+def _labelled_golds(
+    newest: GoldAsOf, contract: GoldContract, wanted: Sequence[date], progress: Reporter
+) -> tuple[dict[date, pd.DataFrame], dict[str, str]]:
+    """Gold of each as-of date, of the customers with a label, sorted by customer; and why others
+    have none."""
+    golds: dict[date, pd.DataFrame] = {}
+    skipped: dict[str, str] = {}
+    for number, as_of_date in enumerate(wanted):
+        progress(f"gold as of {as_of_date}", number / len(wanted))
+        build_as_of(newest.dbt, as_of_date)
+        try:
+            if as_of_date < newest.as_of_date:
+                require_snapshots(newest.warehouse, as_of_date)
+        except BadInputError as error:
+            skipped[as_of_date.isoformat()] = str(error)
+            continue
+        frame = read_gold(newest.warehouse, contract, as_of_date).to_pandas()
+        golds[as_of_date] = frame[frame[contract.target].notna()].reset_index(drop=True)
+    return golds, skipped
 
 
 def measure_later(

@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -22,6 +21,7 @@ from python_ml.config import Settings
 from python_ml.dataset import GOLD, GoldContract
 from python_ml.dbt_runner import DbtRunner
 from python_ml.model.churn_model import ChurnModel
+from python_ml.modelling.as_of import load_table, read_by
 from python_ml.modelling.gate import Check
 from python_ml.warehouse import Warehouse
 
@@ -100,8 +100,9 @@ def changed_customers(
     database = folder / settings.layout.warehouse.name
     sample = _sample(warehouse, settings.gate.direction_customers)
     with duckdb.connect(str(database)) as copy:
-        for table in _read_by_gold(dbt.manifest()):
-            _copy(copy, warehouse, table, sample)
+        types = warehouse.column_types()
+        for table in read_by(dbt.manifest(), "gold")[0]:
+            _copy(copy, warehouse, table, sample, types[table])
         for change in CHANGES:
             here = f"customer_id like '%|{change.name}'"
             for statement in change.statements:
@@ -130,31 +131,18 @@ def _sample(warehouse: Warehouse, size: int) -> list[str]:
     return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:size]
 
 
-def _read_by_gold(manifest: Mapping[str, Any]) -> list[str]:
-    """Tables outside gold that its models read."""
-    nodes: Mapping[str, Any] = manifest["nodes"]
-    gold = {name for name, node in nodes.items() if "gold" in node.get("fqn", ())[1:-1]}
-    models = [name for name in gold if nodes[name]["resource_type"] == "model"]
-    parents = {parent for name in models for parent in nodes[name]["depends_on"]["nodes"]}
-    return sorted(nodes[name]["name"] for name in parents - gold)
-
-
 def _copy(
-    copy: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: str, sample: list[str]
+    copy: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    table: str,
+    sample: list[str],
+    types: Mapping[str, str],
 ) -> None:
     """A table into the copy: whole, or the sample's rows once as they are and once a change."""
-    if "customer_id" not in warehouse.read_table(table, where="1 = 0"):
-        rows = warehouse.read_table(table)
-    else:
-        listing = ", ".join("'" + name.replace("'", "''") + "'" for name in sample)
-        rows = warehouse.read_table(table, where=f"customer_id in ({listing})")
-    dates = [name for name in rows if pd.api.types.is_datetime64_any_dtype(rows[name])]
-    casts = ", ".join(f'cast("{name}" as date) as "{name}"' for name in dates)
-    replaced = f"replace ({casts})" if dates else ""
-    copy.register("rows", rows)
-    copy.execute(f"create table {table} as select * {replaced} from rows")
-    copy.unregister("rows")
-    if "customer_id" in rows:
+    listing = ", ".join("'" + name.replace("'", "''") + "'" for name in sample)
+    where = f"customer_id in ({listing})" if "customer_id" in types else None
+    load_table(copy, table, warehouse.read_table(table, where=where), types)
+    if "customer_id" in types:
         copy.execute(f"update {table} set customer_id = customer_id || '|{AS_IS}'")
         for change in CHANGES:
             copy.execute(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.dataset import GoldContract, read_snapshot, without_text
+from python_ml.dataset import GoldContract, read_training_rows, without_text
 from python_ml.errors import SpanishGasError
 from python_ml.model.churn_model import ChurnModel
 from python_ml.modelling.alarms import judge_alarms
@@ -52,8 +52,7 @@ def evaluate(
         contract: of gold_master.
         run_id: to write under.
         model_version: what to evaluate.
-        changed: customers with one thing changed, for the checks of direction; without them the
-            gate has none.
+        changed: customers with one thing changed; without them the gate has no checks of direction.
 
     Raises:
         SpanishGasError: the stored snapshot or split is not the one that the model names.
@@ -79,6 +78,7 @@ def evaluate(
     result = EvaluateResult(
         model_version=model_version,
         as_of_date=as_of_date,
+        scoring_as_of_date=date.fromisoformat(candidate.scoring_as_of_date),
         test_count=test_count,
         test_churner_count=int(scored.churn.sum()),
         metrics=overall[CHAMPION_SET],
@@ -98,7 +98,7 @@ def stored_rows(
 ) -> pd.DataFrame:
     """The labelled rows that the version was trained and is tested on, with split_part."""
     origin = candidate.origin
-    snapshot = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"])
+    snapshot = read_training_rows(settings, origin)
     split = warehouse.read_external("model_split", origin["run_id"])
     split = split[["customer_id", "split_part", "cv_fold"]]
     stones = read_tombstones(settings.layout.lake)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.dataset import Column, read_snapshot
+from python_ml.dataset import Column, read_training_rows
 from python_ml.errors import SpanishGasError
 from python_ml.model.churn_model import ChurnModel
 from python_ml.modelling.split import TRAIN, split_hash
@@ -89,7 +89,7 @@ def rebuild_version(
             f"{registered.version} was trained on rows of customers who have been forgotten since; "
             "it stays valid, but it cannot be made again to be compared"
         )
-    frame = read_snapshot(settings, origin["run_id"], origin["snapshot_sha256"]).frame
+    frame = read_training_rows(settings, origin).frame
     split = warehouse.read_external("model_split", origin["run_id"])
     split = split[["customer_id", "split_part", "cv_fold"]]
     if split_hash(split) != origin["split_sha256"]:

@@ -21,17 +21,20 @@ from python_ml.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """What was scored; tiers run from the lowest to the highest."""
+    """What was scored, and the date of the labels that the model learned from; tiers run from the
+    lowest to the highest."""
 
     model_version: str
     as_of_date: date
+    training_as_of_date: date
     customer_count: int
     flagged_count: int
     tier_counts: dict[str, int]
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "as_of_date": self.as_of_date.isoformat()}
+        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "training_as_of_date")}
+        return {**asdict(self), **dates}
 
 
 def score(
@@ -79,6 +82,7 @@ def score(
     return ScoreResult(
         model_version=version,
         as_of_date=as_of_date,
+        training_as_of_date=date.fromisoformat(registered.origin["as_of_date"]),
         customer_count=len(scores),
         flagged_count=int(scores["is_flagged"].sum()),
         tier_counts={tier: int(counts.get(tier, 0)) for tier in tiers["risk_tier"]},

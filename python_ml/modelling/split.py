@@ -8,11 +8,12 @@ nearly all others keep their part: a champion is seldom compared on rows that it
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from python_ml.errors import SpanishGasError
+from python_ml.errors import BadInputError
 
 TRAIN, TEST = "train", "test"
 
@@ -34,7 +35,7 @@ def stratified_split(
         null in the test part).
 
     Raises:
-        SpanishGasError: a fold would be left without churners or without others.
+        BadInputError: a fold would be left without churners or without others.
     """
     frame = pd.DataFrame({"customer_id": customer_ids.to_numpy(), "churn": churn.to_numpy()})
     frame = frame.sort_values("customer_id", ignore_index=True)
@@ -42,12 +43,12 @@ def stratified_split(
     rank = frame.groupby("churn")["draw"].rank(method="first").to_numpy().astype(np.int64) - 1
     size = frame.groupby("churn")["draw"].transform("size").to_numpy()
     test_size = np.rint(size * test_share).astype(np.int64)
-    too_small = test_share > 0 and test_size.min() < 1
-    if frame["churn"].nunique() < 2 or (size - test_size).min() < folds or too_small:
-        counts = frame["churn"].value_counts().to_dict()
-        raise SpanishGasError(
-            f"too few labelled customers to train on: {counts.get(1, 0)} churners and "
-            f"{counts.get(0, 0)} others for {folds} folds and a test part"
+    churners = int(frame["churn"].sum())
+    sizes = (churners, len(frame) - churners)
+    if not is_splittable(sizes, test_share=test_share, folds=folds):
+        raise BadInputError(
+            f"too few labelled customers to train on: {sizes[0]} churners and {sizes[1]} others "
+            f"for {folds} folds and a test part"
         )
     is_test = rank < test_size
     fold = ((rank - test_size) % folds + 1).astype(float)
@@ -57,6 +58,15 @@ def stratified_split(
             "split_part": np.where(is_test, TEST, TRAIN),
             "cv_fold": pd.Series(np.where(is_test, np.nan, fold)).astype("Int64"),
         }
+    )
+
+
+def is_splittable(sizes: Sequence[int], *, test_share: float, folds: int) -> bool:
+    """Whether strata of these sizes fill every fold, and the test part if there is one."""
+    tests = [round(size * test_share) for size in sizes]
+    return all(
+        size - test >= folds and (test > 0 or test_share == 0)
+        for size, test in zip(sizes, tests, strict=True)
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.dataset import Column, GoldContract, take_snapshot
+from python_ml.dataset import Column, GoldContract, take_snapshot, training_rows_of
 from python_ml.errors import BadInputError
 from python_ml.model.calibrate import choose_threshold, fit_platt
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
@@ -31,14 +31,16 @@ SENTIMENT_TIER = "2B"
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A registered candidate, not evaluated yet. Metrics are those of the out-of-fold scores;
-    `alarms` are those of the leakage audit, accepted or not."""
+    """A registered candidate, not evaluated yet. It learned from `as_of_date` and is to score
+    `scoring_as_of_date`. Metrics are those of the out-of-fold scores; `alarms` are those of the
+    leakage audit, accepted or not."""
 
     model_version: str
     sha256: str
     experiment: str
     message: str
     as_of_date: date
+    scoring_as_of_date: date
     feature_count: int
     train_count: int
     train_churner_count: int
@@ -49,7 +51,8 @@ class TrainResult:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "as_of_date": self.as_of_date.isoformat()}
+        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "scoring_as_of_date")}
+        return {**asdict(self), **dates}
 
 
 @dataclass(frozen=True)
@@ -66,59 +69,74 @@ def train(
     contract: GoldContract,
     run_id: str,
     as_of_date: date,
+    *,
+    gold: Warehouse | None = None,
+    scoring_as_of_date: date | None = None,
 ) -> TrainResult:
     """Fit the champion's experiment on one as-of date and register it, pending approval.
 
-    Writes the feature snapshot, `model_split`, `leakage_audit` and the model version
+    Writes the snapshot of the rows, `model_split`, `leakage_audit` and the model version
     `churn-<run_id>`.
 
+    Args:
+        gold: holds silver and gold of the as-of date; the warehouse by default.
+        scoring_as_of_date: of the batch, whose customers are to be scored; the same by default.
+
     Raises:
-        SpanishGasError: gold breaks its contract, or there are too few labels.
+        SpanishGasError: gold breaks its contract, or (BadInputError) there are too few labels.
     """
     start = time.perf_counter()
-    snapshot = take_snapshot(warehouse, settings, contract, run_id, as_of_date)
+    gold, scored_on = gold or warehouse, scoring_as_of_date or as_of_date
+    dates = {"as_of_date": f"{as_of_date}", "scoring_as_of_date": f"{scored_on}"}
+    snapshot = take_snapshot(gold, settings, contract, run_id, as_of_date, training_rows_of(dates))
     rows = labelled_rows(snapshot.frame, contract, settings, as_of_date)
     split = rows[["customer_id", "split_part", "cv_fold"]]
     warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
     experiment, message = choose_experiment(settings)
     columns = contract.experiment(settings, experiment)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
-    fitted = fit_by_protocol(training, columns, contract.target, experiment, settings)
-    churn = training[contract.target].to_numpy(dtype=np.int64)
-    counts = {
-        "train_count": len(training),
-        "train_churner_count": int(churn.sum()),
-        "test_count": len(rows) - len(training),
-    }
-    metrics = _out_of_fold_metrics(fitted, churn, settings)
-    origin = {
-        "run_id": run_id,
-        "as_of_date": as_of_date.isoformat(),
-        "snapshot_sha256": snapshot.sha256,
-        "split_sha256": split_hash(split),
-        **counts,
-        "out_of_fold": metrics,
-        "target": contract.target,
-        **_means(settings, columns),
-    }
-    version = f"churn-{run_id}"
+    target, version = contract.target, f"churn-{run_id}"
+    fitted = fit_by_protocol(training, columns, target, experiment, settings)
+    counts = _counts(rows, target)
+    metrics = _out_of_fold_metrics(fitted, training[target].to_numpy(dtype=np.int64), settings)
+    origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
+    origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
+    origin |= _means(settings, columns)
     digest = open_registry(settings).register(version, fitted.model, origin)
-    findings = audit_training(
-        warehouse, settings, training, columns, contract.target, fitted.out_of_fold
-    )
+    findings = audit_training(gold, settings, training, columns, target, fitted.out_of_fold)
     warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
     return TrainResult(
         model_version=version,
         sha256=digest,
         experiment=experiment,
-        message=message,
+        message=message + _when(as_of_date, scored_on),
         as_of_date=as_of_date,
+        scoring_as_of_date=scored_on,
         feature_count=len(columns),
         **counts,
         threshold=fitted.model.threshold,
         out_of_fold=metrics,
         alarms=[finding.alarm for finding in findings if finding.alarm],
         seconds=time.perf_counter() - start,
+    )
+
+
+def _counts(rows: pd.DataFrame, target: str) -> dict[str, int]:
+    is_training = rows["split_part"] == TRAIN
+    return {
+        "train_count": int(is_training.sum()),
+        "train_churner_count": int(rows.loc[is_training, target].sum()),
+        "test_count": int((~is_training).sum()),
+    }
+
+
+def _when(as_of_date: date, scoring_as_of_date: date) -> str:
+    """For the summary, where a model learns from another date than it is to score."""
+    if as_of_date == scoring_as_of_date:
+        return ""
+    return (
+        f" on labels of {as_of_date}, the newest that had matured by {scoring_as_of_date}, as of "
+        "which customers are scored"
     )
 
 
@@ -146,8 +164,7 @@ def labelled_rows(
     """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
 
     Raises:
-        BadInputError: there are none.
-        SpanishGasError: there are too few of them.
+        BadInputError: there are none, or too few.
     """
     rows = frame[frame[contract.target].notna()].sort_values("customer_id", ignore_index=True)
     if rows.empty:
@@ -156,13 +173,19 @@ def labelled_rows(
             f"{as_of_date}, so that nothing can be learnt. Deliver labels of that date, or score "
             "with the champion: spanishgas run --mode score."
         )
-    split = stratified_split(
-        rows["customer_id"],
-        rows[contract.target].astype(int),
-        seed=settings.model.seed,
-        test_share=settings.model.test_share,
-        folds=settings.model.folds,
-    )
+    try:
+        split = stratified_split(
+            rows["customer_id"],
+            rows[contract.target].astype(int),
+            seed=settings.model.seed,
+            test_share=settings.model.test_share,
+            folds=settings.model.folds,
+        )
+    except BadInputError as error:
+        raise BadInputError(
+            f"churn_label, labels of {as_of_date}: {error}. Deliver more labels, or score with the "
+            "champion: spanishgas run --mode score."
+        ) from error
     return rows.merge(split, on="customer_id", validate="one_to_one")
 
 

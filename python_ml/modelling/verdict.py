@@ -19,10 +19,15 @@ HEADLINE = ("pr_auc", "roc_auc", "recall", "precision", "ece")
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """Figures on the test part and the gate's decision, already recorded."""
+    """Figures on the test part and the gate's decision, already recorded.
+
+    `as_of_date` is that of the rows it was trained and tested on; `scoring_as_of_date` that of the
+    batch it was trained for, whose customers it is to score.
+    """
 
     model_version: str
     as_of_date: date
+    scoring_as_of_date: date
     test_count: int
     test_churner_count: int
     metrics: dict[str, Estimate]
@@ -69,6 +74,7 @@ class EvaluateResult:
             {
                 **asdict(self),
                 "as_of_date": self.as_of_date.isoformat(),
+                "scoring_as_of_date": self.scoring_as_of_date.isoformat(),
                 "is_approved": self.is_approved,
                 "status": self.status,
                 "reasons": self.reasons,

@@ -42,6 +42,11 @@ class RegisteredModel:
     sha256: str
     origin: dict[str, Any]
 
+    @property
+    def scoring_as_of_date(self) -> str:
+        """As-of date of the batch that it was trained for; versions once had but one date."""
+        return self.origin.get("scoring_as_of_date", self.origin["as_of_date"])
+
 
 class Registry(ABC):
     """What a model registry offers, in a folder or in SageMaker."""

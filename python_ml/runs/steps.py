@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_ml.errors import BadInputError
 from python_ml.runs.closing import keep_assignments, keep_costs, read_closing
+from python_ml.runs.gold import gold_as_of, labelled_gold
 from python_ml.runs.months import begin_with_published, month_versions
 from python_ml.runs.workspace import Run, swap
 
@@ -142,16 +143,29 @@ def sentiment_step(run: Run) -> None:
 
 
 def train_step(run: Run, settings: Settings | None = None) -> TrainResult:
-    """Fit a candidate and register it, pending approval.
+    """Fit a candidate on the newest as-of date with matured labels and register it, pending
+    approval.
 
     Args:
         settings: of this training alone, where they are not the run's.
+
+    Raises:
+        BadInputError: there are no labels, or too few.
     """
     from python_ml.modelling.train import train
 
     with run.step("train") as (step, _), run.warehouse() as warehouse:
         chosen = settings or run.settings
-        trained = train(warehouse, chosen, run.contract, run.run_id, run.as_of_date)
+        gold = labelled_gold(run, warehouse, chosen)
+        trained = train(
+            warehouse,
+            chosen,
+            run.contract,
+            run.run_id,
+            gold.as_of_date,
+            gold=gold.warehouse,
+            scoring_as_of_date=run.as_of_date,
+        )
         run.results["training"] = trained
         step.rows = trained.train_count
     return trained
@@ -169,11 +183,14 @@ def evaluate_step(run: Run, version: str, *, is_gate: bool = False) -> EvaluateR
     """
     from python_ml.modelling.direction import changed_customers
     from python_ml.modelling.evaluate import evaluate
+    from python_ml.registry import open_registry
 
     with run.step("evaluate") as (step, _), run.warehouse() as warehouse:
         copy = run.work_dir / "changed"
         shutil.rmtree(copy, ignore_errors=True)  # of a run that is resumed
-        changed = changed_customers(warehouse, run.settings, run.contract, run.dbt, copy)
+        origin = open_registry(run.settings).load(version).origin
+        gold = gold_as_of(run, warehouse, date.fromisoformat(origin["as_of_date"]))
+        changed = changed_customers(gold.warehouse, run.settings, run.contract, gold.dbt, copy)
         evaluated = evaluate(warehouse, run.settings, run.contract, run.run_id, version, changed)
         run.results["evaluation"] = evaluated
         step.rows = evaluated.test_count

@@ -28,6 +28,7 @@ from python_ml.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from python_ml.dataset import GoldContract
+    from python_ml.modelling.as_of import GoldAsOf
     from python_ml.runs.identity import BatchIdentity
 
 _ID_TIME = "%Y%m%dT%H%M%S"
@@ -61,6 +62,7 @@ class Run:
     force: bool = False  # trust nothing that earlier runs have made
     lease: Lease | None = None
     claim: BatchClaim | None = None  # on the batch
+    golds: dict[date, GoldAsOf] = field(default_factory=dict)  # of other as-of dates, built beside
 
     @cached_property
     def work_sha256(self) -> str:
@@ -153,12 +155,21 @@ class Run:
     def has_done(self, name: str) -> bool:
         return any(step.name == name and step.status == "done" for step in self.steps)
 
+    @property
+    def training_as_of_date(self) -> str | None:
+        """Of the labels that the model learned from which scores, or which was trained."""
+        if scores := self.results.get("scores"):
+            return scores.training_as_of_date.isoformat()
+        trained = self.results.get("training") or self.results.get("evaluation")
+        return trained.as_of_date.isoformat() if trained else None
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "run_id": self.run_id,
             "mode": self.mode,
             "skipped": self.skipped,
             "as_of_date": None if self.as_of_date == date.min else self.as_of_date.isoformat(),
+            "training_as_of_date": self.training_as_of_date,
             "target": self.settings.target,
             "batch_sha256": self.identity.sha256 if self.identity else None,
             "seconds": round(sum(step.seconds for step in self.steps), 3),

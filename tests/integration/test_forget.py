@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.config import load_settings
+from python_ml.dataset import content_hash
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.forget import command
 from python_ml.forget.command import forget_customer
@@ -23,6 +24,7 @@ from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import open_warehouse
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
 
+SNAPSHOTS = ("feature_snapshot", "training_snapshot")
 GONE, WORDS = "C00002", "The customer asked about a bill that nobody else has."
 
 
@@ -43,7 +45,7 @@ def home(tmp_path, source):
     settings = load_settings({"home": str(home)}, environ={})
     land(source, settings)
     lake = settings.layout.lake
-    for table in ("feature_snapshot", "customer_score"):
+    for table in (*SNAPSHOTS, "customer_score"):
         part = lake / "ml" / table / "run_id=1" / "part-0.parquet"
         part.parent.mkdir(parents=True)
         pq.write_table(pa.table({"customer_id": [GONE, "C00003"], "value": [1.0, 2.0]}), part)
@@ -99,6 +101,16 @@ def test_nothing_is_left_and_nobody_else_is_touched(home, source):
     with sqlite3.connect(home / "runs.sqlite") as connection:
         (document,) = connection.execute("select document from run").fetchone()
     assert json.loads(document)["mode"] == "forget", "that it happened is on record"
+
+
+def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
+    lake = home / "lake"
+    parts = [lake / "ml" / kind / "run_id=1" / "part-0.parquet" for kind in SNAPSHOTS]
+    before = [content_hash(pq.ParquetFile(part).read()) for part in parts]
+    forget_customer(Run(settings_of(home)), GONE)
+    after = [content_hash(pq.ParquetFile(part).read()) for part in parts]
+    assert set(before).isdisjoint(after)
+    assert [read_tombstones(lake).now(digest) for digest in before] == after
 
 
 def test_the_next_batch_keeps_the_person_out(home, source):

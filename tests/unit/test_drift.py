@@ -229,13 +229,13 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     changed = gold.gold_frame(2500, seed=8).assign(as_of_date=pd.Timestamp(later), churn=None)
     changed["sales_channel"] = changed["sales_channel"].mask(changed.index < 1500, "Office")
     matured = labels.assign(label_date=later, churn=(labels.index % 2 == 0).astype(int))
-    warehouse = gold.warehouse_with(settings, changed)
-    _labels(settings, pd.concat([labels, matured]))
-    score(warehouse, settings, gold.contract(), "run-2", later, trained.model_version)
+    open_yet = labels.assign(label_date=date(2025, 2, 28), churn=1)
+    now = date(2025, 5, 1)
+    warehouse = gold.warehouse_with(settings, changed.assign(as_of_date=pd.Timestamp(now)))
+    _labels(settings, pd.concat([labels, matured, open_yet]))
+    score(warehouse, settings, gold.contract(), "run-2", now, trained.model_version)
 
-    result = watch_drift(
-        warehouse, settings, gold.contract(), "run-2", later, trained.model_version
-    )
+    result = watch_drift(warehouse, settings, gold.contract(), "run-2", now, trained.model_version)
 
     assert {"sales_channel", "churn"} <= set(result.alarms)
     table = warehouse.read_external("drift_result", "run-2").set_index("subject")
@@ -243,7 +243,7 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
         *("numeric_feature", "category_feature", "prediction", "label")
     }
     assert table.loc["sales_channel", "statistic_name"] == "chi2"
-    assert table.loc["churn", "current_mean"] == 0.5
+    assert table.loc["churn", "current_mean"] == 0.5, "that of labels which have matured"
     assert table.loc["churn_probability", "reference_count"] == 500, "the test part only"
     features = table[table["subject_kind"].str.endswith("feature")]
     assert features["importance_share"].sum() == pytest.approx(1.0)

@@ -17,7 +17,8 @@ def data(evidence: Evidence) -> list[Block]:
     test_share = result.test_churner_count / result.test_count
     train_share = origin["train_churner_count"] / origin["train_count"]
     rows = [
-        ("As-of date", origin["as_of_date"]),
+        ("Trained and tested as of", origin["as_of_date"]),
+        ("Made to score customers as of", evidence.candidate.scoring_as_of_date),
         ("Features look back", "twelve whole months that end with the as-of date"),
         (
             "Training part",

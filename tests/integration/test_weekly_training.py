@@ -1,0 +1,135 @@
+"""A batch whose newest month has no labels yet: the newest matured ones are learned from, customers
+of now are scored, and what is learned from knows nothing of later."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from python_ml.config import load_settings
+from python_ml.dataset import TRAINING_ROWS, read_contract, read_gold, read_snapshot
+from python_ml.land import land
+from python_ml.modelling.as_of import build_as_of
+from python_ml.modelling.backtest import _runner
+from python_ml.modelling.rebuild import rebuild_version
+from python_ml.registry import open_registry
+from python_ml.runs import commands
+from python_ml.runs.pipeline import Run, run_pipeline
+from python_ml.sentiment import label_sentiment
+from python_ml.simulate import simulate
+from python_ml.warehouse import open_warehouse
+
+# With some 30 leavers the limits of the full size would decide by chance.
+QUICK = {
+    "model.xgboost.n_estimators": 60,
+    "model.xgboost.learning_rate": 0.1,
+    "evaluate.bootstrap_count": 100,
+    "gate.minimum_pr_auc": 0.2,
+    "gate.minimum_recall": 0.1,
+    "gate.maximum_ece": 0.3,
+    "gate.direction_customers": 200,
+}
+BATCH = {"customers": 400, "seed": 5, "readings": "typical-days"}
+TRAINED, SCORED = date(2025, 1, 31), date(2025, 4, 30)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Four months after the first year; labels of January are known on the last day of April."""
+    home = tmp_path_factory.mktemp("weekly")
+    simulate(home / "raw", **BATCH, months=4)
+    run = Run(load_settings({"home": str(home), **QUICK}, environ={}))
+    run_pipeline(run, str(home / "raw"))
+    return run
+
+
+def test_every_result_names_the_date_learned_from_and_the_date_scored(run: Run) -> None:
+    document = json.loads(json.dumps(run.as_dict(), default=str))
+    assert (document["training_as_of_date"], document["as_of_date"]) == (f"{TRAINED}", f"{SCORED}")
+    for step in ("training", "evaluation"):
+        dates = document[step]["as_of_date"], document[step]["scoring_as_of_date"]
+        assert dates == (f"{TRAINED}", f"{SCORED}")
+    scores = document["scores"]
+    assert (scores["training_as_of_date"], scores["as_of_date"]) == (f"{TRAINED}", f"{SCORED}")
+    assert f"on labels of {TRAINED}" in document["training"]["message"]
+    with open_warehouse(run.settings) as warehouse:
+        for mart in ("mart_overview", "mart_model_performance"):
+            shown = warehouse.read_table(mart)[["training_as_of_date", "as_of_date"]]
+            assert {tuple(row) for row in shown.itertuples(index=False)} == {
+                (pd.Timestamp(TRAINED), pd.Timestamp(SCORED))
+            }
+    card = run.settings.layout.reports / "cards" / document["training"]["model_version"]
+    text = (card / "card.md").read_text(encoding="utf-8")
+    assert f"| Trained and tested as of | {TRAINED} |" in text
+    assert f"| Made to score customers as of | {SCORED} |" in text
+
+
+def test_customers_of_now_are_scored_and_those_of_then_learned_from(run: Run) -> None:
+    settings, run_id = run.settings, run.run_id
+    learned = read_snapshot(settings, run_id, kind=TRAINING_ROWS).frame
+    scored = read_snapshot(settings, run_id).frame
+    assert set(learned["as_of_date"]) == {TRAINED}
+    assert set(scored["as_of_date"]) == {SCORED}
+    assert learned["churn"].notna().all() and scored["churn"].isna().all()
+    left = set(learned["customer_id"]) - set(scored["customer_id"])
+    assert set(learned.loc[learned["churn"] == 1, "customer_id"]) <= left
+    with open_warehouse(settings) as warehouse:
+        risk = warehouse.read_table("mart_customer_risk")
+        split = warehouse.read_external("model_split", run_id)
+        dates = warehouse.query("select distinct as_of_date from gold_master")["as_of_date"]
+    assert set(risk["customer_id"]) == set(scored["customer_id"])
+    assert set(split["customer_id"]) == set(learned["customer_id"])
+    assert list(dates) == [pd.Timestamp(SCORED)], "published gold is that of the newest date"
+    assert not list(settings.layout.work.iterdir()), "what was built beside is gone"
+
+
+def test_what_is_learned_from_is_gold_of_the_batch_delivered_then(run: Run, tmp_path: Path) -> None:
+    """Everything delivered later leaves the rows of an earlier as-of date as they are, value for
+    value."""
+    simulate(tmp_path / "raw", **BATCH, months=1)
+    then = gold_of_batch(tmp_path / "raw", tmp_path / "then")
+    learned = read_snapshot(run.settings, run.run_id, kind=TRAINING_ROWS).frame
+    assert then["churn"].isna().all()
+    unlabelled = learned.drop(columns="churn")
+    pd.testing.assert_frame_equal(then.drop(columns="churn"), unlabelled, check_exact=True)
+
+
+def gold_of_batch(raw: Path, folder: Path) -> pd.DataFrame:
+    settings = load_settings({"home": str(folder)}, environ={})
+    landed = land(str(raw), settings)
+    dbt = _runner(settings, folder, landed.as_of_date)
+    with open_warehouse(settings) as warehouse:
+        warehouse.declare_external_tables()
+        dbt.build("resource_type:seed bronze")
+        label_sentiment(warehouse, settings, "test")
+        build_as_of(dbt, landed.as_of_date)
+        contract = read_contract(dbt.manifest())
+        return read_gold(warehouse, contract, landed.as_of_date).to_pandas()
+
+
+def test_drift_is_measured_since_the_training_date(run: Run) -> None:
+    drift = run.results["drift"]
+    assert (drift.reference_as_of_date, drift.as_of_date) == (TRAINED, SCORED)
+    assert "months_to_renewal" in drift.calendar
+    assert not drift.alarms
+
+
+def test_a_version_is_rebuilt_and_judged_on_its_own_date(run: Run) -> None:
+    settings = run.settings
+    version = run.results["training"].model_version
+    with open_warehouse(settings) as warehouse:
+        rebuilt = rebuild_version(warehouse, settings, version)
+    assert rebuilt.is_identical
+    assert rebuilt.customer_count == run.results["training"].train_count + (
+        run.results["training"].test_count
+    )
+    judged = commands.evaluate_candidate(Run(settings), version)
+    before = run.results["evaluation"]
+    assert judged.as_of_date == TRAINED
+    assert judged.metrics == before.metrics
+    assert judged.checks == before.checks, "directions are tried on the customers of that date"
+    assert open_registry(settings).load(version).origin["as_of_date"] == f"{TRAINED}"
