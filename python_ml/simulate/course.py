@@ -72,7 +72,7 @@ class Course:
 def draw_course(world: World, index: Integers, costs: ProvinceCosts, until: int) -> Course:
     """The customers with these indices, from the first as-of date to the one that ends `until`."""
     seed = world.seed
-    traits = draw_traits(seed, index)
+    traits = draw_traits(seed, index, world.id_digits)
     churned = draw_churn(seed, traits, draw_panel(seed, traits, costs), costs)
     cohort = world.cohort(index)
     panel = _long_panel(seed, traits, costs, MONTHS + until + 1)

@@ -19,11 +19,6 @@ from python_ml.simulate.reference import calibration, provinces
 from python_ml.simulate.traits import DAYS_A_MONTH, Traits
 
 
-def customer_ids(index: np.ndarray) -> np.ndarray:
-    """C00001 for index 0."""
-    return np.array([f"C{i + 1:05d}" for i in index], dtype=object)
-
-
 def days_of(months: np.ndarray) -> np.ndarray:
     """Months of 30.44 days as whole days."""
     return np.round(months * DAYS_A_MONTH).astype("timedelta64[D]")
@@ -90,7 +85,7 @@ class SmallFiles:
 
     def write_customers(self, traits: Traits, churned: np.ndarray) -> None:
         """churn_label, customer_attributes and customer_contracts of a chunk."""
-        ids = customer_ids(traits.index)
+        ids = traits.customer_id
         self._append(
             "churn_label", pd.DataFrame({"customer_id": ids, "churn": churned.astype(int)})
         )
@@ -136,7 +131,7 @@ def attribute_frame(traits: Traits) -> pd.DataFrame:
     table = provinces()
     return pd.DataFrame(
         {
-            "customer_id": customer_ids(traits.index),
+            "customer_id": traits.customer_id,
             "contracted_power_kw": traits.power_kw,
             "is_industrial": (traits.segment > 0).astype(int),
             "is_second_residence": traits.is_second_residence.astype(int),
@@ -155,7 +150,7 @@ def contract_frame(
     start = np.maximum(dates.renewal - np.timedelta64(365, "D"), dates.first)
     return pd.DataFrame(
         {
-            "customer_id": customer_ids(traits.index),
+            "customer_id": traits.customer_id,
             "sales_channel": _channel_spellings(seed, traits),
             "customer_first_activation_date": dates.first,
             "contract_start_date": np.minimum(start, as_of),
@@ -201,7 +196,7 @@ def price_frame(
         return np.repeat(values[:, None], len(months), axis=1)
 
     columns = {
-        "customer_id": np.where(nameless, "", spread(customer_ids(traits.index))),
+        "customer_id": np.where(nameless, "", spread(traits.customer_id)),
         "pricing_date": np.repeat(np.array(months)[None, :], len(traits), axis=0),
         "variable_price_tier1_eur_kwh": np.round(used * ratio[0], 5),
         "variable_price_tier2_eur_kwh": np.round(used * ratio[1], 5),

@@ -19,7 +19,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from python_ml.simulate.files import customer_ids
 from python_ml.simulate.noise import Floats, hashed, uniform
 from python_ml.simulate.panel import MONTHS
 from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
@@ -40,7 +39,7 @@ def write_panel(
     """
     zero_rate = np.array([profile.zero_day_rate for profile in load_profiles()])[traits.profile]
     columns: dict[str, object] = {
-        "customer_id": customer_ids(traits.index),
+        "customer_id": traits.customer_id,
         "salt": hashed(seed, "hour", traits.index) >> np.uint64(1),
         "profile": traits.profile.astype(np.int32),
         # Of two neighbouring days one is empty and the other doubled: the month keeps its sum.

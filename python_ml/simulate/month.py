@@ -22,7 +22,6 @@ from python_ml.simulate.files import (
     attribute_frame,
     contract_frame,
     cost_frame,
-    customer_ids,
     interaction_lines,
     price_frame,
 )
@@ -156,7 +155,7 @@ class _Export:
         self.append("price_history", price_frame(world.seed, traits, prices, months, 11 + month))
         self._append_labels(course)
         contacts = draw_month_contacts(course, month)
-        for line in interaction_lines(customer_ids(course.traits.index), contacts, str(as_of)):
+        for line in interaction_lines(course.traits.customer_id, contacts, str(as_of)):
             self._open[_INTERACTIONS].write(self._separator + line)
             self._separator = ",\n"
         self.rows[_INTERACTIONS] += len(contacts.customer)
@@ -170,7 +169,7 @@ class _Export:
         here = course.is_customer(labelled)
         frame = pd.DataFrame(
             {
-                "customer_id": customer_ids(course.traits.index[here]),
+                "customer_id": course.traits.customer_id[here],
                 "churn": course.label(labelled)[here].astype(int),
                 "label_date": self._world.as_of(labelled),
                 "horizon_days": self._days(labelled, self._month),

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from scipy.special import expit, logit
 
 from python_ml.simulate.churn import churn_probability, price_risk
-from python_ml.simulate.files import customer_ids
 from python_ml.simulate.noise import Floats, uniform
 from python_ml.simulate.panel import COMPARISON_CHANNEL, Panel, ProvinceCosts
 from python_ml.simulate.reference import calibration
@@ -95,7 +94,7 @@ class TruthFile:
         # Who has forgotten the contract is reminded of it by the call.
         woken = np.where(_is_near(traits), 0.0, table["woken_share"])
         is_woken = uniform(self._seed, "woken", traits.index) < woken
-        ids = customer_ids(traits.index)
+        ids = traits.customer_id
         probability = churn_probability(traits, panel, costs)
         for offer, saved in save_probability(traits, panel, costs, table).items():
             leaves_with = np.where(leaves, draw >= saved, is_woken)

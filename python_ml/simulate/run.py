@@ -16,7 +16,7 @@ import numpy as np
 
 from python_ml.errors import UsageError
 from python_ml.simulate.churn import draw_churn
-from python_ml.simulate.files import SmallFiles, customer_ids
+from python_ml.simulate.files import SmallFiles
 from python_ml.simulate.hourly import ALL_HOURS, write_hours, write_panel
 from python_ml.simulate.interactions import draw_interactions
 from python_ml.simulate.month import add_month
@@ -225,14 +225,14 @@ def _write_small(
         files.write_costs(costs)
         for start in range(0, customers, CHUNK_CUSTOMERS):
             index = np.arange(start, min(start + CHUNK_CUSTOMERS, customers), dtype=np.int64)
-            traits = draw_traits(seed, index)
+            traits = draw_traits(seed, index, world.id_digits)
             panel = draw_panel(seed, traits, costs)
             churned = draw_churn(seed, traits, panel, costs)
             truth.write(traits, panel, costs, churned)
             files.write_customers(traits, churned)
             files.write_prices(traits, panel)
             files.write_interactions(
-                customer_ids(index),
+                traits.customer_id,
                 draw_interactions(seed, traits, churned, as_of, world.text_signal),
             )
             panels.append(scratch / f"panel-{start:09d}.parquet")

@@ -21,7 +21,7 @@ DAYS_A_MONTH = 30.44
 
 @dataclass(frozen=True)
 class Traits:
-    """One value a customer in each array.
+    """One value a customer in each array; `customer_id` is C00001 for index 0.
 
     Units: power kW, `elec_level` kWh and `gas_level` m³ an average month (0: fuel not used),
     times months of 30.44 days before or after the as-of date. `segment`, `province`, `channel` and
@@ -30,6 +30,7 @@ class Traits:
     """
 
     index: Integers
+    customer_id: np.ndarray
     segment: Integers
     province: Integers
     channel: Integers
@@ -56,8 +57,8 @@ class Traits:
         return provinces().is_high_competition[self.province]
 
 
-def draw_traits(seed: int, index: Integers) -> Traits:
-    """Traits of the customers with these indices (0 is C00001)."""
+def draw_traits(seed: int, index: Integers, id_digits: int = 5) -> Traits:
+    """Traits of the customers with these indices."""
     constants = calibration()
     segment = choose(
         uniform(seed, "segment", index), [constants["segments"][s]["share"] for s in SEGMENTS]
@@ -82,6 +83,7 @@ def draw_traits(seed: int, index: Integers) -> Traits:
     change = change * np.clip(low + slope * renewal, low, high)
     return Traits(
         index=index,
+        customer_id=np.array([f"C{i + 1:0{id_digits}d}" for i in index], dtype=object),
         segment=segment,
         province=choose(uniform(seed, "province", index), provinces().share),
         channel=choose(

@@ -50,6 +50,11 @@ class World:
                 raise UsageError(f"{name} {value!r}: choose one of {', '.join(known)}")
 
     @property
+    def id_digits(self) -> int:
+        """So many that the order of ids is that of the first customers' indices."""
+        return max(5, len(str(self.customers)))
+
+    @property
     def arrivals(self) -> int:
         """New customers a month."""
         return round(self.customers * calibration()["course"]["arrival_share"])
