@@ -1,11 +1,18 @@
-"""dbt inside this process: its parsed project is kept from step to step."""
+"""dbt inside this process: its parsed project is kept from step to step.
+
+dbt also keeps it from one process to the next, and reads again only what has changed, as long as
+variables and profile are the same. Those of a run never are, so that the project is read under
+fixed ones, which a run puts its own in the place of afterwards.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +20,13 @@ from typing import Any
 from python_ml.config import PROJECT_DIR, Settings
 from python_ml.errors import QualityGateError, SpanishGasError
 from python_ml.progress import Reporter, silent
+
+# What models/sources.yml makes its paths of while the project is read.
+_FIXED_PATHS = {"SPANISHGAS_LAKE": "@lake", "SPANISHGAS_RAW": "@raw"}
+# By these variables models differ in more than their statements: what they read, what they keep.
+_SHAPING = ("sentiment_backend", "touched_months")
+_KEPT = PROJECT_DIR / "target" / "parsed"
+_STATE = "partial_parse.msgpack"  # dbt's name
 
 
 @dataclass(frozen=True)
@@ -62,10 +76,8 @@ class DbtRunner:
             QualityGateError: a data test failed.
             SpanishGasError: a model did not build; the engine's message is in it.
         """
-        self._parsed()
         arguments = ["build", "--select", *select.split(), "--exclude-resource-type", "unit_test"]
-        arguments += ["--vars", json.dumps(self.variables)]
-        nodes = self._invoke(arguments, progress)
+        nodes = self._build(arguments, progress)
         broken = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
         if broken:
             _raise(broken)
@@ -78,7 +90,7 @@ class DbtRunner:
             SpanishGasError: a model did not build; the engine's message is in it.
         """
         arguments = ["run", "--select", *select.split(), "--exclude", exclude]
-        nodes = self._invoke([*arguments, "--vars", json.dumps(self.variables)])
+        nodes = self._build(arguments)
         if broken := [node for node in nodes if node.status != "success"]:
             _raise(broken)
         return [node.name for node in nodes]
@@ -103,12 +115,13 @@ class DbtRunner:
         Raises:
             SpanishGasError: a table could not be registered.
         """
+        self._parsed()
         arguments = ["run-operation", "register_external_tables"]
         self._invoke([*arguments, "--args", json.dumps({"folders": dict(folders)})])
 
     def compile(self, model: str) -> str:
         """The SQL of one model for this target; what it reads by name must have been built."""
-        self._invoke(["compile", "--select", model, "--vars", json.dumps(self.variables)])
+        self._build(["compile", "--select", model])
         compiled = (self.target_dir / "compiled").rglob(f"{model}.sql")
         return next(compiled).read_text(encoding="utf-8")
 
@@ -118,18 +131,71 @@ class DbtRunner:
         return json.loads((self._manifest_dir / "manifest.json").read_text(encoding="utf-8"))
 
     def _parsed(self) -> Any:
-        """dbt's own manifest; reading the project takes seconds, so it is done once.
+        """dbt's own manifest.
 
-        Configs of models hold the variables of that moment: those that they read, such as
-        touched_months, must be set before the first build.
+        Configs of models hold the shaping variables of that moment; they must be set before the
+        first build.
         """
         if self._manifest is None:
-            self._invoke(["parse", "--vars", json.dumps(self.variables)])
+            self._manifest = self._parse()
+            for source in self._manifest.sources.values():
+                if location := source.meta.get("external_location"):
+                    for name, path in _FIXED_PATHS.items():
+                        location = location.replace(path, self._environment[name])
+                    source.meta["external_location"] = location
         return self._manifest
 
-    def _invoke(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
+    def _parse(self) -> Any:
+        """The manifest under fixed paths, of which dbt need not read what it has kept."""
+        shaping = {name: self.variables[name] for name in _SHAPING if name in self.variables}
+        if shaping.get("touched_months") is not None:
+            shaping["touched_months"] = []  # which months, only statements say
+        variables = json.dumps(shaping, sort_keys=True)
+        key = hashlib.sha256(f"{self.settings.target} {variables}".encode()).hexdigest()[:16]
+        kept, state = _KEPT / key / _STATE, self.target_dir / _STATE
+        self.target_dir.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # nothing is kept yet
+            shutil.copyfile(kept, state)
+        # The warehouse is not opened, but dbt asks for its name.
+        fixed = _FIXED_PATHS | {"SPANISHGAS_WAREHOUSE": str(self.settings.layout.warehouse)}
+        manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
+        _keep(state, kept)
+        return manifest
+
+    def _build(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
+        """Nodes of a command that builds, with the variables of now."""
+        self._parsed()
+        arguments = [*arguments, "--vars", json.dumps(self.variables)]
+        return [
+            DbtNode(
+                name=result.node.name,
+                kind=str(result.node.resource_type),
+                status=str(result.status),
+                seconds=result.execution_time,
+                message=str(result.message or ""),
+            )
+            for result in getattr(self._invoke(arguments, progress), "results", [])
+        ]
+
+    def _invoke(
+        self,
+        arguments: list[str],
+        progress: Reporter = silent,
+        environment: Mapping[str, str] | None = None,
+    ) -> Any:
+        """dbt's own result of a command.
+
+        Args:
+            arguments: the command and its options.
+            progress: hears of each node.
+            environment: in the place of the runner's.
+
+        Raises:
+            SpanishGasError: the command itself could not be run.
+        """
+        # The thread that warms up imports the first one too.
+        from dbt.cli.main import dbtRunner  # isort: skip
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
 
         command = [
             *arguments,
@@ -145,7 +211,7 @@ class DbtRunner:
                 share = event.data.index / max(event.data.total, 1)
                 progress(event.data.description, share)
 
-        with _environment(self._environment):
+        with _environment(self._environment | dict(environment or {})):
             try:
                 outcome = dbtRunner(manifest=self._manifest, callbacks=[hear]).invoke(command)
             finally:
@@ -153,25 +219,11 @@ class DbtRunner:
                 DuckDBConnectionManager.close_all_connections()
         if outcome.exception is not None:
             raise SpanishGasError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
-        if arguments[0] == "parse":
-            self._manifest = outcome.result
-            return []
-        if arguments[0] == "run-operation":
-            if not outcome.success:
-                results = getattr(outcome.result, "results", [])
-                messages = "; ".join(str(result.message) for result in results)
-                raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
-            return []
-        return [
-            DbtNode(
-                name=result.node.name,
-                kind=str(result.node.resource_type),
-                status=str(result.status),
-                seconds=result.execution_time,
-                message=str(result.message or ""),
-            )
-            for result in getattr(outcome.result, "results", [])
-        ]
+        if arguments[0] == "run-operation" and not outcome.success:
+            results = getattr(outcome.result, "results", [])
+            messages = "; ".join(str(result.message) for result in results)
+            raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
+        return outcome.result
 
 
 def athena_environment(settings: Settings, schema: str | None = None) -> dict[str, str]:
@@ -189,6 +241,15 @@ def athena_environment(settings: Settings, schema: str | None = None) -> dict[st
         "SPANISHGAS_LAKE": athena.lake,
         "SPANISHGAS_THREADS": str(athena.threads),
     }
+
+
+def _keep(state: Path, kept: Path) -> None:
+    """Leave what dbt has read to the next process; where that cannot be written, it reads anew."""
+    with suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
+        shutil.copyfile(state, unfinished)
+        unfinished.replace(kept)
 
 
 def _raise(broken: list[DbtNode]) -> None:

@@ -113,6 +113,8 @@ def run_step(
         failed = {"status": "failed", "error": told, "exit_code": code}
         folder.write(step, {**document, **failed, **_measured(start)})
         raise
+    finally:
+        context.run.close()
     folder.keep_reports(settings.layout.reports)
     document |= {"status": "done", "row_count": outcome.row_count, "result": dict(outcome.result)}
     folder.write(step, {**document, **_measured(start)})
@@ -182,6 +184,7 @@ def _drift(context: StepContext) -> Outcome:
 def _outcome(context: StepContext, result: Mapping[str, Any]) -> Outcome:
     """The step's outcome, once the next container can go on from here."""
     run = context.run
+    run.settle()
     context.folder.write(STATE, read_json(run.work_dir / resume.FILE) or {})
     return Outcome(result, run.steps[-1].rows)
 

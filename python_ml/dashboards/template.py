@@ -46,8 +46,9 @@ class Template:
     tag_lines: dict[str, int]
 
 
+@lru_cache(maxsize=1024)
 def parse(sql: str) -> Template:
-    """Parse a statement with its tags and clauses.
+    """Parse a statement with its tags and clauses; the tree is shared, so copy it to change it.
 
     Raises:
         SqlError: not one SELECT of DuckDB, or a clause of another form.

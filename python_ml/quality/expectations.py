@@ -39,77 +39,65 @@ _INDEX = ["check_number", "table_name", "column_name"]
 _STYLES = Path(__file__).parent / "data_docs.css"
 
 
-def decide(checks: pd.DataFrame, docs: Path | None = None) -> pd.DataFrame:
-    """The checks with `is_passed`, as Great Expectations sees it.
+class Expectations:
+    """Great Expectations over the layers of one run."""
 
-    Args:
-        checks: of one or several layers, one row each; columns are the fields of Check.
-        docs: given, Data Docs are written to this folder: static pages that need no network.
-    """
-    if docs is None:
-        return _decided(_context(None), checks)
-    building = docs.with_name(f".{docs.name}-building")
-    shutil.rmtree(building, ignore_errors=True)
-    context = _context(building)
-    decided = _decided(context, checks)
-    context.build_data_docs("local")
-    _make_self_contained(building, docs.name)
-    shutil.rmtree(docs, ignore_errors=True)
-    building.rename(docs)
-    return decided
+    def __init__(self) -> None:
+        self._context = _context()
+        self._source = self._context.data_sources.add_pandas("warehouse")
+        self._validated: set[str] = set()
 
+    def decide(self, checks: pd.DataFrame) -> pd.DataFrame:
+        """The checks with `is_passed`.
 
-def _decided(context: Any, checks: pd.DataFrame) -> pd.DataFrame:
-    failed = {
-        entry["check_number"]
-        for result in _validate(context, checks)
-        for entry in result["result"].get("unexpected_index_list") or []
-    }
-    return checks.assign(is_passed=[number not in failed for number in range(len(checks))])
+        Args:
+            checks: of one layer, one row each; columns are the fields of Check.
+        """
+        (layer,) = checks["layer"].unique()
+        failed = {
+            entry["check_number"]
+            for result in self._validate(layer, checks)
+            for entry in result["result"].get("unexpected_index_list") or []
+        }
+        return checks.assign(is_passed=[number not in failed for number in range(len(checks))])
 
+    def write_docs(self, checks: pd.DataFrame, folder: Path) -> None:
+        """Data Docs in a folder, which is replaced: static pages that need no network.
 
-def _context(docs: Path | None) -> Any:
-    # Importing the library takes seconds, and it would call home.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-
-    for talkative in ("great_expectations", "great_expectations.data_context.types.base"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
-    context: Any = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    for site in list(context.list_data_docs_sites()):
-        context.delete_data_docs_site(site)
-    if docs is not None:
-        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
-        index = {"class_name": "DefaultSiteIndexBuilder"}
-        context.add_data_docs_site(
-            "local",
-            {
-                "class_name": "SiteBuilder",
-                "show_how_to_buttons": False,
-                "store_backend": store,
-                "site_index_builder": index,
+        Args:
+            checks: of all layers to show.
+        """
+        for layer in LAYERS:
+            of_layer = checks[checks["layer"] == layer]
+            if layer not in self._validated and len(of_layer):  # by the process before this one
+                self._validate(layer, of_layer)
+        building = folder.with_name(f".{folder.name}-building")
+        shutil.rmtree(building, ignore_errors=True)
+        site = {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(building),
             },
-        )
-    return context
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        }
+        self._context.add_data_docs_site(folder.name, site)
+        self._context.build_data_docs(folder.name)
+        self._context.delete_data_docs_site(folder.name)
+        _make_self_contained(building, folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
 
+    def _validate(self, layer: str, checks: pd.DataFrame) -> list[dict[str, Any]]:
+        """Validate a layer as an asset of its own; the results of its expectations."""
+        import great_expectations as gx
 
-def _validate(context: Any, checks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Validate each layer as an asset of its own; the results of all expectations."""
-    import great_expectations as gx
-
-    source = context.data_sources.add_pandas("warehouse")
-    numbered = checks.assign(check_number=range(len(checks)))
-    results: list[dict[str, Any]] = []
-    for layer in LAYERS:
-        of_layer = numbered[numbered["layer"] == layer]
-        if of_layer.empty:
-            continue
-        rows, expectations = _asset(of_layer)
-        asset = source.add_dataframe_asset(layer)
+        rows, expectations = _asset(checks.assign(check_number=range(len(checks))))
+        asset = self._source.add_dataframe_asset(layer)
         batch = asset.add_batch_definition_whole_dataframe("checks")
-        suite = context.suites.add(gx.ExpectationSuite(layer, expectations=expectations))
-        definition = context.validation_definitions.add(
+        suite = self._context.suites.add(gx.ExpectationSuite(layer, expectations=expectations))
+        definition = self._context.validation_definitions.add(
             gx.ValidationDefinition(name=layer, data=batch, suite=suite)
         )
         checkpoint = gx.Checkpoint(
@@ -120,13 +108,31 @@ def _validate(context: Any, checks: pd.DataFrame) -> list[dict[str, Any]]:
                 "unexpected_index_column_names": _INDEX,
             },
         )
-        run = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": rows})
-        for validated in run.run_results.values():
-            results += validated.to_json_dict()["results"]
-    for result in results:
-        if (result.get("exception_info") or {}).get("raised_exception"):
-            raise RuntimeError(f"Great Expectations: {result['exception_info']}")
-    return results
+        run = self._context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": rows})
+        results = [
+            result
+            for validated in run.run_results.values()
+            for result in validated.to_json_dict()["results"]
+        ]
+        for result in results:
+            if (result.get("exception_info") or {}).get("raised_exception"):
+                raise RuntimeError(f"Great Expectations: {result['exception_info']}")
+        self._validated.add(layer)
+        return results
+
+
+def _context() -> Any:
+    # Importing the library takes seconds, and it would call home.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    for talkative in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    context: Any = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    for site in list(context.list_data_docs_sites()):
+        context.delete_data_docs_site(site)
+    return context
 
 
 def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 from python_ml.config import Settings
 from python_ml.errors import QualityGateError
 from python_ml.quality.checks import Subject, checks_frame, layer_checks
+from python_ml.quality.examiner import Examiner
 from python_ml.quality.profile import Declared, declared_models, profile_landed, profile_table
 from python_ml.quality.rules import LAYERS, STOP, LayerRules, TableRules, load_rules
 from python_ml.schema import load_source
@@ -49,6 +51,7 @@ def check_layer(
     batch: Path | None = None,
     landed: LandResult | None = None,
     manifest: Mapping[str, Any] | None = None,
+    examiner: Examiner | None = None,
 ) -> QualityResult:
     """Hold one layer against its limits, and add the results to the run's `quality_check`.
 
@@ -59,6 +62,8 @@ def check_layer(
         batch: folder of the landed batch, for raw.
         landed: what landing counted in it.
         manifest: dbt's, with the columns and keys of the models, for the other layers.
+        examiner: decides; it may still be writing Data Docs of the last layer on return. Without
+            one, a process is started for this layer alone.
 
     Raises:
         QualityGateError: a check of severity stop failed.
@@ -77,9 +82,17 @@ def check_layer(
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
     docs = settings.layout.reports / "data_docs" / run_id if settings.quality.data_docs else None
-    rows, data_docs = _decided(before[before["layer"] != layer], found, layer, docs)
-    warehouse.write_external(TABLE, rows, run_id)
-    stopped = rows[(rows["layer"] == layer) & _stopping(rows)]
+    with nullcontext(examiner) if examiner else closing(Examiner()) as decider:
+        decided = decider.decide(found)
+        rows = _joined(before[before["layer"] != layer], decided)
+        stopped = decided[_stopping(decided)]
+        data_docs = None
+        if docs and (layer == LAYERS[-1] or len(stopped)):
+            decider.write_docs(rows, docs)
+            data_docs = docs / "index.html"
+        warehouse.write_external(TABLE, rows, run_id)
+        if len(stopped) or examiner is None:
+            decider.settle()
     if len(stopped):
         raise QualityGateError(_refusal(layer, stopped, data_docs))
     return QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]), data_docs)
@@ -126,29 +139,6 @@ def _joined(earlier: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     if earlier.empty:
         return found
     return pd.concat([earlier[list(found.columns)], found], ignore_index=True)
-
-
-def _decided(
-    earlier: pd.DataFrame, found: pd.DataFrame, layer: str, docs: Path | None
-) -> tuple[pd.DataFrame, Path | None]:
-    """All checks of the run so far with `is_passed`, and the first page of Data Docs if written.
-
-    Args:
-        earlier: checks of the layers before, decided.
-        found: those of this layer, not decided yet.
-        layer: its name; after the last one Data Docs are written, and where the run stops.
-        docs: folder of Data Docs, none if they are off.
-    """
-    from python_ml.quality.expectations import decide
-
-    if docs and layer == LAYERS[-1]:
-        return decide(_joined(earlier, found), docs), docs / "index.html"
-    decided = decide(found)
-    rows = _joined(earlier, decided)
-    if docs and _stopping(decided).any():
-        decide(rows.drop(columns="is_passed"), docs)
-        return rows, docs / "index.html"
-    return rows, None
 
 
 def _refusal(layer: str, stopped: pd.DataFrame, data_docs: Path | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from threading import Thread
 
 from python_ml.errors import LeaseHeldError
 from python_ml.runs import steps
@@ -48,6 +50,7 @@ def run_pipeline(
         if run.skipped:
             return
         run.can_resume = True
+        _warm_up(run)
         for name, take in _plan(run):
             if not run.has_done(name):
                 take(run)
@@ -73,6 +76,20 @@ def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
         ("marts", lambda run: steps.build_step(run, "marts")),
         ("publish", steps.publish_step),
     ]
+
+
+def _warm_up(run: Run) -> None:
+    """Begin with what takes seconds to import, while landing waits for files."""
+    from python_ml.land import land  # noqa: F401  what both import, this thread has imported before
+
+    if not run.has_done("quality"):
+        _ = run.examiner
+    Thread(target=_import, args=("dbt.cli.main", "python_ml.modelling.score"), daemon=True).start()
+
+
+def _import(*names: str) -> None:
+    for name in names:
+        import_module(name)
 
 
 def _gate(run: Run) -> None:

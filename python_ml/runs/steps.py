@@ -129,6 +129,7 @@ def gate(run: Run, layer: str) -> None:
             batch=run.batch if layer == "raw" else None,
             landed=run.results.get("landing"),
             manifest=None if layer == "raw" else run.dbt.manifest(),
+            examiner=run.examiner,
         )
 
 
@@ -253,6 +254,7 @@ def publish_step(run: Run) -> None:
     from python_ml.registry import open_registry
 
     with run.step("publish"), run.warehouse() as warehouse:
+        run.settle()
         run.results["closing"] = read_closing(warehouse)
         keep_assignments(warehouse, run.run_id)
         swap(run)

@@ -29,6 +29,7 @@ from python_ml.warehouse import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from python_ml.dataset import GoldContract
     from python_ml.modelling.as_of import GoldAsOf
+    from python_ml.quality import Examiner
     from python_ml.runs.identity import BatchIdentity
 
 _ID_TIME = "%Y%m%dT%H%M%S"
@@ -125,6 +126,7 @@ class Run:
             "run_id": self.run_id,
             "as_of_date": self.as_of_date.isoformat(),
             "sentiment_backend": sentiment_backend(self.settings),
+            "touched_months": [],  # none, before bronze knows them
         }
         place = self.work_dir / "dbt"
         return DbtRunner(
@@ -137,6 +139,27 @@ class Run:
         from python_ml.dataset import read_contract
 
         return read_contract(self.dbt.manifest())
+
+    @cached_property
+    def examiner(self) -> Examiner:
+        """Decides the quality gates; starts on first use."""
+        from python_ml.quality import Examiner
+
+        return Examiner()
+
+    def settle(self) -> None:
+        """Wait for what is being written beside the run.
+
+        Raises:
+            SpanishGasError: it could not be.
+        """
+        if "examiner" in self.__dict__:
+            self.examiner.settle()
+
+    def close(self) -> None:
+        """End what works beside the run."""
+        if "examiner" in self.__dict__:
+            self.examiner.close()
 
     @contextmanager
     def step(self, name: str) -> Iterator[tuple[Step, Reporter]]:
@@ -207,6 +230,8 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
             if not run.can_resume:
                 _discard(run)
             raise
+        finally:
+            run.close()
         finish_record(run, None)
         _tell(run, None)
         _settle(run, succeeded=True)
