@@ -157,7 +157,7 @@ class DbtRunner:
         with suppress(OSError):  # nothing is kept yet
             shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
-        fixed = _FIXED_PATHS | {"SPANISHGAS_WAREHOUSE": str(self.settings.layout.warehouse)}
+        fixed = _FIXED_PATHS | {"SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
         manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
         _keep(state, kept)
         return manifest

@@ -12,9 +12,10 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from python_ml.config import PACKAGE_DIR, Settings
 from python_ml.dashboards.compile import load_dashboards
@@ -25,9 +26,6 @@ from python_ml.dashboards.results import filter_values, run_card
 from python_ml.dashboards.template import card_sql
 from python_ml.dashboards.visual import theme
 from python_ml.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    pass
 
 ASSETS = PACKAGE_DIR / "dashboards" / "assets"
 SCRIPTS = ("vendor/echarts.common.min.js", "format.js", "charts.js", "tables.js", "preview.js")
@@ -98,14 +96,21 @@ def _write_pages(
 ) -> None:
     shutil.copytree(ASSETS, folder / "assets")
     menu = [{"key": page.key, "name": page.name, "description": page.description} for page in pages]
-    for page in pages:
-        document = {**_document(warehouse, settings, page), "menu": menu, "state": shown}
-        (folder / f"{page.key}.html").write_text(_html(page, document), encoding="utf-8")
-        (folder / "assets" / f"data_{page.key}.js").write_text(
-            as_script(page_database(warehouse, page)), encoding="ascii"
-        )
+    with ThreadPoolExecutor(1) as packing:  # while the next page is queried
+        packed = []
+        for page in pages:
+            document = {**_document(warehouse, settings, page), "menu": menu, "state": shown}
+            (folder / f"{page.key}.html").write_text(_html(page, document), encoding="utf-8")
+            script = folder / "assets" / f"data_{page.key}.js"
+            packed.append(packing.submit(_pack, page_database(warehouse, page), script))
+        for each in packed:
+            each.result()
     first = f'<!doctype html><meta http-equiv="refresh" content="0; url={pages[0].key}.html">\n'
     (folder / "index.html").write_text(first, encoding="utf-8")
+
+
+def _pack(database: bytes, script: Path) -> None:
+    script.write_text(as_script(database), encoding="ascii")
 
 
 def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict[str, Any]:

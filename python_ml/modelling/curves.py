@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import pandas as pd
 
@@ -85,31 +82,25 @@ def _deciles(
 ) -> pd.DataFrame:
     """x: decile, 1 is that of the highest scores; y: churn rate, lift, share of churners found."""
 
-    def precision(resamples: np.ndarray) -> np.ndarray:
-        bins = equal_count_bins(churn, probability, resamples, DECILES)
-        return bins.observed[:, ::-1]
+    def measure(resamples: np.ndarray) -> dict[str, np.ndarray]:
+        rate = equal_count_bins(churn, probability, resamples, DECILES).observed[:, ::-1]
+        lift = rate / rate.mean(axis=1, keepdims=True)
+        recall = np.cumsum(lift, axis=1) / DECILES
+        return _named(np.concatenate([rate, lift, recall], axis=1))
 
-    def lift(resamples: np.ndarray) -> np.ndarray:
-        rate = precision(resamples)
-        return rate / rate.mean(axis=1, keepdims=True)
-
-    def recall(resamples: np.ndarray) -> np.ndarray:
-        return np.cumsum(lift(resamples), axis=1) / DECILES
-
-    lowest = np.sort(probability)[::-1][np.cumsum(_bin_sizes(len(churn), DECILES)) - 1]
+    points = _columns(estimate(measure, weights, confidence))
+    sizes = _bin_sizes(len(churn), DECILES)
+    lowest = np.sort(probability)[::-1][np.cumsum(sizes) - 1]
+    names = ("decile_precision", "decile_lift", "decile_recall")
     return pd.concat(
         _curve(
             name,
             x=np.arange(1, DECILES + 1),
             threshold=lowest,
-            customer_count=_bin_sizes(len(churn), DECILES),
-            **_columns(estimate(partial(_named_by, measure), weights, confidence)),
+            customer_count=sizes,
+            **{key: values[number * DECILES :][:DECILES] for key, values in points.items()},
         )
-        for name, measure in (
-            ("decile_precision", precision),
-            ("decile_lift", lift),
-            ("decile_recall", recall),
-        )
+        for number, name in enumerate(names)
     )
 
 
@@ -139,12 +130,6 @@ def _profit(
 def _curve(name: str, **columns: np.ndarray | float) -> pd.DataFrame:
     frame = pd.DataFrame({"y_low": np.nan, "y_high": np.nan, **columns})
     return frame.assign(curve=name, point=np.arange(1, len(frame) + 1), x=frame["x"].astype(float))
-
-
-def _named_by(
-    measure: Callable[[np.ndarray], np.ndarray], resamples: np.ndarray
-) -> dict[str, np.ndarray]:
-    return _named(measure(resamples))
 
 
 def _named(values: np.ndarray) -> dict[str, np.ndarray]:

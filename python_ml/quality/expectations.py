@@ -40,9 +40,12 @@ _STYLES = Path(__file__).parent / "data_docs.css"
 
 
 class Expectations:
-    """Great Expectations over the layers of one run."""
+    """Great Expectations over the layers of one run; a layer that comes again begins another."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._context = _context()
         self._source = self._context.data_sources.add_pandas("warehouse")
         self._validated: set[str] = set()
@@ -54,6 +57,8 @@ class Expectations:
             checks: of one layer, one row each; columns are the fields of Check.
         """
         (layer,) = checks["layer"].unique()
+        if layer in self._validated:
+            self._begin()
         failed = {
             entry["check_number"]
             for result in self._validate(layer, checks)

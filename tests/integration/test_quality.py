@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +22,7 @@ from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import QualityGateError
 from python_ml.land import land
 from python_ml.land.result import LandResult
-from python_ml.quality import QualityResult, check_layer
+from python_ml.quality import Examiner, QualityResult, check_layer
 from python_ml.quality.rules import LAYERS, load_rules
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
@@ -36,26 +38,31 @@ class Built:
     settings: Settings
     landed: LandResult
     manifest: dict[str, Any]
+    examiner: Examiner
 
     def check(self, layer: str, run_id: str = SPOILT, **changed: Any) -> QualityResult:
         settings = self.settings.with_overrides({"quality.data_docs": False, **changed})
-        return check_layer(
-            open_warehouse(settings),
-            settings,
-            layer,
-            run_id,
-            AS_OF_DATE,
-            batch=settings.layout.lake / "raw" if layer == "raw" else None,
-            landed=self.landed,
-            manifest=self.manifest,
-        )
+        try:
+            return check_layer(
+                open_warehouse(settings),
+                settings,
+                layer,
+                run_id,
+                AS_OF_DATE,
+                batch=settings.layout.lake / "raw" if layer == "raw" else None,
+                landed=self.landed,
+                manifest=self.manifest,
+                examiner=self.examiner,
+            )
+        finally:
+            self.examiner.settle()
 
     def results(self, run_id: str = SPOILT) -> pd.DataFrame:
         return open_warehouse(self.settings).read_external("quality_check", run_id)
 
 
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     home = tmp_path_factory.mktemp("home")
     settings = load_settings({"home": str(home)}, environ={})
     simulate(home / "raw", customers=120, seed=5)
@@ -64,10 +71,11 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Built:
     warehouse = open_warehouse(settings)
     warehouse.declare_external_tables()
     dbt.build("resource_type:seed bronze silver gold")
-    built = Built(settings, landed, dbt.manifest())
-    for layer in LAYERS:
-        built.check(layer, CLEAN)
-    return built
+    with closing(Examiner()) as examiner:
+        built = Built(settings, landed, dbt.manifest(), examiner)
+        for layer in LAYERS:
+            built.check(layer, CLEAN)
+        yield built
 
 
 @pytest.fixture
