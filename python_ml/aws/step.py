@@ -114,7 +114,8 @@ def run_step(
         folder.write(step, {**document, **failed, **_measured(start)})
         raise
     finally:
-        context.run.close()
+        if "run" in vars(context):
+            context.run.close()
     folder.keep_reports(settings.layout.reports)
     document |= {"status": "done", "row_count": outcome.row_count, "result": dict(outcome.result)}
     folder.write(step, {**document, **_measured(start)})

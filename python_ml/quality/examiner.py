@@ -6,8 +6,10 @@ lands and builds. Only a verdict is waited for.
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from contextlib import suppress
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,11 @@ class Examiner:
     """Starts the process at once; `close` ends it. A killed run takes it along."""
 
     def __init__(self) -> None:
-        # A fork of a process with threads may never wake up.
-        spawn = multiprocessing.get_context("spawn")
-        self._link, other = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(other,), daemon=True)
-        self._process.start()
+        self._link, other = Pipe()
+        # No child of multiprocessing: a run may itself be in a worker that must not have any.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(other.fileno())], pass_fds=[other.fileno()]
+        )
         other.close()
         self._is_writing = False
 
@@ -58,7 +60,7 @@ class Examiner:
         """End the process, whatever it does."""
         self._link.close()
         self._process.terminate()
-        self._process.join()
+        self._process.wait()
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         self._send(method, *arguments)
@@ -91,7 +93,7 @@ def _serve(link: Connection) -> None:
     """Answer until the other end is closed."""
     from python_ml.quality.expectations import Expectations
 
-    with suppress(EOFError, KeyboardInterrupt):
+    with suppress(EOFError, OSError, KeyboardInterrupt):
         expectations = Expectations()
         while True:
             method, arguments = link.recv()
@@ -101,3 +103,7 @@ def _serve(link: Connection) -> None:
             except Exception as error:
                 failure = f"{type(error).__name__}: {error}"
             link.send((result, failure))
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))

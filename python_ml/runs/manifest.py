@@ -11,13 +11,23 @@ import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from python_ml.errors import LeaseHeldError
 
 RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
 CLAIMED, DONE = "claimed", "done"
+_ID_TIME = "%Y%m%dT%H%M%S"
+
+
+def new_run_id(newest: str | None = None) -> str:
+    """A run id that sorts by time, after the newest even if the clock was turned back since."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    if newest:
+        last = datetime.strptime(newest.partition("-")[0], _ID_TIME)
+        moment = max(moment, last + timedelta(seconds=1))
+    return f"{moment:{_ID_TIME}}-{secrets.token_hex(3)}"
 
 
 @dataclass

@@ -7,13 +7,12 @@ it can be resumed; the next run that is not a resumption clears it.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
 from python_ml.runs import RunManifest, open_manifest
-from python_ml.runs.manifest import BatchClaim, Lease, iso, new_lease
+from python_ml.runs.manifest import BatchClaim, Lease, iso, new_lease, new_run_id
 from python_ml.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -31,17 +30,6 @@ if TYPE_CHECKING:
     from python_ml.modelling.as_of import GoldAsOf
     from python_ml.quality import Examiner
     from python_ml.runs.identity import BatchIdentity
-
-_ID_TIME = "%Y%m%dT%H%M%S"
-
-
-def new_run_id(newest: str | None = None) -> str:
-    """A run id that sorts by time, after the newest even if the clock was turned back since."""
-    moment = datetime.now(UTC).replace(tzinfo=None)
-    if newest:
-        last = datetime.strptime(newest.partition("-")[0], _ID_TIME)
-        moment = max(moment, last + timedelta(seconds=1))
-    return f"{moment:{_ID_TIME}}-{secrets.token_hex(3)}"
 
 
 @dataclass

@@ -129,21 +129,6 @@ def test_gold_has_a_row_for_every_customer(home: Path) -> None:
     assert (gold["as_of_date"].astype(str).str[:10] == "2024-12-31").all()
 
 
-def test_what_dbt_has_read_serves_the_next_home_with_its_own_paths(tmp_path: Path) -> None:
-    manifests = []
-    for name in ("one", "other"):
-        settings = settings_of(tmp_path / name)
-        runner = DbtRunner(settings, tmp_path / "unused", tmp_path / name / "dbt", {})
-        manifests.append(runner.manifest()["nodes"])
-        lake = str(settings.layout.lake)
-        for source in runner._parsed().sources.values():
-            assert lake in source.meta["external_location"] and "@" not in str(source.meta)
-    first, second = manifests
-    assert {key: node["created_at"] for key, node in first.items()} == {
-        key: node["created_at"] for key, node in second.items()
-    }
-
-
 def test_threads_do_not_change_a_digit(home: Path, tmp_path: Path) -> None:
     (tmp_path / "lake").symlink_to(home / "lake")
     build(tmp_path, "resource_type:seed bronze silver gold", threads=1)

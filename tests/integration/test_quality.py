@@ -42,18 +42,15 @@ class Built:
 
     def check(self, layer: str, run_id: str = SPOILT, **changed: Any) -> QualityResult:
         settings = self.settings.with_overrides({"quality.data_docs": False, **changed})
+        given: dict[str, Any] = {
+            "batch": settings.layout.lake / "raw" if layer == "raw" else None,
+            "landed": self.landed,
+            "manifest": self.manifest,
+            "examiner": self.examiner,
+        }
+        warehouse = open_warehouse(settings)
         try:
-            return check_layer(
-                open_warehouse(settings),
-                settings,
-                layer,
-                run_id,
-                AS_OF_DATE,
-                batch=settings.layout.lake / "raw" if layer == "raw" else None,
-                landed=self.landed,
-                manifest=self.manifest,
-                examiner=self.examiner,
-            )
+            return check_layer(warehouse, settings, layer, run_id, AS_OF_DATE, **given)
         finally:
             self.examiner.settle()
 

@@ -67,7 +67,7 @@ def test_what_the_library_cannot_decide_is_an_error_and_the_next_is_decided(
 def test_a_process_that_has_ended_is_an_error() -> None:
     examiner = Examiner()
     examiner._process.kill()
-    examiner._process.join()
+    examiner._process.wait()
     with pytest.raises(SpanishGasError, match="--resume"):
         examiner.decide(layer("raw", 0.0))
     examiner.close()
