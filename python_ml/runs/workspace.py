@@ -136,11 +136,7 @@ class Run:
         return Examiner()
 
     def settle(self) -> None:
-        """Wait for what is being written beside the run.
-
-        Raises:
-            SpanishGasError: it could not be.
-        """
+        """Wait for what is being written beside the run; raises what went wrong there."""
         if "examiner" in self.__dict__:
             self.examiner.settle()
 
