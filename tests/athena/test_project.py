@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -12,15 +12,18 @@ import pytest
 
 from python_ml.config import Settings
 from python_ml.cost import OTHER, PYTHON, costs_since, dashboard_costs
+from python_ml.dataset import read_contract, read_gold
+from python_ml.dbt_runner import DbtRunner
 from python_ml.doctor.diagnosis import FAIL, diagnose
 from python_ml.errors import SpanishGasError
+from python_ml.modelling.as_of import gold_beside
 from python_ml.registry import open_registry
 from python_ml.runs.months_athena import begin_with_published
 from python_ml.warehouse import Warehouse, open_warehouse
 from python_ml.warehouse.athena_publication import Publication, run_database_name
 from tests.athena.compare import differences
 from tests.athena.local.server import LocalAthena
-from tests.athena.project import BUCKET, Project, run_on_athena
+from tests.athena.project import BUCKET, CUSTOMERS, Project, run_on_athena
 
 BUILT = ("bronze", "silver", "gold", "seeds")
 # Marts that show every run, and what they say of a run beside others.
@@ -143,6 +146,26 @@ class TestParity:
         assert differences(base, base.assign(a=["x", None]))
         assert differences(base, base.head(1))
         assert differences(base, base.drop(columns="c"))
+
+
+class TestEarlierDate:
+    def test_gold_of_an_earlier_date_is_the_same_from_the_bucket_and_from_a_folder(
+        self, project: Project, athena: LocalAthena
+    ) -> None:
+        """What a model learns from where the newest month has no labels: on Athena it is built on
+        the machine, of bronze in the catalog and the landed batch in the bucket."""
+        here, there = project.duckdb, project.dbt()
+        variables, place = there.variables, project.work / "dbt-here"
+        local = DbtRunner(here, here.layout.warehouse, place, variables)
+        day, batch_id, golds = date(2024, 11, 30), project.athena_run["run_id"], []
+        for settings, dbt in ((here, local), (project.athena, there)):
+            folder = project.work / f"beside-{settings.target}"
+            with open_warehouse(settings) as warehouse:
+                gold = gold_beside(warehouse, dbt, day, folder, batch_id)
+            contract = read_contract(gold.dbt.manifest())
+            golds.append(read_gold(gold.warehouse, contract, day).to_pandas())
+        assert len(golds[0]) > 0.9 * CUSTOMERS
+        assert not differences(*golds)
 
 
 class TestCost:
