@@ -26,7 +26,8 @@ class Examiner:
         self._link, other = Pipe()
         # No child of multiprocessing: a run may itself be in a worker that must not have any.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(other.fileno())], pass_fds=[other.fileno()]
+            [sys.executable, "-c", f"import {__name__} as it; it.serve({other.fileno()})"],
+            pass_fds=[other.fileno()],
         )
         other.close()
         self._is_writing = False
@@ -89,10 +90,11 @@ def _gone() -> SpanishGasError:
     )
 
 
-def _serve(link: Connection) -> None:
-    """Answer until the other end is closed."""
+def serve(descriptor: int) -> None:
+    """What the process does: answer until the other end of the connection is closed."""
     from python_ml.quality.expectations import Expectations
 
+    link = Connection(descriptor)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         expectations = Expectations()
         while True:
@@ -103,7 +105,3 @@ def _serve(link: Connection) -> None:
             except Exception as error:
                 failure = f"{type(error).__name__}: {error}"
             link.send((result, failure))
-
-
-if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))

@@ -3,8 +3,8 @@
 Each figure is a command as a user would give it, in a process of its own; repeated: the median.
 Homes are made fresh under a temporary folder and removed.
 
-    python -m tests.bench.performance                      # 2,000 and 20,099 customers
-    python -m tests.bench.performance --sizes 200990       # 1.77 billion rows, for the slope
+    python -m tests.bench.performance                                # 2,000 and 20,099 customers
+    python -m tests.bench.performance --sizes 2000 20099 200990      # 1.77 billion rows: the slope
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from python_ml.quality import Examiner
+from python_ml.quality.checks import Check, checks_frame
 from tests.bench import aggregation
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "performance.md"
 COMMAND = Path(sys.executable).parent / "spanishgas"
-FULL_SIZE = 20099
+FULL_SIZE = 20099  # beyond it there is one run, and neither ladder nor peers
 NEXT_MONTH = "2025-01"
 
 
@@ -73,9 +77,12 @@ def measure_size(customers: int, repeats: int, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "simulate": spanishgas("simulate", "--customers", str(customers), home=home)
     }
-    runs = []
-    for number in range(repeats):
-        say(f"{customers:,} customers: run {number + 1} of {repeats}")
+    is_beyond = customers > FULL_SIZE
+    say(f"{customers:,} customers: first run")
+    found["first run"] = spanishgas("run", home=home)
+    runs = [found["first run"]] if is_beyond else []
+    while not is_beyond and len(runs) < repeats:
+        say(f"{customers:,} customers: run {len(runs) + 1} of {repeats}")
         runs.append(spanishgas("run", "--force", home=home))
     found["run"] = median_of(runs)
     found["same batch again"] = spanishgas("run", home=home)
@@ -85,12 +92,11 @@ def measure_size(customers: int, repeats: int, folder: Path) -> dict[str, Any]:
         "score": ("score",),
         "preview": ("dashboards", "preview"),
     }.items():
-        say(f"{customers:,} customers: {name}")
-        found[name] = spanishgas(*command, home=home)
+        if not (is_beyond and name == "ladder"):
+            say(f"{customers:,} customers: {name}")
+            found[name] = spanishgas(*command, home=home)
     say(f"{customers:,} customers: aggregation")
-    found["aggregation"] = aggregation.run(
-        str(home), repeats, "1GB", with_peers=customers <= FULL_SIZE
-    )
+    found["aggregation"] = aggregation.run(str(home), repeats, "1GB", with_peers=not is_beyond)
     say(f"{customers:,} customers: one month more")
     spanishgas("simulate", "--append", NEXT_MONTH, home=home)
     found["incremental month"] = spanishgas("run", "--mode", "score", home=home)
@@ -113,6 +119,8 @@ def command_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     for name in names:
         cells = (
             f"{seconds_of(found[name])} | {found[name].peak_mb / 1000:.2f}"
+            if name in found
+            else "|"
             for found in sizes.values()
         )
         lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -161,13 +169,17 @@ def aggregation_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def target_table(full: dict[str, Any], help_seconds: float) -> list[str]:
+def target_table(sizes: dict[int, dict[str, Any]], help_seconds: float) -> list[str]:
     """What was aimed at, at 20,099 customers on two cores, and whether it was reached."""
-    steps = {step["step"]: step["seconds"] for step in full["run"].answer["steps"]}
+    full = sizes[FULL_SIZE]
+    first, steps = (
+        {step["step"]: step["seconds"] for step in full[name].answer["steps"]}
+        for name in ("first run", "run")
+    )
     measured = full["aggregation"]
-    rows = [
-        ("run, land to publish, seconds", sum(steps.values()), 60),
-        ("run, peak GB", full["run"].peak_mb / 1000, 2),
+    rows: list[tuple[str, float, float]] = [
+        ("first run, land to publish, seconds", sum(first.values()), 60),
+        ("first run, peak GB", full["first run"].peak_mb / 1000, 2),
         ("aggregation, times the bare scan", measured["ratio_median"], 3),
         ("aggregation, peak GB", measured["aggregation_peak_mb_maximum"] / 1000, 1),
         ("score with reasons, seconds", steps["score"], 3),
@@ -175,12 +187,22 @@ def target_table(full: dict[str, Any], help_seconds: float) -> list[str]:
         ("ladder, 27 fits with cross-validation, seconds", full["ladder"].seconds, 360),
         ("same batch again, seconds", full["same batch again"].seconds, 5),
         (
-            "one month more, share of the full run",
-            full["incremental month"].seconds / full["run"].seconds,
+            "one month more, share of the first run",
+            full["incremental month"].seconds / full["first run"].seconds,
             0.2,
         ),
         ("spanishgas --help, seconds", help_seconds, 0.3),
     ]
+    if ten := sizes.get(10 * FULL_SIZE):
+        more, one = ten["first run"], full["first run"]
+        rows += [
+            (
+                "ten times the customers, times the time of a first run",
+                more.seconds / one.seconds,
+                11,
+            ),
+            ("ten times the customers, times its memory", more.peak_mb / one.peak_mb, 1.3),
+        ]
     lines = ["| Target | Measured | At most | |", "| --- | ---: | ---: | --- |"]
     for name, value, limit in rows:
         verdict = "met" if value <= limit else "**missed**"
@@ -200,6 +222,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}"
 
 
+def examiner_gb() -> float:
+    """Resident memory of the process that decides the gates, after a layer."""
+    with closing(Examiner()) as examiner:
+        check = Check("raw", "table", "", "row_count", "stop", 1, 1, 0, 1)
+        examiner.decide(checks_frame([check]))
+        status = Path(f"/proc/{examiner._process.pid}/status").read_text(encoding="ascii")
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024 / 1e9
+
+
 def document(sizes: dict[int, dict[str, Any]], help_seconds: float, repeats: int, load: str) -> str:
     """The page, whole."""
     lines = [
@@ -208,12 +239,15 @@ def document(sizes: dict[int, dict[str, Any]], help_seconds: float, repeats: int
         "Written by `make bench`; do not edit.",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {load}. Each command ran in a process of its "
-        f"own; `run` and the aggregation are medians of {repeats}, the others ran once. Files were "
-        "in the page cache.",
+        f"own; `run` and the aggregation are medians of {repeats} up to {FULL_SIZE:,} customers, "
+        "the others ran once. The first run knows no month yet; `run` is `run --force` after it, "
+        "which reads and trains again, but need not inspect the files that it knows. Files were in "
+        "the page cache. Memory is that of the process; the one beside it that decides the quality "
+        f"gates takes {examiner_gb():.2f} GB.",
         "",
     ]
     if FULL_SIZE in sizes:
-        lines += ["## Targets", "", *target_table(sizes[FULL_SIZE], help_seconds), ""]
+        lines += ["## Targets", "", *target_table(sizes, help_seconds), ""]
     lines += ["## Commands", "", *command_table(sizes), ""]
     lines += ["## Steps of a run, seconds", "", *step_table(sizes), ""]
     lines += ["## Customer-month aggregation", "", *aggregation_table(sizes), ""]
