@@ -3,6 +3,7 @@ CUSTOMERS ?= 20099
 TARGET    ?= duckdb
 RAW       ?=
 HOME_DIR  ?= data
+SIZES     ?= 2000 20099
 PYTHON    ?= python3
 
 VENV  := .venv
@@ -82,8 +83,8 @@ docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of th
 	@SPANISHGAS_LAKE=$(HOME_DIR)/lake SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
 	@echo "docs/data-dictionary.md, target/static_index.html"
 
-bench: setup ## times and memory of everything, against peers; writes docs/performance.md
-	@$(BIN)/python -m tests.bench.performance
+bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes an hour
+	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
 
 clean: ## remove what was built, keep .venv and the raw files
 	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs
