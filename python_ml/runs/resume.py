@@ -80,6 +80,9 @@ def restore(run: Run) -> None:
             f"run {run.run_id} cannot be resumed: its landed batch {run.batch} is gone or was "
             "changed since; start a new run"
         )
+    docs = run.results["quality"].data_docs if run.has_done("quality") else None
+    if docs is not None and not docs.exists():  # they were still being written beside the run
+        run.steps = [step for step in run.steps if step.name != "quality"]
 
 
 def load_state(run: Run) -> None:

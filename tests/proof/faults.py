@@ -187,12 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    for slow in (
-        "dbt.cli.main",
-        "dbt.adapters.duckdb",
-        "great_expectations",
-        "python_ml.modelling.score",
-    ):
+    for slow in ("dbt.cli.main", "dbt.adapters.duckdb", "python_ml.modelling.score"):
         import_module(slow)  # every fork finds it there
 
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
