@@ -68,6 +68,8 @@ class DbtRunner:
         }
         self._manifest: Any = None
         self._manifest_dir = target_dir
+        # On Athena a run's database is part of the profile, so that dbt would read all anew.
+        self._kept = _KEPT if settings.target == "duckdb" else None
 
     def build(self, select: str, progress: Reporter = silent) -> list[DbtNode]:
         """Build and test a selection; `progress` hears of each node as it starts.
@@ -105,6 +107,7 @@ class DbtRunner:
         local = self.settings.with_overrides({"target": "duckdb", **moved})
         batch = self.batch if home is None else None
         runner = DbtRunner(local, database, target_dir, self.variables, batch)
+        runner._kept = self._kept
         if home is None and self.settings.target == local.target:  # it has the sources' places
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
         return runner
@@ -151,15 +154,16 @@ class DbtRunner:
         if shaping.get("touched_months") is not None:
             shaping["touched_months"] = []  # which months, only statements say
         variables = json.dumps(shaping, sort_keys=True)
-        key = hashlib.sha256(f"{self.settings.target} {variables}".encode()).hexdigest()[:16]
-        kept, state = _KEPT / key / _STATE, self.target_dir / _STATE
+        key = hashlib.sha256(variables.encode()).hexdigest()[:16]
+        kept, state = self._kept and self._kept / key / _STATE, self.target_dir / _STATE
         self.target_dir.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # nothing is kept yet
+        if kept is not None and kept.exists():
             shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
         fixed = _FIXED_PATHS | {"SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
         manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
-        _keep(state, kept)
+        if kept is not None:
+            _keep(state, kept)
         return manifest
 
     def _build(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
