@@ -83,7 +83,7 @@ docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of th
 	@SPANISHGAS_LAKE=$(HOME_DIR)/lake SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
 	@echo "docs/data-dictionary.md, target/static_index.html"
 
-bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes an hour
+bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes 35 minutes
 	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
 
 clean: ## remove what was built, keep .venv and the raw files

@@ -235,8 +235,12 @@ def take_snapshot(
 
 def training_rows_of(origin: Mapping[str, Any]) -> str:
     """The kind of snapshot that a version was trained on, from what it says of its origin."""
-    trained = origin["as_of_date"]
-    return SCORED_ROWS if origin.get("scoring_as_of_date", trained) == trained else TRAINING_ROWS
+    return SCORED_ROWS if scored_on(origin) == origin["as_of_date"] else TRAINING_ROWS
+
+
+def scored_on(origin: Mapping[str, Any]) -> str:
+    """As-of date of the batch that a version was trained for; versions once had but one date."""
+    return origin.get("scoring_as_of_date", origin["as_of_date"])
 
 
 def read_training_rows(settings: Settings, origin: Mapping[str, Any]) -> Snapshot:

@@ -29,7 +29,7 @@ class RebuildResult:
     rebuilt_sha256: str
     customer_count: int
     different_score_count: int
-    library_changes: dict[str, str]
+    changed_libraries: dict[str, str]
 
     @property
     def is_identical(self) -> bool:
@@ -43,7 +43,7 @@ class RebuildResult:
             f"registered {self.registered_sha256[:16]}…; {self.different_score_count:,} of "
             f"{self.customer_count:,} scores differ"
         )
-        changes = ", ".join(f"{name} {change}" for name, change in self.library_changes.items())
+        changes = ", ".join(f"{name} {change}" for name, change in self.changed_libraries.items())
         return f"{told}; libraries are others: {changes}" if changes else told
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def rebuild_version(
         rebuilt_sha256=model.sha256(),
         customer_count=len(frame),
         different_score_count=int(np.any(theirs.to_numpy() != ours.to_numpy(), axis=1).sum()),
-        library_changes={
+        changed_libraries={
             name: f"{then} → {now[name]}" for name, then in libraries.items() if then != now[name]
         },
     )

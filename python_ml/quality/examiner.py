@@ -39,7 +39,8 @@ class Examiner:
             SpanishGasError: the process ended, or the library failed.
         """
         self.settle()
-        return self._ask("decide", checks)
+        self._send("decide", checks)
+        return self._receive()
 
     def write_docs(self, checks: pd.DataFrame, folder: Path) -> None:
         """As `Expectations.write_docs`, but they are there only once `settle` has returned."""
@@ -62,10 +63,6 @@ class Examiner:
         self._link.close()
         self._process.terminate()
         self._process.wait()
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        self._send(method, *arguments)
-        return self._receive()
 
     def _send(self, method: str, *arguments: Any) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -51,7 +50,7 @@ def check_layer(
     batch: Path | None = None,
     landed: LandResult | None = None,
     manifest: Mapping[str, Any] | None = None,
-    examiner: Examiner | None = None,
+    examiner: Examiner,
 ) -> QualityResult:
     """Hold one layer against its limits, and add the results to the run's `quality_check`.
 
@@ -62,8 +61,7 @@ def check_layer(
         batch: folder of the landed batch, for raw.
         landed: what landing counted in it.
         manifest: dbt's, with the columns and keys of the models, for the other layers.
-        examiner: decides; it may still be writing Data Docs of the last layer on return. Without
-            one, a process is started for this layer alone.
+        examiner: decides; it may still be writing Data Docs of the last layer on return.
 
     Raises:
         QualityGateError: a check of severity stop failed.
@@ -82,18 +80,16 @@ def check_layer(
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
     docs = settings.layout.reports / "data_docs" / run_id if settings.quality.data_docs else None
-    with nullcontext(examiner) if examiner else closing(Examiner()) as decider:
-        decided = decider.decide(found)
-        rows = _joined(before[before["layer"] != layer], decided)
-        stopped = decided[_stopping(decided)]
-        data_docs = None
-        if docs and (layer == LAYERS[-1] or len(stopped)):
-            decider.write_docs(rows, docs)
-            data_docs = docs / "index.html"
-        warehouse.write_external(TABLE, rows, run_id)
-        if len(stopped) or examiner is None:
-            decider.settle()
+    decided = examiner.decide(found)
+    rows = _joined(before[before["layer"] != layer], decided)
+    stopped = decided[_stopping(decided)]
+    data_docs = None
+    if docs and (layer == LAYERS[-1] or len(stopped)):
+        examiner.write_docs(rows, docs)
+        data_docs = docs / "index.html"
+    warehouse.write_external(TABLE, rows, run_id)
     if len(stopped):
+        examiner.settle()
         raise QualityGateError(_refusal(layer, stopped, data_docs))
     return QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]), data_docs)
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from python_ml.config import Settings
+from python_ml.dataset import scored_on
 from python_ml.errors import SpanishGasError
 from python_ml.store import Store, open_store
 from python_ml.warehouse.published import CHAMPION
@@ -44,8 +45,8 @@ class RegisteredModel:
 
     @property
     def scoring_as_of_date(self) -> str:
-        """As-of date of the batch that it was trained for; versions once had but one date."""
-        return self.origin.get("scoring_as_of_date", self.origin["as_of_date"])
+        """As-of date of the batch that it was trained for."""
+        return scored_on(self.origin)
 
 
 class Registry(ABC):

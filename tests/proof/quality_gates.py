@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from python_ml.config import load_settings
 from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import QualityGateError
 from python_ml.land import land
-from python_ml.quality import check_layer
+from python_ml.quality import Examiner, check_layer
 from python_ml.quality.rules import LAYERS
 from python_ml.sentiment import label_sentiment, sentiment_backend
 from python_ml.simulate import simulate
@@ -33,7 +34,7 @@ from python_ml.warehouse import open_warehouse
 Plant = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def gates(raw: Path, home: Path) -> tuple[str | None, list[str]]:
+def gates(raw: Path, home: Path, examiner: Examiner) -> tuple[str | None, list[str]]:
     """Where a batch is stopped (None: nowhere) and why; or the warnings of one that passes."""
     shutil.rmtree(home, ignore_errors=True)
     settings = load_settings({"home": str(home), "quality.data_docs": False}, environ={})
@@ -62,6 +63,7 @@ def gates(raw: Path, home: Path) -> tuple[str | None, list[str]]:
                 batch=settings.layout.lake / "raw" if layer == "raw" else None,
                 landed=landed,
                 manifest=None if layer == "raw" else dbt.manifest(),
+                examiner=examiner,
             )
         except QualityGateError as stopped:
             return layer, str(stopped).splitlines()
@@ -113,21 +115,23 @@ FAULTS: tuple[tuple[str, str, Plant, str], ...] = (
 )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--home", type=Path, default=Path("data/proof/quality"))
-    parser.add_argument("--customers", type=int, default=300)
-    parser.add_argument("--seeds", type=int, default=10)
-    asked = parser.parse_args()
+def clean_seeds(asked: argparse.Namespace, examiner: Examiner) -> int:
+    """How many clean batches were stopped."""
     failed = 0
     for seed in range(1, asked.seeds + 1):
         raw = asked.home / f"raw-{seed}"
         simulate(raw, customers=asked.customers, seed=seed, readings="typical-days")
-        layer, said = gates(raw, asked.home / "home")
+        layer, said = gates(raw, asked.home / "home", examiner)
         failed += layer is not None
         print(f"clean, seed {seed}: {'passed' if layer is None else f'STOPPED at {layer}'}", *said)
         if seed > 1:
             shutil.rmtree(raw)
+    return failed
+
+
+def planted_faults(asked: argparse.Namespace, examiner: Examiner) -> int:
+    """How many faults were not stopped by their gate, by name."""
+    failed = 0
     for expected, file, plant, name in FAULTS:
         raw = asked.home / "raw-spoilt"
         shutil.rmtree(raw, ignore_errors=True)
@@ -136,11 +140,22 @@ def main() -> int:
         frame = pd.read_csv(path, dtype=str)
         path.unlink()
         plant(frame).to_csv(path, index=False)
-        layer, said = gates(raw, asked.home / "home")
+        layer, said = gates(raw, asked.home / "home", examiner)
         found = next((line.strip() for line in said if name in line), "")
         is_right = layer == expected and bool(found)
         failed += not is_right
         print(f"fault for {expected}: stopped at {layer}: {found or said}")
+    return failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--home", type=Path, default=Path("data/proof/quality"))
+    parser.add_argument("--customers", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=10)
+    asked = parser.parse_args()
+    with closing(Examiner()) as examiner:
+        failed = clean_seeds(asked, examiner) + planted_faults(asked, examiner)
     print("all claims hold" if not failed else f"{failed} claims FAILED")
     return 1 if failed else 0
 

@@ -13,7 +13,7 @@ from python_ml.dataset import Column
 from python_ml.errors import ModelGateError, UsageError
 from python_ml.modelling import audit_groups
 from python_ml.modelling.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
-from python_ml.modelling.audit import audit_training, findings_table, source_date_findings
+from python_ml.modelling.audit import _purity, audit_training, findings_table, source_date_findings
 from python_ml.modelling.evaluate import evaluate
 from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
@@ -248,3 +248,13 @@ def test_the_rate_of_a_group_leaves_out_a_rows_own_fold():
     rate = audit_groups.out_of_fold_rate(names, churn, fold)
     # The first row is judged by fold 2, where nobody left; the second by fold 1.
     assert rate == pytest.approx([0.0, 0.75, 0.0, 0.25])
+
+
+@pytest.mark.parametrize(("customers", "is_leak"), [(306, False), (990, False), (1010, True)])
+def test_that_nobody_of_a_few_hundred_left_may_be_chance(customers, is_leak):
+    """At a tenth of a churn of 10 %, none of 1,000 leaves once in 20,000; of 306, once in 20."""
+    group = audit_groups.Group("=7.6544", customers, 0)
+    others = audit_groups.Group("=1", 100_000, 10_000)
+    column = Column("months_to_renewal", **NUMBER)
+    found = list(_purity(load_settings({}, environ={}), column, [group, others], 0.1))
+    assert any(finding.alarm for finding in found) is is_leak

@@ -32,7 +32,7 @@ def test_artifact_and_scores_come_again_whatever_the_settings_of_today(home, tmp
     rebuilt = rebuild_version(warehouse, today, trained.model_version)
     assert rebuilt.rebuilt_sha256 == rebuilt.registered_sha256 == trained.sha256
     assert (rebuilt.customer_count, rebuilt.different_score_count) == (1500, 0)
-    assert rebuilt.library_changes == {}
+    assert rebuilt.changed_libraries == {}
     rebuilt.raise_if_different()
 
 

@@ -24,6 +24,7 @@ from python_ml.simulate.fit import fit_lifecycle
 from python_ml.simulate.interactions import draw_interactions
 from python_ml.simulate.panel import draw_panel, province_costs
 from python_ml.simulate.traits import draw_traits
+from python_ml.simulate.world import World
 
 CUSTOMERS = 120
 
@@ -98,6 +99,15 @@ def test_hours_are_sorted_and_complete(batch: Path) -> None:
         frame["customer_id"] = frame["customer_id"].ffill()
         assert frame.equals(frame.sort_values(["customer_id", "timestamp"], ignore_index=True))
         assert (frame.groupby("customer_id").size() == len(frame) / CUSTOMERS).all()
+
+
+@pytest.mark.parametrize(("customers", "digits"), [(300, 5), (99_999, 5), (100_000, 6)])
+def test_ids_are_in_the_order_of_the_customers(customers: int, digits: int) -> None:
+    """Landing keeps hourly files as they are only if they are in the order of their ids."""
+    world = World(customers, year=2024, seed=1)
+    index = np.array([0, 8, 9, customers - 2, customers - 1])
+    ids = draw_traits(1, index, world.id_digits).customer_id
+    assert list(ids) == sorted(ids) and {len(each) for each in ids} == {1 + digits}
 
 
 def test_hours_add_up_to_the_months_they_divide(batch: Path) -> None:
