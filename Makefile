@@ -59,11 +59,11 @@ lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 	@$(MAKE) --no-print-directory layering
 
 layering: setup # of dbt models and of Python packages; the data dictionary is what the models say
-	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
+	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
 	@$(BIN)/python -m python_ml.dictionary target/manifest.json | cmp -s - docs/data-dictionary.md || { echo "docs/data-dictionary.md is not what the models say: make dictionary"; exit 1; }
 	@$(BIN)/lint-imports --no-logo > target/imports.log || { cat target/imports.log; exit 1; }
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
@@ -76,11 +76,11 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow" tests/unit --ignore tests/unit/test_sql_static.py
 
 dictionary: setup # docs/data-dictionary.md, of the models' YAML
-	@SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
+	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
 	@$(BIN)/python -m python_ml.dictionary target/manifest.json > docs/data-dictionary.md
 
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
-	@SPANISHGAS_LAKE=$(HOME_DIR)/lake SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
+	@DBT_SPANISHGAS_LAKE=$(HOME_DIR)/lake DBT_SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
 	@echo "docs/data-dictionary.md, target/static_index.html"
 
 bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes 35 minutes

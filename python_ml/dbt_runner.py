@@ -22,7 +22,7 @@ from python_ml.errors import QualityGateError, SpanishGasError
 from python_ml.progress import Reporter, silent
 
 # What models/sources.yml makes its paths of while the project is read.
-_FIXED_PATHS = {"SPANISHGAS_LAKE": "@lake", "SPANISHGAS_RAW": "@raw"}
+_FIXED_PATHS = {"DBT_SPANISHGAS_LAKE": "@lake", "DBT_SPANISHGAS_RAW": "@raw"}
 # By these variables models differ in more than their statements: what they read, what they keep.
 _SHAPING = ("sentiment_backend", "touched_months")
 _KEPT = PROJECT_DIR / "target" / "parsed"
@@ -57,13 +57,13 @@ class DbtRunner:
         self.batch = batch
         self.variables = dict(variables)
         self._environment = {
-            "SPANISHGAS_LAKE": str(settings.layout.lake),
+            "DBT_SPANISHGAS_LAKE": str(settings.layout.lake),
             # Raw tables are those of the run's batch, which is the current one only once published.
-            "SPANISHGAS_RAW": str(batch or settings.layout.lake / "raw"),
-            "SPANISHGAS_WAREHOUSE": str(database),
-            "SPANISHGAS_THREADS": str(settings.threads),
-            "SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
-            "SPANISHGAS_TARGET": settings.target,
+            "DBT_SPANISHGAS_RAW": str(batch or settings.layout.lake / "raw"),
+            "DBT_SPANISHGAS_WAREHOUSE": str(database),
+            "DBT_SPANISHGAS_THREADS": str(settings.threads),
+            "DBT_SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
+            "DBT_SPANISHGAS_TARGET": settings.target,
             **(athena_environment(settings, schema) if settings.target == "athena" else {}),
         }
         self._manifest: Any = None
@@ -160,7 +160,7 @@ class DbtRunner:
         if kept is not None and kept.exists():
             shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
-        fixed = _FIXED_PATHS | {"SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
+        fixed = _FIXED_PATHS | {"DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
         manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
         if kept is not None:
             _keep(state, kept)
@@ -234,16 +234,16 @@ def athena_environment(settings: Settings, schema: str | None = None) -> dict[st
     """What profiles.yml and models/sources.yml read; `schema` is a run's own database."""
     athena = settings.athena
     return {
-        "SPANISHGAS_AWS_REGION": athena.region,
-        "SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
-        "SPANISHGAS_ATHENA_SCHEMA": schema or athena.schema,
-        "SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
-        "SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
-        "SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",
-        "SPANISHGAS_ATHENA_DATA": f"{athena.data}/",
-        "SPANISHGAS_ATHENA_POLL_SECONDS": str(athena.poll_seconds),
-        "SPANISHGAS_LAKE": athena.lake,
-        "SPANISHGAS_THREADS": str(athena.threads),
+        "DBT_SPANISHGAS_AWS_REGION": athena.region,
+        "DBT_SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
+        "DBT_SPANISHGAS_ATHENA_SCHEMA": schema or athena.schema,
+        "DBT_SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
+        "DBT_SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
+        "DBT_SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",
+        "DBT_SPANISHGAS_ATHENA_DATA": f"{athena.data}/",
+        "DBT_SPANISHGAS_ATHENA_POLL_SECONDS": str(athena.poll_seconds),
+        "DBT_SPANISHGAS_LAKE": athena.lake,
+        "DBT_SPANISHGAS_THREADS": str(athena.threads),
     }
 
 

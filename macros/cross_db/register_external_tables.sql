@@ -15,7 +15,7 @@ on with each batch. Engines that read files by their path have nothing to regist
 {%- endmacro %}
 
 {% macro athena__register_external_tables(folders) -%}
-    {%- set lake = env_var('SPANISHGAS_LAKE') -%}
+    {%- set lake = env_var('DBT_SPANISHGAS_LAKE') -%}
     {%- for source in graph.sources.values() -%}
         {%- set folder = folders.get(source.source_name, lake ~ '/' ~ source.source_name) -%}
         {%- set relation = api.Relation.create(

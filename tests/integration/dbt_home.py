@@ -41,9 +41,9 @@ def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("SPANISHGAS", "DBT"))]:
             patch.delenv(name)
-        patch.setenv("SPANISHGAS_LAKE", str(home / "lake"))
-        patch.setenv("SPANISHGAS_WAREHOUSE", str(home / "warehouse.duckdb"))
-        patch.setenv("SPANISHGAS_THREADS", str(threads))
+        patch.setenv("DBT_SPANISHGAS_LAKE", str(home / "lake"))
+        patch.setenv("DBT_SPANISHGAS_WAREHOUSE", str(home / "warehouse.duckdb"))
+        patch.setenv("DBT_SPANISHGAS_THREADS", str(threads))
         try:
             done = dbtRunner(manifest=manifest).invoke(command)
         finally:
