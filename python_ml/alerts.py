@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from python_ml.config import Settings
+from python_ml.console import line
 from python_ml.errors import UsageError
 from python_ml.progress import console
 
@@ -65,9 +66,7 @@ class LogSink(Sink):
     """A line on stderr."""
 
     def send(self, alert: Alert) -> None:
-        console.print(
-            f"[{_COLOURS[alert.severity]}]{alert.severity}[/] {alert.title}", highlight=False
-        )
+        console.print(line((alert.severity, _COLOURS[alert.severity]), f" {alert.title}"))
 
 
 class FileSink(Sink):
@@ -182,7 +181,7 @@ def send_alert(settings: Settings, alert: Alert) -> list[str]:
                 continue
             sink.send(alert)
         except Exception as error:  # whatever it is, the run is worth more than its alert
-            console.print(f"[yellow]alert not sent to {name}: {error}[/]", highlight=False)
+            console.print(f"alert not sent to {name}: {error}", style="yellow")
         else:
             delivered.append(name)
     return delivered

@@ -1,12 +1,44 @@
-"""The terminal, as every command uses it: tables of one kind, and the colours of the tiers."""
+"""The terminal, as every command uses it: plain text, tables of one kind, the tiers' colours.
+
+What is printed holds paths, ids and messages of others. So a string is never read as markup, here
+or in a table's cell: what is to be coloured says so by `line`. Control characters are shown, not
+sent. A terminal that lacks a character gets the nearest one that it has.
+"""
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import sys
+import unicodedata
+from typing import Any, TextIO
+
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 # The same colours wherever a tier is shown; distinct for colour-blind eyes too.
 TIER_STYLES = {"Critical": "bold red", "High": "yellow", "Medium": "cyan", "Low": "dim"}
+WIDTH = 110  # of what is not a terminal
+
+_SPELLINGS = {"€": "EUR", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->", "×": "x"}
+_SPELLINGS |= {"✓": "+", "✗": "x", "●": "*", "•": "-", "·": "-", "█": "#", "░": ".", "│": "|"}
+_SPELLINGS |= {"±": "+/-", "“": '"', "”": '"', "‘": "'", "’": "'"}
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+_ERRORS = "spanishgas-nearest"
+
+
+class PlainConsole(Console):
+    """A console that shows every string as it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        options |= {"markup": False, "emoji": False}
+        return super().render_str(harmless(text), **options)
 
 
 def new_table(title: str, *columns: str) -> Table:
@@ -17,7 +49,55 @@ def new_table(title: str, *columns: str) -> Table:
     return table
 
 
-def open_console() -> Console:
+def open_console(width: int = WIDTH) -> Console:
     """Stdout; wide enough for our tables where it is not a terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
+    console = PlainConsole()
+    return console if console.is_terminal else PlainConsole(width=width)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """Text of parts, each as it is or with its style: `line(("note", "yellow"), f" {warning}")`."""
+    return Text.assemble(
+        *(harmless(p) if isinstance(p, str) else (harmless(p[0]), p[1]) for p in parts)
+    )
+
+
+def harmless(text: str) -> str:
+    """The text with control characters spelled out, so that it cannot steer the terminal."""
+    return text.translate(_CONTROLS)
+
+
+def open_streams() -> None:
+    """Let stdout and stderr take every text, whatever their encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):  # closed, or put there by a caller
+            stream.reconfigure(errors=_ERRORS)  # type: ignore[union-attr]
+
+
+def can_show(stream: TextIO, text: str) -> bool:
+    """Whether the stream's encoding has every character of the text."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of a codec: what stands in for characters that it lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_spelled(character) for character in lacking), error.end
+
+
+def _spelled(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a path that is no text
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if character in _SPELLINGS:
+        return _SPELLINGS[character]
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return plain or "?"
+
+
+codecs.register_error(_ERRORS, _nearest)

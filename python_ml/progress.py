@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from python_ml.console import PlainConsole, harmless, line
 
 # What a stage calls to say how far it is: a phrase, and the share done (0 to 1) or None.
 Reporter = Callable[[str, float | None], None]
 
-console = Console(stderr=True)
+console = PlainConsole(stderr=True)
 LOG_EVERY_SECONDS = 15.0
 
 
@@ -65,13 +66,13 @@ def reporting(title: str) -> Iterator[Reporter]:
             if time.monotonic() - last >= LOG_EVERY_SECONDS:
                 last = time.monotonic()
                 done = "" if share is None else f" ({share:.0%})"
-                console.print(f"  {title}: {message}{done}", highlight=False)
+                console.print(f"  {title}: {message}{done}")
 
         yield say
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.fields[title]:<10} {task.description}"),
+        TextColumn("{task.fields[title]:<10} {task.description}", markup=False),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
     )
@@ -81,7 +82,7 @@ def reporting(title: str) -> Iterator[Reporter]:
         def update(message: str, share: float | None = None) -> None:
             progress.update(
                 task,
-                description=message,
+                description=harmless(message),
                 total=None if share is None else 1.0,
                 completed=0.0 if share is None else share,
             )
@@ -105,6 +106,6 @@ def timed_step(name: str, steps: list[Step]) -> Iterator[tuple[Step, Reporter]]:
     finally:
         step.seconds = time.perf_counter() - start
         step.peak_memory_mb = peak_memory_mb()
-        mark = "[green]✓[/]" if step.status == "done" else "[red]✗[/]"
+        mark = ("✓", "green") if step.status == "done" else ("✗", "red")
         rows = "" if step.rows is None else f"{step.rows:>13,} rows"
-        console.print(f"{mark} {name:<10} {rows:<18} {step.seconds:7.1f} s", highlight=False)
+        console.print(line(mark, f" {name:<10} {rows:<18} {step.seconds:7.1f} s"))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from python_ml.console import TIER_STYLES, new_table, open_console
+from python_ml.console import TIER_STYLES, line, new_table, open_console
 
 if TYPE_CHECKING:
     from python_ml.modelling.customer import Change, Contribution, CustomerExplanation
@@ -21,7 +21,7 @@ RAISES, LOWERS = "red", "blue"  # distinct for colour-blind eyes too
 def show_customer(customer: CustomerExplanation) -> None:
     """Profile, score, contributions as bars, and what has changed."""
     console = open_console()
-    console.rule(f"[bold]Customer {customer.customer_id}, as of {customer.as_of_date}")
+    console.rule(line((f"Customer {customer.customer_id}, as of {customer.as_of_date}", "bold")))
     _show_profile(console, customer)
     _show_score(console, customer)
     console.print(_bars(customer))
@@ -38,21 +38,24 @@ def show_customer(customer: CustomerExplanation) -> None:
 
 
 def _show_profile(console: Console, customer: CustomerExplanation) -> None:
-    told = []
+    told: list[str | tuple[str, str]] = []
     for name, value in customer.profile.items():
         shown = "–" if value is None else f"{value:,.1f}" if isinstance(value, float) else value
-        told.append(f"{name.replace('_', ' ')} [bold]{shown}[/]")
-    console.print(" · ".join(told) + "\n")
+        told += [" · " if told else "", f"{name.replace('_', ' ')} ", (str(shown), "bold")]
+    console.print(line(*told, "\n"))
 
 
 def _show_score(console: Console, customer: CustomerExplanation) -> None:
-    style = TIER_STYLES.get(customer.risk_tier, "")
     flagged = "flagged" if customer.is_flagged else "not flagged"
     console.print(
-        f"Probability of leaving [bold]{customer.churn_probability:.1%}[/], interval "
-        f"{customer.churn_probability_low:.1%} to {customer.churn_probability_high:.1%}: "
-        f"[{style or 'default'}]{customer.risk_tier}[/], {flagged} "
-        f"(threshold {customer.threshold:.1%}). Offer: {customer.offer} ({customer.decision})."
+        line(
+            *("Probability of leaving ", (f"{customer.churn_probability:.1%}", "bold")),
+            f", interval {customer.churn_probability_low:.1%} to "
+            f"{customer.churn_probability_high:.1%}: ",
+            (customer.risk_tier, TIER_STYLES.get(customer.risk_tier, "")),
+            f", {flagged} (threshold {customer.threshold:.1%}). Offer: {customer.offer} "
+            f"({customer.decision}).",
+        )
     )
     for reason in customer.reasons:
         console.print(f"  • {reason}")

@@ -19,6 +19,7 @@ from python_ml.cli.models import (
     train,
 )
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
+from python_ml.console import harmless, open_streams
 from python_ml.errors import SpanishGasError, UsageError
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
@@ -54,6 +55,7 @@ for command in (
 
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
+    open_streams()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -65,5 +67,5 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except SpanishGasError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(harmless(f"error: {error}"), err=True)
         sys.exit(error.exit_code)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from python_ml.config import load_settings
+from python_ml.console import can_show
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,4 +32,8 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    """Print a document; characters that stdout lacks are escaped, as JSON can, and not lost."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    if not can_show(sys.stdout, text):
+        text = json.dumps(document, indent=2, default=str, allow_nan=False)
+    click.echo(text)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
 
-from python_ml.console import TIER_STYLES, new_table, open_console
+from python_ml.console import TIER_STYLES, line, new_table, open_console
 
 if TYPE_CHECKING:
     from python_ml.drift import DriftResult
@@ -50,7 +51,7 @@ def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[
         return
     table = new_table("Published against simulated", "Aggregate", "Published", "Simulated", "±", "")
     for row in report:
-        verdict = "[green]✓[/]" if row.is_within else "[red]✗[/]"
+        verdict = line(("✓", "green") if row.is_within else ("✗", "red"))
         values = (f"{value:,.4g}" for value in (row.published, row.simulated, row.tolerance))
         table.add_row(row.aggregate, *values, verdict)
     console.print(table)
@@ -78,7 +79,7 @@ def show_landing(landed: LandResult) -> None:
         for reason, count in result.set_aside.items():
             console.print(f"  {result.name}: {count:,} rows set aside, {reason}")
     for warning in landed.warnings:
-        console.print(f"  [yellow]note[/] {warning}")
+        console.print(line("  ", ("note", "yellow"), f" {warning}"))
 
 
 def show_training(trained: TrainResult) -> None:
@@ -91,7 +92,7 @@ def show_training(trained: TrainResult) -> None:
     table.add_row("Threshold on the probability", f"{trained.threshold:.3f}")
     console.print(table)
     for alarm in trained.alarms:
-        console.print(f"  [yellow]leakage alarm[/] {alarm}")
+        console.print(line("  ", ("leakage alarm", "yellow"), f" {alarm}"))
     console.print(f"next: spanishgas evaluate {trained.model_version}")
 
 
@@ -101,7 +102,7 @@ def show_evaluation(evaluated: EvaluateResult) -> None:
     console.print(_metrics_table(evaluated))
     table = new_table("Gate", "Check", "Observed", "Limit", "")
     for check in evaluated.checks:
-        verdict = "[green]passed[/]" if check.is_passed else "[red]failed[/]"
+        verdict = line(("passed", "green") if check.is_passed else ("failed", "red"))
         values = (f"{value:.3f}" for value in (check.observed_value, check.limit_value))
         table.add_row(check.check_name, *values, verdict)
     console.print(table)
@@ -114,7 +115,7 @@ def show_run(run: Run) -> None:
     console = open_console()
     closing: Closing = run.results["closing"]
     overview = closing.overview
-    console.rule(f"[bold]Customers at risk, as of {run.as_of_date}")
+    console.rule(line((f"Customers at risk, as of {run.as_of_date}", "bold")))
     console.print(_tier_table(closing))
     console.print(
         f"{overview['flagged_count']:,} of {overview['customer_count']:,} customers are flagged. "
@@ -282,7 +283,8 @@ def _alarm_table(alarms: Sequence[AlarmDecision]) -> Table:
         column.justify = "left"
     for alarm in alarms:
         accepted = f"{alarm.author}, {alarm.accepted_on}: {alarm.reason}"
-        table.add_row(alarm.alarm, alarm.detail, accepted if alarm.is_accepted else "[red]no[/]")
+        shown = accepted if alarm.is_accepted else line(("no", "red"))
+        table.add_row(alarm.alarm, alarm.detail, shown)
     return table
 
 
@@ -297,19 +299,20 @@ def _alarm_line(alarms: Sequence[AlarmDecision]) -> str:
     )
 
 
-def _quality_lines(quality: QualityResult) -> str:
+def _quality_lines(quality: QualityResult) -> Text:
     failed = len(quality.warnings)
     first = f"Data quality: {quality.check_count - failed} of {quality.check_count} checks passed"
-    return "\n".join([first, *(f"  [yellow]warning[/] {warning}" for warning in quality.warnings)])
+    warnings = [line("\n  ", ("warning", "yellow"), f" {it}") for it in quality.warnings]
+    return line(first).append_text(Text().join(warnings))
 
 
-def _drift_line(drift: DriftResult) -> str:
+def _drift_line(drift: DriftResult) -> Text:
     if drift.reference_as_of_date == drift.as_of_date:
-        return "Drift: none to tell, the model was trained on this as-of date"
-    alarms = f": [red]{', '.join(drift.alarms[:5])}[/]" if drift.alarms else ""
-    return (
+        return line("Drift: none to tell, the model was trained on this as-of date")
+    return line(
         f"Drift since {drift.reference_as_of_date}: {len(drift.alarms)} alarms, "
-        f"{len(drift.watched)} to watch, {len(drift.calendar)} that move with the calendar{alarms}"
+        f"{len(drift.watched)} to watch, {len(drift.calendar)} that move with the calendar",
+        *((": ", (", ".join(drift.alarms[:5]), "red")) if drift.alarms else ()),
     )
 
 

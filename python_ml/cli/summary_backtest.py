@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from python_ml.console import TIER_STYLES, new_table, open_console
+from python_ml.console import TIER_STYLES, line, new_table, open_console
 
 if TYPE_CHECKING:
     from python_ml.modelling.backtest import BacktestResult
@@ -61,7 +61,7 @@ def _show_tiers(result: BacktestResult) -> None:
         mean = (expected["metric_value"] * expected["customer_count"]).sum() / size
         inside = expected["metric_value"].between(realised["ci_low"], realised["ci_high"])
         table.add_row(
-            f"[{style}]{tier}[/]",
+            line((tier, style)),
             f"{size:,}",
             f"{realised['churner_count'].sum():,}",
             f"{realised['churner_count'].sum() / size:.3f}",

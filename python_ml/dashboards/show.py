@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.text import Text
-
 from python_ml.console import new_table, open_console
 from python_ml.dashboards.apply import Applied
 from python_ml.dashboards.difference import Difference
@@ -25,14 +23,12 @@ def show_plan(plan: Plan) -> None:
         for change in plan.changes:
             key = "" if change.action == "archive" else change.key
             cells = (change.action, change.kind, key, change.name, _differences(change))
-            table.add_row(*(Text(cell) for cell in cells))
+            table.add_row(*cells)
         console.print(table)
     counts = f"{len(plan.changes)} to change, {plan.unchanged_count} as defined"
     console.print(f"{counts}, on {plan.url}", soft_wrap=True)
     if plan.state.foreign:
-        console.print(
-            Text(f"Not ours, left alone: {', '.join(plan.state.foreign)}"), soft_wrap=True
-        )
+        console.print(f"Not ours, left alone: {', '.join(plan.state.foreign)}", soft_wrap=True)
 
 
 def show_applied(applied: Applied) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
+from python_ml.console import open_console
 from python_ml.errors import SpanishGasError
 from python_ml.warehouse import Warehouse
 
@@ -49,9 +49,7 @@ def drift_document(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def show_drift(rows: list[dict[str, Any]], show_all: bool) -> None:
     """A bar each: how far from what the calendar leads one to expect (filled), and from the
     reference as it was (dotted)."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=110)
+    console = open_console()
     document = drift_document(rows)
     verdicts = document["verdicts"]
     table = Table(

@@ -102,7 +102,9 @@ def finish_record(run: Run, error: BaseException | None) -> None:
     except (OSError, SpanishGasError) as failure:
         if error is None:
             raise
-        console.print(f"[yellow]the end of run {run.run_id} could not be recorded: {failure}[/]")
+        console.print(
+            f"the end of run {run.run_id} could not be recorded: {failure}", style="yellow"
+        )
 
 
 def write_run_tables(settings: Settings, record: RunRecord) -> None:

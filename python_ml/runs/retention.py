@@ -97,7 +97,7 @@ def apply_retention(run: Run) -> None:
                 _remove(rejected)
         run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
     except (OSError, SpanishGasError) as error:
-        console.print(f"[yellow]what earlier runs left could not all be removed: {error}[/]")
+        console.print(f"what earlier runs left could not all be removed: {error}", style="yellow")
 
 
 def _remove_parts(folder: Path, needed: Collection[str], on_record: Collection[str]) -> None:

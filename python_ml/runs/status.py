@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from python_ml.config import Settings
+from python_ml.console import open_console
 from python_ml.runs import open_manifest
 from python_ml.runs.manifest import FAILED, RUNNING, Lease, RunRecord
 from python_ml.warehouse.published import published_run
@@ -59,9 +59,7 @@ def read_status(settings: Settings, last: int) -> Status:
 
 def show_status(status: Status) -> None:
     """The same for a person."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
+    console = open_console(120)
     held = "nobody" if status.holder is None else str(status.holder)
     console.print(f"Held by    {held}")
     shown = "nothing yet"

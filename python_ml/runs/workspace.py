@@ -343,7 +343,7 @@ def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
             if run.claim is not None:
                 run.manifest.claim(run.claim, seconds)
         except LeaseHeldError as error:
-            console.print(f"[red]{error}[/]")
+            console.print(str(error), style="red")
             return
         except SpanishGasError as error:  # the store may be back for the next one
-            console.print(f"[yellow]the lease could not be renewed: {error}[/]")
+            console.print(f"the lease could not be renewed: {error}", style="yellow")
