@@ -12,12 +12,15 @@ findings as (
     select * from {{ source('ml', 'leakage_audit') }}
 ),
 
+-- The newest evaluation of a version says what is accepted.
+evaluations as (
+    {{ newest_evaluations() }}
+),
+
 alarms as (
-    select
-        *,
-        -- Run ids sort by time: the newest evaluation of a version says what is accepted.
-        row_number() over (partition by model_version, alarm order by run_id desc) as recency_rank
-    from {{ source('ml', 'leakage_alarm') }}
+    select alarm.* from {{ source('ml', 'leakage_alarm') }} as alarm
+    inner join evaluations
+        on alarm.model_version = evaluations.model_version and alarm.run_id = evaluations.run_id
 ),
 
 final as (
@@ -53,7 +56,6 @@ final as (
         on
             findings.model_version = alarms.model_version
             and findings.alarm = alarms.alarm
-            and alarms.recency_rank = 1
 )
 
 select * from final

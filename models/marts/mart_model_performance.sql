@@ -8,17 +8,27 @@ scores as (
     where run_id = '{{ var("run_id") }}'
 ),
 
--- A version is evaluated once, by the run that trained it; a run that only scores shows those figures.
+-- A run that only scores shows the figures that its model has from an earlier run.
+evaluations as (
+    {{ newest_evaluations() }}
+),
+
 metrics as (
-    select * from {{ source('ml', 'model_metric') }}
+    select metric.* from {{ source('ml', 'model_metric') }} as metric
+    inner join evaluations
+        on metric.model_version = evaluations.model_version and metric.run_id = evaluations.run_id
 ),
 
 curves as (
-    select * from {{ source('ml', 'model_curve') }}
+    select curve.* from {{ source('ml', 'model_curve') }} as curve
+    inner join evaluations
+        on curve.model_version = evaluations.model_version and curve.run_id = evaluations.run_id
 ),
 
 gate as (
-    select * from {{ source('ml', 'model_gate') }}
+    select gate.* from {{ source('ml', 'model_gate') }} as gate
+    inner join evaluations
+        on gate.model_version = evaluations.model_version and gate.run_id = evaluations.run_id
 ),
 
 trained as (

@@ -8,12 +8,14 @@ scores as (
     where run_id = '{{ var("run_id") }}'
 ),
 
+evaluations as (
+    {{ newest_evaluations() }}
+),
+
 policy_values as (
-    select
-        *,
-        -- Run ids sort by time: the newest evaluation of a version is shown.
-        max(run_id) over (partition by model_version) as newest_run_id
-    from {{ source('ml', 'policy_value') }}
+    select policy.* from {{ source('ml', 'policy_value') }} as policy
+    inner join evaluations
+        on policy.model_version = evaluations.model_version and policy.run_id = evaluations.run_id
 ),
 
 final as (
@@ -40,7 +42,6 @@ final as (
     from policy_values
     inner join scores
         on policy_values.model_version = scores.model_version
-    where policy_values.run_id = policy_values.newest_run_id
 )
 
 select * from final

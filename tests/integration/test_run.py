@@ -105,6 +105,21 @@ def test_score_mode_uses_the_champion(home, first_run):
     assert scores(home) == before
 
 
+def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(home, first_run):
+    done = spanishgas("evaluate", home=home, **LENIENT_GATE)
+    assert done.returncode == 0, done.stderr
+    version = json.loads(done.stdout)["model_version"]
+    newest = json.loads(spanishgas("status", home=home).stdout)["runs"][0]["run_id"]
+
+    done = spanishgas("score", "--version", version, home=home)
+
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        for mart in ("mart_model_performance", "mart_policy_value"):
+            shown = f"select distinct model_version, evaluation_run_id from {mart}"
+            assert connection.execute(shown).fetchall() == [(version, newest)]
+
+
 def test_a_rejected_model_changes_nothing(home, first_run):
     warehouse, champion = home / "warehouse.duckdb", home / "lake" / "models" / "champion.json"
     before = digest(warehouse), digest(champion)
