@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,33 @@ from python_ml.errors import UsageError
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROJECT_DIR = PACKAGE_DIR.parent
 ENV_PREFIX = "SPANISHGAS_"
+# What the environment holds under the prefix that is no setting: the file that has them, what a
+# container is told, and secrets, which no file holds. Any other name is a mistake.
+NOT_SETTINGS = frozenset(
+    {
+        *("SETTINGS", "RUN_ID", "GIT_SHA"),
+        *("METABASE_API_KEY", "METABASE_EMAIL", "METABASE_PASSWORD"),
+        *("METABASE_AWS_ACCESS_KEY_ID", "METABASE_AWS_SECRET_ACCESS_KEY"),
+        *("MARTS_PASSWORD", "MARTS_READER_PASSWORD"),
+    }
+)
+# Parameters of XGBoost's trees that may be added, with a value of their kind. Objective, weights,
+# seed and threads are the protocol's; of a parameter with two names, one is known.
+_XGBOOST: dict[str, Any] = {
+    **dict.fromkeys(("n_estimators", "max_depth", "max_leaves", "max_bin", "num_parallel_tree"), 0),
+    **dict.fromkeys(("max_cat_to_onehot", "max_cat_threshold"), 0),
+    **dict.fromkeys(("learning_rate", "gamma", "min_child_weight", "max_delta_step"), 0.0),
+    **dict.fromkeys(("subsample", "reg_lambda", "reg_alpha"), 0.0),
+    **dict.fromkeys(("colsample_bytree", "colsample_bylevel", "colsample_bynode"), 0.0),
+    "grow_policy": "",
+}
+# Sections that a user may add to, and what a new entry must be like; None where there is none such.
+_OPEN: dict[tuple[str, ...], Callable[[str], Any]] = {
+    ("experiments",): lambda _name: [""],
+    ("model", "xgboost"): _XGBOOST.get,
+    ("ladder", "xgboost"): _XGBOOST.get,
+    ("audit", "ablation"): _XGBOOST.get,
+}
 
 
 class Section(Mapping[str, Any]):
@@ -103,7 +131,7 @@ class Settings(Section):
         values = self.as_dict()
         for name, value in overrides.items():
             if value is not None:
-                _assign(values, name.split("."), value, name)
+                _assign(values, tuple(name.split(".")), value, name)
         return Settings(values)
 
 
@@ -119,12 +147,35 @@ def load_settings(
     environ = os.environ if environ is None else environ
     values = _read(PACKAGE_DIR / "settings.yml")
     if own := environ.get(f"{ENV_PREFIX}SETTINGS"):
-        _merge(values, _read(Path(own)), own)
+        _assign(values, (), _read(Path(own)), own)
     for variable, text in environ.items():
-        path = variable.removeprefix(ENV_PREFIX).lower().split("__")
-        if variable.startswith(ENV_PREFIX) and path[0] in values:
-            _assign(values, path, yaml.safe_load(text), variable)
-    return Settings(values).with_overrides(overrides or {})
+        name = variable.removeprefix(ENV_PREFIX)
+        if variable.startswith(ENV_PREFIX) and name not in NOT_SETTINGS:
+            path = _path(values, name.split("__"))
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise UsageError(f"{variable}: {text!r} cannot be read: {error}") from error
+            _assign(values, path, value, variable)
+    settings = Settings(values).with_overrides(overrides or {})
+    for name in ("experiment", "fallback_experiment"):
+        if settings.model[name] not in settings.experiments:
+            raise UsageError(
+                f"model.{name}: there is no experiment {settings.model[name]!r}; settings know "
+                f"{', '.join(settings.experiments)}"
+            )
+    return settings
+
+
+def _path(values: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
+    """The names in a variable, which has capitals alone, as the settings spell them."""
+    path: list[str] = []
+    here: Any = values
+    for name in names:
+        known = {key.upper(): key for key in here} if isinstance(here, Mapping) else {}
+        path.append(known.get(name.upper(), name.lower()))
+        here = here.get(path[-1]) if isinstance(here, Mapping) else None
+    return tuple(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -137,27 +188,73 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _merge(values: dict[str, Any], changes: Mapping[str, Any], source: str) -> None:
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
-            _merge(values[key], value, source)
-        else:
-            _assign(values, [key], value, f"{source}: {key}")
+def _assign(values: dict[str, Any], path: tuple[str, ...], value: Any, source: str) -> None:
+    """Set one setting, or with a mapping those that it names, in the nested `values`.
+
+    Args:
+        values: all settings, which are changed.
+        path: of the setting; none for all of them.
+        value: what it is to be.
+        source: file or variable that says so.
+
+    Raises:
+        UsageError: there is no such setting, or the value is of another kind.
+    """
+    around: Any = values
+    for depth, key in enumerate(path):
+        if not isinstance(around, dict) or (key not in around and depth < len(path) - 1):
+            raise _unknown(path[: depth + 1], around, source)
+        if depth < len(path) - 1:
+            around = around[key]
+    if not path or isinstance(around.get(path[-1]), dict):
+        if not isinstance(value, Mapping):
+            raise UsageError(
+                f"{_named(source, path)}: expected a section of settings, got {value!r}"
+            )
+        for key, entry in value.items():
+            _assign(values, (*path, str(key)), entry, source)
+        return
+    parent, key = path[:-1], path[-1]
+    if key not in around:
+        if parent not in _OPEN:
+            raise _unknown(path, around, source)
+        kind = _OPEN[parent](key)
+        if kind is None:
+            raise _unknown(path, _XGBOOST, source)
+        default: Any = kind
+    else:
+        default = around[key]
+    around[key] = _checked(value, default, _named(source, path))
 
 
-def _assign(values: dict[str, Any], path: list[str], value: Any, source: str) -> None:
-    for key in path[:-1]:
-        values = values.get(key, {})
-        if not isinstance(values, dict):
-            raise UsageError(f"{source}: no such setting")
-    if path[-1] not in values:
-        raise UsageError(f"{source}: no such setting; see python_ml/settings.yml")
-    default = values[path[-1]]
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if default is not None and not isinstance(value, type(default)):
-        raise UsageError(
-            f"{source}: expected {type(default).__name__}, got {value!r}; "
-            "see python_ml/settings.yml"
+def _checked(value: Any, default: Any, named: str) -> Any:
+    """The value, if it is of the default's kind; an integer will do for a float."""
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if default is None:  # not set by default: all of these are texts
+        is_right, wanted = value is None or isinstance(value, str), "str"
+    elif isinstance(default, list):
+        kinds = {type(entry) for entry in default}  # of an empty list, nobody knows
+        is_right = isinstance(value, list) and (
+            not kinds or {type(entry) for entry in value} <= kinds
         )
-    values[path[-1]] = value
+        wanted = " of ".join(["a list", *(kind.__name__ for kind in kinds)])
+    else:
+        is_right, wanted = type(value) is type(default), type(default).__name__
+    if not is_right:
+        raise UsageError(f"{named}: expected {wanted}, got {value!r}; see python_ml/settings.yml")
+    return value
+
+
+def _named(source: str, path: tuple[str, ...]) -> str:
+    """The place of a setting for a message: a file and the key, or the variable alone."""
+    dotted = ".".join(path)
+    says_it = source.startswith(ENV_PREFIX) or source == dotted
+    return source if says_it or not path else f"{source}: {dotted}"
+
+
+def _unknown(path: tuple[str, ...], around: Any, source: str) -> UsageError:
+    known = list(around) if isinstance(around, Mapping) else []
+    close = difflib.get_close_matches(path[-1], known, n=1)
+    meant = f" (did you mean {'.'.join((*path[:-1], close[0]))}?)" if close else ""
+    return UsageError(f"{_named(source, path)}: no such setting{meant}; see python_ml/settings.yml")

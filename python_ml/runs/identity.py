@@ -15,7 +15,7 @@ from typing import Any
 
 from python_ml.config import PACKAGE_DIR, PROJECT_DIR, Settings
 from python_ml.documents import hash_file
-from python_ml.errors import BadInputError
+from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import Entry, assign, is_s3, list_source
 from python_ml.runs.manifest import listing_hash
 from python_ml.schema import load_source
@@ -106,7 +106,18 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
     """SHA-256 of the code and of the settings that results depend on."""
     left_out = _WITHOUT_EFFECT if with_judges else (*_WITHOUT_EFFECT, *_JUDGES)
     values = {name: value for name, value in settings.as_dict().items() if name not in left_out}
+    if "quality" in values and (rules := values["quality"]["rules"]):
+        values["quality"]["rules"] = _content(
+            Path(rules).expanduser()
+        )  # what it says counts, not where it lies
     return _digest([code_hash(), values])
+
+
+def _content(rules: Path) -> str:
+    try:
+        return hash_file(rules)
+    except OSError as error:
+        raise UsageError(f"quality.rules: {rules}: {error.strerror}") from error
 
 
 @cache

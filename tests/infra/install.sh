@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The checkers of infra/ into a folder of their own: some would not install beside our lock.
-# Usage: tests/infra/install.sh <python>; the folder is ~/.cache/spanishgas/infra or SPANISHGAS_CACHE.
+# Usage: tests/infra/install.sh <python>; the folder is ~/.cache/spanishgas/infra or TEST_CACHE.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
-cache="${SPANISHGAS_CACHE:-$HOME/.cache/spanishgas}/infra"
+cache="${TEST_CACHE:-$HOME/.cache/spanishgas}/infra"
 wanted="$(cat "$here/package.json" "$here/requirements.txt" | sha256sum)"
 [ "$(cat "$cache/.installed" 2>/dev/null)" = "$wanted" ] && exit 0
 mkdir -p "$cache"

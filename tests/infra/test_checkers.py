@@ -17,7 +17,7 @@ from python_ml.config import PROJECT_DIR
 sys.path.insert(0, str(PROJECT_DIR / "tests/unit"))
 import aws_fixture as aws
 
-CACHE = Path(os.environ.get("SPANISHGAS_CACHE", Path.home() / ".cache/spanishgas")) / "infra"
+CACHE = Path(os.environ.get("TEST_CACHE", Path.home() / ".cache/spanishgas")) / "infra"
 PROVIDER = CACHE / "node_modules/@cdktf/provider-aws/lib"
 TERRAFORM = PROJECT_DIR / "infra/terraform"
 META = {"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "dynamic"}

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from python_ml.config import load_settings
-from python_ml.errors import BadInputError
+from python_ml.errors import BadInputError, UsageError
 from python_ml.runs import identity
 from python_ml.runs.identity import identify_batch, require_unchanged, work_hash
 from python_ml.runs.manifest import listing_hash
@@ -67,3 +67,22 @@ def test_objects_of_a_bucket_count_in_any_order():
     objects = [("b.csv", 2, '"e2"'), ("a.csv", 1, '"e1"')]
     assert listing_hash(objects) == listing_hash(reversed(objects))
     assert listing_hash(objects) != listing_hash([("b.csv", 2, '"e2"'), ("a.csv", 1, '"e3"')])
+
+
+def test_a_changed_rules_file_is_a_changed_setting(tmp_path):
+    rules = tmp_path / "rules.yml"
+    rules.write_text("raw: {}\n")
+    settings = load_settings({"quality.rules": str(rules)}, environ={})
+    first = work_hash(settings)
+    assert first != work_hash(load_settings(environ={}))
+    moved = tmp_path / "moved.yml"
+    moved.write_text("raw: {}\n")
+    assert work_hash(settings.with_overrides({"quality.rules": str(moved)})) == first
+    rules.write_text("raw: {stop: []}\n")
+    assert work_hash(settings) != first
+    assert work_hash(settings, with_judges=False) == work_hash(
+        load_settings(environ={}), with_judges=False
+    ), "a run may be resumed under other limits"
+    rules.unlink()
+    with pytest.raises(UsageError, match=r"quality\.rules"):
+        work_hash(settings)

@@ -34,7 +34,7 @@ class TrinoError(RuntimeError):
 
 def cache_folder() -> Path:
     """Where the engine is kept between runs."""
-    return Path(os.environ.get("SPANISHGAS_CACHE", "~/.cache/spanishgas")).expanduser()
+    return Path(os.environ.get("TEST_CACHE", "~/.cache/spanishgas")).expanduser()
 
 
 def install(cache: Path | None = None) -> Path:

@@ -17,7 +17,7 @@ from python_ml.warehouse import Warehouse
 PAGES = {page.key: page for page in load_dashboards()}
 CHARTS = {"bar", "row", "line", "area", "combo", "scatter", "pie"}
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-SHOTS = Path(os.environ.get("SPANISHGAS_SCREENSHOTS", "target/screenshots"))
+SHOTS = Path(os.environ.get("TEST_SCREENSHOTS", "target/screenshots"))
 FIRST_PAINT_MS = 1000
 READY = "body[data-ready]"
 
