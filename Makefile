@@ -27,6 +27,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 ifneq ($(RAW),)
+ifeq ($(origin CUSTOMERS),command line)
+$(error CUSTOMERS is for simulated files and RAW names your own: give one of them)
+endif
 SOURCE := $(RAW)
 else
 SOURCE := $(HOME_DIR)/raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from python_ml.cli.options import common, print_json
 from python_ml.config import Settings
@@ -32,7 +33,6 @@ from python_ml.errors import UsageError
 @click.option(
     "--shift",
     type=click.Choice(["none", "price-shock", "channel-mix", "province-outage", "text-style"]),
-    default="none",
     help="What changes with the month appended.",
 )
 @click.option("--reuse", is_flag=True, help="Keep the files if the same settings made them.")
@@ -48,7 +48,7 @@ def simulate(
     readings: str | None,
     months: int | None,
     append: str | None,
-    shift: str,
+    shift: str | None,
     reuse: bool,
     report: bool,
 ) -> None:
@@ -74,12 +74,18 @@ def simulate(
         raise UsageError(
             "--append goes on with the files that are there: only --shift goes with it"
         )
-    if shift != "none" and not append:
+    context = click.get_current_context()
+    if context.get_parameter_source("target") is ParameterSource.COMMANDLINE:
+        raise UsageError("--target has no effect on simulate, which writes files and no tables")
+    if shift is not None and not append:
         raise UsageError("--shift needs --append: it says what changes with the month appended")
     folder = Path(out) if out else settings.layout.raw
     with reporting("simulate") as say:
         if append:
-            result, was_there = append_month(folder, append, shift=shift, progress=say), False
+            result, was_there = (
+                append_month(folder, append, shift=shift or "none", progress=say),
+                False,
+            )
         else:
             result, was_there = simulate_batch(settings, folder, reuse=reuse, progress=say)
         rows = simulation_report(folder, threads=settings.threads) if report else []
@@ -100,6 +106,11 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
     from python_ml.cli import summary
     from python_ml.runs.commands import Run, land_batch
 
+    if settings.target != "duckdb":
+        raise UsageError(
+            "land writes to the lake of a home; on Athena the run itself lands its batch: "
+            "spanishgas run --target athena --raw s3://…"
+        )
     landed = land_batch(Run(settings), source or str(settings.layout.raw))
     if as_json:
         print_json(landed.as_dict())

@@ -9,6 +9,7 @@ import click
 
 from python_ml.cli.options import common, print_json
 from python_ml.config import Settings
+from python_ml.errors import UsageError
 
 if TYPE_CHECKING:
     from python_ml.dashboards.wanted import Wanted
@@ -105,6 +106,8 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
     from python_ml.dashboards.client import Credentials, MetabaseClient
     from python_ml.dashboards.template import card_sql
 
+    if offline and url is not None:
+        raise UsageError("--url does not go with --offline, which asks no server")
     settings = settings.with_overrides({"metabase.url": url})
     wanted = _wanted(settings)
     for card in wanted.cards:

@@ -6,6 +6,7 @@ import click
 
 from python_ml.cli.options import common, print_json
 from python_ml.config import Settings
+from python_ml.errors import UsageError
 
 
 @click.command()
@@ -92,6 +93,8 @@ def promote(
     from python_ml.runs import commands
     from python_ml.runs.preview import refresh_preview
 
+    if rollback == (version is not None):
+        raise UsageError("name the version to promote, or --rollback, not both")
     this_run = commands.Run(settings)
     promoted = commands.promote(
         this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force

@@ -15,14 +15,19 @@ from python_ml.errors import UsageError
 @click.option(
     "--mode",
     type=click.Choice(["train", "score"]),
-    default="train",
-    show_default=True,
-    help="Fit and gate a candidate, or use the champion.",
+    help="Fit and gate a candidate (default), or use the champion.",
 )
 @click.option("--force", is_flag=True, help="Run a batch again that has been run.")
-@click.option("--resume", is_flag=True, help="Go on where the last run failed.")
+@click.option(
+    "--resume", is_flag=True, help="Go on where the last run failed, with its source and mode."
+)
 def run(
-    settings: Settings, as_json: bool, raw: str | None, mode: str, force: bool, resume: bool
+    settings: Settings,
+    as_json: bool,
+    raw: str | None,
+    mode: str | None,
+    force: bool,
+    resume: bool,
 ) -> None:
     """From raw files to scored customers, offers and a summary.
 
@@ -33,8 +38,7 @@ def run(
 
     this_run = Run(settings)
     try:
-        source = raw or str(settings.layout.raw)
-        run_pipeline(this_run, source, mode=mode, force=force, resume=resume)
+        run_pipeline(this_run, raw, mode=mode, force=force, resume=resume)
     finally:
         refresh_preview(this_run)
         if as_json:
@@ -120,9 +124,9 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @common
-@click.option("--hours", type=click.FloatRange(0), default=24.0, show_default=True, help="Back.")
+@click.option("--hours", type=click.FloatRange(0), help="Back (default: 24).")
 @click.option("--dashboards", is_flag=True, help="Open every page once and count that instead.")
-def cost(settings: Settings, as_json: bool, hours: float, dashboards: bool) -> None:
+def cost(settings: Settings, as_json: bool, hours: float | None, dashboards: bool) -> None:
     """What the queries of the work group scanned and cost, by model, test and card (Athena only).
 
     The costs of each run are kept in mart_query_cost.
@@ -133,7 +137,9 @@ def cost(settings: Settings, as_json: bool, hours: float, dashboards: bool) -> N
 
     if settings.target != "athena":
         raise UsageError("only Athena bills by the bytes that a query scans: --target athena")
-    since = datetime.now(UTC) - timedelta(hours=hours)
+    if dashboards and hours is not None:
+        raise UsageError("--hours does not go with --dashboards, which counts what it opens itself")
+    since = datetime.now(UTC) - timedelta(hours=24.0 if hours is None else hours)
     report = dashboard_costs(settings) if dashboards else costs_since(settings.athena, since)
     if as_json:
         print_json(report.as_dict())

@@ -15,7 +15,12 @@ __all__ = ["Run", "run_pipeline"]
 
 
 def run_pipeline(
-    run: Run, source: str, *, mode: str = "train", force: bool = False, resume: bool = False
+    run: Run,
+    source: str | None = None,
+    *,
+    mode: str | None = None,
+    force: bool = False,
+    resume: bool = False,
 ) -> None:
     """All steps from a raw batch to published marts, recorded in `run`.
 
@@ -24,29 +29,33 @@ def run_pipeline(
 
     Args:
         run: a fresh run.
-        source: folder or `s3://` prefix with the seven raw files.
-        mode: `train` fits and gates a candidate; `score` uses the champion.
+        source: folder or `s3://` prefix with the seven raw files; by default raw/ of the home.
+        mode: `train` (the default) fits and gates a candidate; `score` uses the champion.
         force: run the batch even if that has been done, and read all its months.
-        resume: go on with the last run, which failed, at the step that it failed at.
+        resume: go on with the last run, which failed, at the step that it failed at. Source, mode
+            and force are that run's; they may be named, but not be others.
 
     Raises:
         BadInputError: the batch was refused; the lake is as before.
         LeaseHeldError: another run holds the warehouse.
         QualityGateError: a gate, data test or guardrail failed; nothing was published.
         ModelGateError: the candidate was rejected; nothing was scored or published.
-        UsageError: there is no run to resume.
+        UsageError: there is no run to resume, or it has another source, mode or force.
     """
-    from python_ml.runs.resume import find_failed, restore
+    from python_ml.runs.resume import find_failed, require_same, restore
     from python_ml.runs.retention import apply_retention
 
-    run.source, run.mode, run.force = source, mode, force
     if resume:
         run.run_id = find_failed(run)
+        require_same(run, source=source, mode=mode, force=force)
+    else:
+        run.source, run.mode = source or str(run.settings.layout.raw), mode or "train"
+        run.force = force
     with workspace(run):
         if resume:
             run.can_resume = True
             restore(run)
-        _claim(run, force)
+        _claim(run)
         if run.skipped:
             return
         run.can_resume = True
@@ -96,14 +105,14 @@ def _gate(run: Run) -> None:
     steps.evaluate_step(run, run.results["training"].model_version, is_gate=True)
 
 
-def _claim(run: Run, force: bool) -> None:
+def _claim(run: Run) -> None:
     """Take the batch; where there is nothing to do, `run.skipped` says so."""
     from python_ml.runs.identity import identify_batch
 
     if run.identity is None:
         run.identity = identify_batch(run.source, run.settings.threads)
     claim = BatchClaim(run.identity.sha256, run.mode, CLAIMED, run.run_id, run.work_sha256)
-    standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=force)
+    standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=run.force)
     if standing is None:
         run.claim = claim
         if run.mode == "score":

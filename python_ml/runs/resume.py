@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from python_ml.documents import read_json, write_json
 from python_ml.errors import BadInputError, UsageError
-from python_ml.land.discover import Entry
+from python_ml.land.discover import Entry, is_s3
 from python_ml.progress import Step
 from python_ml.runs.identity import BatchIdentity, work_hash
 from python_ml.runs.manifest import SUCCEEDED
@@ -33,6 +34,7 @@ def save_state(run: Run) -> None:
         run.work_dir / FILE,
         {
             "mode": run.mode,
+            "force": run.force,
             "source": run.source,
             "started_at": run.started_at,
             "as_of_date": run.as_of_date.isoformat(),
@@ -59,10 +61,49 @@ def find_failed(run: Run) -> str:
     folder = run.work_dir.with_name(last.run_id)
     if not (folder / FILE).exists():
         raise UsageError(
-            f"run {last.run_id} ended before its first step was over, so there is nothing to "
-            "resume; start a new run"
+            f"nothing is left of run {last.run_id} to resume: it ended in its first step, or a "
+            "later command cleared it; start a new run"
         )
     return last.run_id
+
+
+def require_same(run: Run, *, source: str | None, mode: str | None, force: bool) -> None:
+    """Make sure that what was named together with `--resume` is what the failed run is about.
+
+    Raises:
+        UsageError: it would be ignored.
+    """
+    state = _read_state(run)
+    differing = []
+    if source is not None and not _is_same(source, state["source"]):
+        differing.append(f"--raw {source} (it reads {state['source']})")
+    if mode not in (None, state["mode"]):
+        differing.append(f"--mode {mode} (its mode is {state['mode']})")
+    if force and not state["force"]:
+        differing.append("--force (it was started without)")
+    if differing:
+        raise UsageError(
+            f"--resume goes on with run {run.run_id}, and {', '.join(differing)} would be ignored. "
+            "Leave that out, or start a new run without --resume."
+        )
+
+
+def _is_same(source: str, other: str) -> bool:
+    return source.rstrip("/") == other.rstrip("/") or (
+        not (is_s3(source) or is_s3(other)) and Path(source).resolve() == Path(other).resolve()
+    )
+
+
+def _read_state(run: Run) -> dict[str, Any]:
+    """What `save_state` has kept.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    path = run.work_dir / FILE
+    if (state := read_json(path)) is None:
+        raise UsageError(f"{path} cannot be read; start a new run")
+    return {"force": False, **state}
 
 
 def restore(run: Run) -> None:
@@ -91,15 +132,14 @@ def load_state(run: Run) -> None:
     Raises:
         UsageError: code or settings that the finished steps rest on have changed since.
     """
-    state = read_json(run.work_dir / FILE)
-    if state is None:
-        raise UsageError(f"{run.work_dir / FILE} cannot be read; start a new run")
+    state = _read_state(run)
     if state["work_sha256"] != work_hash(run.settings, with_judges=False):
         raise UsageError(
             f"run {run.run_id} cannot be resumed: the code, or a setting that its finished steps "
             "rest on, has changed since; start a new run"
         )
-    run.mode, run.source, run.started_at = state["mode"], state["source"], state["started_at"]
+    run.mode, run.source, run.force = state["mode"], state["source"], state["force"]
+    run.started_at = state["started_at"]
     run.as_of_date = TypeAdapter(type(run.as_of_date)).validate_python(state["as_of_date"])
     run.batch_id = state["batch_id"]
     identity = state["identity"]

@@ -68,6 +68,32 @@ def test_usage_errors_have_their_own_code(monkeypatch, arguments):
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "simulate --append 2025-01 --customers 60",
+        "simulate --append 2025-01 --reuse",
+        "simulate --shift none",
+        "simulate --customers 60 --target athena",
+        "land --target athena",
+        "run --resume",
+        "promote",
+        "promote some-version --rollback",
+        "dashboards check --offline --url http://localhost:1",
+        "cost",
+        "cost --target athena --dashboards --hours 24",
+        "forget C00001 --target athena",
+    ],
+)
+def test_what_would_be_ignored_is_refused_and_leaves_nothing(monkeypatch, tmp_path, line):
+    home = tmp_path / "home"
+    monkeypatch.setattr("sys.argv", ["spanishgas", *line.split(), "--home", str(home)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert not list(home.glob("*/*")), "neither raw files, nor reports, nor a lake"
+
+
 def test_json_is_the_only_thing_on_stdout(tmp_path):
     result = CliRunner().invoke(
         cli.cli, ["simulate", "--home", str(tmp_path), "--customers", "60", "--json"]

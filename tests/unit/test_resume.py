@@ -7,11 +7,50 @@ from datetime import date
 import pytest
 
 from python_ml.config import load_settings
+from python_ml.errors import UsageError
 from python_ml.progress import Step
 from python_ml.quality import QualityResult
 from python_ml.runs.identity import BatchIdentity
-from python_ml.runs.resume import restore, save_state
+from python_ml.runs.resume import load_state, require_same, restore, save_state
 from python_ml.runs.workspace import Run
+
+
+@pytest.mark.parametrize(
+    ("named", "is_refused"),
+    [
+        ({}, False),
+        ({"source": "s3://bucket/batch/", "mode": "score", "force": False}, False),
+        ({"source": "s3://bucket/other"}, True),
+        ({"source": "somewhere"}, True),
+        ({"mode": "train"}, True),
+        ({"force": True}, True),
+    ],
+)
+def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(tmp_path, named, is_refused):
+    settings = load_settings({"home": str(tmp_path)}, environ={})
+    failed = Run(settings, mode="score", source="s3://bucket/batch")
+    failed.identity, failed.batch_id = BatchIdentity("a", {}, ()), "batch"
+    failed.work_dir.mkdir(parents=True)
+    save_state(failed)
+    resumed = Run(settings, run_id=failed.run_id)
+    asked = {"source": None, "mode": None, "force": False} | named
+    if is_refused:
+        with pytest.raises(UsageError, match="would be ignored"):
+            require_same(resumed, **asked)
+    else:
+        require_same(resumed, **asked)
+
+
+def test_a_run_that_trusts_nothing_trusts_nothing_once_resumed(tmp_path):
+    settings = load_settings({"home": str(tmp_path / "home")}, environ={})
+    failed = Run(settings, source=str(tmp_path), force=True)
+    failed.identity, failed.batch_id = BatchIdentity("a", {}, ()), "batch"
+    failed.work_dir.mkdir(parents=True)
+    save_state(failed)
+    resumed = Run(settings, run_id=failed.run_id)
+    require_same(resumed, source=f"{tmp_path}/./", mode="train", force=True)
+    load_state(resumed)
+    assert resumed.force
 
 
 @pytest.mark.parametrize("were_written", [True, False])
