@@ -65,7 +65,7 @@ def run_tests(folder: Path, tests: Sequence[str], timeout_seconds: float) -> Out
 
     Args:
         folder: of the copy.
-        tests: files below it.
+        tests: files below it; tests marked slow are left out.
         timeout_seconds: after which the tests count as hanging, which is a kill.
     """
     began = time.monotonic()
@@ -112,7 +112,7 @@ def _test(folder: Path, tests: Sequence[str], log: Path) -> None:
         os.environ["PYTHONPATH"] = str(folder)
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]))
     finally:
         sys.stdout.flush()
         os._exit(code)

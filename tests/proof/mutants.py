@@ -131,8 +131,7 @@ def main() -> None:
     chosen.sort(key=lambda each: each.path)  # a worker measures a suite once
     answers = {answer[0]: answer for answer in try_all(chosen, options.jobs)}
     verdicts = [
-        report([answers[mutant] for mutant in draw], f"seed {seed}")
-        for seed, draw in draws.items()
+        report([answers[mutant] for mutant in draw], f"seed {seed}") for seed, draw in draws.items()
     ]
     raise SystemExit(0 if all(verdicts) else 1)
 

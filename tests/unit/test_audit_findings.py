@@ -1,0 +1,266 @@
+"""What the audit reports, field by field, and where exactly its limits lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gold_fixture as gold
+import numpy as np
+import pandas as pd
+import pytest
+
+from python_ml.config import load_settings
+from python_ml.dataset import Column
+from python_ml.errors import UsageError
+from python_ml.modelling.alarms import (
+    GATE_CHECK,
+    alarm_check,
+    alarm_table,
+    decide_alarms,
+    read_acceptances,
+)
+from python_ml.modelling.audit import (
+    _ablation,
+    _features,
+    _identifiers,
+    _model_alone,
+    _of_auc,
+    _purity,
+    findings_table,
+    source_date_findings,
+)
+from python_ml.modelling.audit_groups import Group
+from python_ml.modelling.metrics import Estimate
+
+SETTINGS = load_settings(
+    {
+        "audit.minimum_group_size": 20,
+        "audit.maximum_churn_share": 0.9,
+        "audit.minimum_relative_churn": 0.1,
+        "audit.minimum_expected_churn": 10,
+    },
+    environ={},
+)
+FEATURE = Column("flag", "integer", "feature", "2A")
+
+
+def purity(*found: Group, base_rate: float = 0.1):
+    listed = list(_purity(SETTINGS, FEATURE, found, base_rate))
+    return [(f.check_kind, f.group_name, f.alarm) for f in listed], listed
+
+
+def test_a_group_is_large_when_it_is_larger_than_the_minimum() -> None:
+    told, _ = purity(Group("=1", 20, 20), Group("=2", 21, 21))
+    assert told == [("pure_churn", "=2", "pure_churn:flag=2")]
+
+
+def test_a_share_at_the_limit_raises_no_alarm() -> None:
+    exact = SETTINGS.with_overrides({"audit.minimum_relative_churn": 0.125})
+    found = [Group("=1", 40, 36), Group("=2", 1024, 32)]
+    listed = list(_purity(exact, FEATURE, found, 0.25))
+    told = [(f.check_kind, f.group_name, f.alarm) for f in listed]
+    assert told == [("pure_churn", "=1", None), ("pure_stay", "=2", None)]
+    assert listed[0].limit_value == 0.9
+    assert listed[1].limit_value == 0.03125
+
+
+def test_every_group_beyond_the_limit_is_named_and_no_other() -> None:
+    told, _ = purity(
+        *(Group("=1", 100, 95), Group("=2", 100, 99), Group("=3", 100, 50), Group("=4", 100, 0)),
+        *(Group("=5", 200, 1), Group("=6", 50, 0)),
+    )
+    assert told == [
+        ("pure_churn", "=2", "pure_churn:flag=2"),
+        ("pure_churn", "=1", "pure_churn:flag=1"),
+        ("pure_stay", "=4", "pure_stay:flag=4"),
+        ("pure_stay", "=5", "pure_stay:flag=5"),
+    ]
+
+
+def test_that_nobody_left_counts_where_enough_would_be_expected_to() -> None:
+    assert purity(Group("=1", 100, 0))[0] == [
+        ("pure_churn", "=1", None),
+        ("pure_stay", "=1", "pure_stay:flag=1"),
+    ]
+    assert purity(Group("=1", 99, 0))[0] == [("pure_churn", "=1", None)]
+
+
+def test_a_finding_of_purity_holds_its_counts_and_interval() -> None:
+    finding = purity(Group("=1", 200, 190))[1][0]
+    assert (finding.subject, finding.tier) == ("flag", "2A")
+    assert (finding.customer_count, finding.churner_count) == (200, 190)
+    assert finding.observed_value == 0.95
+    assert 0.90 < finding.ci_low < 0.95 < finding.ci_high < 0.98
+    assert "190 of 200 customers with flag 1 left (95.0%); 10.0% of all did" in finding.detail
+
+
+def test_an_auc_at_the_limit_is_an_alarm() -> None:
+    churn = np.array([1, 0, 0])
+    for value, alarm in [(0.85, "name"), (0.8499, None)]:
+        found = _of_auc("kind", "it", "1A", Estimate(value, 0.8, 0.9), 0.85, churn, "name")
+        assert found.alarm == alarm
+        assert (found.customer_count, found.churner_count) == (3, 1)
+        assert (found.observed_value, found.ci_low, found.ci_high) == (value, 0.8, 0.9)
+        assert (found.group_name, found.limit_value, found.tier) == ("", 0.85, "1A")
+    found = _of_auc("k", "it", None, Estimate(0.9, 0.7, 1), 0.85, churn, "name", decided_by=0.7)
+    assert found.alarm is None and found.observed_value == 0.9
+
+
+def test_a_model_that_is_nearly_always_right_is_named() -> None:
+    churn = np.repeat([0, 1], [90, 10])
+    (found,) = _model_alone(SETTINGS, churn, churn + 0.0)
+    assert (found.check_kind, found.subject) == ("model_auc", "all features")
+    assert found.alarm == "too_good:all features"
+    assert found.limit_value == SETTINGS.audit.maximum_model_auc
+    (found,) = _model_alone(SETTINGS, churn, np.arange(100) % 7.0)
+    assert found.alarm is None
+
+
+def small_frame(rows: int = 600) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """A feature that tells, one that does not, and one that is null for those who leave."""
+    rng = np.random.default_rng(0)
+    churn = (rng.random(rows) < 0.3).astype(int)
+    frame = pd.DataFrame(
+        {
+            "tells": churn + rng.normal(0, 0.8, rows),
+            "noise": rng.normal(size=rows),
+            "blank": np.where(churn == 1, np.nan, 1.0),
+            "filled": np.where(churn == 1, np.nan, 1.0),
+        }
+    )
+    return frame, churn, np.arange(rows) % 3 + 1
+
+
+COLUMNS = (
+    Column("tells", "double", "feature", "1A"),
+    Column("noise", "double", "feature", "2A"),
+    Column("blank", "double", "feature", "3"),
+    Column("filled", "double", "feature", "3", fill=1.0),
+)
+
+
+def test_each_feature_is_judged_as_it_is_filled() -> None:
+    frame, churn, fold = small_frame()
+    found = list(_features(SETTINGS, frame, COLUMNS, churn, fold))
+    auc = {f.subject: f for f in found if f.check_kind == "feature_auc"}
+    assert list(auc) == ["tells", "noise", "blank", "filled"]
+    assert auc["tells"].observed_value > 0.7 > auc["noise"].observed_value
+    assert auc["blank"].alarm == "too_good:blank"
+    assert auc["filled"].observed_value == pytest.approx(0.5, abs=0.1), "the fill hides the null"
+    assert (auc["tells"].tier, auc["blank"].tier) == ("1A", "3")
+    assert auc["tells"].limit_value == SETTINGS.audit.maximum_feature_auc
+    assert any(f.check_kind == "pure_churn" and f.subject == "tells" for f in found)
+    assert any(f.group_name.startswith(">=") for f in found), "tails are looked at"
+
+
+def test_a_part_of_the_id_is_judged_by_the_lower_end_of_a_wide_interval() -> None:
+    _, churn, fold = small_frame()
+    telling = pd.Series([f"C{10 * n + 7 * c:05}" for n, c in enumerate(churn)])
+    found = {f.subject: f for f in _identifiers(SETTINGS, telling, churn, fold)}
+    last = found["customer_id remainder_by_10"]
+    assert last.alarm == "identifier:remainder_by_10"
+    assert last.check_kind == "identifier_auc" and last.tier is None
+    assert last.limit_value == SETTINGS.audit.maximum_identifier_auc
+    narrow = replace(Estimate(0, 0, 0), value=last.observed_value)
+    assert narrow.value == pytest.approx(1.0, abs=0.01)
+    plain = pd.Series([f"C{n:05}" for n in range(len(churn))])
+    quiet = list(_identifiers(SETTINGS, plain, churn, fold))
+    assert [f.alarm for f in quiet if f.alarm] == []
+    # 99.9 %, not 95 %: 3.29 standard errors either side, not 1.96.
+    wide = next(f for f in quiet if f.subject == "customer_id order")
+    assert wide.ci_high - wide.ci_low > 2.5 * 1.96 * 0.025
+
+
+def test_each_tier_is_left_out_once_and_what_it_costs_is_told() -> None:
+    frame, churn, fold = small_frame()
+    quick = gold.settings_for(gold.Path("/nowhere"))
+    found = list(_ablation(quick, frame, COLUMNS[:3], churn, fold))
+    lost = {f.subject: f for f in found}
+    assert list(lost) == ["tier 1A", "tier 2A", "tier 3"]
+    assert lost["tier 3"].observed_value > 0.02, "the null tells nearly everything"
+    assert abs(lost["tier 2A"].observed_value) < 0.02
+    assert {f.check_kind for f in found} == {"tier_ablation"}
+    held_out = fold == 1
+    for f in found:
+        assert f.customer_count == held_out.sum()
+        assert f.churner_count == churn[held_out].sum()
+        assert f.alarm is None and np.isnan(f.limit_value) and f.group_name == ""
+        assert f.ci_low <= f.observed_value <= f.ci_high
+        assert f.tier == f.subject.removeprefix("tier ")
+
+
+def test_a_single_tier_is_not_left_out() -> None:
+    frame, churn, fold = small_frame()
+    quick = gold.settings_for(gold.Path("/nowhere"))
+    assert list(_ablation(quick, frame, COLUMNS[:1], churn, fold)) == []
+
+
+def test_findings_are_rows_of_the_version() -> None:
+    table = findings_table(purity(Group("=1", 100, 95))[1], "v7")
+    assert table["model_version"].tolist() == ["v7"] * len(table)
+    assert table["alarm"].iloc[0] == "pure_churn:flag=1"
+
+
+def acceptance(alarm: str = "a", **changed: str) -> dict[str, str]:
+    return {"alarm": alarm, "reason": " seen ", "author": " me ", "date": "2024-12-31", **changed}
+
+
+def test_an_acceptance_is_kept_without_its_blanks() -> None:
+    accepted = read_acceptances([acceptance()])
+    assert accepted == {"a": {"reason": "seen", "author": "me", "accepted_on": "2024-12-31"}}
+
+
+def test_two_acceptances_of_one_alarm_are_refused() -> None:
+    with pytest.raises(UsageError, match="one entry"):
+        read_acceptances([acceptance(), acceptance()])
+
+
+@pytest.mark.parametrize("when", ["2024-12-311", "x2024-12-31", "2024-1-31"])
+def test_the_date_of_an_acceptance_is_iso(when) -> None:
+    with pytest.raises(UsageError, match="date"):
+        read_acceptances([acceptance(date=when)])
+
+
+def test_each_alarm_is_decided_once_by_its_full_name() -> None:
+    settings = SETTINGS.with_overrides({"audit.accepted": [acceptance("pure_churn:flag=1")]})
+    audit = pd.DataFrame(
+        {
+            "alarm": ["pure_churn:flag=1", None, "pure_churn:flag=11", "pure_churn:flag=1"],
+            "detail": ["first", "quiet", "other", "again"],
+        }
+    )
+    decisions = decide_alarms(audit, settings)
+    assert [(d.alarm, d.detail, d.is_accepted) for d in decisions] == [
+        ("pure_churn:flag=1", "first", True),
+        ("pure_churn:flag=11", "other", False),
+    ]
+    check = alarm_check(decisions)
+    assert (check.check_name, check.observed_value, check.limit_value) == (GATE_CHECK, 1.0, 0.0)
+    assert not check.is_passed
+    assert "pure_churn:flag=11" in check.detail and "flag=1," not in check.detail
+    assert alarm_check(decisions[:1]).is_passed
+    assert alarm_check(decisions[:1]).observed_value == 0
+    table = alarm_table(decisions, "v1")
+    assert table["accepted_on"].astype(str).tolist()[0] == "2024-12-31"
+    assert pd.isna(table["accepted_on"].iloc[1])
+    assert table["model_version"].tolist() == ["v1", "v1"]
+    assert alarm_table([], "v1").columns.tolist() == table.columns.tolist()
+
+
+def test_a_date_ahead_has_no_limit_and_one_that_is_left_out_has() -> None:
+    row = {
+        "source_table": "t",
+        "source_column": "c",
+        "as_of_date": pd.Timestamp("2024-12-31"),
+        "treatment": "known_ahead",
+        "landed_count": 10,
+        "landed_after_count": 4,
+        "used_after_count": 1,
+    }
+    ahead, left_out = source_date_findings(pd.DataFrame([row, {**row, "treatment": "left_out"}]))
+    assert np.isnan(ahead.limit_value) and ahead.alarm is None
+    assert left_out.limit_value == 0.0 and left_out.alarm == "future_date:t.c"
+    assert (left_out.observed_value, left_out.customer_count) == (1.0, 10)
+    assert left_out.churner_count == 0 and left_out.tier is None and left_out.group_name == ""
+    assert left_out.check_kind == "source_date" and left_out.subject == "t.c"
+    assert "(left out); 1 rows" in left_out.detail
