@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/aws/trigger.py": ("tests/unit/test_trigger.py",),
-    "python_ml/drift/statistics.py": ("tests/unit/test_drift.py",),
+    "python_ml/drift/statistics.py": ("tests/unit/test_drift_statistics.py",),
     "python_ml/land/check.py": (
         "tests/unit/test_land_check.py",
         "tests/integration/test_land_dirt.py",

@@ -75,3 +75,42 @@ def test_best_f1_when_the_recall_cannot_be_reached():
     churn = np.array([1, 1, 0, 0, 1])
     # F1: 0.5, 0.8, 0.667, 0.571, 0.75 from the top.
     assert choose_threshold(probability, churn, 1.01) == 0.8
+
+
+def test_best_f1_is_not_best_precision_or_recall():
+    """F1 from the top: 0.4, 0.667, 0.857, 0.75, 0.667; precision is best at 0.9, recall at 0.3."""
+    probability = np.array([0.9, 0.8, 0.7, 0.5, 0.3, 0.1])
+    churn = np.array([1, 0, 1, 1, 0, 1])
+    # F1: 1/1 → 2·1/(1+4); found 1,1,2,3,3,4 of 4 among 1 … 6 flagged.
+    f1 = 2 * np.cumsum(churn) / (np.arange(1, 7) + 4)
+    assert np.argmax(f1) == 5
+    assert choose_threshold(probability, churn, 1.01) == 0.1
+    churn = np.array([1, 0, 1, 1, 0, 0])
+    f1 = 2 * np.cumsum(churn) / (np.arange(1, 7) + 3)
+    assert np.argmax(f1) == 3
+    assert choose_threshold(probability, churn, 1.01) == 0.5
+
+
+def test_of_equal_merit_the_lowest_threshold_is_taken():
+    probability = np.array([0.9, 0.8, 0.7, 0.6])
+    churn = np.array([1, 1, 1, 0])
+    assert choose_threshold(probability, churn, 0.3) == 0.7
+
+
+def test_the_recall_may_be_reached_exactly():
+    probability = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    churn = np.array([1, 0, 0, 0, 1])
+    assert choose_threshold(probability, churn, 0.5) == 0.9
+    assert choose_threshold(probability, churn, 0.5001) == 0.5
+
+
+def test_platt_minimises_the_loss_with_his_smoothed_targets():
+    rng = np.random.default_rng(3)
+    margin = rng.normal(size=40)
+    churn = (rng.random(40) < expit(margin)).astype(int)
+    found = fit_platt(margin, churn)
+    positives, negatives = churn.sum(), 40 - churn.sum()
+    target = np.where(churn == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    residual = found.probability(margin) - target
+    assert residual.mean() == pytest.approx(0, abs=1e-6)
+    assert (residual * margin).mean() == pytest.approx(0, abs=1e-6)

@@ -55,3 +55,27 @@ def test_chance_is_what_it_says(rows):
 def test_the_fallback_without_sentiment_has_a_limit_of_its_own():
     found = checks(pr_auc=(0.65, 0.6, 0.7), experiment="E8_no_sentiment")["pr_auc"]
     assert found.is_passed and found.limit_value == 0.60
+
+
+def test_a_figure_exactly_at_its_limit_passes() -> None:
+    limits = SETTINGS.gate
+    pr_auc, recall = limits.minimum_pr_auc, limits.minimum_recall
+    found = checks(pr_auc=(pr_auc, 0.6, 0.8), recall=(recall, 0.6, 0.8), ece=limits.maximum_ece)
+    assert [check.is_passed for check in found.values()] == [True, True, True]
+    assert found["ece"].limit_value == limits.maximum_ece
+    below = np.nextafter
+    found = checks(pr_auc=(below(pr_auc, 0), 0.6, 0.8), recall=(below(recall, 0), 0.6, 0.8))
+    assert [found[name].is_passed for name in ("pr_auc", "recall")] == [False, False]
+
+
+def test_as_many_leavers_as_the_minimum_are_not_few() -> None:
+    minimum = SETTINGS.gate.minimum_churner_count
+    assert checks(pr_auc=(0.5, 0.4, 0.9), churners=minimum)["pr_auc"].observed_value == 0.5
+    assert checks(pr_auc=(0.5, 0.4, 0.9), churners=minimum - 1)["pr_auc"].observed_value == 0.9
+
+
+def test_each_check_tells_its_figure_and_its_limit() -> None:
+    found = checks()
+    assert list(found) == ["pr_auc", "recall", "ece"]
+    assert "recall on the test part is 0.7000" in found["recall"].detail
+    assert "0.6500" in found["recall"].detail and "0.0300" in found["ece"].detail

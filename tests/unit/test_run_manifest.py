@@ -1,10 +1,13 @@
 """Both stores of the run manifest, held to the same rules."""
 
+import hashlib
 import json
 import multiprocessing
 import os
+import socket
 import sqlite3
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from aws_fixture import create_runs_table
@@ -12,9 +15,22 @@ from moto import mock_aws
 
 from python_ml.errors import LeaseHeldError
 from python_ml.runs import local
+from python_ml.runs import manifest as manifest_module
 from python_ml.runs.dynamodb import DynamoManifest
 from python_ml.runs.local import LocalManifest
-from python_ml.runs.manifest import DONE, BatchClaim, RunRecord, StepRecord, new_lease
+from python_ml.runs.manifest import (
+    DONE,
+    BatchClaim,
+    RunRecord,
+    StepRecord,
+    held_by,
+    iso,
+    listing_hash,
+    lost,
+    new_lease,
+    new_run_id,
+    user_name,
+)
 
 REGION = "eu-south-2"
 
@@ -184,3 +200,73 @@ def test_a_lease_from_before_a_reboot_is_dead(tmp_path, monkeypatch):
     died(tmp_path, new_lease("run-1", "train"))
     monkeypatch.undo()
     assert LocalManifest(tmp_path).holder() is None
+
+
+def at(monkeypatch, moment):
+    """Stop the clock of run ids."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return moment.replace(tzinfo=tz)
+
+    monkeypatch.setattr(manifest_module, "datetime", Clock)
+
+
+def test_ids_rise_within_a_second_and_when_the_clock_is_turned_back(monkeypatch):
+    noon = datetime(2025, 1, 6, 12, 0, 0)
+    at(monkeypatch, noon)
+    first = new_run_id()
+    assert first.startswith("20250106T120000-") and len(first.partition("-")[2]) == 6
+    assert new_run_id(first).startswith("20250106T120001-"), "the same second"
+    at(monkeypatch, datetime(2025, 1, 6, 11, 0, 0))
+    assert new_run_id(first).startswith("20250106T120001-"), "the clock was turned back"
+    at(monkeypatch, datetime(2025, 1, 6, 12, 0, 5))
+    assert new_run_id(first).startswith("20250106T120005-")
+    assert new_run_id() != new_run_id()
+
+
+def test_times_are_utc_to_the_second():
+    moment = datetime(2025, 1, 6, 12, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))
+    assert iso(moment) == "2025-01-06T11:00:00+00:00"
+
+
+def test_what_a_later_release_adds_to_a_record_is_passed_over():
+    record = RunRecord("r", "train", "duckdb", steps=[StepRecord("land", row_count=1)])
+    assert RunRecord.from_dict({**record.as_dict(), "novelty": 1}) == record
+    assert RunRecord.from_dict({"run_id": "r", "mode": "m", "target": "t"}).steps == []
+    fresh = RunRecord("r", "train", "duckdb")
+    assert (fresh.status, fresh.seconds, fresh.source) == ("running", 0.0, "")
+    assert (StepRecord("land").status, StepRecord("land").seconds) == ("running", 0.0)
+
+
+def test_a_listing_is_the_same_in_any_order_and_another_with_any_difference():
+    listed = [("a", 1, "x"), ("b", 2, "y")]
+    assert listing_hash(listed) == listing_hash(reversed(listed))
+    others = [[("a", 1, "x")], [("a", 1, "x"), ("b", 3, "y")], [("a", 1, "x"), ("b", 2, "z")]]
+    assert len({listing_hash(listed), *map(listing_hash, others)}) == 4
+    accents = listing_hash([("año", 1, "x")])
+    assert accents == hashlib.sha256('[["año", 1, "x"]]'.encode()).hexdigest()
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch):
+    def nameless():
+        raise KeyError("uid 1000")
+
+    monkeypatch.setattr(manifest_module.getpass, "getuser", nameless)
+    assert user_name() == "unknown"
+    assert new_lease("run-1", "train").user == "unknown"
+
+
+def test_a_new_lease_is_of_this_process_and_its_token_of_nobody_else():
+    lease = new_lease("run-1", "train")
+    assert (lease.run_id, lease.mode, lease.pid) == ("run-1", "train", os.getpid())
+    assert (lease.host, lease.since, lease.expires_at) == (socket.gethostname(), "", "")
+    assert len(lease.token) == 32 and lease.token != new_lease("run-1", "train").token
+
+
+def test_who_holds_the_lease_or_nobody_is_named():
+    lease = new_lease("run-1", "train")
+    assert "run run-1" in str(held_by(lease)) and "just taken" in str(held_by(None))
+    assert "run run-2" in str(lost(lease, new_lease("run-2", "score")))
+    assert "nobody" in str(lost(lease, None))

@@ -1,0 +1,137 @@
+"""Distances, stability index and weights, against sums done by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from python_ml.drift.statistics import (
+    MISSING,
+    adjust,
+    as_numbers,
+    compare_categories,
+    compare_numbers,
+    effective_size,
+    psi,
+    stratum_weights,
+)
+
+
+def levels(**counts: int) -> np.ndarray:
+    return np.repeat(np.array(list(counts), dtype=object), list(counts.values()))
+
+
+def test_a_null_lies_below_every_number() -> None:
+    assert as_numbers([1.5, np.nan]).tolist() == [1.5, MISSING]
+    assert as_numbers([0.1])[0] == np.float64(np.float32(0.1)), "in single precision"
+
+
+def test_the_stability_index_of_numbers_is_over_the_deciles_of_the_reference() -> None:
+    reference = np.arange(100.0)
+    current = np.concatenate([np.arange(0.0, 100.0, 2.0), np.full(50, 99.0)])
+    # Each decile holds a tenth of the reference and 5 of 100 current rows; the last one 55.
+    expected = 9 * (0.05 - 0.1) * np.log(0.5) + (0.55 - 0.1) * np.log(5.5)
+    assert compare_numbers(reference, current).psi == pytest.approx(expected)
+
+
+def test_weights_count_in_the_stability_index_and_in_the_size() -> None:
+    rng = np.random.default_rng(0)
+    reference, current = rng.normal(size=300), rng.normal(0.2, 1, 200)
+    weights = np.where(reference > 0, 3.0, 1.0)
+    found = compare_numbers(reference, current, weights)
+    size = weights.sum() ** 2 / (weights**2).sum()
+    p_value = stats.kstwo.sf(found.distance, round(size * 200 / (size + 200)))
+    assert found.p_value == pytest.approx(p_value)
+    above, below = weights[reference > 0].sum() / weights.sum(), (current > 0).mean()
+    assert found.distance >= abs(above - below) - 1e-12
+    assert found.psi != pytest.approx(compare_numbers(reference, current).psi)
+
+
+def test_no_p_value_is_above_one_and_the_tiniest_sample_has_one() -> None:
+    found = compare_numbers(np.array([1.0]), np.array([1.0]), np.array([1.0]))
+    assert found.distance == 0 and found.p_value == 1.0
+
+
+def test_categories_are_compared_by_chi_square() -> None:
+    reference, current = levels(a=60, b=40), levels(a=30, b=70)
+    found = compare_categories(reference, current)
+    oracle = stats.chi2_contingency([[60, 40], [30, 70]], correction=False)
+    assert found.p_value == pytest.approx(oracle[1])
+    assert found.distance == pytest.approx(0.3)
+    expected = (0.3 - 0.6) * np.log(0.5) + (0.7 - 0.4) * np.log(7 / 4)
+    assert found.psi == pytest.approx(expected)
+
+
+def test_a_level_is_rare_below_five_expected_rows() -> None:
+    """Of 10 rows of 200 each half expects 5: not rare. Of 9 it expects 4.5: two of them go
+    together."""
+    kept = compare_categories(levels(a=95, b=5), levels(a=95, b=5))
+    assert kept.p_value == pytest.approx(1.0)
+    five = compare_categories(levels(a=90, b=10, c=0), levels(a=90, b=0, c=10))
+    assert five.distance == pytest.approx(0.1), "ten rows of two hundred are not rare"
+    four = compare_categories(levels(a=91, b=9, c=0), levels(a=91, b=0, c=9))
+    assert four.distance == 0.0, "nine are, and both rare levels are one"
+
+
+def test_the_smaller_sample_decides_what_is_rare() -> None:
+    """40 of 1,000 in the reference expect 4 of 100."""
+    small = compare_categories(levels(a=960, b=40), levels(a=100, c=4))
+    oracle = stats.chi2_contingency([[960, 40], [100, 4]], correction=False)
+    assert small.p_value == pytest.approx(oracle[1])
+
+
+def test_weighted_categories_have_the_effective_size() -> None:
+    reference, current = levels(a=50, b=50), levels(a=50, b=50)
+    weights = np.repeat([3.0, 1.0], 50)
+    found = compare_categories(reference, current, weights)
+    size = 200**2 / (50 * 9 + 50)
+    table = [[size * 0.75, size * 0.25], [50, 50]]
+    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=False)[1])
+    assert found.distance == pytest.approx(0.25)
+
+
+def test_one_level_alone_does_not_differ() -> None:
+    found = compare_categories(levels(a=20), levels(a=30))
+    assert (found.distance, found.psi, found.p_value) == (0.0, 0.0, 1.0)
+
+
+def test_an_empty_bin_counts_as_one_in_ten_thousand() -> None:
+    expected = (1 - 1e-4) * np.log(1 / 1e-4)
+    assert psi(np.array([1e-4, 1.0]), np.array([1.0, 1.0])) == pytest.approx(expected)
+    assert psi(np.array([0.0, 1.0]), np.array([1.0, 1.0])) == pytest.approx(expected)
+
+
+def test_p_values_are_adjusted_as_benjamini_and_hochberg_did() -> None:
+    assert adjust(np.array([0.01, 0.04, 0.03])).tolist() == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_the_effective_size_is_kishs() -> None:
+    assert effective_size(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
+
+
+def test_strata_give_a_sample_the_distribution_that_is_expected() -> None:
+    driver = np.arange(100.0)
+    weights = stratum_weights(driver, driver + 25)  # four strata; each moves on by one
+    assert weights.tolist() == [0.0] * 25 + [1.0] * 50 + [2.0] * 25
+
+
+def test_at_most_forty_strata_and_at_least_two() -> None:
+    many = np.arange(4000.0)
+    assert len(np.unique(stratum_weights(many, many % 100))) <= 41
+    shifted = stratum_weights(many, many + 100)
+    assert (shifted[:100] == 0).all() and (shifted[100:200] == 1).all()
+    few = np.arange(20.0)
+    assert stratum_weights(few, few + 10).tolist() == [0.0] * 10 + [2.0] * 10
+
+
+def test_nulls_are_a_stratum_of_their_own() -> None:
+    driver = np.array([*np.arange(50.0), *[np.nan] * 10])
+    expected = np.array([*np.arange(50.0), *[np.nan] * 5, *[49.0] * 5])
+    weights = stratum_weights(driver, expected)
+    assert weights[-1] == 0.5
+    assert weights[49] == pytest.approx(30 / 25) and weights[0] == 1.0
+
+
+def test_without_a_known_driver_all_count_alike() -> None:
+    assert stratum_weights(np.full(3, np.nan), np.full(3, np.nan)).tolist() == [1.0, 1.0, 1.0]
