@@ -34,6 +34,8 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }
 # Calls whose arguments are words for a person.
 _TALK = {"print", "info", "warning", "error", "debug", "exception", "report"}
+# Keyword arguments that guard against what does not happen, or say what would follow anyway.
+_GUARDS = {"dtype", "encoding", "strict"}
 _SYMBOLS = {
     **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="},
     **{ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in"},
@@ -169,7 +171,7 @@ def _changes(  # noqa: PLR0912  a branch a kind of node
         yield "continue to break", ("break", 0)
     if isinstance(node, ast.Call):
         for number, keyword in enumerate(node.keywords):
-            if keyword.arg is not None:
+            if keyword.arg is not None and keyword.arg not in _GUARDS:
                 yield f"without {keyword.arg}=", ("keyword", number)
 
 

@@ -37,10 +37,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "python_ml/registry/promotion.py": ("tests/unit/test_challenger.py",),
     "python_ml/runs/manifest.py": ("tests/unit/test_run_manifest.py",),
-    "python_ml/runs/record.py": (
-        "tests/unit/test_run_record.py",
-        "tests/integration/test_run.py",
-    ),
+    "python_ml/runs/record.py": ("tests/unit/test_run_record.py",),
     "python_ml/runs/retention.py": ("tests/unit/test_retention.py",),
     "python_ml/tombstones.py": ("tests/integration/test_forget.py",),
 }

@@ -9,8 +9,16 @@ import pytest
 
 from python_ml.config import load_settings
 from python_ml.runs import retention
-from python_ml.runs.manifest import RunRecord
-from python_ml.runs.retention import apply_retention
+from python_ml.runs.manifest import (
+    CLAIMED,
+    DONE,
+    FAILED,
+    RUNNING,
+    SUCCEEDED,
+    BatchClaim,
+    RunRecord,
+)
+from python_ml.runs.retention import apply_retention, clear_leftovers, mend
 from python_ml.runs.workspace import Run
 
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
@@ -102,3 +110,131 @@ def test_what_cannot_be_removed_does_not_fail_a_run(run, monkeypatch, capsys):
     monkeypatch.setattr(retention, "_remove", refuse)
     apply_retention(run)
     assert "could not all be removed" in capsys.readouterr().err
+
+
+def died(run, run_id=RUNS[-2], **changed):
+    """A run that still counts as running, with a claim on its batch."""
+    values = {"batch_id": f"b-{run_id}", "batch_sha256": "f" * 64, "work_sha256": "w1", **changed}
+    record = RunRecord(run_id, "train", "duckdb", status=RUNNING, **values)
+    run.manifest.save(record)
+    claim = BatchClaim("f" * 64, "train", CLAIMED, run_id, "w1")
+    assert run.manifest.claim(claim, 1000) is None
+    return record
+
+
+def mended(run, monkeypatch, published, *, is_champion=True):
+    """Mend, with `published` as the published run and its model; the reconciled settings."""
+    reconciled = []
+    monkeypatch.setattr(retention, "published_run", lambda settings: published)
+    monkeypatch.setattr(retention, "is_champion", lambda settings, version: is_champion)
+    monkeypatch.setattr("python_ml.registry.promotion.reconcile", reconciled.append)
+    mend(run.settings, run.manifest, run.run_id)
+    return reconciled
+
+
+def by_id(run, run_id):
+    return next(record for record in run.manifest.runs() if record.run_id == run_id)
+
+
+def test_a_run_that_died_is_buried_and_its_batch_is_free(run, monkeypatch):
+    record = died(run)
+    mended(run, monkeypatch, published=(RUNS[0], "v1"))
+    assert by_id(run, record.run_id).status == FAILED
+    again = BatchClaim("f" * 64, "train", CLAIMED, RUNS[-1], "w1")
+    assert run.manifest.claim(again, 1000) is None
+
+
+def test_a_run_that_died_after_publishing_has_done_its_batch(run, monkeypatch):
+    record = died(run)
+    mended(run, monkeypatch, published=(record.run_id, "v1"))
+    assert by_id(run, record.run_id).status == SUCCEEDED
+    again = BatchClaim("f" * 64, "train", CLAIMED, RUNS[-1], "w1")
+    standing = run.manifest.claim(again, 1000)
+    assert (standing.state, standing.run_id) == (DONE, record.run_id)
+    current = (run.settings.layout.lake / "raw").resolve()
+    assert current.name == f"b-{record.run_id}", "the published batch is the current one"
+
+
+def test_the_run_that_mends_is_not_dead_itself(run, monkeypatch):
+    died(run, run_id=run.run_id)
+    mended(run, monkeypatch, published=None)
+    assert by_id(run, run.run_id).status == RUNNING
+
+
+def test_runs_that_ended_are_left_as_they_are(run, monkeypatch):
+    run.manifest.save(RunRecord(RUNS[1], "train", "duckdb", status=FAILED, error_message="why"))
+    mended(run, monkeypatch, published=None)
+    assert by_id(run, RUNS[1]).error_message == "why"
+
+
+def test_a_published_batch_that_is_gone_is_not_made_current(run, monkeypatch):
+    before = (run.settings.layout.lake / "raw").resolve()
+    record = died(run, batch_id="gone")
+    mended(run, monkeypatch, published=(record.run_id, "v1"))
+    assert (run.settings.layout.lake / "raw").resolve() == before
+
+
+def test_a_dead_run_without_a_batch_is_buried_too(run, monkeypatch):
+    run.manifest.save(RunRecord(RUNS[2], "forget", "duckdb", status=RUNNING))
+    mended(run, monkeypatch, published=None)
+    assert by_id(run, RUNS[2]).status == FAILED
+
+
+def test_the_champion_follows_the_published_warehouse_only_where_it_differs(run, monkeypatch):
+    assert mended(run, monkeypatch, published=(RUNS[0], "v1")) == []
+    assert mended(run, monkeypatch, published=None, is_champion=False) == []
+    moved = mended(run, monkeypatch, published=(RUNS[0], "v1"), is_champion=False)
+    assert moved == [run.settings]
+
+
+def test_folders_of_other_runs_go(run):
+    work = run.settings.layout.work
+    for name in (run.run_id, RUNS[0]):
+        (work / name / "dbt").mkdir(parents=True)
+    clear_leftovers(run.settings, run.run_id)
+    assert kept(work) == [run.run_id]
+
+
+def test_without_a_folder_there_is_nothing_to_clear(run):
+    clear_leftovers(run.settings, run.run_id)
+    assert not run.settings.layout.work.exists()
+
+
+def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
+    cleared = []
+
+    class Publication:
+        def __init__(self, athena):
+            self.athena = athena
+
+        def clear(self, keep):
+            cleared.append((self.athena, keep))
+
+    monkeypatch.setattr("python_ml.warehouse.athena_publication.Publication", Publication)
+    clear_leftovers(run.settings, run.run_id)
+    assert cleared == []
+    on_athena = run.settings.with_overrides({"target": "athena"})
+    clear_leftovers(on_athena, run.run_id)
+    assert cleared == [(on_athena.athena, [run.run_id])]
+
+
+def test_the_parts_of_the_published_run_stay(run, monkeypatch):
+    monkeypatch.setattr(retention, "published_run", lambda settings: (RUNS[2], "churn-champion"))
+    apply_retention(run)
+    parts = kept(run.settings.layout.lake / "ml" / "customer_score", "run_id=")
+    assert parts == [TRAINED, EVALUATED, RUNS[2], *RUNS[3:]]
+
+
+def test_a_part_without_a_run_and_the_newest_part_stay(run):
+    ladder = run.settings.layout.lake / "ml" / "model_ladder"
+    (ladder / "run_id=none").mkdir()
+    apply_retention(run)
+    assert kept(ladder, "run_id=") == [RUNS[2], "none"]
+
+
+def test_data_docs_and_batches_of_old_runs_go(run):
+    docs = run.settings.layout.reports / "data_docs"
+    for run_id in RUNS:
+        (docs / run_id).mkdir(parents=True)
+    apply_retention(run)
+    assert kept(docs) == [TRAINED, EVALUATED, *RUNS[3:]]

@@ -214,3 +214,89 @@ def test_an_ended_run_of_an_older_claim_changes_nothing(cloud):
     table = UploadTable(TABLE, "spanishgas")
     table.mark_ended(run["batch_sha256"], "an-older-run", uploads.FAILED, datetime.now(UTC))
     assert table.read(run["batch_sha256"])["state"] == uploads.STARTED
+
+
+def test_an_execution_is_told_everything_and_never_to_force(cloud):
+    assert send(*upload(cloud, "raw/score/a/")) == ["started"]
+    (run,) = executions()
+    seen = trigger.read_upload(BUCKET, "raw/score/a/", "score")
+    assert run == {
+        "run_id": seen.run_id,
+        "mode": "score",
+        "source": f"s3://{BUCKET}/raw/score/a/",
+        "batch_sha256": seen.sha256,
+        "force": False,
+        "started_by": "upload",
+    }
+    assert seen.run_id == f"{seen.newest:%Y%m%dT%H%M%S}-{seen.sha256[:6]}"
+
+
+def test_records_of_other_services_and_folder_marks_are_passed_over(cloud):
+    keys = upload(cloud, "raw/a/")
+    put(cloud, "raw/a/notes/", b"")
+    own = event(keys[0])["Records"]
+    strangers = [{"Sns": {"Message": "hello"}}, {"eventSource": "aws:sqs"}]
+    answer = trigger.handler({"Records": [*strangers, *own, *own]})
+    assert answer == {"batches": [{"batch": f"s3://{BUCKET}/raw/a/", "outcome": "started"}]}
+
+
+def test_files_that_are_no_table_change_neither_content_nor_time(cloud, monkeypatch):
+    upload(cloud, "raw/a/")
+    before = trigger.read_upload(BUCKET, "raw/a/", "train")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    listing = trigger._s3().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="raw/")
+    objects = [item for page in listing for item in page["Contents"]]
+    note = {"Key": "raw/a/notes.txt", "Size": 3, "ETag": '"n"', "LastModified": later}
+    mark = {"Key": "raw/a/empty/", "Size": 0, "ETag": '"m"', "LastModified": later}
+
+    class Listing:
+        def paginate(self, **_):
+            return [{"Contents": [*objects, note, mark]}, {}]
+
+    class Client:
+        def get_paginator(self, _):
+            return Listing()
+
+    monkeypatch.setattr(trigger, "_s3", Client)
+    after = trigger.read_upload(BUCKET, "raw/a/", "train")
+    assert (after.sha256, after.newest, after.is_complete) == (
+        before.sha256,
+        before.newest,
+        True,
+    )
+    assert len(after.content) == 7
+    assert after == before
+
+
+def test_a_marker_alone_is_complete_and_its_content_is_what_lies_there(cloud):
+    put(cloud, "raw/a/_SUCCESS", b"  SCORE\n")
+    put(cloud, "raw/a/unknown.bin", b"x")
+    seen = trigger.read_upload(BUCKET, "raw/a/", "train")
+    assert seen.is_complete and seen.mode == "score"
+    assert sorted(entry.path for entry in seen.content) == ["_SUCCESS", "unknown.bin"]
+    put(cloud, "raw/a/_SUCCESS", b"\xff")
+    assert trigger.read_upload(BUCKET, "raw/a/", "train").mode == "train"
+
+
+def test_the_default_mode_is_that_of_the_environment(cloud, monkeypatch):
+    monkeypatch.setenv("DEFAULT_MODE", "score")
+    assert send(*upload(cloud, "raw/a/")) == ["started"]
+    monkeypatch.delenv("DEFAULT_MODE")
+    assert send(*upload(cloud, "raw/b/", "b")) == ["started"]
+    assert sorted(run["mode"] for run in executions()) == ["score", "train"]
+
+
+def test_two_files_of_one_table_are_not_complete(cloud):
+    upload(cloud, "raw/a/")
+    put(cloud, "raw/a/price_history.json", b"[]")
+    assert send("raw/a/price_history.csv") == ["incomplete"]
+
+
+def test_an_execution_that_exists_is_named_by_its_arn(cloud):
+    assert send(*upload(cloud, "raw/a/")) == ["started"]
+    (run,) = executions()
+    claim = Claim(run["batch_sha256"], run["run_id"], run["source"], "score", datetime.now(UTC))
+    client = boto3.client("stepfunctions")
+    machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    first = client.list_executions(stateMachineArn=machine)["executions"][0]["executionArn"]
+    assert trigger.start(machine, claim) == first
