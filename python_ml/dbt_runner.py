@@ -2,7 +2,7 @@
 
 dbt also keeps it from one process to the next, and reads again only what has changed, as long as
 variables and profile are the same. Those of a run never are, so that the project is read under
-fixed ones, which a run puts its own in the place of afterwards.
+fixed ones; a run's own count when it builds.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from python_ml.config import PROJECT_DIR, Settings
 from python_ml.errors import QualityGateError, SpanishGasError
 from python_ml.progress import Reporter, silent
 
-# What models/sources.yml makes its paths of while the project is read.
-_FIXED_PATHS = {"DBT_SPANISHGAS_LAKE": "@lake", "DBT_SPANISHGAS_RAW": "@raw"}
-# By these variables models differ in more than their statements: what they read, what they keep.
-_SHAPING = ("sentiment_backend", "touched_months")
+# By this variable models differ in more than their statements: in what they keep.
+_SHAPING = ("touched_months",)
 _KEPT = PROJECT_DIR / "target" / "parsed"
 _STATE = "partial_parse.msgpack"  # dbt's name
 
@@ -108,7 +106,7 @@ class DbtRunner:
         batch = self.batch if home is None else None
         runner = DbtRunner(local, database, target_dir, self.variables, batch)
         runner._kept = self._kept
-        if home is None and self.settings.target == local.target:  # it has the sources' places
+        if self.settings.target == local.target:
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
         return runner
 
@@ -141,15 +139,10 @@ class DbtRunner:
         """
         if self._manifest is None:
             self._manifest = self._parse()
-            for source in self._manifest.sources.values():
-                if location := source.meta.get("external_location"):
-                    for name, path in _FIXED_PATHS.items():
-                        location = location.replace(path, self._environment[name])
-                    source.meta["external_location"] = location
         return self._manifest
 
     def _parse(self) -> Any:
-        """The manifest under fixed paths, of which dbt need not read what it has kept."""
+        """The manifest under fixed variables, of which dbt need not read what it has kept."""
         shaping = {name: self.variables[name] for name in _SHAPING if name in self.variables}
         if shaping.get("touched_months") is not None:
             shaping["touched_months"] = []  # which months, only statements say
@@ -160,7 +153,7 @@ class DbtRunner:
         if kept is not None and kept.exists():
             shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
-        fixed = _FIXED_PATHS | {"DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
+        fixed = {"DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
         manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
         if kept is not None:
             _keep(state, kept)
@@ -179,6 +172,7 @@ class DbtRunner:
                 message=str(result.message or ""),
             )
             for result in getattr(self._invoke(arguments, progress), "results", [])
+            if result.node.resource_type != "operation" or result.status != "success"
         ]
 
     def _invoke(

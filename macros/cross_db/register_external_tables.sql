@@ -1,17 +1,74 @@
 {#
-Registers the landed tables and those that python_ml writes in the catalog, or brings them up to
-date. Columns, types and partitions are those of models/sources.yml, and nowhere else.
+Shows the engine the landed tables and those that python_ml writes, or brings what it knows of them up
+to date. Columns, types and partitions are those of models/sources.yml, and nowhere else.
 
     dbt run-operation register_external_tables --args '{folders: {raw: s3://bucket/lake/batches/1}}'
 
 `folders` names the folder of a source when it is another than `<lake>/<source>`: landed data moves
-on with each batch. Engines that read files by their path have nothing to register.
+on with each batch. Athena has them in its catalog, where runs register what they land. DuckDB has a
+view of each table's files in the database that is built; they cost nothing, and are made anew before
+every command that builds or tests (on-run-start).
 #}
 {% macro register_external_tables(folders={}) -%}
     {{ return(adapter.dispatch('register_external_tables')(folders)) }}
 {%- endmacro %}
 
 {% macro default__register_external_tables(folders) -%}
+{%- endmacro %}
+
+{% macro duckdb__register_external_tables(folders) -%}
+    {%- set lake = local_lake() -%}
+    {%- for source in graph.sources.values() -%}
+        {%- set folder = folders.get(source.source_name, lake.folders[source.source_name]) ~ '/' ~ source.name -%}
+        {%- set files = folder ~ '/**/*.' ~ lake.kind -%}
+        {%- set relation = api.Relation.create(
+            database=source.database, schema=source.schema, identifier=source.identifier
+        ) -%}
+        {%- do run_query('create schema if not exists ' ~ relation.without_identifier()) -%}
+        {%- set has_files = run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] > 0 -%}
+        {%- do run_query('create or replace view ' ~ relation ~ ' as ' ~ _select_of_files(source, files, lake.kind, has_files)) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# What python_ml has written of a table may be older than a column of it, and may not be there at all. #}
+{% macro _select_of_files(source, files, kind, has_files) -%}
+    {%- set options = 'hive_partitioning = true, hive_types_autocast = false' -%}
+    {%- if kind == 'csv' and has_files -%}
+        select
+            {% for column in source.columns.values() -%}
+            cast("{{ column.name }}" as {{ column.data_type }}) as "{{ column.name }}",
+            {% endfor %}
+            {{ 'month' if source.meta.partition == 'month' }}
+        from read_csv('{{ files }}', header = true, all_varchar = true, allow_quoted_nulls = false, {{ options }})
+    {%- elif has_files and source.source_name == 'raw' -%}
+        select * from read_parquet('{{ files }}', {{ options }})
+    {%- else -%}
+        select
+            {% for column in source.columns.values() -%}
+            cast(null as {{ column.data_type }}) as "{{ column.name }}",
+            {% endfor %}
+            {{ 'cast(null as varchar) as month' if source.meta.partition == 'month' }}
+        where false
+        {% if has_files -%}
+        union all by name
+        select * from read_parquet('{{ files }}', union_by_name = true, {{ options }})
+        {%- endif %}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+The lake that DuckDB reads: that of the run that builds; by hand the one in the data folder, once a
+batch has landed there; until then the micro-data of the repository.
+#}
+{% macro local_lake() -%}
+    {%- set home = env_var('DBT_SPANISHGAS_LAKE', env_var('SPANISHGAS_HOME', 'data') ~ '/lake') -%}
+    {%- set raw = env_var('DBT_SPANISHGAS_RAW', home ~ '/raw') -%}
+    {%- set landed = "select count(*) from glob('" ~ raw ~ "/customer_contracts/*.parquet')" -%}
+    {%- if env_var('DBT_SPANISHGAS_LAKE', '') or run_query(landed).columns[0].values()[0] > 0 -%}
+        {{ return({'kind': 'parquet', 'folders': {'raw': raw, 'ml': home ~ '/ml'}}) }}
+    {%- else -%}
+        {{ return({'kind': 'csv', 'folders': {'raw': 'tests/micro/raw', 'ml': 'tests/micro/ml'}}) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro athena__register_external_tables(folders) -%}
@@ -84,4 +141,18 @@ on with each batch. Engines that read files by their path have nothing to regist
 
 {% macro _hive_type(data_type) -%}
     {{ return({'varchar': 'string', 'integer': 'int'}.get(data_type, data_type)) }}
+{%- endmacro %}
+
+{# The hook on-run-start of dbt_project.yml. #}
+{% macro register_external_tables_on_run_start() -%}
+    {{ return(adapter.dispatch('register_external_tables_on_run_start')()) }}
+{%- endmacro %}
+
+{% macro default__register_external_tables_on_run_start() -%}
+{%- endmacro %}
+
+{% macro duckdb__register_external_tables_on_run_start() -%}
+    {%- if execute -%}
+        {%- do register_external_tables() -%}
+    {%- endif -%}
 {%- endmacro %}

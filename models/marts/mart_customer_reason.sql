@@ -6,7 +6,7 @@ score_reasons as (
         try_cast(feature_value as double) as feature_number,
         max(contribution_log_odds) over (partition by customer_id, as_of_date) as strongest_log_odds
     from {{ source('ml', 'score_reason') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 reason_codes as (

@@ -2,7 +2,7 @@ with
 
 scores as (
     select * from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 customers as (

@@ -11,7 +11,7 @@ final as (
         reference_run_id,
         reference_as_of_date,
         model_version,
-        run_id = '{{ var("run_id") }}' as is_newest_run,
+        run_id = {{ shown_run_id() }} as is_newest_run,
         ---------- what was looked at
         subject_kind,
         subject,

@@ -8,7 +8,7 @@ gold as (
 
 scores as (
     select * from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 features (feature, is_number) as (

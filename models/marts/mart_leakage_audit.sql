@@ -5,7 +5,7 @@ scores as (
         model_version,
         as_of_date
     from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 findings as (
@@ -25,7 +25,7 @@ alarms as (
 
 final as (
     select
-        '{{ var("run_id") }}' as run_id,
+        {{ shown_run_id() }} as run_id,
         scores.as_of_date,
         scores.model_version,
         findings.run_id as training_run_id,

@@ -2,13 +2,13 @@ with
 
 decisions as (
     select * from {{ source('ml', 'model_decision') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 champion as (
     select distinct model_version
     from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 final as (

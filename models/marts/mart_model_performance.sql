@@ -5,7 +5,7 @@ scores as (
         model_version,
         as_of_date
     from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 -- A run that only scores shows the figures that its model has from an earlier run.
@@ -103,7 +103,7 @@ measures as (
 
 final as (
     select
-        '{{ var("run_id") }}' as run_id,
+        {{ shown_run_id() }} as run_id,
         scores.as_of_date,
         trained.training_as_of_date,
         scores.model_version,

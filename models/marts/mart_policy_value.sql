@@ -5,7 +5,7 @@ scores as (
         model_version,
         as_of_date
     from {{ source('ml', 'customer_score') }}
-    where run_id = '{{ var("run_id") }}'
+    where run_id = {{ shown_run_id() }}
 ),
 
 evaluations as (
@@ -20,7 +20,7 @@ policy_values as (
 
 final as (
     select
-        '{{ var("run_id") }}' as run_id,
+        {{ shown_run_id() }} as run_id,
         scores.as_of_date,
         scores.model_version,
         policy_values.run_id as evaluation_run_id,

@@ -11,7 +11,7 @@ scores as (
     select scored.* from {{ source('ml', 'customer_score') }} as scored
     left join failed
         on scored.run_id = failed.run_id
-    where scored.run_id <= '{{ var("run_id") }}' and failed.run_id is null
+    where scored.run_id <= {{ shown_run_id() }} and failed.run_id is null
 ),
 
 runs as (
@@ -43,7 +43,7 @@ final as (
         as_of_date,
         model_version,
         cast(row_number() over (order by run_id) as integer) as run_number,
-        run_id = '{{ var("run_id") }}' as is_current,
+        run_id = {{ shown_run_id() }} as is_current,
         ---------- figures
         customer_count,
         at_risk_count,

@@ -13,21 +13,14 @@ observation_window as (
 ),
 
 sentiments as (
-    {% if var('sentiment_backend') == 'none' %}
-    select
-        cast(null as varchar) as text_hash,
-        cast(null as varchar) as sentiment_label,
-        cast(null as double) as sentiment_score
-    {% else %}
     -- Labels follow from the text alone, so any run's label of a text will do.
     select
         text_hash,
         min(sentiment_label) as sentiment_label,
         min(sentiment_score) as sentiment_score
     from {{ source('ml', 'interaction_sentiment') }}
-    where backend = '{{ var("sentiment_backend") }}'
+    where backend = {{ sentiment_backend() }}
     group by text_hash
-    {% endif %}
 ),
 
 known as (

@@ -68,6 +68,7 @@ class RunRecord:
     git_sha: str | None = None
     dbt_manifest_sha256: str | None = None
     lock_sha256: str | None = None
+    sentiment_backend: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from python_ml.runs.manifest import (
     iso,
     user_name,
 )
+from python_ml.sentiment import sentiment_backend
 from python_ml.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def record_of(run: Run) -> RunRecord:
         work_sha256=run.work_sha256,
         git_sha=git_sha(),
         lock_sha256=lock_hash(),
+        sentiment_backend=sentiment_backend(run.settings),
         steps=[
             StepRecord(
                 step.name,

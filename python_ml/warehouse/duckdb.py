@@ -65,7 +65,8 @@ class DuckDBWarehouse(Warehouse):
     def column_types(self) -> dict[str, dict[str, str]]:
         columns = self.query(
             "select table_name, column_name, lower(data_type) as data_type "
-            "from information_schema.columns order by table_name, ordinal_position"
+            "from information_schema.columns where table_schema = 'main' "
+            "order by table_name, ordinal_position"
         )
         return {
             str(table): dict(zip(rows["column_name"], rows["data_type"], strict=True))

@@ -129,7 +129,8 @@ class TestParity:
                     glue_types[table["Name"], column["Name"]] = names.get(kind, kind)
         with open_warehouse(project.duckdb) as warehouse:
             columns = warehouse.query(
-                "select table_name, column_name, data_type from duckdb_columns() where not internal"
+                "select table_name, column_name, data_type from duckdb_columns() "
+                "where not internal and schema_name = 'main'"
             )
         for table, column, kind in columns.itertuples(index=False):
             duckdb_types[table, column] = kind.split("(")[0]
