@@ -53,6 +53,8 @@ def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None
         return Outcome(done.success, {}, done.result)
     names: dict[str, list[str]] = {}
     for result in done.result.results:
+        if result.node.resource_type == "operation":  # the hook that shows the lake
+            continue
         names.setdefault(str(result.status), []).append(result.node.name)
     return Outcome(done.success, names)
 
