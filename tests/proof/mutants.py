@@ -64,7 +64,7 @@ def try_all(chosen: Sequence[Mutant], jobs: int) -> list[Answer]:
         for number in range(jobs):
             ours, theirs = multiprocessing.Pipe()
             folder = Path(place) / f"copy{number}"
-            workers[ours] = multiprocessing.Process(target=work, args=(theirs, folder))
+            workers[ours] = multiprocessing.Process(target=work, args=(theirs, folder), daemon=True)
             workers[ours].start()
             theirs.close()
             ours.send(waiting.pop() if waiting else None)
