@@ -45,7 +45,7 @@ _SYMBOLS = {
 
 
 @dataclass(frozen=True)
-class Mutant:
+class PythonMutant:
     """One fault: where it is and what it is."""
 
     path: str
@@ -55,20 +55,17 @@ class Mutant:
     node: int  # its number in the walk of the syntax tree
     position: tuple[str, int]  # what of the node is changed
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What a reviewed mutant is known by; line numbers move."""
-        return self.path, self.code, self.change
 
-    def source(self, root: Path) -> str:
-        """The module's source with the fault."""
-        tree = ast.parse((root / self.path).read_text(encoding="utf-8"))
-        twin = next(node for i, node in enumerate(ast.walk(tree)) if i == self.node)
-        _apply(tree, twin, self.position)
-        return ast.unparse(ast.fix_missing_locations(tree))
+def mutated_source(root: Path, mutant: object) -> str:
+    """The source of a mutant's module with the fault in it."""
+    assert isinstance(mutant, PythonMutant)
+    tree = ast.parse((root / mutant.path).read_text(encoding="utf-8"))
+    twin = next(node for i, node in enumerate(ast.walk(tree)) if i == mutant.node)
+    _apply(tree, twin, mutant.position)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def mutants(root: Path, path: str) -> list[Mutant]:
+def mutants(root: Path, path: str) -> list[PythonMutant]:
     """All mutants of a module, in the order of its text.
 
     Args:
@@ -84,7 +81,7 @@ def mutants(root: Path, path: str) -> list[Mutant]:
         if isinstance(node, ast.expr | ast.stmt) and node not in words:
             code = lines[node.lineno - 1].strip()
             for change, position in _changes(node):
-                found.append(Mutant(path, node.lineno, code, change, number, position))
+                found.append(PythonMutant(path, node.lineno, code, change, number, position))
     return sorted(found, key=lambda each: (each.line, each.change, each.node, each.position))
 
 

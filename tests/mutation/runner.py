@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -35,9 +35,9 @@ class Outcome:
     log: str
 
 
-def preload() -> None:
-    """Import what every test needs; to be called before the first fork."""
-    for name in HEAVY:
+def preload(*names: str) -> None:
+    """Import what every test needs, or some libraries; to be called before the first fork."""
+    for name in names or HEAVY:
         import_module(name)
 
 
@@ -68,11 +68,23 @@ def run_tests(folder: Path, tests: Sequence[str], timeout_seconds: float) -> Out
         tests: files below it; tests marked slow are left out.
         timeout_seconds: after which the tests count as hanging, which is a kill.
     """
+
+    def pytest() -> int:
+        import pytest
+
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        return int(pytest.main([*options, *tests]))
+
+    return run_child(folder, pytest, timeout_seconds)
+
+
+def run_child(folder: Path, action: Callable[[], int], timeout_seconds: float) -> Outcome:
+    """Run something in a fork, inside a copy of the project; 0 means that nothing was noticed."""
     began = time.monotonic()
     log = folder.parent / f"{folder.name}.log"
     child = os.fork()
     if child == 0:
-        _test(folder, tests, log)
+        _run(folder, action, log)
     result = _wait(child, began + timeout_seconds)
     return Outcome(result, time.monotonic() - began, log.read_text(errors="replace"))
 
@@ -95,7 +107,7 @@ def _end_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _test(folder: Path, tests: Sequence[str], log: Path) -> None:
+def _run(folder: Path, action: Callable[[], int], log: Path) -> None:
     """The child: never returns."""
     code = 1
     try:
@@ -110,9 +122,7 @@ def _test(folder: Path, tests: Sequence[str], log: Path) -> None:
         project = str(Path(__file__).resolve().parents[2])
         sys.path[:] = [str(folder), *(p for p in sys.path if p not in ("", project))]
         os.environ["PYTHONPATH"] = str(folder)
-        import pytest
-
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]))
+        code = action()
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -1,0 +1,111 @@
+"""Tries mutants with several workers, each on a copy of the project, and reports on them."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Protocol
+
+from tests.mutation.runner import KILLED, SURVIVED, Outcome
+
+ROOT = Path(__file__).resolve().parents[2]
+EQUIVALENT = ROOT / "tests" / "mutation" / "equivalent.csv"
+TARGET_SHARE = 0.95
+
+
+class Mutant(Protocol):
+    """One fault."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def change(self) -> str: ...
+
+
+# Called in a worker with its folder; returns what tries one mutant there.
+Prepare = Callable[[Path], Callable[[Mutant], Outcome]]
+Answer = tuple[Mutant, str, float]
+
+
+def key(mutant: Mutant) -> tuple[str, str, str]:
+    """What a reviewed mutant is known by; line numbers move."""
+    return mutant.path, mutant.code, mutant.change
+
+
+def reviewed() -> set[tuple[str, str, str]]:
+    """Mutants that a person has found to behave like the original."""
+    with EQUIVALENT.open(newline="", encoding="utf-8") as lines:
+        return {(row["path"], row["code"], row["change"]) for row in csv.DictReader(lines)}
+
+
+def try_all(chosen: Sequence[Mutant], jobs: int, prepare: Prepare) -> list[Answer]:
+    """What became of each mutant."""
+    answers: list[Answer] = []
+    waiting = list(reversed(chosen))
+    with tempfile.TemporaryDirectory(prefix="mutants-") as place:
+        workers: dict[Connection, multiprocessing.Process] = {}
+        for number in range(min(jobs, len(chosen))):
+            ours, theirs = multiprocessing.Pipe()
+            arguments = (theirs, Path(place) / f"copy{number}", prepare)
+            workers[ours] = multiprocessing.Process(target=_work, args=arguments, daemon=True)
+            workers[ours].start()
+            theirs.close()
+            ours.send(waiting.pop() if waiting else None)
+        while len(answers) < len(chosen):
+            for connection in wait(list(workers)):
+                assert isinstance(connection, Connection)
+                answer: Answer = connection.recv()  # EOFError: a worker has told why it ended
+                answers.append(answer)
+                _tell(answer, len(answers), len(chosen))
+                connection.send(waiting.pop() if waiting else None)
+        for process in workers.values():
+            process.join()
+    return answers
+
+
+def _work(connection: Connection, folder: Path, prepare: Prepare) -> None:
+    trial = prepare(folder)
+    while (mutant := connection.recv()) is not None:
+        outcome = trial(mutant)
+        connection.send((mutant, outcome.result, outcome.seconds))
+
+
+def _tell(answer: Answer, done: int, count: int) -> None:
+    mutant, result, seconds = answer
+    text = f"{mutant.path}:{mutant.line} [{mutant.change}] {mutant.code}"
+    print(f"{done:>4}/{count} {result:<9} {seconds:5.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def report(answers: Sequence[Answer], title: str) -> bool:
+    """Print the figures; whether enough of the mutants that differ were killed."""
+    known = reviewed()
+    counts: Counter[str] = Counter()
+    survivors = []
+    for mutant, result, _ in answers:
+        if result != SURVIVED:
+            counts[KILLED] += 1
+        elif key(mutant) in known:
+            counts["equivalent"] += 1
+        else:
+            counts[SURVIVED] += 1
+            survivors.append(mutant)
+    differing = counts[KILLED] + counts[SURVIVED]
+    share = counts[KILLED] / differing if differing else 1.0
+    print(
+        f"{title}: {len(answers)} mutants, {counts['equivalent']} equivalent, "
+        f"{counts[KILLED]} of {differing} others killed ({share:.1%})",
+        flush=True,
+    )
+    for mutant in sorted(survivors, key=lambda each: (each.path, each.line)):
+        print(f"  survived {mutant.path}:{mutant.line} [{mutant.change}] {mutant.code}")
+    return share >= TARGET_SHARE

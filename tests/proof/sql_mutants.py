@@ -1,0 +1,101 @@
+"""Plant small faults in models, macros and the tariff calendar, and see whether a dbt test fails.
+
+    python -m tests.proof.sql_mutants --kind "as-of filter" "tariff hour" order macro --jobs 2
+    python -m tests.proof.sql_mutants --sample 60 --seed 1          # of every kind
+    python -m tests.proof.sql_mutants --path models/bronze/bronze_customer.sql
+
+Each mutant is built on the micro-data by dbt, on DuckDB, with what comes after it and all of its
+tests. One that behaves like the original is reviewed by a person and listed with the reason in
+tests/mutation/equivalent.csv; it is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.mutation.campaign import ROOT, Mutant, report, try_all
+from tests.mutation.runner import SURVIVED, Outcome, copy_project, preload, run_child
+from tests.mutation.sql_mutants import SqlMutant, mutants
+
+FOLDERS = ("models/bronze", "models/silver", "models/gold", "models/marts", "macros")
+KINDS = ("as-of filter", "tariff hour", "order", "macro", "other")
+DATABASE = Path("target") / "dev.duckdb"
+
+
+def all_mutants() -> list[SqlMutant]:
+    """Of every model, macro and the seed of tariff periods."""
+    paths = [p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*.sql"))]
+    paths.append(ROOT / "seeds" / "tariff_periods.csv")
+    return [m for path in paths for m in mutants(ROOT, str(path.relative_to(ROOT)))]
+
+
+def build(folder: Path, selection: str | None, timeout_seconds: float) -> Outcome:
+    """`dbt build` in a copy of the project, stopping at the first failure."""
+
+    def dbt() -> int:
+        from dbt.cli.main import dbtRunner
+
+        for name in [n for n in os.environ if n.startswith(("DBT_", "SPANISHGAS_"))]:
+            del os.environ[name]
+        arguments = ["build", "--fail-fast", "--no-use-colors"]
+        result = dbtRunner().invoke([*arguments, *(["--select", selection] if selection else [])])
+        return 0 if result.success else 1
+
+    return run_child(folder, dbt, timeout_seconds)
+
+
+def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
+    """A worker's copy of the project, built once, and what builds it with a mutant in it."""
+    copy_project(ROOT, folder)
+    outcome = build(folder, None, timeout_seconds=900)
+    if outcome.result != SURVIVED:
+        raise SystemExit(f"dbt build fails as it is\n{outcome.log[-4000:]}")
+    good = folder.parent / f"{folder.name}.duckdb"
+    shutil.copyfile(folder / DATABASE, good)
+
+    def trial(mutant: Mutant) -> Outcome:
+        assert isinstance(mutant, SqlMutant)
+        place = folder / mutant.path
+        original = place.read_text(encoding="utf-8")
+        shutil.copyfile(good, folder / DATABASE)
+        place.write_text(mutant.text, encoding="utf-8")
+        selection = None if mutant.kind == "macro" else f"{place.stem}+"
+        outcome = build(folder, selection, timeout_seconds=300)
+        place.write_text(original, encoding="utf-8")
+        return outcome
+
+    return trial
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--path", action="append", help="only mutants of this file")
+    parser.add_argument("--sample", type=int, help="so many mutants, at random")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    preload("dbt.cli.main", "dbt.adapters.duckdb", "duckdb")
+    chosen = [
+        m
+        for m in all_mutants()
+        if m.kind in options.kind and (options.path is None or m.path in options.path)
+    ]
+    if options.sample:
+        chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
+    answers = try_all(chosen, options.jobs, prepare)
+    for kind in options.kind:
+        of_kind = [a for a in answers if isinstance(a[0], SqlMutant) and a[0].kind == kind]
+        if of_kind:
+            report(of_kind, kind)
+    raise SystemExit(0 if report(answers, "all") else 1)
+
+
+if __name__ == "__main__":
+    main()
