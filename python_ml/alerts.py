@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from python_ml.config import Settings
 from python_ml.console import line
+from python_ml.documents import json_text, write_json
 from python_ml.errors import UsageError
 from python_ml.progress import console
 
@@ -76,8 +77,6 @@ class FileSink(Sink):
         self._folder = settings.layout.reports / "alerts"
 
     def send(self, alert: Alert) -> None:
-        from python_ml.documents import write_json
-
         write_json(self._folder / f"{alert.run_id}-{alert.source}.json", alert.as_dict())
 
 
@@ -117,7 +116,7 @@ class SnsSink(Sink):
             Subject=" ".join(alert.title.split())
             .encode("ascii", "replace")
             .decode()[:_SUBJECT_LENGTH],
-            Message=json.dumps(alert.as_dict(), indent=2, ensure_ascii=False),
+            Message=json_text(alert.as_dict(), indent=2),
         )
 
 

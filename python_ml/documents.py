@@ -23,12 +23,26 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def json_text(document: Any, **options: Any) -> str:
+    """A document as JSON that UTF-8 can hold.
+
+    Half a surrogate pair, from a file name that is not UTF-8, is written as JSON's `\\udcff`, and
+    read back as what it was.
+
+    Args:
+        document: what `json.dumps` takes.
+        options: of `json.dumps`.
+    """
+    text = json.dumps(document, ensure_ascii=False, **options)
+    return text.encode(errors="backslashreplace").decode()
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document, whole or not at all, and on disk when it is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
     with unfinished.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=2, default=str, ensure_ascii=False)
+        stream.write(json_text(document, indent=2, default=str))
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(path)

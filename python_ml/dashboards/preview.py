@@ -6,8 +6,6 @@ its filters need lies in a script beside it, which is read when a filter is used
 
 from __future__ import annotations
 
-import html
-import json
 import re
 import shutil
 import tempfile
@@ -25,6 +23,7 @@ from python_ml.dashboards.model import Card, Dashboard, Parameter, ValueCard
 from python_ml.dashboards.results import filter_values, run_card
 from python_ml.dashboards.template import card_sql
 from python_ml.dashboards.visual import theme
+from python_ml.embedding import in_html, in_script
 from python_ml.warehouse import Warehouse
 
 ASSETS = PACKAGE_DIR / "dashboards" / "assets"
@@ -105,7 +104,8 @@ def _write_pages(
             packed.append(packing.submit(_pack, page_database(warehouse, page), script))
         for each in packed:
             each.result()
-    first = f'<!doctype html><meta http-equiv="refresh" content="0; url={pages[0].key}.html">\n'
+    address = in_html(f"{pages[0].key}.html")
+    first = f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n'
     (folder / "index.html").write_text(first, encoding="utf-8")
 
 
@@ -162,16 +162,14 @@ def _parameter(parameter: Parameter, page: Dashboard) -> dict[str, Any]:
 
 
 def _html(page: Dashboard, document: dict[str, Any]) -> str:
-    """The page; `</` is escaped so that no text can end the script that holds it."""
-    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     scripts = "\n".join(f'<script src="assets/{name}"></script>' for name in SCRIPTS)
     template = (ASSETS / "page.html").read_text(encoding="utf-8")
     parts = {
-        "title": html.escape(f"{page.name} · SpanishGas"),
-        "data": data.replace("</", "<\\/"),
+        "title": in_html(f"{page.name} · SpanishGas"),
+        "data": in_script(document),
         "scripts": scripts,
-        "name": html.escape(page.name),
-        "description": html.escape(page.description),
+        "name": in_html(page.name),
+        "description": in_html(page.description),
     }
     return re.sub(
         r"\{(title|data|scripts|name|description)\}", lambda match: parts[match[1]], template

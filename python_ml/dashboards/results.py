@@ -12,6 +12,7 @@ import pandas as pd
 
 from python_ml.dashboards.model import Card, Dashboard
 from python_ml.dashboards.template import card_sql, with_values
+from python_ml.embedding import visible
 from python_ml.warehouse import Warehouse
 
 Rows = list[list[Any]]
@@ -53,11 +54,16 @@ def plain_column(series: pd.Series) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """One value; None for what is missing, not a number or infinite."""
+    """One value; None for what is missing, not a number or infinite.
+
+    A text has a sign for each character that a page cannot show or SQLite in a page would cut at.
+    """
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, str):
+        return visible(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, pd.Timestamp | datetime):

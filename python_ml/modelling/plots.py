@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from python_ml.embedding import in_plot
+
 # Okabe and Ito (2008). The same thing has the same colour in every plot.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 TIER_COLOURS = {"Critical": ORANGE, "High": "#E69F00", "Medium": BLUE, "Low": GREY}
@@ -66,7 +68,8 @@ def ladder_plot(cells: pd.DataFrame, path: Path) -> None:
                 fillstyle="none",
                 label="published (hollow)" if number == 0 else None,
             )
-        axes.set_xticks(range(len(experiments)), experiments, rotation=25, ha="right")
+        labels = [in_plot(name) for name in experiments]
+        axes.set_xticks(range(len(experiments)), labels, rotation=25, ha="right")
         axes.set_ylabel("PR-AUC on the test part")
         axes.set_ylim(0, 1)
         axes.legend(frameon=False, ncols=2, loc="upper left")
@@ -141,14 +144,14 @@ def _tier_over_time(axes: Axes, rows: pd.DataFrame, tier: str, colour: str, numb
         markersize=4,
         elinewidth=1,
         color=colour,
-        label=f"{tier}: left",
+        label=in_plot(f"{tier}: left"),
     )
     axes.plot(
         pd.to_datetime(expected["test_as_of_date"]),
         expected["metric_value"],
         "--",
         color=colour,
-        label=f"{tier}: expected",
+        label=in_plot(f"{tier}: expected"),
     )
 
 

@@ -13,9 +13,11 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
+from python_ml.embedding import in_html
 from python_ml.quality.checks import LOWER, UPPER
 from python_ml.quality.rules import LAYERS, STOP
 
@@ -149,7 +151,8 @@ def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
     import great_expectations.expectations as gxe
     from great_expectations.expectations.metadata_types import FailureSeverity
 
-    columns = [checks[_INDEX]]
+    # Data Docs show the names as they are given, without escaping them.
+    columns = [checks[_INDEX].map(lambda it: in_html(it) if isinstance(it, str) else it)]
     expectations = []
     for named, rows in checks.groupby(["check_name", "severity"]):
         kind, severity = (str(part) for part in named)
@@ -183,13 +186,15 @@ def _make_self_contained(folder: Path, title: str) -> None:
     # The library's first page is a table that one of those scripts would fill.
     found = {page.stem.rpartition("-")[2]: page for page in folder.glob("validations/**/*.html")}
     listing = "".join(
-        f'<li><a href="{found[layer].relative_to(folder).as_posix()}">{layer}</a></li>'
+        f'<li><a href="{in_html(quote(found[layer].relative_to(folder).as_posix()))}">'
+        f"{in_html(layer)}</a></li>"
         for layer in LAYERS
         if layer in found
     )
     (folder / "index.html").write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Quality gates</title>'
-        f"{styles}<body><h1>Quality gates of run {title}</h1><ul>{listing}</ul></body></html>\n",
+        f"{styles}<body><h1>Quality gates of run {in_html(title)}</h1><ul>{listing}</ul></body>"
+        "</html>\n",
         encoding="utf-8",
     )
     for extra in ("images", "fonts"):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_ml.config import Settings
 from python_ml.dataset import scored_on
+from python_ml.documents import json_text
 from python_ml.errors import SpanishGasError
 from python_ml.store import Store, open_store
 from python_ml.warehouse.published import CHAMPION
@@ -267,7 +268,7 @@ class StoredRegistry(Registry):
         return json.loads(self._store.read(key))
 
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json_text(document, indent=2, allow_nan=False)
         self._store.write(key, f"{text}\n".encode())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.config import PACKAGE_DIR, PROJECT_DIR, Settings
-from python_ml.documents import hash_file
+from python_ml.documents import hash_file, json_text
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import Entry, assign, is_s3, list_source
 from python_ml.runs.manifest import listing_hash
@@ -155,5 +154,5 @@ def _git(*arguments: str) -> str:
 
 
 def _digest(document: Any) -> str:
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False, default=str)
+    text = json_text(document, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import json
 import os
 import secrets
 import socket
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from python_ml.documents import json_text
 from python_ml.errors import LeaseHeldError
 
 RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
@@ -195,7 +195,7 @@ def new_lease(run_id: str, mode: str) -> Lease:
 
 def listing_hash(objects: Iterable[tuple[str, int, str]]) -> str:
     """What identifies a batch in a bucket: relative path, size and ETag of each of its objects."""
-    listed = json.dumps(sorted(list(entry) for entry in objects), ensure_ascii=False)
+    listed = json_text(sorted(list(entry) for entry in objects))
     return hashlib.sha256(listed.encode()).hexdigest()
 
 

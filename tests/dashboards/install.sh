@@ -24,8 +24,8 @@ if ! command -v initdb > /dev/null && ! ls /usr/lib/postgresql/*/bin/initdb > /d
   DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends postgresql
 fi
 
-# The browser tests of the preview: a driver for the Chromium of the system.
-if ! "$python" -c 'import playwright' 2> /dev/null; then
+# The browser tests: a driver for the Chromium of the system, and Markdown's links as GitHub has them.
+if ! "$python" -c 'import linkify_it, playwright' 2> /dev/null; then
   "$python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     --requirement browser-wheels.txt
 fi

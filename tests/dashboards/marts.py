@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -12,9 +12,8 @@ from python_ml.dashboards.marts import mart_columns
 ROWS = 60
 # What text can hold; some values are those that cards look for.
 TEXTS = ("Critical", "High", "SME", "Residential", "", 'a "quoted", text', "two\nlines", "ñ€")
-_TEXT_LIST = ", ".join("'" + text.replace("'", "''") + "'" for text in TEXTS)
 VALUES: dict[str, Callable[[int], str]] = {
-    "varchar": lambda k: f"[{_TEXT_LIST}][1 + (i + {k}) % {len(TEXTS)}]",
+    "varchar": lambda k: f"$texts[1 + (i + {k}) % len($texts)]",
     "integer": lambda k: f"(i + {k})::integer",
     "bigint": lambda k: f"(i * 1000003 + {k})::bigint",
     "double": lambda k: f"case when i % 11 = 0 then 'nan'::double else (i * 0.37 + {k}) % 1 end",
@@ -24,15 +23,16 @@ VALUES: dict[str, Callable[[int], str]] = {
 }
 
 
-def build(database: Path) -> None:
-    """Every mart, with nulls in every column but the keys."""
+def build(database: Path, texts: Sequence[str] = TEXTS, rows: int = ROWS) -> None:
+    """Every mart, with nulls in every column but the keys, and each text in every text column."""
     with duckdb.connect(str(database)) as connection:
         for name, columns in mart_columns().items():
             values = ", ".join(
                 f"{_value(column, data_type, k)} as {column}"
                 for k, (column, data_type) in enumerate(columns.items())
             )
-            connection.execute(f"create table {name} as select {values} from range({ROWS}) as t(i)")
+            made = f"create table {name} as select {values} from range({rows}) as t(i)"
+            connection.execute(made, {"texts": list(texts)} if "$texts" in made else None)
 
 
 def _value(column: str, data_type: str, k: int) -> str:

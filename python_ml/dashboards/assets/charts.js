@@ -27,7 +27,7 @@ function seriesOf(card) {
   const known = Object.keys(card.settings.series_settings || {});
   const keys = [...known.filter((it) => groups.has(it)), ...[...groups.keys()].filter((it) => !known.includes(it))];
   const series = keys.map((key) => ({
-    key, name: ((card.settings.series_settings || {})[key] || {}).title || key, metric: metrics[0],
+    key, name: own(card.settings.series_settings, key)?.title || key, metric: metrics[0],
     points: groups.get(key),
   }));
   return {categories, series};
@@ -37,6 +37,11 @@ function textStyle(size = 11) {
   return {color: css("--ink-soft"), fontSize: size, fontFamily: css("--font")};
 }
 
+function marker(color) {
+  return el("i", {class: "marker", style: `background:${color}`});
+}
+
+// The content is made of nodes: as a text, the library would read it as HTML.
 function tooltip(card, isItem) {
   return {
     trigger: isItem ? "item" : "axis", confine: true, axisPointer: {type: "shadow", shadowStyle: {color: css("--hover")}},
@@ -46,8 +51,13 @@ function tooltip(card, isItem) {
       if (!list.length) return "";
       const shown = list.slice(0, 12);
       const dimension = card.settings["graph.dimensions"][0];
-      const lines = shown.map((it) => `<tr><td>${it.marker}${escapeHtml(it.seriesName)}</td><td class="number">${escapeHtml(write(card, it.data.metric, it.data.raw))}</td></tr>`);
-      return `<b>${escapeHtml(list[0].data.label ?? write(card, dimension, list[0].data.category))}</b><table class="tip">${lines.join("")}</table>`;
+      const lines = shown.map((it) => el("tr", {},
+        el("td", {}, marker(it.color), it.seriesName),
+        el("td", {class: "number"}, write(card, it.data.metric, it.data.raw))));
+      return [
+        el("b", {}, list[0].data.label ?? write(card, dimension, list[0].data.category)),
+        el("table", {class: "tip"}, ...lines),
+      ];
     },
   };
 }
@@ -64,12 +74,12 @@ function cartesian(card, colors, width) {
   if (stack === "normalized") {
     for (const one of series) for (const [key, value] of one.points) totals.set(key, totals.get(key) + (value || 0));
   }
-  const options = (key) => (settings.series_settings || {})[key] || {};
+  const options = (key) => own(settings.series_settings, key) || {};
   const hasRight = series.some((it) => options(it.key).axis === "right");
   const drawn = series.map((one, index) => {
-    const own = options(one.key);
-    const kind = own.display || (isRow ? "bar" : card.display === "combo" ? (index ? "line" : "bar") : card.display);
-    const color = shade(own.color || colors[FALLBACK[index % FALLBACK.length]]);
+    const ours = options(one.key);
+    const kind = ours.display || (isRow ? "bar" : card.display === "combo" ? (index ? "line" : "bar") : card.display);
+    const color = shade(ours.color || colors[FALLBACK[index % FALLBACK.length]]);
     const lookup = new Map(one.points.map(([key, value]) => [key, value]));
     const item = (category, raw, label = null) => {
       const value = raw === null || raw === undefined ? null
@@ -82,16 +92,16 @@ function cartesian(card, colors, width) {
     };
     const data = isLinear ? one.points.map(([key, value, label]) => item(key, value, label))
       : categories.filter((it) => lookup.has(it)).map((it) => item(it, lookup.get(it)));
-    const showsValues = own.show_series_values ?? settings["graph.show_values"];
+    const showsValues = ours.show_series_values ?? settings["graph.show_values"];
     return {
       name: one.name, type: kind === "area" ? "line" : kind, data,
-      stack: stack ? "all" : undefined, yAxisIndex: hasRight && own.axis === "right" ? 1 : 0,
+      stack: stack ? "all" : undefined, yAxisIndex: hasRight && ours.axis === "right" ? 1 : 0,
       itemStyle: {color, borderRadius: kind === "bar" && !stack ? (isRow ? [0, 2, 2, 0] : [2, 2, 0, 0]) : 0},
-      lineStyle: {color, width: own["line.style"] && own["line.style"] !== "solid" ? 1.25 : 2, type: own["line.style"] || "solid"},
+      lineStyle: {color, width: ours["line.style"] && ours["line.style"] !== "solid" ? 1.25 : 2, type: ours["line.style"] || "solid"},
       areaStyle: kind === "area" ? {color, opacity: stack ? 0.85 : 0.18} : undefined,
-      step: own["line.interpolate"] === "step-after" ? "end" : own["line.interpolate"] === "step-before" ? "start" : false,
-      smooth: own["line.interpolate"] === "cardinal",
-      showSymbol: own["line.marker_enabled"] ?? (data.length <= 15), symbol: "circle", symbolSize: card.display === "scatter" ? 9 : 5,
+      step: ours["line.interpolate"] === "step-after" ? "end" : ours["line.interpolate"] === "step-before" ? "start" : false,
+      smooth: ours["line.interpolate"] === "cardinal",
+      showSymbol: ours["line.marker_enabled"] ?? (data.length <= 15), symbol: "circle", symbolSize: card.display === "scatter" ? 9 : 5,
       barMaxWidth: isRow ? 22 : 44, barCategoryGap: "28%", animation: false, cursor: card.click ? "pointer" : "default",
       label: showsValues ? {
         show: true, position: isRow ? "right" : stack ? "inside" : "top", ...textStyle(10.5),
@@ -100,7 +110,7 @@ function cartesian(card, colors, width) {
       labelLayout: showsValues ? {hideOverlap: true} : undefined,
       markLine: index === 0 && settings["graph.show_goal"] ? {
         silent: true, symbol: "none", animation: false, lineStyle: {color: css("--ink-soft"), type: "dashed"},
-        label: {formatter: settings["graph.goal_label"] || "", position: "insideEndTop", ...textStyle(10.5)},
+        label: {formatter: () => settings["graph.goal_label"] || "", position: "insideEndTop", ...textStyle(10.5)},
         data: [isRow ? {xAxis: settings["graph.goal_value"]} : {yAxis: settings["graph.goal_value"]}],
       } : undefined,
     };
@@ -163,7 +173,7 @@ function pie(card, colors, width, height) {
     animation: false,
     tooltip: {
       trigger: "item", confine: true, backgroundColor: css("--panel"), borderColor: css("--line"), textStyle: textStyle(12),
-      formatter: (it) => `${it.marker}<b>${escapeHtml(it.name)}</b>: ${write(card, metric, it.value)} (${share(it.value)})`,
+      formatter: (it) => [el("span", {}, marker(it.color), el("b", {}, it.name), `: ${write(card, metric, it.value)} (${share(it.value)})`)],
     },
     legend: {
       orient: "vertical", left: radius * 2 + 26, top: "middle", icon: "roundRect", itemWidth: 12, itemHeight: 9, itemGap: 10, textStyle: {...textStyle(12), lineHeight: 16},
@@ -175,7 +185,7 @@ function pie(card, colors, width, height) {
       label: {show: false},
       data: card.rows.map((row, index) => ({
         name: write(card, dimension, row[at(dimension)]), value: row[at(metric)], category: row[at(dimension)],
-        itemStyle: {color: shade((card.settings["pie.colors"] || {})[row[at(dimension)]] || colors[FALLBACK[index % FALLBACK.length]])},
+        itemStyle: {color: shade(own(card.settings["pie.colors"], row[at(dimension)]) || colors[FALLBACK[index % FALLBACK.length]])},
       })),
     }],
   };

@@ -19,6 +19,7 @@ function writeNumber(value, decimals) {
 }
 
 function writeDate(text, settings) {
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text)) return text;
   const [year, month, day] = text.slice(0, 10).split("-").map(Number);
   if (settings.date_style === "MMMM, YYYY") return `${MONTHS[month - 1]} ${year}`;
   const written = `${day} ${MONTHS[month - 1]} ${year}`;
@@ -52,32 +53,44 @@ function writeShort(card, column, value) {
   return short.replace("-", "−") + (settings.suffix || "");
 }
 
-function escapeHtml(text) {
-  return String(text).replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`);
+// The small part of Markdown that definitions use, as nodes: text is never read as HTML.
+const INLINE = /\*\*(.+?)\*\*|`(.+?)`|\[(.+?)\]\(dashboard:([a-z0-9_]+)\)/g;
+
+function inlineNodes(line) {
+  const nodes = [];
+  let end = 0;
+  for (const found of line.matchAll(INLINE)) {
+    const [whole, strong, code, linked, key] = found;
+    nodes.push(line.slice(end, found.index));
+    if (strong) nodes.push(el("strong", {}, ...inlineNodes(strong)));
+    else if (code) nodes.push(el("code", {}, code));
+    else nodes.push(el("a", {href: `${key}.html`}, ...inlineNodes(linked)));
+    end = found.index + whole.length;
+  }
+  return [...nodes, line.slice(end)];
 }
 
-// The small part of Markdown that definitions use.
-function markdownHtml(text) {
-  const inline = (line) => escapeHtml(line)
-    .replace(/\*\*(.+?)\*\*/g, "<strong>$1</strong>")
-    .replace(/`(.+?)`/g, "<code>$1</code>")
-    .replace(/\[(.+?)\]\(dashboard:([a-z0-9_]+)\)/g, '<a href="$2.html">$1</a>');
+function markdownNodes(text) {
   return text.trim().split(/\n\s*\n/).map((block) => {
     const lines = block.split("\n");
     if (lines.every((line) => line.startsWith("- "))) {
-      return `<ul>${lines.map((line) => `<li>${inline(line.slice(2))}</li>`).join("")}</ul>`;
+      return el("ul", {}, ...lines.map((line) => el("li", {}, ...inlineNodes(line.slice(2)))));
     }
     const heading = lines[0].match(/^(#+) (.*)/);
-    if (heading) return `<h3>${inline(heading[2])}</h3>`;
-    return `<p>${inline(lines.join(" "))}</p>`;
-  }).join("");
+    if (heading) return el("h3", {}, ...inlineNodes(heading[2]));
+    return el("p", {}, ...inlineNodes(lines.join(" ")));
+  });
+}
+
+// What an object has under a name from the data; `constructor` is a name like any other.
+function own(object, name) {
+  return object && Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
-    if (key === "html") node.innerHTML = value;
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value);
   }
   node.append(...children.filter((child) => child !== null && child !== undefined));

@@ -206,7 +206,7 @@ function drawGrid() {
   const texts = page.texts.filter((it) => it.tab === tab);
   const nodes = [
     ...cards.map((card) => [card.position, el("section", {class: `card ${card.display}`, id: `card_${card.key}`, "aria-label": card.name})]),
-    ...texts.map((text) => [text.position, el("section", {class: `text ${text.display}`, html: text.display === "heading" ? `<h2>${escapeHtml(text.markdown)}</h2>` : markdownHtml(text.markdown)})]),
+    ...texts.map((text) => [text.position, el("section", {class: `text ${text.display}`}, ...(text.display === "heading" ? [el("h2", {}, text.markdown)] : markdownNodes(text.markdown)))]),
   ];
   nodes.sort(([one], [other]) => one.row - other.row || one.column - other.column);
   for (const [position, node] of nodes) place(node, position);
@@ -230,7 +230,7 @@ function drawCard(card) {
       isTable && card.rows.length > 3 ? el("button", {class: "export", title: `Save ${card.rows.length.toLocaleString("en-GB")} rows as CSV`, onclick: () => download(card)}, `${card.rows.length.toLocaleString("en-GB")} rows ↓`) : null),
     body);
   if (!card.rows.length) {
-    body.append(el("p", {class: "empty", html: markdownHtml(card.empty).replace(/^<p>|<\/p>$/g, "")}));
+    body.append(el("p", {class: "empty"}, ...inlineNodes(card.empty.trim())));
   } else if (CHARTS.includes(card.display)) {
     drawChart(card, body);
   } else {

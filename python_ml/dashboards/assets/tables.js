@@ -76,20 +76,20 @@ function holds(rule, value) {
 function cell(card, column, row, rules, limits, isRight) {
   const value = row[column.at];
   const isNumber = typeof value === "number";
-  let content = write(card, column.name, value);
+  const content = write(card, column.name, value);
   const rule = (rules.get(column.name) || []).find((it) => holds(it, value));
   const settings = columnSettings(card, column.name);
-  let inner = escapeHtml(content);
-  if (rule) inner = `<span class="chip"><i style="background:${shade(rule.color)}"></i>${inner}</span>`;
+  let inner = [content];
+  if (rule) inner = [el("span", {class: "chip"}, el("i", {style: `background:${shade(rule.color)}`}), content)];
   if (settings.show_mini_bar && isNumber) {
     const width = Math.max(0, value) / (limits.get(column.name) || 1) * 100;
-    inner = `<span class="mini"><i style="width:${width.toFixed(1)}%"></i></span>${inner}`;
+    inner.unshift(el("span", {class: "mini"}, el("i", {style: `width:${width.toFixed(1)}%`})));
   }
   if (card.click && (card.click.column === column.name)) {
-    inner = `<a href="${clickHref(card, row)}">${inner}</a>`;
+    inner = [el("a", {href: clickHref(card, row)}, ...inner)];
   }
   const wide = !isNumber && content.length > 32 ? " wide" : "";
-  return `<td class="${isNumber || isRight ? "number" : ""}${wide}">${inner}</td>`;
+  return el("td", {class: `${isNumber || isRight ? "number" : ""}${wide}`}, ...inner);
 }
 
 function drawTable(card, body, state) {
@@ -117,7 +117,7 @@ function drawTable(card, body, state) {
   let count = 0;
   const more = () => {
     const next = rows.slice(count, count + CHUNK);
-    list.insertAdjacentHTML("beforeend", next.map((row) => `<tr>${columns.map((it, index) => cell(card, it, row, rules, limits, numbers[index])).join("")}</tr>`).join(""));
+    list.append(...next.map((row) => el("tr", {}, ...columns.map((it, index) => cell(card, it, row, rules, limits, numbers[index])))));
     count += next.length;
   };
   scroll.addEventListener("scroll", () => {
@@ -131,15 +131,27 @@ function drawObject(card, body) {
   const rules = rulesOf(card), row = card.rows[0];
   const items = shownColumns(card).flatMap((it) => [
     el("dt", {}, it.title),
-    el("dd", {html: cell(card, it, row, rules, new Map()).replace(/^<td[^>]*>|<\/td>$/g, "")}),
+    el("dd", {}, ...cell(card, it, row, rules, new Map()).childNodes),
   ]);
   body.append(el("dl", {class: "scroll"}, ...items));
 }
 
+// A value in a CSV file that a spreadsheet opens. A text that it would run as a formula gets a `'`
+// before it, also after what a program that expects another separator (`;` in Spain) takes for the
+// end of a cell. Numbers, and texts that are nothing but a number, stay as they are.
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "string") return String(value);
+  const isNumber = /^[+-]?\d+(\.\d+)?$/.test(value);
+  const harmless = isNumber ? value : value
+    .replace(/^(?=[\t\r\n]|\s*[=+\-@＝＋－＠])/, "'")
+    .replace(/([;\t\r\n]["'\s]*)(?=[=+\-@＝＋－＠])/g, "$1'");
+  return /[",;\t\r\n]/.test(harmless) ? `"${harmless.replace(/"/g, '""')}"` : harmless;
+}
+
 function asCsv(card) {
-  const quote = (value) => value === null ? "" : /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : String(value);
   const columns = shownColumns(card);
-  return [columns.map((it) => quote(it.name)), ...card.rows.map((row) => columns.map((it) => quote(row[it.at])))]
+  return [columns.map((it) => csvCell(it.name)), ...card.rows.map((row) => columns.map((it) => csvCell(row[it.at])))]
     .map((line) => line.join(",")).join("\n");
 }
 

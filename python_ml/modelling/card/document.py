@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from python_ml.embedding import in_html, in_markdown, visible
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 62rem;
@@ -98,7 +99,7 @@ class Document:
     def html(self) -> str:
         """One page that needs no other file."""
         body = "".join(
-            f"<section><h2>{escape(section.title)}</h2>"
+            f"<section><h2>{in_html(section.title)}</h2>"
             + "".join(_html(block) for block in section.blocks)
             + "</section>\n"
             for section in self.sections
@@ -106,15 +107,15 @@ class Document:
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(self.title)}</title><style>{STYLE}</style></head>\n<body>"
-            f"<h1>{escape(self.title)}</h1><p>{escape(self.subtitle)}</p>\n{body}</body></html>\n"
+            f"<title>{in_html(self.title)}</title><style>{STYLE}</style></head>\n<body>"
+            f"<h1>{in_html(self.title)}</h1><p>{in_html(self.subtitle)}</p>\n{body}</body></html>\n"
         )
 
     def markdown(self) -> str:
         """The same; pictures are files beside it."""
-        parts = [f"# {self.title}", self.subtitle]
+        parts = [f"# {in_markdown(self.title)}", in_markdown(self.subtitle)]
         for section in self.sections:
-            parts.append(f"## {section.title}")
+            parts.append(f"## {in_markdown(section.title)}")
             parts += [_markdown(block) for block in section.blocks]
         return "\n\n".join(parts) + "\n"
 
@@ -122,24 +123,24 @@ class Document:
 def _html(block: Block) -> str:
     if isinstance(block, Text):
         kind = ' class="lead"' if block.is_lead else ""
-        return f"<p{kind}>{escape(block.text)}</p>"
+        return f"<p{kind}>{in_html(block.text)}</p>"
     if isinstance(block, Bullets):
-        return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in block.items) + "</ul>"
+        return "<ul>" + "".join(f"<li>{in_html(item)}</li>" for item in block.items) + "</ul>"
     if isinstance(block, Pictures):
         figures = "".join(
-            f'<figure><img alt="{escape(picture.caption)}" '
+            f'<figure><img alt="{in_html(picture.caption)}" '
             f'src="data:image/png;base64,{base64.b64encode(picture.png).decode()}">'
-            f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+            f"<figcaption>{in_html(picture.caption)}</figcaption></figure>"
             for picture in block.pictures
         )
         return f'<div class="pictures">{figures}</div>'
     kinds = [' class="figure"' if name in block.figures else "" for name in block.columns]
     head = "".join(
-        f"<th{kind}>{escape(name)}</th>" for name, kind in zip(block.columns, kinds, strict=True)
+        f"<th{kind}>{in_html(name)}</th>" for name, kind in zip(block.columns, kinds, strict=True)
     )
     rows = "".join(
         "<tr>"
-        + "".join(f"<td{k}>{escape(cell)}</td>" for cell, k in zip(row, kinds, strict=True))
+        + "".join(f"<td{k}>{in_html(cell)}</td>" for cell, k in zip(row, kinds, strict=True))
         + "</tr>"
         for row in block.rows
     )
@@ -148,14 +149,14 @@ def _html(block: Block) -> str:
 
 def _markdown(block: Block) -> str:
     if isinstance(block, Text):
-        return f"**{block.text}**" if block.is_lead else block.text
+        if block.is_lead:
+            lead = visible(block.text).strip()  # `** text**` would be no emphasis
+            return f"**{in_markdown(lead)}**"
+        return in_markdown(block.text)
     if isinstance(block, Bullets):
-        return "\n".join(f"- {item}" for item in block.items)
+        return "\n".join(f"- {in_markdown(item)}" for item in block.items)
     if isinstance(block, Pictures):
-        return "\n\n".join(f"![{p.caption}]({p.name})" for p in block.pictures)
+        return "\n\n".join(f"![{in_markdown(p.caption)}]({p.name})" for p in block.pictures)
     rule = ["---:" if name in block.figures else "---" for name in block.columns]
-    lines = [block.columns, rule, *block.rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
-        for line in lines
-    )
+    head, *rows = ([in_markdown(cell) for cell in line] for line in (block.columns, *block.rows))
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *rows))

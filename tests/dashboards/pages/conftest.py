@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from python_ml.config import Settings, load_settings
 from python_ml.warehouse import Warehouse, open_warehouse
@@ -69,3 +71,13 @@ def marts_in_postgres(
     options = "-c search_path=company"
     with psycopg.connect(server.connect_as(postgres.READER), options=options) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    )
+    with sync_playwright() as playwright:
+        # A container has no sandbox of its own for root.
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

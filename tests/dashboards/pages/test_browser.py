@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from python_ml.dashboards.compile import load_dashboards
 from python_ml.dashboards.results import run_card
@@ -20,16 +18,6 @@ SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 SHOTS = Path(os.environ.get("TEST_SCREENSHOTS", "target/screenshots"))
 FIRST_PAINT_MS = 1000
 READY = "body[data-ready]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    )
-    with sync_playwright() as playwright:
-        # A container has no sandbox of its own for root.
-        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
