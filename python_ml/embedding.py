@@ -29,7 +29,8 @@ _MARKDOWN_INLINE = re.compile(
     r"|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])"  # inside of a word it is a mere underscore
     r"|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\."  # GitHub makes links of bare addresses
 )
-_MARKDOWN_START = re.compile(r"(?:[#+=-]|\d+(?=[.)]))")  # headings, lists, rules
+# A heading, an item of a list, a rule.
+_MARKDOWN_START = re.compile(r"#{1,6}(?=\s|$)|[+-](?=\s|$|-)|\d+(?=[.)](?:\s|$))")
 
 
 def visible(text: str) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from psycopg import errors as pg_errors
 from psycopg import sql
 
 from python_ml.config import Section, Settings
 from python_ml.dashboards.marts import mart_columns
+from python_ml.embedding import visible
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.progress import Reporter, silent
 from python_ml.schema import ColumnSchema
@@ -176,12 +178,23 @@ def _csv(rows: pa.Table) -> Iterator[bytes]:
     buffer = io.BytesIO()
     with pa_csv.CSVWriter(buffer, rows.schema, write_options=options) as writer:
         for batch in rows.to_batches(max_chunksize=10_000):
-            writer.write_batch(batch)
+            writer.write_batch(_without_nul(batch))
             if buffer.tell() >= _BATCH_BYTES:
                 yield buffer.getvalue()
                 buffer.seek(0)
                 buffer.truncate()
     yield buffer.getvalue()
+
+
+def _without_nul(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """NUL, which a text in Postgres cannot hold, as the sign that stands for it."""
+    columns = [
+        pc.replace_substring(column, "\0", visible("\0"))
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _swap(connection: psycopg.Connection[Any], marts: Section, names: list[str]) -> None:

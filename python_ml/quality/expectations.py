@@ -182,6 +182,8 @@ def _make_self_contained(folder: Path, title: str) -> None:
         text = re.sub(r'<script[^>]*\bsrc="https?://[^>]*>\s*</script>', "", text)
         text = re.sub(r'<link[^>]*\bhref="https?://[^>]*>', "", text)
         text = re.sub(r'<img[^>]*\bsrc="https?://[^>]*>', "", text)
+        text = re.sub(r'<link[^>]*\bhref="[^"]*static/images/[^>]*>', "", text)
+        text = re.sub(r"url\('https?://[^']*'\)", "none", text)
         page.write_text(text.replace("</head>", styles, 1), encoding="utf-8")
     # The library's first page is a table that one of those scripts would fill.
     found = {page.stem.rpartition("-")[2]: page for page in folder.glob("validations/**/*.html")}

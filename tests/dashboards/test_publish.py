@@ -9,6 +9,8 @@ from python_ml.dashboards.marts import mart_columns
 from python_ml.dashboards.publish import publish
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.warehouse import open_warehouse
+from tests.dashboards import marts
+from tests.dashboards.hostile import TEXTS
 from tests.dashboards.postgres import READER, WRITER
 
 
@@ -34,6 +36,14 @@ def test_every_value_of_every_mart_arrives(server, settings, published, home):
             there = connection.execute(f"select {wanted} from {name}").fetchall()
             here = rows_in_postgres(server, f"select {', '.join(columns)} from marts.{name}")
             assert sorted(map(repr, here)) == sorted(map(repr, there)), name
+
+
+def test_texts_arrive_whatever_they_contain(server, settings, tmp_path):
+    marts.build(tmp_path / "warehouse.duckdb", TEXTS, rows=2 * len(TEXTS))
+    load(settings.with_overrides({"home": str(tmp_path), "marts.schema": "hostile"}))
+    found = rows_in_postgres(server, "select distinct province from hostile.mart_customer_risk")
+    wanted = {text.replace("\0", "␀") for text in TEXTS}  # Postgres cannot hold NUL
+    assert {text for (text,) in found if text} == wanted
 
 
 def test_types_are_those_of_the_contract(server, published):
