@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,7 @@ class DbtRunner:
         Raises:
             SpanishGasError: the command itself could not be run.
         """
-        # The thread that warms up imports the first one too.
-        from dbt.cli.main import dbtRunner  # isort: skip
+        dbtRunner = import_dbt()
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         command = [
@@ -222,6 +222,18 @@ class DbtRunner:
             messages = "; ".join(str(result.message) for result in results)
             raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
         return outcome.result
+
+
+def import_dbt() -> Any:
+    """dbt's runner. The first call takes seconds; a thread may make it beside other work."""
+    import dbt.mp_context
+
+    # dbt's locks are between threads. Those of its own choice of context start a process that is to
+    # tidy up after them, and which outlives this one; those of a fork need none.
+    dbt.mp_context._MP_CONTEXT = get_context("fork")  # type: ignore[assignment]
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner
 
 
 def athena_environment(settings: Settings, schema: str | None = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from threading import Thread
 
+from python_ml.dbt_runner import import_dbt
 from python_ml.errors import LeaseHeldError
 from python_ml.runs import steps
 from python_ml.runs.manifest import CLAIMED, DONE, BatchClaim
@@ -93,12 +94,12 @@ def _warm_up(run: Run) -> None:
 
     if not run.has_done("quality"):
         _ = run.examiner
-    Thread(target=_import, args=("dbt.cli.main", "python_ml.modelling.score"), daemon=True).start()
+    Thread(target=_import, daemon=True).start()
 
 
-def _import(*names: str) -> None:
-    for name in names:
-        import_module(name)
+def _import() -> None:
+    import_dbt()
+    import_module("python_ml.modelling.score")
 
 
 def _gate(run: Run) -> None:
