@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -124,7 +125,10 @@ class Settings(Section):
 
     @property
     def layout(self) -> Layout:
-        return Layout(Path(self["home"]).expanduser().resolve())
+        home = Path(self["home"])
+        with suppress(RuntimeError):  # a folder `~name` where nobody has that name
+            home = home.expanduser()
+        return Layout(home.resolve())
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Settings:
         """A copy in which dotted names (`model.folds`) have new values; None is passed over."""
@@ -153,7 +157,7 @@ def load_settings(
         if variable.startswith(ENV_PREFIX) and name not in NOT_SETTINGS:
             path = _path(values, name.split("__"))
             try:
-                value = yaml.safe_load(text)
+                value = text if _is_text(values, path) else yaml.safe_load(text)
             except yaml.YAMLError as error:
                 raise UsageError(f"{variable}: {text!r} cannot be read: {error}") from error
             _assign(values, path, value, variable)
@@ -164,7 +168,33 @@ def load_settings(
                 f"model.{name}: there is no experiment {settings.model[name]!r}; settings know "
                 f"{', '.join(settings.experiments)}"
             )
+    _check_home(settings.layout.home)
     return settings
+
+
+def _check_home(home: Path) -> None:
+    """Refuse the few homes that an engine would take for something else.
+
+    DuckDB's write-ahead log ends up elsewhere after a `?`, its paths with wildcards have no way to
+    write a backslash, it reads `name=value` as a column, and dbt-duckdb reads an address up to `#`.
+    """
+    found = next((sign for sign in "?#\\=" if sign in str(home)), None)
+    try:
+        str(home).encode()
+    except UnicodeEncodeError:
+        found = "bytes that are not UTF-8"
+    if found is not None:
+        raise UsageError(
+            f"home {str(home)!r}: the path has {found}, which DuckDB or dbt would misread. "
+            r"Choose a home whose path is UTF-8, without ? # \ and =."
+        )
+
+
+def _is_text(values: Any, path: tuple[str, ...]) -> bool:
+    """Whether a setting is a text, such as a path, which YAML could take for something else."""
+    for name in path:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return isinstance(values, str)
 
 
 def _path(values: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:

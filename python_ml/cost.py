@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from python_ml.config import Section, Settings
+from python_ml.sql import literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ def first_view(page: Dashboard, card: Card) -> str:
 
     defaults = {it.key: it.default for it in page.parameters if it.default is not None}
     values = {
-        tag.name: value if tag.type == "number" else "'" + value.replace("'", "''") + "'"
+        tag.name: value if tag.type == "number" else literal(value)
         for tag in card.tags
         if (value := defaults.get(tag.name)) is not None
     }

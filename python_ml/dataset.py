@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from python_ml.config import Settings
 from python_ml.errors import SpanishGasError
 from python_ml.schema import ColumnSchema
+from python_ml.sql import literal
 from python_ml.store import open_store
 from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import Warehouse
@@ -176,7 +177,9 @@ def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) ->
         SpanishGasError: a column is missing or not declared, a customer is there twice, or there
             is no row.
     """
-    frame = warehouse.read_table(GOLD, where=f"as_of_date = date '{as_of_date:%Y-%m-%d}'")
+    frame = warehouse.read_table(
+        GOLD, where=f"as_of_date = date {literal(f'{as_of_date:%Y-%m-%d}')}"
+    )
     declared = {column.name for column in contract.columns}
     missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
     if missing or unknown:

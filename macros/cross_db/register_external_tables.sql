@@ -20,12 +20,12 @@ every command that builds or tests (on-run-start).
     {%- set lake = local_lake() -%}
     {%- for source in graph.sources.values() -%}
         {%- set folder = folders.get(source.source_name, lake.folders[source.source_name]) ~ '/' ~ source.name -%}
-        {%- set files = folder ~ '/**/*.' ~ lake.kind -%}
+        {%- set files = files_below(folder, '**/*.' ~ lake.kind) -%}
         {%- set relation = api.Relation.create(
             database=source.database, schema=source.schema, identifier=source.identifier
         ) -%}
         {%- do run_query('create schema if not exists ' ~ relation.without_identifier()) -%}
-        {%- set has_files = run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] > 0 -%}
+        {%- set has_files = run_query('select count(*) from glob(' ~ files ~ ')').columns[0].values()[0] > 0 -%}
         {%- do run_query('create or replace view ' ~ relation ~ ' as ' ~ _select_of_files(source, files, lake.kind, has_files)) -%}
     {%- endfor -%}
 {%- endmacro %}
@@ -39,9 +39,9 @@ every command that builds or tests (on-run-start).
             cast("{{ column.name }}" as {{ column.data_type }}) as "{{ column.name }}",
             {% endfor %}
             {{ 'month' if source.meta.partition == 'month' }}
-        from read_csv('{{ files }}', header = true, all_varchar = true, allow_quoted_nulls = false, {{ options }})
+        from read_csv({{ files }}, header = true, all_varchar = true, allow_quoted_nulls = false, {{ options }})
     {%- elif has_files and source.source_name == 'raw' -%}
-        select * from read_parquet('{{ files }}', {{ options }})
+        select * from read_parquet({{ files }}, {{ options }})
     {%- else -%}
         select
             {% for column in source.columns.values() -%}
@@ -51,7 +51,7 @@ every command that builds or tests (on-run-start).
         where false
         {% if has_files -%}
         union all by name
-        select * from read_parquet('{{ files }}', union_by_name = true, {{ options }})
+        select * from read_parquet({{ files }}, union_by_name = true, {{ options }})
         {%- endif %}
     {%- endif -%}
 {%- endmacro %}
@@ -63,12 +63,21 @@ batch has landed there; until then the micro-data of the repository.
 {% macro local_lake() -%}
     {%- set home = env_var('DBT_SPANISHGAS_LAKE', env_var('SPANISHGAS_HOME', 'data') ~ '/lake') -%}
     {%- set raw = env_var('DBT_SPANISHGAS_RAW', home ~ '/raw') -%}
-    {%- set landed = "select count(*) from glob('" ~ raw ~ "/customer_contracts/*.parquet')" -%}
+    {%- set landed = 'select count(*) from glob(' ~ files_below(raw, 'customer_contracts/*.parquet') ~ ')' -%}
     {%- if env_var('DBT_SPANISHGAS_LAKE', '') or run_query(landed).columns[0].values()[0] > 0 -%}
         {{ return({'kind': 'parquet', 'folders': {'raw': raw, 'ml': home ~ '/ml'}}) }}
     {%- else -%}
         {{ return({'kind': 'csv', 'folders': {'raw': 'tests/micro/raw', 'ml': 'tests/micro/ml'}}) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+Files below a folder, as an SQL string for DuckDB's scans. Wildcards in the folder's own name, and
+quotes, stand for themselves, as in python_ml/sql.py.
+#}
+{% macro files_below(folder, pattern) -%}
+    {%- set plain = folder | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
+    {{ return(dbt.string_literal(dbt.escape_single_quotes(plain ~ '/' ~ pattern))) }}
 {%- endmacro %}
 
 {% macro athena__register_external_tables(folders) -%}

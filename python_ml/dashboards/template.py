@@ -17,6 +17,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, UnsupportedError
 
+from python_ml.sql import literal
+
 DIALECTS = {"duckdb": "duckdb", "postgres": "postgres", "athena": "trino", "sqlite": "sqlite"}
 TAG = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
 CLAUSE = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
@@ -138,7 +140,7 @@ def with_values(sql: str, values: dict[str, str], quote: Callable[[str], str] | 
         values: of tags, by name.
         quote: writes a value as a literal; by default one of standard SQL.
     """
-    quote = quote or (lambda value: "'" + value.replace("'", "''") + "'")
+    quote = quote or literal
 
     def clause(match: re.Match[str]) -> str:
         return match[1] if all(name in values for name in TAG.findall(match[1])) else ""

@@ -31,6 +31,7 @@ from python_ml.modelling.split import split_hash
 from python_ml.runs.local import FILE as RUNS
 from python_ml.runs.manifest import user_name
 from python_ml.runs.workspace import Run, swap, workspace
+from python_ml.sql import literal
 from python_ml.tombstones import Tombstones, read_tombstones
 from python_ml.warehouse import open_warehouse
 
@@ -99,7 +100,7 @@ def _words(settings: Settings, customer_id: str) -> tuple[list[str], list[str]]:
         rows = warehouse.query(
             "select text_hash, any_value(interaction_summary) as words from bronze_interaction "
             "where text_hash is not null group by text_hash "
-            f"having count(distinct customer_id) = 1 and min(customer_id) = '{customer_id}'"
+            f"having count(distinct customer_id) = 1 and min(customer_id) = {literal(customer_id)}"
         )
     return rows["words"].tolist(), rows["text_hash"].tolist()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from python_ml.land.scrub import pattern_of, text_columns
-from python_ml.land.sql import literal
+from python_ml.sql import identifier, literal, read_parquet
 
 
 def search(folder: Path, customer_id: str, texts: Collection[str] = ()) -> list[str]:
@@ -46,15 +46,16 @@ def _in_tables(
     pattern = literal(pattern_of([customer_id]))
     place, is_file = str(database or ":memory:"), database is not None
     with duckdb.connect(place, read_only=is_file) as connection:
-        relations = [f"read_parquet({literal(path)}, hive_partitioning = false)"]
+        relations = [read_parquet(path)]
         if is_file:
             tables = connection.execute("select table_name from duckdb_tables()").fetchall()
-            relations = [f'"{table}"' for (table,) in tables]
+            relations = [identifier(table) for (table,) in tables]
         for relation in relations:
             for name in text_columns(connection, relation):
+                column = identifier(name)
                 counted = connection.execute(
-                    f'select count(*) from {relation} where regexp_matches("{name}", {pattern}) '
-                    f'or list_contains(?, "{name}")',
+                    f"select count(*) from {relation} where regexp_matches({column}, {pattern}) "
+                    f"or list_contains(?, {column})",
                     [list(texts)],
                 ).fetchone()
                 if counted and counted[0]:

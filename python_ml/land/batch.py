@@ -29,9 +29,9 @@ from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
 from python_ml.land.read import open_raw, unreadable
 from python_ml.land.result import LandResult, Problem, Refusal, TableResult, refuse
-from python_ml.land.sql import literal, one_row
 from python_ml.progress import Reporter, silent
 from python_ml.schema import load_source
+from python_ml.sql import identifier, identifiers, literal, one_row
 
 RULES = 1  # raise it when the same bytes are to land differently, so that they do
 CONSUMPTION = "consumption_hourly"
@@ -180,10 +180,11 @@ class _Batch:
         stays = f"(select * from {checked} where reason is null)"
         problems = judge(raw.label, table, counts, self.settings)
         for column in table.columns:
+            quoted = identifier(column.name)
             if {"mean_minimum", "mean_maximum"} & column.meta.keys():
                 mean, count = one_row(
                     connection,
-                    f'select avg("{column.name}"), count("{column.name}") from {stays}',
+                    f"select avg({quoted}), count({quoted}) from {stays}",
                 )
                 problems += judge_mean(raw.label, column, mean, count)
         repeats = repeated_keys(connection, raw, stays)
@@ -195,8 +196,8 @@ class _Batch:
         self.checked[table.name] = stays
         target = staged / "batch" / table.name / "part-0.parquet"
         target.parent.mkdir(parents=True)
-        names = ", ".join(f'"{name}"' for name in table.column_names)
-        order = ", ".join(f'"{name}"' for name in (*table.key, *table.column_names))
+        names = identifiers(table.column_names)
+        order = identifiers((*table.key, *table.column_names))
         connection.execute(
             f"copy (select {names} from {stays} order by {order}) to {literal(target)} "
             "(format parquet, compression zstd)"

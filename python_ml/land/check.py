@@ -20,8 +20,8 @@ from python_ml.land.convert import (
 )
 from python_ml.land.read import Source
 from python_ml.land.result import Problem, Refusal
-from python_ml.land.sql import literal, one_row
 from python_ml.schema import ColumnSchema, TableSchema
+from python_ml.sql import identifier, literal, one_row
 
 RAW_PREFIX = "raw__"
 MALFORMED = "malformed line"
@@ -60,7 +60,9 @@ def conventions(
                 aggregates[f"{column.name}.{name}"] = sql
     if not aggregates:
         return {}
-    listing = ", ".join(f'coalesce({sql}, 0) as "{name}"' for name, sql in aggregates.items())
+    listing = ", ".join(
+        f"coalesce({sql}, 0) as {identifier(name)}" for name, sql in aggregates.items()
+    )
     rows = f"(select * from {source.relation} limit {limit})" if limit else source.relation
     row = one_row(connection, f"select {listing} from {rows}")
     values = dict(zip(aggregates, row, strict=True))
@@ -97,15 +99,15 @@ def checked_sql(
     for column in source.raw.table.columns:
         raw, source_type = present.get(column.name, ("null", "VARCHAR"))
         text = is_text(column, source_type)
-        shown = f'"{RAW_PREFIX}{column.name}"'
+        name, shown = identifier(column.name), identifier(RAW_PREFIX + column.name)
         cleaned = text_of(column, f"cast({raw} as varchar)") if text else raw
         given.append(f"{cleaned} as {shown}")
         value = value_sql(column, shown, source_type, read_as.get(column.name, Convention()))
-        values.append(f'cast({value} as {column.duckdb_type}) as "{column.name}"')
+        values.append(f"cast({value} as {column.duckdb_type}) as {name}")
         missing = f"{shown} is null"
         if column.data_type == "double" and not text:
-            missing = f'"{column.name}" is null'  # NaN is missing, too
-        reasons += reason_sql(column, missing, f'"{column.name}"')
+            missing = f"{name} is null"  # NaN is missing, too
+        reasons += reason_sql(column, missing, name)
     reasons += [(condition, reason) for reason, condition in (extra or {}).items()]
     cases = " ".join(f"when {condition} then {literal(reason)}" for condition, reason in reasons)
     return (
@@ -124,7 +126,9 @@ def materialise(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[
         duckdb.Error: the file cannot be read.
     """
     name = source.raw.table.name
-    listing = ", ".join(f'{raw} as "{column}"' for column, (raw, _) in source.columns.items())
+    listing = ", ".join(
+        f"{raw} as {identifier(column)}" for column, (raw, _) in source.columns.items()
+    )
     connection.execute(
         f"create or replace temp table read_{name} as "
         f"select {listing}, {source.unparsed} as is_unparsed from {source.relation}"
@@ -132,7 +136,9 @@ def materialise(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[
     copied = replace(
         source,
         relation=f"read_{name}",
-        columns={column: (f'"{column}"', kind) for column, (_, kind) in source.columns.items()},
+        columns={
+            column: (identifier(column), kind) for column, (_, kind) in source.columns.items()
+        },
         unparsed="is_unparsed",
     )
     checked = f"checked_{name}"
@@ -151,7 +157,7 @@ def tally(connection: duckdb.DuckDBPyConnection, source: Source, checked: str) -
         Refusal: the file holds bytes that are not UTF-8.
     """
     names = source.raw.table.column_names
-    nulls = ", ".join(f'count(*) - count("{name}")' for name in names)
+    nulls = ", ".join(f"count(*) - count({identifier(name)})" for name in names)
     rows, *null_counts = one_row(connection, f"select count(*), {nulls} from {checked}")
     by_reason = connection.execute(
         f"select reason, count(*) from {checked} where reason is not null group by 1 order by 1"
@@ -205,7 +211,7 @@ def write_rejected(
         return
     folder = staged / "rejected" / table.name
     folder.mkdir(parents=True)
-    names = ", ".join(f'"{name}"::varchar as "{name}"' for name in table.column_names)
+    names = ", ".join(f"{name}::varchar as {name}" for name in map(identifier, table.column_names))
     connection.execute(
         f"copy (select {names}, reason::varchar as reason, source_line::varchar as source_line "
         f"from ({' union all '.join(selects)}) order by all) "
@@ -218,14 +224,17 @@ def rejected_sql(source: Source, checked: str | None) -> list[str]:
     names = source.raw.table.column_names
     selects = []
     if checked is not None:
-        shown = ", ".join(f'cast("{RAW_PREFIX}{name}" as varchar) as "{name}"' for name in names)
+        shown = ", ".join(
+            f"cast({identifier(RAW_PREFIX + name)} as varchar) as {identifier(name)}"
+            for name in names
+        )
         selects.append(
             f"select {shown}, reason, null as source_line from {checked} where reason is not null"
         )
     if source.malformed is not None:
-        nothing = ", ".join(f'null as "{name}"' for name in names)
+        nothing = ", ".join(f"null as {identifier(name)}" for name in names)
         selects.append(
-            f"select distinct {nothing}, '{MALFORMED}' as reason, "
+            f"select distinct {nothing}, {literal(MALFORMED)} as reason, "
             f"trim(csv_line, chr(10) || chr(13)) as source_line from {source.malformed}"
         )
     return selects

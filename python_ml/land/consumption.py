@@ -40,9 +40,9 @@ from python_ml.land.inspect import (
 from python_ml.land.known import KnownMonth, customers_table, keep_customers
 from python_ml.land.read import Source, open_raw, unreadable
 from python_ml.land.result import Problem, Refusal, TableResult
-from python_ml.land.sql import literal
 from python_ml.land.write import take
 from python_ml.schema import TableSchema
+from python_ml.sql import files, identifier, identifiers, literal, read_parquet
 
 _SAMPLE = 50_000
 _SECOND = "timestamp: second row for the same hour"
@@ -165,11 +165,10 @@ def _split(work: Landing, source: Source) -> None:
         f"timestamp: not in {raw.year}, the year of the file": f"year(timestamp) <> {raw.year}",
     }
     checked = checked_sql(source, _conventions(work, source), extra)
-    names = ", ".join(f'"{name}"' for name in table.column_names)
+    names = identifiers(table.column_names)
     shown = ", ".join(
-        f'case when reason is not null then cast("{RAW_PREFIX}{name}" as varchar) end '
-        f'as "{RAW_PREFIX}{name}"'
-        for name in table.column_names
+        f"case when reason is not null then cast({name} as varchar) end as {name}"
+        for name in (identifier(RAW_PREFIX + each) for each in table.column_names)
     )
     folder = work.split / f"{raw.year}"
     folder.mkdir(parents=True)
@@ -183,12 +182,12 @@ def _split(work: Landing, source: Source) -> None:
 
 
 def _count_split(work: Landing, source: Source, folder: Path) -> None:
-    parts = f"read_parquet({literal(folder / '*' / '*.parquet')}, hive_partitioning = false)"
+    parts = f"read_parquet({files(folder, '*/*.parquet')}, hive_partitioning = false)"
     set_aside: dict[str, int] = {}
     rows = malformed = malformed_lines(work.connection, source)
     nulls = dict.fromkeys(work.table.column_names, 0)
     if any(folder.rglob("*.parquet")):
-        missing = ", ".join(f'count(*) - count("{name}")' for name in nulls)
+        missing = ", ".join(f"count(*) - count({identifier(name)})" for name in nulls)
         for reason, count, *null_counts in work.connection.execute(
             f"select reason, count(*), {missing} from {parts} group by 1 order by 1"
         ).fetchall():
@@ -201,7 +200,7 @@ def _count_split(work: Landing, source: Source, folder: Path) -> None:
         set_aside[MALFORMED] = set_aside.get(MALFORMED, 0) + malformed
     bad = folder / "part=rejected"
     if bad.exists() or malformed:
-        checked = f"read_parquet({literal(bad / '*.parquet')})" if bad.exists() else None
+        checked = f"read_parquet({files(bad, '*.parquet')})" if bad.exists() else None
         work.rejected += rejected_sql(source, checked)
     _count(work, rows, set_aside, nulls)
 
@@ -236,11 +235,12 @@ def _count_as_is(work: Landing, path: Path, found: Inspection) -> None:
     _count(work, found.rows, aside, nulls | {"customer_id": found.without_customer})
     if found.without_customer:
         shown = ", ".join(
-            f'cast("{name}" as varchar) as "{name}"' for name in work.table.column_names
+            f"cast({name} as varchar) as {name}"
+            for name in map(identifier, work.table.column_names)
         )
         work.rejected.append(
-            f"select {shown}, '{_NO_CUSTOMER}' as reason, null as source_line from "
-            f"read_parquet({literal(path)}, hive_partitioning = false) where customer_id is null"
+            f"select {shown}, {literal(_NO_CUSTOMER)} as reason, null as source_line "
+            f"from {read_parquet(path)} where customer_id is null"
         )
 
 
@@ -277,16 +277,13 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
 
 def _rewrite(work: Landing, month: str) -> None:
     """Sort what the split and an as-is part hold of a month into one file; drop second hours."""
-    names = ", ".join(f'"{name}"' for name in work.table.column_names)
-    parts = [literal(path) for path in sorted(work.split.glob(f"*/part={month}/*.parquet"))]
-    rows = f"select {names} from read_parquet([{', '.join(parts)}], hive_partitioning = false)"
+    names = identifiers(work.table.column_names)
+    parts = sorted(work.split.glob(f"*/part={month}/*.parquet"))
+    rows = f"select {names} from {read_parquet(*parts)}"
     if month in work.as_is:
         path = work.as_is.pop(month)
         _count_as_is(work, path, work.inspections[month])
-        rows += (
-            f" union all select {names} from read_parquet({literal(path)}, "
-            "hive_partitioning = false) where customer_id is not null"
-        )
+        rows += f" union all select {names} from {read_parquet(path)} where customer_id is not null"
     target = _part(work, month)
     _write_sorted(work, rows, target)
     found = inspect(work.connection, work.table, target, work.years)
@@ -300,7 +297,7 @@ def _rewrite(work: Landing, month: str) -> None:
 
 def _write_sorted(work: Landing, rows: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    names = ", ".join(f'"{name}"' for name in work.table.column_names)
+    names = identifiers(work.table.column_names)
     work.connection.execute(
         f"copy (select {names} from ({rows}) order by {names}) to {literal(target)} "
         "(format parquet, compression zstd)"
@@ -316,7 +313,7 @@ def _drop_second_hours(work: Landing, month: str, count: int) -> Inspection:
     doubled = work.split / f"doubled-{month}.parquet"
     target.rename(doubled)
     names = list(work.table.column_names)
-    order = ", ".join(f'"{name}" desc nulls last' for name in names[2:])
+    order = ", ".join(f"{identifier(name)} desc nulls last" for name in names[2:])
     suspects = "(select customer_id from suspects)"
     work.connection.execute(
         "create or replace temp table suspects as select customer_id from inspected "
@@ -324,24 +321,24 @@ def _drop_second_hours(work: Landing, month: str, count: int) -> Inspection:
     )
     ranked = (
         f"select *, row_number() over (partition by customer_id, timestamp order by {order}) "
-        f"as nth from read_parquet({literal(doubled)}) where customer_id in {suspects}"
+        f"as nth from {read_parquet(doubled)} where customer_id in {suspects}"
     )
     allowed = f"case when {repeats_sql(work.years)} then 2 else 1 end"
-    listing = ", ".join(f'"{name}"' for name in names)
+    listing = identifiers(names)
     _write_sorted(
         work,
-        f"select {listing} from read_parquet({literal(doubled)}) "
+        f"select {listing} from {read_parquet(doubled)} "
         f"where customer_id not in {suspects} "
         f"union all select {listing} from ({ranked}) where nth <= {allowed}",
         target,
     )
-    shown = ", ".join(f'cast("{name}" as varchar) as "{name}"' for name in names)
+    shown = ", ".join(f"cast({name} as varchar) as {name}" for name in map(identifier, names))
     extra = work.split / f"second-{month}.parquet"
     work.connection.execute(
-        f"copy (select {shown}, '{_SECOND}' as reason, null::varchar as source_line "
+        f"copy (select {shown}, {literal(_SECOND)} as reason, null::varchar as source_line "
         f"from ({ranked}) where nth > {allowed}) to {literal(extra)} (format parquet)"
     )
-    work.rejected.append(f"select * from read_parquet({literal(extra)})")
+    work.rejected.append(f"select * from {read_parquet(extra)}")
     work.result.set_aside[_SECOND] = work.result.set_aside.get(_SECOND, 0) + count
     return inspect(work.connection, work.table, target, work.years)
 

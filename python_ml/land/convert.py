@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from python_ml.land.result import Problem
-from python_ml.land.sql import literal
 from python_ml.schema import ColumnSchema
+from python_ml.sql import literal, literals
 
 # Spanish clock time: an instant with a zone is put on it.
 TIME_ZONE = "Europe/Madrid"
@@ -43,7 +43,7 @@ def text_of(column: ColumnSchema, raw: str) -> str:
     trimmed = f"nullif(trim({raw}), '')"
     if column.data_type == "varchar":
         return trimmed
-    words = ", ".join(literal(word) for word in _NULL_WORDS)
+    words = literals(_NULL_WORDS)
     # What begins with a digit or a sign sorts before ':' and is no word.
     return (
         f"case when {trimmed} < ':' then {trimmed} "
@@ -59,14 +59,16 @@ def survey(column: ColumnSchema, text: str) -> dict[str, str]:
             "points": f"count_if(contains({text}, '.'))",
         }
     if column.data_type in ("date", "timestamp"):
-        first = f"try_cast(regexp_extract({text}, '{_YEAR_LAST}', 1) as integer)"
-        second = f"try_cast(regexp_extract({text}, '{_YEAR_LAST}', 2) as integer)"
+        first = f"try_cast(regexp_extract({text}, {literal(_YEAR_LAST)}, 1) as integer)"
+        second = f"try_cast(regexp_extract({text}, {literal(_YEAR_LAST)}, 2) as integer)"
         return {
-            "year_last": f"count_if(regexp_matches({text}, '{_YEAR_LAST}'))",
+            "year_last": f"count_if(regexp_matches({text}, {literal(_YEAR_LAST)}))",
             "day_first": f"count_if({first} > 12)",
             "month_first": f"count_if({second} > 12)",
-            "compact": f"count_if(regexp_matches({text}, '{_COMPACT}'))",
-            "zoned": f"count_if(regexp_matches({text}, '{_ZONED}') and contains({text}, ':'))",
+            "compact": f"count_if(regexp_matches({text}, {literal(_COMPACT)}))",
+            "zoned": (
+                f"count_if(regexp_matches({text}, {literal(_ZONED)}) and contains({text}, ':'))"
+            ),
         }
     return {}
 
@@ -165,7 +167,7 @@ def reason_sql(column: ColumnSchema, text_is_null: str, value: str) -> list[tupl
 
 
 def _limit(value: object) -> str:
-    return f"date '{value}'" if isinstance(value, date) else str(value)
+    return f"date {literal(value)}" if isinstance(value, date) else str(value)
 
 
 def _cast_native(column: ColumnSchema, raw: str, source_type: str) -> str:
@@ -179,7 +181,7 @@ def _cast_native(column: ColumnSchema, raw: str, source_type: str) -> str:
             return f"case when {whole} = {raw} then {whole} end"
         case "date" | "timestamp":
             local = (
-                f"({raw} at time zone '{TIME_ZONE}')"
+                f"({raw} at time zone {literal(TIME_ZONE)})"
                 if source_type == "TIMESTAMP WITH TIME ZONE"
                 else raw
             )
@@ -203,8 +205,7 @@ def _word(column: ColumnSchema, text: str, if_true: str, if_false: str) -> str:
     of_column = column.meta.get("words", {})
     choices = []
     for word, outcome in (("true", if_true), ("false", if_false)):
-        known = [*_WORDS[word], *of_column.get(word, ())]
-        listing = ", ".join(literal(item) for item in known)
+        listing = literals([*_WORDS[word], *of_column.get(word, ())])
         choices.append(f"when lower({text}) in ({listing}) then {outcome}")
     return f"case {' '.join(choices)} end"
 
@@ -213,13 +214,13 @@ def _instant(text: str, read_as: Convention) -> str:
     iso = text
     if read_as.year_last:
         order = r"\3-\2-\1\4" if read_as.day_first else r"\3-\1-\2\4"
-        iso = f"regexp_replace({iso}, '{_YEAR_LAST}', '{order}')"
+        iso = f"regexp_replace({iso}, {literal(_YEAR_LAST)}, {literal(order)})"
     if read_as.compact:
-        iso = f"regexp_replace({iso}, '{_COMPACT}', '\\1-\\2-\\3')"
+        iso = f"regexp_replace({iso}, {literal(_COMPACT)}, '\\1-\\2-\\3')"
     # The engine also reads "epoch", "infinity" and years of two digits.
     iso = f"case when substr({iso}, 5, 1) in ('-', '/') then {iso} end"
     local = f"try_cast({iso} as timestamp)"
     if not read_as.zoned:
         return local
-    zoned = f"try_cast({iso} as timestamptz) at time zone '{TIME_ZONE}'"
-    return f"case when regexp_matches({text}, '{_ZONED}') then {zoned} else {local} end"
+    zoned = f"try_cast({iso} as timestamptz) at time zone {literal(TIME_ZONE)}"
+    return f"case when regexp_matches({text}, {literal(_ZONED)}) then {zoned} else {local} end"

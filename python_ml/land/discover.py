@@ -64,6 +64,7 @@ def list_source(source: str | Path) -> list[Entry]:
         entries = _list_s3(str(source))
     else:
         root = Path(source)
+        _require_utf_8(str(root))
         if not root.is_dir():
             raise BadInputError(f"{root}: no such folder. Name the folder with the raw files.")
         files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -74,6 +75,13 @@ def list_source(source: str | Path) -> list[Entry]:
     if not entries:
         raise BadInputError(f"{source}: holds no file. Name the folder with the raw files.")
     return entries
+
+
+def _require_utf_8(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{path!r}: the name is not UTF-8. Rename the folder.") from error
 
 
 def assign(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.land.sql import literal, one_row
 from python_ml.schema import ColumnSchema, TableSchema
+from python_ml.sql import files, identifier, literal, one_row, read_parquet
 
 HOUR_US = 3_600_000_000
 
@@ -67,9 +67,7 @@ def repeats_sql(years: Sequence[int], column: str = "timestamp") -> str:
 
 def has_landed_types(connection: duckdb.DuckDBPyConnection, table: TableSchema, path: Path) -> bool:
     """Whether names, order and types are those of the lake (FLOAT widens to DOUBLE when read)."""
-    described = connection.execute(
-        f"describe select * from read_parquet({literal(path)}, hive_partitioning = false)"
-    ).fetchall()
+    described = connection.execute(f"describe select * from {read_parquet(path)}").fetchall()
     if tuple(row[0] for row in described) != table.column_names:
         return False
     return all(
@@ -88,7 +86,7 @@ def inspect(
     Raises:
         duckdb.Error: the file cannot be read.
     """
-    scan = f"read_parquet({literal(path)}, hive_partitioning = false, file_row_number = true)"
+    scan = read_parquet(path, options=", file_row_number = true")
     measures = [column for column in table.columns if column.data_type == "double"]
     footer = _footer(connection, path)
     _group(connection, scan, measures, footer)
@@ -104,11 +102,12 @@ def inspect(
         "select coalesce(sum(n), 0)::bigint, "
         "coalesce(sum(n) filter (customer_id is null), 0)::bigint, "
         "coalesce(sum(n - timed), 0)::bigint, "
-        f"count_if(not regexp_full_match(customer_id, {pattern})){totals} from inspected",
+        "count(*) filter (not regexp_full_match(customer_id, "
+        f"{pattern})){totals} from inspected",
     )
     unordered, off_hour, low, high = one_row(
         connection,
-        "select count_if(first_row <= before), "
+        "select count(*) filter (first_row <= before), "
         f"coalesce(sum(n) filter (min_lag % {HOUR_US} <> 0 and min_lag = max_lag), 0)::bigint, "
         f"make_timestamp(min(first_row * {HOUR_US} - min_lag) filter (min_lag = max_lag)), "
         f"make_timestamp(max(last_row * {HOUR_US} - min_lag) filter (min_lag = max_lag)) "
@@ -143,8 +142,12 @@ def _group(
 ) -> None:
     """The one scan: `inspected`, a row a customer. What the footer tells is not computed again."""
     per_measure = "".join(
-        f', sum("{m.name}") as sum_{i}'
-        + ("" if m.name in footer else f', max("{m.name}") as max_{i}, count("{m.name}") as n_{i}')
+        f", sum({identifier(m.name)}) as sum_{i}"
+        + (
+            ""
+            if m.name in footer
+            else f", max({identifier(m.name)}) as max_{i}, count({identifier(m.name)}) as n_{i}"
+        )
         for i, m in enumerate(measures)
     )
     connection.execute(
@@ -163,7 +166,7 @@ def _footer(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, tupl
     rows = connection.execute(
         "select path_in_schema, max(largest), sum(stats_null_count)::bigint from ("
         "select *, try_cast(coalesce(stats_max_value, stats_max) as double) as largest "
-        f"from parquet_metadata({literal(path)})) group by 1 "
+        f"from parquet_metadata({files(path)})) group by 1 "
         "having count(*) = count(largest) and count(*) = count(stats_null_count) "
         "and bool_and(isfinite(largest))"
     ).fetchall()
@@ -179,9 +182,10 @@ def _irregular(
         return (0, 0, 0, None, None)
     order, duplicates, off_hour, first, last = one_row(
         connection,
-        "select count_if(timestamp < before), "
-        f"count_if(timestamp = before and (timestamp = before_2 or not {repeats_sql(years)})), "
-        f"count_if(epoch_us(timestamp) % {HOUR_US} <> 0), min(timestamp), max(timestamp) "
+        "select count(*) filter (timestamp < before), "
+        "count(*) filter (timestamp = before and "
+        f"(timestamp = before_2 or not {repeats_sql(years)})), "
+        f"count(*) filter (epoch_us(timestamp) % {HOUR_US} <> 0), min(timestamp), max(timestamp) "
         "from (select timestamp, lag(timestamp) over in_file as before, "
         f"lag(timestamp, 2) over in_file as before_2 from {scan} where customer_id in ({where}) "
         "window in_file as (partition by customer_id order by file_row_number))",

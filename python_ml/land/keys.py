@@ -6,7 +6,7 @@ import duckdb
 
 from python_ml.land.discover import RawFile
 from python_ml.land.result import Problem, TableResult
-from python_ml.land.sql import one_row
+from python_ml.sql import identifier, identifiers, one_row
 
 NOTABLE_SHARE = 0.01  # of a table's rows set aside; worth a warning
 
@@ -15,7 +15,7 @@ def repeated_keys(connection: duckdb.DuckDBPyConnection, raw: RawFile, stays: st
     """Rows beyond the first of their key."""
     if not raw.table.key:
         return 0
-    key = ", ".join(f'"{name}"' for name in raw.table.key)
+    key = identifiers(raw.table.key)
     repeats = f"select count(*) as n from {stays} group by {key}"
     return int(one_row(connection, f"select coalesce(sum(n - 1), 0) from ({repeats})")[0])
 
@@ -25,10 +25,11 @@ def duplicate_problem(
 ) -> Problem:
     """Keys that are there twice in a table that must not have any."""
     present = one_row(
-        connection, f"select {', '.join(f'count({name})' for name in raw.table.key)} from {stays}"
+        connection,
+        f"select {', '.join(f'count({identifier(name)})' for name in raw.table.key)} from {stays}",
     )
     names = [name for name, count in zip(raw.table.key, present, strict=True) if count]
-    key = ", ".join(f'"{name}"' for name in names)
+    key = identifiers(names)
     examples = connection.execute(
         f"select concat_ws(' ', {key}) from {stays} group by {key} having count(*) > 1 "
         "order by 1 limit 3"

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from python_ml.documents import hash_file
 from python_ml.land.inspect import Inspection
-from python_ml.land.sql import literal
+from python_ml.sql import literal, read_parquet
 
 CUSTOMERS = "customers_by_month.parquet"
 
@@ -33,7 +33,7 @@ class KnownMonth:
         """Leave the temporary table that the inspection would have left."""
         connection.execute(
             f"create or replace temp table {customers_table(self.month)} as select customer_id, n "
-            f"from read_parquet({literal(self.customers)}) where month = {literal(self.month)}"
+            f"from {read_parquet(self.customers)} where month = {literal(self.month)}"
         )
 
 

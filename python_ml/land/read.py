@@ -14,8 +14,8 @@ import duckdb
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
 from python_ml.land.result import Problem, Refusal
-from python_ml.land.sql import literal
 from python_ml.schema import TableSchema
+from python_ml.sql import files, identifier, literal, read_parquet
 
 _DELIMITERS = ",;\t|"
 _LONGEST_HEADER = 1 << 20  # bytes
@@ -158,21 +158,21 @@ def _check_magic(raw: RawFile, paths: list[Path]) -> None:
 
 
 def _open_parquet(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> Source:
-    listing = ", ".join(literal(path) for path in paths)
-    relation = f"read_parquet([{listing}], hive_partitioning = false, union_by_name = true)"
+    relation = read_parquet(*paths, options=", union_by_name = true")
     try:
         described = connection.execute(f"describe select * from {relation}").fetchall()
     except duckdb.Error as error:
         raise Refusal(unreadable(raw.label, error)) from error
-    _same_columns(connection, raw, listing)
+    _same_columns(connection, raw, paths)
     types = {row[0]: row[1] for row in described}
     names = mapped(raw, types)
-    columns = {name: (_quoted(own), types[own]) for name, own in names.items()}
+    columns = {name: (identifier(own), types[own]) for name, own in names.items()}
     return Source(raw, relation, columns)
 
 
-def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, listing: str) -> None:
+def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> None:
     """A column that one part lacks would be read as null without a word."""
+    listing = ", ".join(files(path) for path in paths)
     shapes = connection.execute(
         "select min(file_name), names from (select file_name, list_sort(list(name)) as names "
         f"from parquet_schema([{listing}]) where num_children is null group by file_name) "
@@ -203,13 +203,13 @@ def _open_csv(raw: RawFile, path: Path) -> Source:
     delimiter = _delimiter(raw.table, head)
     header = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
     names = mapped(raw, header)
-    listing = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(header)))
+    listing = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
     rejects = f"malformed_{raw.table.name}_{raw.year or 0}"
     relation = (
-        f"read_csv({literal(path)}, auto_detect = false, header = true, "
+        f"read_csv({files(path)}, auto_detect = false, header = true, "
         f"columns = {{{listing}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-        f"compression = '{'gzip' if _is_gzip(path) else 'none'}', store_rejects = true, "
-        f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
+        f"compression = {literal('gzip' if _is_gzip(path) else 'none')}, store_rejects = true, "
+        f"rejects_table = {literal(rejects)}, rejects_scan = {literal(f'{rejects}_scan')})"
     )
     columns = {name: (f"c{header.index(own)}", "VARCHAR") for name, own in names.items()}
     return Source(raw, relation, columns, malformed=rejects)
@@ -239,9 +239,9 @@ def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) 
         raise Refusal(Problem(raw.label, what, "Write one JSON object a record."))
     lines = start == b"{"
     relation = (
-        f"read_json_objects({literal(path)}, "
-        f"format = '{'newline_delimited' if lines else 'array'}', "
-        f"compression = '{'gzip' if _is_gzip(path) else 'uncompressed'}', "
+        f"read_json_objects({files(path)}, "
+        f"format = {literal('newline_delimited' if lines else 'array')}, "
+        f"compression = {literal('gzip' if _is_gzip(path) else 'uncompressed')}, "
         f"ignore_errors = {'true' if lines else 'false'}, maximum_object_size = 67108864)"
     )
     try:
@@ -268,7 +268,3 @@ def _text_stream(path: Path) -> IO[bytes]:
 def _is_gzip(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(2) == _GZIP
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from python_ml.land.sql import literal
+from python_ml.sql import identifier, literal, literals, read_parquet
 
 CUSTOMER_ID = "customer_id"
 REMOVED = "(forgotten)"
@@ -32,14 +32,15 @@ def pattern_of(customer_ids: Iterable[str]) -> str:
 
 def ids_in(path: Path) -> set[str]:
     """Customers of a Parquet file: of its customer_id, or named in its other texts."""
-    scan = f"read_parquet({literal(path)}, hive_partitioning = false)"
+    scan = read_parquet(path)
     with duckdb.connect() as connection:
         texts = text_columns(connection, scan)
         if CUSTOMER_ID in texts and "source_line" not in texts:
             found = connection.execute(f"select distinct {CUSTOMER_ID} from {scan}").fetchall()
         else:
             named = " union all ".join(
-                f"select unnest(regexp_extract_all(\"{name}\", '{ANY_ID}')) as id from {scan}"
+                f"select unnest(regexp_extract_all({identifier(name)}, {literal(ANY_ID)})) as id "
+                f"from {scan}"
                 for name in texts
             )
             found = (
@@ -53,18 +54,17 @@ def scrub_parquet(path: Path, customer_ids: Collection[str]) -> int:
 
     A hard link to the same bytes elsewhere stays as it was.
     """
-    scan = f"read_parquet({literal(path)}, hive_partitioning = false)"
+    scan = read_parquet(path)
     with duckdb.connect() as connection:
         names = text_columns(connection, scan)
         if not names:
             return 0
         if CUSTOMER_ID in names and "source_line" not in names:
-            listing = ", ".join(literal(each) for each in sorted(customer_ids))
-            matches = f"coalesce({CUSTOMER_ID} in ({listing}), false)"
+            matches = f"coalesce({CUSTOMER_ID} in ({literals(sorted(customer_ids))}), false)"
         else:
             pattern = literal(pattern_of(customer_ids))
             matches = " or ".join(
-                f'coalesce(regexp_matches("{name}", {pattern}), false)' for name in names
+                f"coalesce(regexp_matches({identifier(name)}, {pattern}), false)" for name in names
             )
         (count,) = connection.execute(
             f"select count(*) from {scan} where {matches}"
@@ -171,13 +171,15 @@ def scrub_database(database: Path, pattern: str) -> int:
         ).fetchall()
         for table, names in columns:
             matches = " or ".join(
-                f'regexp_matches("{name}", {literal(pattern)})' for name in sorted(names)
+                f"regexp_matches({identifier(name)}, {literal(pattern)})" for name in sorted(names)
             )
-            counted = connection.execute(f'delete from "{table}" where {matches}').fetchone()
+            counted = connection.execute(
+                f"delete from {identifier(table)} where {matches}"
+            ).fetchone()
             removed += counted[0] if counted else 0
         # Views name the catalog that they were made in, which is the name of this very file.
         connection.execute(f"attach {literal(fresh)} as fresh")
-        connection.execute(f'copy from database "{database.stem}" to fresh')
+        connection.execute(f"copy from database {identifier(database.stem)} to fresh")
         connection.execute("detach fresh")
     fresh.replace(database)
     return removed

@@ -18,6 +18,7 @@ import pandas as pd
 from python_ml.config import Settings
 from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import BadInputError
+from python_ml.sql import identifier
 from python_ml.store import open_store
 from python_ml.warehouse import Warehouse, open_warehouse
 
@@ -118,7 +119,10 @@ def load_table(
 ) -> None:
     """Create a table of rows whose engine has blurred their types (a date is a timestamp, an
     integer with nulls a float) in the types that it has there."""
-    columns = ", ".join(f'cast("{name}" as {types[name]}) as "{name}"' for name in map(str, rows))
+    columns = ", ".join(
+        f"cast({identifier(name)} as {types[name]}) as {identifier(name)}"
+        for name in map(str, rows)
+    )
     connection.register("rows", rows)
     connection.execute(f"create table {table} as select {columns} from rows")
     connection.unregister("rows")

@@ -23,6 +23,7 @@ from python_ml.dbt_runner import DbtRunner
 from python_ml.model.churn_model import ChurnModel
 from python_ml.modelling.as_of import load_table, read_by
 from python_ml.modelling.gate import Check
+from python_ml.sql import literal, literals
 from python_ml.warehouse import Warehouse
 
 AS_IS = "as_is"
@@ -104,7 +105,7 @@ def changed_customers(
         for table in read_by(dbt.manifest(), "gold")[0]:
             _copy(copy, warehouse, table, sample, types[table])
         for change in CHANGES:
-            here = f"customer_id like '%|{change.name}'"
+            here = f"customer_id like {literal(f'%|{change.name}')}"
             for statement in change.statements:
                 copy.execute(statement.format(here=here))
     # gold_master only sets the columns side by side, and its contract is for whole tables.
@@ -139,16 +140,16 @@ def _copy(
     types: Mapping[str, str],
 ) -> None:
     """A table into the copy: whole, or the sample's rows once as they are and once a change."""
-    listing = ", ".join("'" + name.replace("'", "''") + "'" for name in sample)
-    where = f"customer_id in ({listing})" if "customer_id" in types else None
+    where = f"customer_id in ({literals(sample)})" if "customer_id" in types else None
     load_table(copy, table, warehouse.read_table(table, where=where), types)
     if "customer_id" in types:
-        copy.execute(f"update {table} set customer_id = customer_id || '|{AS_IS}'")
+        as_is = literal(f"|{AS_IS}")
+        copy.execute(f"update {table} set customer_id = customer_id || {as_is}")
         for change in CHANGES:
             copy.execute(
-                f"insert into {table} select * replace (replace(customer_id, '|{AS_IS}',"
-                f" '|{change.name}') as customer_id) from {table}"
-                f" where customer_id like '%|{AS_IS}'"
+                f"insert into {table} select * replace (replace(customer_id, {as_is},"
+                f" {literal(f'|{change.name}')}) as customer_id) from {table}"
+                f" where customer_id like '%' || {as_is}"
             )
 
 

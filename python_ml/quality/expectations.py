@@ -85,7 +85,8 @@ class Expectations:
             "show_how_to_buttons": False,
             "store_backend": {
                 "class_name": "TupleFilesystemStoreBackend",
-                "base_directory": str(building),
+                # The library puts variables of the environment in the place of `$NAME`.
+                "base_directory": str(building).replace("$", r"\$"),
             },
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         }

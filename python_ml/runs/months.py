@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from python_ml.config import PROJECT_DIR
+from python_ml.sql import literal
 
 if TYPE_CHECKING:
     from python_ml.runs.workspace import Run
@@ -61,12 +62,12 @@ def begin_with_published(run: Run, versions: Mapping[str, str]) -> list[str]:
         connection.execute(f"drop table if exists {TABLE}")
         if run.force or not published.exists():
             return sorted(versions)
-        connection.execute(f"attach '{published}' as published (read_only)")
+        connection.execute(f"attach {literal(published)} as published (read_only)")
         columns = {
             row[0]
             for row in connection.execute(
                 "select column_name from duckdb_columns() where database_name = 'published' "
-                f"and table_name = '{TABLE}'"
+                f"and table_name = {literal(TABLE)}"
             ).fetchall()
         }
         if "month_version" not in columns:

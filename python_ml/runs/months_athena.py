@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from python_ml.config import Section
+from python_ml.sql import literal
 from python_ml.warehouse.athena import AthenaWarehouse
 from python_ml.warehouse.athena_publication import Publication, run_database_name
 
@@ -41,7 +42,7 @@ def begin_with_published(
     if not kept:
         return sorted(versions)
     publication.continue_table(run_id, table)
-    months = ", ".join(f"date '{month}-01'" for month in kept)
+    months = ", ".join(f"date {literal(f'{month}-01')}" for month in kept)
     mine = AthenaWarehouse(athena, run_database_name(athena, run_id))
     mine.execute(f"delete from {table} where month_start not in ({months})")
     return sorted(set(versions) - set(kept))

@@ -23,6 +23,7 @@ from python_ml.simulate.noise import Floats, hashed, uniform
 from python_ml.simulate.panel import MONTHS
 from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
 from python_ml.simulate.traits import Traits
+from python_ml.sql import literal, read_parquet
 
 ALL_HOURS, TYPICAL_DAYS = "all-hours", "typical-days"
 READINGS = (ALL_HOURS, TYPICAL_DAYS)
@@ -119,7 +120,7 @@ with hours as (
     from (
         select customer_id, salt, profile, empty_share, elec_{month} as elec_kwh,
             gas_{month} as gas_m3
-        from read_parquet({files})
+        from {scan}
     )
     inner join calendar using (profile)
 ),
@@ -197,7 +198,7 @@ def write_month(
     hours = len(shapes["ts"].iloc[0])
     query = _QUERY.format(
         month=month,
-        files=[str(path) for path in panels],
+        scan=read_parquet(*panels),
         day_swing=calibration()["electricity"]["day_swing"],
         nameless_every=round(1 / dirt["hourly_without_customer_share"]),
         negative_elec=dirt["negative_elec_share"],
@@ -216,7 +217,7 @@ def write_month(
         connection.execute("set threads = 1")
         connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = true")
-        connection.execute(f"set temp_directory = '{scratch / f'spill-{month:02d}'}'")
+        connection.execute(f"set temp_directory = {literal(scratch / f'spill-{month:02d}')}")
         connection.register("shapes", shapes)
         connection.execute(
             f"""
@@ -229,10 +230,10 @@ def write_month(
             """
         )
         connection.execute(
-            f"copy ({query}) to '{target}' "
+            f"copy ({query}) to {literal(target)} "
             "(format parquet, compression zstd, row_group_size 122880)"
         )
-        count = connection.execute(f"select count(*) from read_parquet('{target}')").fetchone()
+        count = connection.execute(f"select count(*) from {read_parquet(target)}").fetchone()
     return int(count[0]) if count else 0
 
 

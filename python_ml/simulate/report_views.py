@@ -13,6 +13,7 @@ from python_ml.config import PROJECT_DIR
 from python_ml.errors import BadInputError
 from python_ml.sentiment import label_texts
 from python_ml.simulate.reference import REFERENCE_DIR
+from python_ml.sql import files
 
 _FILES = {
     "labels": "churn_label.csv",
@@ -62,17 +63,17 @@ def open_batch(
             types = dict.fromkeys(_TEXT_COLUMNS[view], "varchar")
             connection.execute(
                 f"create view {view} as "
-                f"select * from read_csv('{path}', header = true, types = {types})"
+                f"select * from read_csv({files(path)}, header = true, types = {types})"
             )
         else:
             connection.execute(
-                f"create view {view} as select * from read_json('{path}', format = 'auto', "
+                f"create view {view} as select * from read_json({files(path)}, format = 'auto', "
                 "columns = {customer_id: 'varchar', date: 'date', channel: 'varchar', "
                 "interaction_summary: 'varchar'})"
             )
     connection.execute(
-        f"create view hourly as select * exclude (month) from "
-        f"read_parquet('{hours_folder}/*/*.parquet', hive_partitioning = true)"
+        f"create view hourly as select * from "
+        f"read_parquet({files(hours_folder, '*/*.parquet')}, hive_partitioning = false)"
     )
     connection.register("hour", _hour_calendar(year))
     connection.register("newest", _newest_interactions(connection))
@@ -144,7 +145,7 @@ def _newest_interactions(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         ),
         found as (
             select customer_id, min_by(customer_intent, intent_priority) as intent
-            from worded inner join read_csv('{keywords}') as keywords on contains(
+            from worded inner join read_csv({files(keywords)}) as keywords on contains(
                 words, ' ' || keyword || case when is_prefix then '' else ' ' end)
             group by customer_id
         )

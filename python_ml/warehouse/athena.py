@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
+from python_ml.sql import literal
 from python_ml.store.location import bucket_and_key
 from python_ml.warehouse.base import Warehouse
 
@@ -43,7 +44,7 @@ class AthenaWarehouse(Warehouse):
         Rows come as Parquet, several times faster than pages of text, and exact.
         """
         folder = f"{self._staging}/unload/{uuid.uuid4()}/"
-        self.execute(f"unload ({sql}) to '{folder}' with (format = 'PARQUET')")
+        self.execute(f"unload ({sql}) to {literal(folder)} with (format = 'PARQUET')")
         parts = self._objects(folder)
         try:
             tables = [self._read_parquet(f"{folder}{part}") for part in parts]
@@ -68,7 +69,9 @@ class AthenaWarehouse(Warehouse):
         wanted = [name for name in self.table_names() if names is None or name in names]
         if not wanted:
             return {}
-        counts = [f"select '{name}' as name, count(*) as size from {name}" for name in wanted]
+        counts = [
+            f"select {literal(name)} as name, count(*) as size from {name}" for name in wanted
+        ]
         sizes = self.query(" union all ".join(counts))
         return dict(zip(sizes["name"], sizes["size"].astype(int), strict=True))
 

@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
+from python_ml.sql import identifier
 from python_ml.store.location import bucket_and_prefix
 from python_ml.store.s3 import S3Store
 
@@ -231,7 +232,7 @@ def _moved(table: dict[str, Any], source: str, target: str) -> dict[str, Any]:
     if found is None:
         return table
     view = json.loads(base64.b64decode(found.group(1)))
-    view["originalSql"] = view["originalSql"].replace(f'"{source}"', f'"{target}"')
+    view["originalSql"] = view["originalSql"].replace(identifier(source), identifier(target))
     if view.get("schema") == source:
         view["schema"] = target
     encoded = base64.b64encode(json.dumps(view).encode()).decode()

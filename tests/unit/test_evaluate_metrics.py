@@ -117,7 +117,7 @@ def test_a_slice_without_churners_has_no_ranking_and_does_not_break():
 
 def test_a_thousand_resamples_of_a_full_test_part_take_seconds():
     churn, probability = sample(4020, decimals=9)
-    start = time.perf_counter()
+    start = time.process_time()
     weights = resample_weights(4020, 1000, seed=0)
     estimate(
         lambda w: {
@@ -127,4 +127,4 @@ def test_a_thousand_resamples_of_a_full_test_part_take_seconds():
         weights,
         0.95,
     )
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

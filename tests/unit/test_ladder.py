@@ -88,7 +88,8 @@ def test_preprocessing_learns_nothing_from_the_rows_it_is_measured_on(climbed, k
     args = (kind, columns, frame.head(500), churn[:500])
     alone = ladder.fit_and_score(*args, frame.iloc[-100:-99], settings)
     among = ladder.fit_and_score(*args, strange, settings)
-    assert among[0] == pytest.approx(alone[0])
+    # Single-precision sums over one row and over a hundred differ in their last digits.
+    assert among[0] == pytest.approx(alone[0], abs=1e-4)
 
 
 def test_all_gaps_in_training_are_no_obstacle():

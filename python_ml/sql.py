@@ -1,0 +1,81 @@
+"""The only place where text becomes part of an SQL statement, so that no value ends its quotes.
+
+Strings and names are those of standard SQL. Paths are for DuckDB, which takes `*`, `?` and `[` in
+the path of a file that it reads for wildcards, and a backslash before any of them for a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from python_ml.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_AS_ITSELF = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
+
+
+def literal(value: object) -> str:
+    """A value as an SQL string."""
+    return f"'{quoted(str(value))}'"
+
+
+def quoted(text: str) -> str:
+    """A text as it stands between the quotes of an SQL string."""
+    return text.replace("'", "''")
+
+
+def literals(values: Iterable[object]) -> str:
+    """Values as SQL strings, separated by commas."""
+    return ", ".join(literal(value) for value in values)
+
+
+def identifier(name: str) -> str:
+    """The name of a column, table or catalog, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Quoted names, separated by commas."""
+    return ", ".join(identifier(name) for name in names)
+
+
+def files(folder: Path | str, pattern: str = "") -> str:
+    """What DuckDB is to read, as an SQL string: a file, or the files below a folder.
+
+    Args:
+        folder: stands for itself, whatever characters its path has.
+        pattern: of files below the folder, with wildcards; without one, `folder` is the file.
+
+    Raises:
+        UsageError: DuckDB has no way to write this path.
+    """
+    return literal(file_pattern(folder, pattern))
+
+
+def file_pattern(folder: Path | str, pattern: str = "") -> str:
+    """The same, not yet quoted."""
+    plain = str(folder)
+    path = plain.translate(_AS_ITSELF)
+    if "\\" in plain and (pattern or path != plain):
+        raise UsageError(
+            f"{plain}: DuckDB cannot read below a folder with a backslash in its name. "
+            "Rename the folder."
+        )
+    return f"{path}/{pattern}" if pattern else path
+
+
+def read_parquet(*paths: Path | str, options: str = "") -> str:
+    """A scan of Parquet files whose paths say nothing about their rows."""
+    listing = ", ".join(files(path) for path in paths)
+    return f"read_parquet([{listing}], hive_partitioning = false{options})"
+
+
+def one_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    """The only row of an aggregate query."""
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,123 @@
+"""Homes and raw folders of any name, and the few names that an engine cannot take."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from command import spanishgas
+from raw_batch import RawBatch, landed, rejected
+
+from python_ml.config import load_settings
+from python_ml.errors import BadInputError, UsageError
+from python_ml.land import land
+from python_ml.schema import load_source
+
+NAMES = [
+    "o'Brien & sons",
+    'a "quoted" name',
+    "[brackets]",
+    "a[!b-z]",
+    "{braces} {{name}} {% if %}",
+    "$HOME ${HOME} `id`",
+    "star*",
+    "parentheses (old)",
+    "áccénts ñ 日本",
+    "line\nbreak",
+    "tab\tand  spaces ",
+    "per%20cent %s %(name)s",
+    "-- comment; drop",
+    "~tilde,comma|pipe",
+    "@lake @raw",
+]
+# All that a shell, SQL, a glob, a template, markup or an address could take for its own.
+NASTIEST = "o'Br\"ien [x*] [/v2] {y} {{z}} $HOME @raw %s ñ\n(a), --;"
+EASY_GATE = {
+    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.1",
+    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.05",
+    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.5",
+    "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
+}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> dict[str, pd.DataFrame]:
+    """What lands from folders with plain names."""
+    folder = tmp_path_factory.mktemp("plain")
+    settings = load_settings({"home": str(folder / "home")}, environ={})
+    land(RawBatch().write(folder / "raw"), settings)
+    return {name: landed(settings.layout.lake, name) for name in load_source("raw")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_lands_from_and_into_a_folder_of_any_name(tmp_path, expected, name):
+    batch = RawBatch()
+    # A row too many and a month to write anew: more places where a path is part of a statement.
+    readings = batch["consumption_hourly_2024"]
+    batch["consumption_hourly_2024"] = pd.concat([readings.loc[[5]], readings], ignore_index=True)
+    raw = batch.write(tmp_path / name / "raw")
+    settings = load_settings({"home": str(tmp_path / name / "home")}, environ={})
+    result = land(raw, settings)
+    assert result.tables["consumption_hourly"].taken == "partly as is"
+    for table, rows in expected.items():
+        if table != "consumption_hourly":
+            pd.testing.assert_frame_equal(landed(settings.layout.lake, table), rows)
+    assert len(rejected(settings.layout.lake, "consumption_hourly")) == 1
+    assert land(raw, settings).reused
+
+
+@pytest.mark.slow
+def test_every_command_works_in_a_home_of_the_nastiest_name(tmp_path):
+    home, elsewhere = tmp_path / NASTIEST / "home", tmp_path / f"raw {NASTIEST}"
+
+    def done(*arguments: str) -> dict:
+        result = spanishgas(*arguments, home=home, **EASY_GATE)
+        assert result.returncode == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
+        return json.loads(result.stdout)
+
+    done("simulate", "--customers", "300", "--readings", "typical-days", "--out", str(elsewhere))
+    done("land", str(elsewhere))
+    run = done("run", "--raw", str(elsewhere))
+    (published,) = [entry for entry in done("status")["runs"] if entry["is_published"]]
+    assert published["run_id"] == run["run_id"]
+    done("drift")
+    done("score")
+    assert done("explain", "C00005")["customer_id"] == "C00005"
+    assert (home / "reports" / "dashboards" / "index.html").is_file()
+    (home / "reports" / "dashboards" / "index.html").unlink()
+    done("dashboards", "preview")
+    assert (home / "reports" / "dashboards" / "index.html").is_file()
+    done("rebuild")
+    done("forget", "C00011")
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        row = connection.execute(
+            "select count(*), count(*) filter (customer_id = 'C00011') from mart_customer_risk"
+        ).fetchone()
+    assert row == (299, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([NASTIEST, elsewhere.name])
+
+
+@pytest.mark.parametrize("name", ["what?", "a#b", "back\\slash", "month=2024-01", "latin\udce9"])
+def test_a_home_that_an_engine_would_misread_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match="home"):
+        load_settings({"home": str(tmp_path / name)}, environ={})
+
+
+def test_a_home_may_begin_with_a_tilde_that_names_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"home": "~nobody-of-this-name"}, environ={}).layout.home == (
+        tmp_path / "~nobody-of-this-name"
+    )
+
+
+def test_a_raw_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
+    settings = load_settings({"home": str(tmp_path / "home")}, environ={})
+    raw = Path(os.fsdecode(bytes(tmp_path / "raw") + b"\xe9"))
+    RawBatch().write(tmp_path / "raw").rename(raw)
+    with pytest.raises(BadInputError, match="not UTF-8"):
+        land(raw, settings)
+    assert not settings.layout.lake.exists()

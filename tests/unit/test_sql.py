@@ -1,0 +1,100 @@
+"""Text becomes SQL in one module, and comes back out of the engine as it went in."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from python_ml.errors import UsageError
+from python_ml.sql import file_pattern, files, identifier, literal
+
+PACKAGE = Path(__file__).resolve().parents[2] / "python_ml"
+# What they write is HTML, JSON, YAML or JavaScript: quotes there are not those of SQL.
+NOT_SQL = (
+    "cost.py",  # the comment with the card's name
+    "dashboards/embed.py",
+    "dashboards/exposures.py",
+    "dashboards/preview.py",
+    "dashboards/wanted.py",
+    "modelling/card/document.py",
+    "quality/expectations.py",
+    "sql.py",
+)
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(text)
+def test_a_value_is_itself_in_a_statement(value):
+    assert duckdb.execute(f"select {literal(value)}").fetchone() == (value,)
+
+
+@given(text.filter(bool))
+def test_a_name_is_itself_in_a_statement(name):
+    assert duckdb.execute(f"select 1 as {identifier(name)}").description[0][0] == name
+
+
+@pytest.mark.parametrize("name", ["a*", "a?", "a[b]", "[[]", "[!a]", "{a,b}", "it's", "a\nb"])
+def test_a_path_stands_for_one_file_and_for_no_other(tmp_path, name):
+    folder = tmp_path / name / "month=1"
+    for each in (folder, tmp_path / "ab" / "month=1", tmp_path / "a" / "month=1"):
+        each.mkdir(parents=True)
+        (each / "x.csv").write_text(f"n\n{1 if each == folder else 2}\n")
+    for scan in (files(folder / "x.csv"), files(tmp_path / name, "*/*.csv")):
+        assert duckdb.execute(f"select n from read_csv({scan})").fetchall() == [(1,)]
+
+
+def test_a_backslash_is_refused_only_where_wildcards_are_needed():
+    assert file_pattern("/a\\b/c") == "/a\\b/c"
+    for arguments in (("/a\\b[c]",), ("/a\\b", "*.parquet")):
+        with pytest.raises(UsageError, match="backslash"):
+            file_pattern(*arguments)
+
+
+def quoted_by_hand(source: str) -> Iterator[str]:
+    """Line and expression where a value stands between quotes of an f-string, or gets them."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            for quote in "'\"":
+                is_open = False
+                for part in node.values:
+                    if isinstance(part, ast.Constant):
+                        marks = re.sub(r"(?<=\w)'(?=\w)", "", part.value)  # don't: no quote
+                        is_open ^= marks.count(quote) % 2 == 1
+                    elif is_open:
+                        yield f"{part.lineno}: {ast.unparse(part)}"
+        if isinstance(node, ast.Call) and ast.unparse(node).endswith(
+            (""".replace("'", "''")""", """.replace('"', '""')""")
+        ):
+            yield f"{node.lineno}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "f\"select '{name}'\"",
+        "f'select \"{name}\" from t'",
+        "f\"copy t to '{folder}/part.parquet'\"",
+        '"\'" + name.replace("\'", "\'\'") + "\'"',
+    ],
+)
+def test_what_the_test_below_finds(line):
+    assert list(quoted_by_hand(line))
+
+
+def test_no_statement_is_quoted_by_hand():
+    modules = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
+    assert modules.keys() > set(NOT_SQL)
+    found = {
+        name: places
+        for name, path in modules.items()
+        if name not in NOT_SQL
+        and (places := list(quoted_by_hand(path.read_text(encoding="utf-8"))))
+    }
+    assert found == {}
