@@ -143,8 +143,8 @@ def test_what_a_file_gets_wrong_is_told_with_file_and_key(tmp_path, text, key, m
 
 
 def test_a_value_that_is_no_yaml_is_refused():
-    with pytest.raises(UsageError, match="SPANISHGAS_HOME: '\\[' cannot be read"):
-        load_settings(environ={"SPANISHGAS_HOME": "["})
+    with pytest.raises(UsageError, match="SPANISHGAS_THREADS: '\\[' cannot be read"):
+        load_settings(environ={"SPANISHGAS_THREADS": "["})
 
 
 def test_xgboost_knows_the_parameters_that_may_be_added():
