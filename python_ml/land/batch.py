@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from python_ml.config import Settings
+from python_ml.documents import hash_file
 from python_ml.errors import UsageError
 from python_ml.land import write
 from python_ml.land.check import judge, judge_mean, materialise, rejected_sql, write_rejected
@@ -25,6 +26,7 @@ from python_ml.land.crosscheck import (
     reading_warnings,
 )
 from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
+from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
 from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
 from python_ml.land.read import open_raw, unreadable
@@ -136,13 +138,13 @@ class _Batch:
                     if batch["content_hash"] == content and not self.problems:
                         return self._same(batch)
             self.known_months = known_months(self.lake, landed, self._rules(), self.known)
-            readings = self._check(staged, root)
+            readings = self._check(staged, root, hashes)
             content = self._content(hashes)
         if self.problems or readings is None:
             raise refuse(str(self.source), self.problems)
         return self._publish(staged, content, readings)
 
-    def _check(self, staged: Path, root: Path) -> Landing | None:
+    def _check(self, staged: Path, root: Path, hashes: Hashes) -> Landing | None:
         """All checks of all files; staged Parquet for what stays."""
         config: dict[str, Any] = {
             "threads": self.settings.threads,
@@ -154,14 +156,29 @@ class _Batch:
         with duckdb.connect(config=config) as connection:
             connection.execute("set timezone = 'UTC'")
             for raw in self.files:
-                if raw.table.name != CONSUMPTION:
+                if raw.table.name != CONSUMPTION and self._is_readable(raw, root, hashes):
                     self.report(f"checking {raw.label}", None)
                     self._land_table(connection, raw, root, staged)
             hourly = [raw for raw in self.files if raw.table.name == CONSUMPTION]
-            if hourly:
+            readable = [raw for raw in hourly if self._is_readable(raw, root, hashes)]
+            if hourly and readable == hourly:
                 readings = self._land_readings(connection, hourly, root, staged)
             self._compare(connection)
         return readings
+
+    def _is_readable(self, raw: RawFile, root: Path, hashes: Hashes) -> bool:
+        """Whether the compressed parts of a file are whole and within the limits; notes why not."""
+        for entry in raw.entries:
+            path, problem = root / entry.path, None
+            if raw.kind == "parquet":  # its footer says what it holds
+                problem = parquet_problem(path, raw.label, self.settings.land)
+            elif is_gzip(path):
+                problem = hashes[entry.path].result()[1]
+            if problem is not None:
+                if problem not in self.problems:
+                    self.problems.append(problem)
+                return False
+        return True
 
     def _land_table(
         self, connection: duckdb.DuckDBPyConnection, raw: RawFile, root: Path, staged: Path
@@ -297,11 +314,9 @@ class _Batch:
         return result
 
     def _hash(self, path: Path, label: str) -> tuple[str, Problem | None]:
-        known = self.known.get(label)
-        # That of a gzip file is computed again: whether it is whole shows by the way.
-        if known is not None and not label.lower().endswith(".gz"):
-            return known, None
-        return write.hash_file(path, label)
+        """SHA-256 of a file's bytes, and why it must not be read."""
+        problem = gzip_problem(path, label, self.settings.land) if is_gzip(path) else None
+        return self.known.get(label) or hash_file(path), problem
 
     def _same(self, batch: dict[str, Any]) -> LandResult:
         """A landed batch is this one: remember where it was seen, and hand back its result."""

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from python_ml.errors import BadInputError
-from python_ml.land.result import Problem
+from python_ml.land.result import Problem, shown
 from python_ml.schema import TableSchema
 
 _KINDS = {
@@ -26,7 +26,7 @@ _KINDS = {
     ".ndjson.gz": "json",
 }
 _NAME = re.compile(
-    r"(?P<stem>.+?)(?P<extension>\.(csv|json|jsonl|ndjson)(\.gz)?|\.parquet)?$", re.I
+    r"(?P<stem>.+?)(?P<extension>\.(csv|json|jsonl|ndjson)(\.gz)?|\.parquet)?\Z", re.I | re.S
 )
 _FORMATS = "CSV, CSV.gz, Parquet, JSON array or JSON lines"
 
@@ -89,12 +89,23 @@ def assign(
 ) -> tuple[list[RawFile], list[str], list[Problem]]:
     """Files by table in the order of the schema, names that stand for nothing, and problems."""
     groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if not any(part.startswith((".", "_")) for part in entry.path.split("/")):
-            groups.setdefault(entry.path.split("/")[0], []).append(entry)
     found: list[RawFile] = []
     problems: list[Problem] = []
     ignored: list[str] = []
+    for entry in entries:
+        parts = entry.path.split("/")
+        if any(part.startswith((".", "_")) for part in parts):
+            continue
+        if "" in parts:  # a key of a bucket: no folder can hold it, and no path name it
+            what = Problem(
+                entry.path, "the key has two slashes in a row", "Copy the object to another key."
+            )
+            names = [part for part in parts if part]
+            stands = any(_stands_for(name, it) for name in names[:1] for it in schemas.values())
+            problems += [what] if stands else []
+            ignored += [] if stands else [entry.path]
+            continue
+        groups.setdefault(parts[0], []).append(entry)
     for label, members in groups.items():
         match _recognise(label, members, schemas):
             case RawFile() as raw:
@@ -163,7 +174,7 @@ def _twice(files: list[RawFile]) -> list[Problem]:
 def _missing(schema: TableSchema, ignored: list[str]) -> Problem:
     expected = str(schema.file).replace("{year}", "<year>")
     similar = difflib.get_close_matches(expected, ignored, n=1, cutoff=0.5)
-    hint = f" {similar[0]} looks like it: rename it or export it anew." if similar else ""
+    hint = f" {shown(similar[0])} looks like it: rename it or export it anew." if similar else ""
     return Problem(expected, "the file is missing", f"Add it as {_FORMATS}.{hint}")
 
 

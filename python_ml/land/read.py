@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,16 @@ import duckdb
 
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
-from python_ml.land.result import Problem, Refusal
+from python_ml.land.expansion import is_gzip
+from python_ml.land.result import Problem, Refusal, listing, shown
 from python_ml.schema import TableSchema
 from python_ml.sql import files, identifier, literal, read_parquet
 
 _DELIMITERS = ",;\t|"
 _LONGEST_HEADER = 1 << 20  # bytes
-_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+_MOST_COLUMNS = 1_000
+_MOST_TOLD = 10  # unknown columns, each with a line of its own
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
 _OWN_FAULT = (
     duckdb.BinderException,
@@ -87,6 +91,15 @@ def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
     """
     schema, label = raw.table, raw.label
     known = {name: column.name for column in schema.columns for name in column.names}
+    names = list(names)
+    if len(names) > _MOST_COLUMNS:
+        raise Refusal(
+            Problem(
+                label,
+                f"the file has {len(names):,} columns ({listing(names)})",
+                f"{schema.name} has {len(schema.columns)}; export it again.",
+            )
+        )
     found: dict[str, list[str]] = {}
     unknown: list[str] = []
     for name in names:
@@ -99,25 +112,31 @@ def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
     problems = [
         Problem(
             label,
-            f"the required column is missing; the file has {', '.join(names) or 'none'}",
+            f"the required column is missing; the file has {listing(names) or 'none'}",
             f"Add it, or rename the column that holds it; accepted: "
             f"{', '.join(schema.column(name).names)}.{_header_hint(unknown)}",
             column=name,
         )
         for name in missing
     ]
+    remedy = (
+        f"Remove it, or declare it for {schema.name} in models/sources.yml (as an alias of the "
+        "column that it stands for)."
+    )
+    if len(unknown) <= _MOST_TOLD:
+        problems += [
+            Problem(label, "the column is unknown", remedy, column=name) for name in unknown
+        ]
+    else:
+        what = f"{len(unknown):,} columns are unknown ({listing(unknown)})"
+        problems.append(Problem(label, what, "Export the file without them."))
     problems += [
         Problem(
             label,
-            "the column is unknown",
-            f"Remove it, or declare it for {schema.name} in models/sources.yml (as an alias of "
-            "the column that it stands for).",
+            f"{' and '.join(map(shown, same))} stand for one column",
+            "Keep one.",
             column=name,
         )
-        for name in unknown
-    ]
-    problems += [
-        Problem(label, f"{' and '.join(same)} stand for one column", "Keep one.", column=name)
         for name, same in found.items()
         if len(same) > 1
     ]
@@ -172,15 +191,15 @@ def _open_parquet(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
 
 def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> None:
     """A column that one part lacks would be read as null without a word."""
-    listing = ", ".join(files(path) for path in paths)
+    scans = ", ".join(files(path) for path in paths)
     shapes = connection.execute(
         "select min(file_name), names from (select file_name, list_sort(list(name)) as names "
-        f"from parquet_schema([{listing}]) where num_children is null group by file_name) "
+        f"from parquet_schema([{scans}]) where num_children is null group by file_name) "
         "group by names order by 1"
     ).fetchall()
     if len(shapes) > 1:
         (first, names), (other, other_names) = shapes[0], shapes[1]
-        differing = ", ".join(sorted(set(names) ^ set(other_names)))
+        differing = listing(sorted(set(names) ^ set(other_names)))
         raise Refusal(
             Problem(
                 raw.label,
@@ -192,27 +211,53 @@ def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
 
 
 def _open_csv(raw: RawFile, path: Path) -> Source:
-    with _text_stream(path) as stream:
-        try:
-            head = stream.readline(_LONGEST_HEADER).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise Refusal(Problem(raw.label, "the header is not UTF-8", _UTF8)) from error
-        except (OSError, EOFError) as error:
-            what = f"the file is truncated: {error}"
-            raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
+    try:
+        with _text_stream(path) as stream:
+            head = _header(raw, stream.readline(_LONGEST_HEADER))
+    except (OSError, EOFError, zlib.error) as error:
+        what = f"the file is truncated: {error}"
+        raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
     delimiter = _delimiter(raw.table, head)
-    header = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
+    header = _cells(head, delimiter)
     names = mapped(raw, header)
-    listing = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
+    types = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
     rejects = f"malformed_{raw.table.name}_{raw.year or 0}"
     relation = (
         f"read_csv({files(path)}, auto_detect = false, header = true, "
-        f"columns = {{{listing}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-        f"compression = {literal('gzip' if _is_gzip(path) else 'none')}, store_rejects = true, "
+        f"columns = {{{types}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+        f"compression = {literal('gzip' if is_gzip(path) else 'none')}, store_rejects = true, "
         f"rejects_table = {literal(rejects)}, rejects_scan = {literal(f'{rejects}_scan')})"
     )
     columns = {name: (f"c{header.index(own)}", "VARCHAR") for name, own in names.items()}
     return Source(raw, relation, columns, malformed=rejects)
+
+
+def _header(raw: RawFile, line: bytes) -> str:
+    """The first line of a CSV file as text.
+
+    Raises:
+        Refusal: it is no header.
+    """
+    if len(line) == _LONGEST_HEADER:
+        what = f"the first line is longer than {_LONGEST_HEADER:,} bytes, which no header is"
+        raise Refusal(Problem(raw.label, what, "Export it again, one record a line."))
+    try:
+        head = line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise Refusal(Problem(raw.label, "the header is not UTF-8", _UTF8)) from error
+    if "\0" in head:
+        what = "the header has NUL bytes, as binary files and UTF-16 have"
+        raise Refusal(Problem(raw.label, what, _UTF8))
+    if "\r" in head:
+        what = "lines end with a carriage return alone, as on old Macs, or the header has one"
+        raise Refusal(Problem(raw.label, what, "Save it with line feeds."))
+    return head
+
+
+def _cells(head: str, delimiter: str) -> list[str]:
+    # The library's limit on a field is for one that reads whole files.
+    csv.field_size_limit(_LONGEST_HEADER)
+    return next(csv.reader([head], delimiter=delimiter), [])
 
 
 def _delimiter(schema: TableSchema, head: str) -> str:
@@ -220,8 +265,7 @@ def _delimiter(schema: TableSchema, head: str) -> str:
     known = {name for column in schema.columns for name in column.names}
 
     def hits(delimiter: str) -> int:
-        names = next(csv.reader([head.rstrip("\r\n")], delimiter=delimiter), [])
-        return sum(name.strip().lower() in known for name in names)
+        return sum(name.strip().lower() in known for name in _cells(head, delimiter))
 
     return max(_DELIMITERS, key=hits)
 
@@ -230,7 +274,7 @@ def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) 
     try:
         with _text_stream(path) as stream:
             start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Refusal(
             Problem(raw.label, f"the file is truncated: {error}", "Copy it again.")
         ) from error
@@ -241,7 +285,7 @@ def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) 
     relation = (
         f"read_json_objects({files(path)}, "
         f"format = {literal('newline_delimited' if lines else 'array')}, "
-        f"compression = {literal('gzip' if _is_gzip(path) else 'uncompressed')}, "
+        f"compression = {literal('gzip' if is_gzip(path) else 'uncompressed')}, "
         f"ignore_errors = {'true' if lines else 'false'}, maximum_object_size = 67108864)"
     )
     try:
@@ -262,9 +306,4 @@ def _json_path(key: str) -> str:
 
 
 def _text_stream(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if _is_gzip(path) else path.open("rb")
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(2) == _GZIP
+    return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")

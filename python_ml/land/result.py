@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from python_ml.errors import BadInputError
+
+_LONGEST_NAME = 120  # characters
+_MOST_NAMES = 20
 
 
 @dataclass
@@ -77,11 +82,25 @@ class Problem:
     rows: int | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file}, column {self.column}" if self.column else self.file
+        place = shown(self.file)
+        if self.column:
+            place += f", column {shown(self.column)}"
         count = (
             "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
         )
         return f"{place}: {self.what}{count}. {self.remedy}"
+
+
+def shown(name: str) -> str:
+    """A name of a file or column as one short line: a control character as its escape."""
+    plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
+    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"
+
+
+def listing(names: Collection[str]) -> str:
+    """Names as one line; the first ones and a count where there are many."""
+    first = ", ".join(shown(name) for name in islice(names, _MOST_NAMES))
+    return first if len(names) <= _MOST_NAMES else f"{first} and {len(names) - _MOST_NAMES:,} more"
 
 
 class Refusal(Exception):

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -23,10 +21,9 @@ from typing import Any
 
 from python_ml.documents import read_json, write_json
 from python_ml.errors import LeaseHeldError, SpanishGasError
-from python_ml.land.result import LandResult, Problem
+from python_ml.land.result import LandResult
 
 MANIFEST = "landing.json"
-_CHUNK = 1 << 20
 
 
 @contextmanager
@@ -95,29 +92,6 @@ def take(source: Path, target: Path, link: bool) -> None:
         else:
             return
     shutil.copyfile(source, target)
-
-
-def hash_file(path: Path, label: str) -> tuple[str, Problem | None]:
-    """SHA-256 of the bytes, and whether a gzip file ends before its end.
-
-    The engine reads a truncated gzip file as a shorter one without a word.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    if not path.name.lower().endswith(".gz"):
-        return digest.hexdigest(), None
-    try:
-        with gzip.open(path, "rb") as stream:
-            while stream.read(_CHUNK):
-                pass
-    except (OSError, EOFError) as error:
-        problem = Problem(
-            label, f"the gzip file is truncated or corrupt: {error}", "Copy it again."
-        )
-        return digest.hexdigest(), problem
-    return digest.hexdigest(), None
 
 
 def landed_batches(lake: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,214 @@
+"""Files that crash or drown a reader: one message, exit code 3, the lake as before."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+
+import boto3
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto import mock_aws
+from raw_batch import READINGS, RawBatch, landed, readings, write_parquet
+
+from python_ml.config import Settings
+from python_ml.errors import BadInputError
+from python_ml.land import land
+from python_ml.land.discover import fetch, list_source
+
+LABEL = "churn_label.csv"
+ROWS = "C00001,0\nC00002,1\nC00003,0\nC00004,0\nC00005,1\nC00006,0\n"
+
+
+def refused(raw, settings: Settings) -> str:
+    """The one line of the one problem."""
+    with pytest.raises(BadInputError) as caught:
+        land(raw, settings)
+    assert caught.value.exit_code == 3
+    assert not settings.layout.lake.exists()
+    first, *problems = str(caught.value).split("\n")
+    assert first.endswith("1 problem:") and len(problems) == 1, caught.value
+    assert len(problems[0]) < 700 and problems[0].isprintable(), problems[0]
+    return problems[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("customer_id,churn\r" + ROWS.replace("\n", "\r"), "carriage return alone"),
+        ("customer_id,chu\rrn\n" + ROWS, "carriage return alone"),
+        ('"customer_id","chu\rrn"\n' + ROWS, "carriage return alone"),
+        ("customer_id,chu\0rn\n" + ROWS, "NUL bytes"),
+        ("\0" * 5_000, "NUL bytes"),
+        (",".join(f"c{n}" for n in range(200_000)) + "\n" + ROWS, "the first line is longer"),
+        (",".join(f"c{n}" for n in range(50_000)) + "\n" + ROWS, "50,000 columns (c0, c1, "),
+        ("customer_id,churn," + "x" * 200_000 + "\n" + ROWS, "xxx…: the column is unknown"),
+        ("x" * 3_000_000, "the first line is longer"),
+    ],
+)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_header_that_is_none(raw, settings, content, said, is_packed):
+    packed = gzip.compress(content.encode(), 1) if is_packed else content.encode()
+    (raw / LABEL).write_bytes(packed)
+    assert said in refused(raw, settings)
+
+
+def test_a_parquet_file_of_200_000_columns(raw, settings):
+    (raw / LABEL).unlink()
+    table = pa.table({f"c{n}": pa.array([1], pa.int8()) for n in range(5_000)})
+    pq.write_table(table, raw / "churn_label.parquet")
+    assert "5,000 columns" in refused(raw, settings)
+
+
+def test_many_unknown_columns_are_one_problem(raw, settings):
+    extra = ",".join(f"c{n}" for n in range(500))
+    (raw / LABEL).write_text(f"customer_id,churn,{extra}\n")
+    assert "500 columns are unknown (c0, c1, " in refused(raw, settings)
+
+
+@pytest.mark.parametrize("name", ["churn_label.csv\n", "churn\nlabel.csv", "churn_label\n.csv"])
+def test_a_file_name_with_a_line_break(raw, settings, name):
+    (raw / LABEL).rename(raw / name)
+    assert "churn_label: the file is missing" in refused(raw, settings)
+
+
+def test_a_part_whose_name_has_a_line_break_is_read(raw, settings):
+    part = raw / READINGS / "month=2024-11" / "part-0.parquet"
+    part.rename(part.with_name("part\n0.parquet"))
+    (raw / "notes\n.txt").write_text("ignored")
+    result = land(raw, settings)
+    assert result.tables["consumption_hourly"].rows_landed == len(RawBatch()[READINGS])
+    assert result.ignored_files == ["notes\n.txt"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_part_of_one_customer(raw, settings, is_known):
+    """No row comes before another customer's, and a count over nothing known is null."""
+    customer = "C00006" if is_known else None
+    extra = readings("2024-11-01", "2024-11-30 23:00", ["C00009"]).assign(customer_id=customer)
+    write_parquet(extra, raw / READINGS / "month=2024-11" / "extra.parquet")
+    result = land(raw, settings)
+    repeated = "timestamp: second row for the same hour" if is_known else "customer_id: missing"
+    assert result.tables["consumption_hourly"].set_aside == {repeated: 720}
+
+
+def test_a_batch_of_one_customer_and_one_reading(settings, tmp_path):
+    batch = RawBatch()
+    for name, frame in batch.frames.items():
+        if "customer_id" in frame:
+            batch[name] = frame[frame["customer_id"] == "C00002"].head(1)
+    land(batch.write(tmp_path / "one"), settings)
+    assert len(landed(settings.layout.lake, "consumption_hourly")) == 1
+
+
+# ---------------------------------------------------------------- bombs
+
+
+@pytest.fixture
+def strict(settings) -> Settings:
+    """At most a megabyte, or 200 times the size."""
+    return settings.with_overrides({"land.expansion_allowed_gb": 0.001})
+
+
+@pytest.mark.parametrize("name", ["churn_label.csv.gz", LABEL])
+def test_a_gzip_bomb(raw, strict, name):
+    (raw / LABEL).unlink()
+    bomb = io.BytesIO()
+    with gzip.open(bomb, "wb", compresslevel=9) as stream:
+        stream.write(b"customer_id,churn\n")
+        for _ in range(5):
+            stream.write(b"C00001,0\n" * 1_000_000)
+    (raw / name).write_bytes(bomb.getvalue())
+    said = refused(raw, strict)
+    assert f"{name}: {name} expands to more than" in said
+    assert "land.maximum_expansion" in said
+
+
+def test_a_parquet_bomb(raw, strict):
+    many = pa.table(
+        {
+            "customer_id": pa.array(["C00009"]).take(pa.array(np.zeros(2_000_000, dtype=np.int8))),
+            "timestamp": pa.array(np.zeros(2_000_000, dtype="datetime64[us]")),
+            "consumption_elec_kwh": np.zeros(2_000_000),
+            "consumption_gas_m3": np.zeros(2_000_000),
+        }
+    )
+    path = raw / READINGS / "month=2024-11" / "bomb.parquet"
+    pq.write_table(many, path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    assert f"{READINGS}: bomb.parquet expands to more than" in refused(raw, strict)
+
+
+def test_the_limit_can_be_raised(raw, strict):
+    frame = readings("2024-10-01", "2024-12-31 23:00").assign(consumption_gas_m3=0.0)
+    for path in raw.glob(f"{READINGS}/*/*.parquet"):
+        path.unlink()
+    packed = gzip.compress(frame.to_csv(index=False).encode())
+    (raw / f"{READINGS}.csv.gz").write_bytes(packed)
+    tight = strict.with_overrides(
+        {"land.maximum_expansion": 2, "land.expansion_allowed_gb": 0.0001}
+    )
+    assert "expands to more than" in refused(raw, tight)
+    land(raw, tight.with_overrides({"land.maximum_expansion": 50}))
+
+
+@pytest.mark.parametrize("noise", [b"\xff" * 50, os.urandom(50)])
+def test_a_gzip_file_with_a_broken_body(raw, settings, noise):
+    packed = bytearray(gzip.compress(("customer_id,churn\n" + ROWS * 50).encode()))
+    packed[20:50] = noise[:30]
+    (raw / LABEL).write_bytes(packed)
+    assert "truncated" in refused(raw, settings)
+
+
+# ---------------------------------------------------------------- buckets
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A client and the name of a bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="eu-south-2")
+        client.create_bucket(
+            Bucket="incoming", CreateBucketConfiguration={"LocationConstraint": "eu-south-2"}
+        )
+        yield client
+
+
+def upload(client, raw) -> None:
+    for path in raw.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), "incoming", f"in/{path.relative_to(raw).as_posix()}")
+
+
+def test_a_key_with_two_slashes(raw, settings, bucket):
+    upload(bucket, raw)
+    bucket.delete_object(Bucket="incoming", Key=f"in/{LABEL}")
+    bucket.put_object(Bucket="incoming", Key=f"in//{LABEL}", Body=(raw / LABEL).read_bytes())
+    with pytest.raises(BadInputError) as caught:
+        land("s3://incoming/in", settings)
+    assert f"/{LABEL}: the key has two slashes in a row" in str(caught.value)
+    assert not settings.layout.lake.exists()
+
+
+def test_a_key_with_two_slashes_that_is_none_of_the_seven_is_ignored(raw, settings, bucket):
+    upload(bucket, raw)
+    for key in ("in//notes.txt", "in/a//b.csv", "in/a\nb.csv", "in/../../../x/churn_label.csv"):
+        bucket.put_object(Bucket="incoming", Key=key, Body=b"x")
+    result = land("s3://incoming/in", settings)
+    assert sorted(result.ignored_files) == ["/notes.txt", "a\nb.csv", "a//b.csv"]
+
+
+def test_nothing_is_fetched_to_a_place_outside_of_its_folder(raw, settings, bucket, tmp_path):
+    upload(bucket, raw)
+    bucket.put_object(Bucket="incoming", Key=f"in/{READINGS}/../../out.parquet", Body=b"x")
+    bucket.put_object(Bucket="incoming", Key=f"in/{READINGS}//{tmp_path}/y.parquet", Body=b"x")
+    with pytest.raises(BadInputError, match="two slashes"):
+        land("s3://incoming/in", settings)
+    assert not (tmp_path / "y.parquet").exists()
+    assert list_source("s3://incoming/in") and fetch
