@@ -31,3 +31,16 @@ or SQL is another than in the tables that it begins with.
         cast(null as varchar)
     {%- endif -%}
 {%- endmacro %}
+
+{#
+What an incremental build does first: months that are to be read again go, and so do those that are no
+longer landed.
+#}
+{% macro delete_touched_months(table, hours) -%}
+    {%- if is_incremental() -%}
+        delete from {{ table }}
+        where
+            {{ is_touched("substr(cast(month_start as varchar), 1, 7)") }}
+            or month_start not in (select month_start from {{ hours }})
+    {%- endif -%}
+{%- endmacro %}

@@ -28,7 +28,8 @@ from python_ml.warehouse import Warehouse
 
 GOLD = "gold_master"
 SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
-ROLES = ("key", "target", "feature", "business")
+LINEAGE = "lineage"
+ROLES = ("key", "target", "feature", "business", LINEAGE)
 KEEP = "keep"
 CLOCK_DOWN, CLOCK_UP, SEASON, HISTORY = "counts_down", "counts_up", "season", "history"
 INCREASING, DECREASING = "increasing", "decreasing"
@@ -74,6 +75,11 @@ class GoldContract:
     @property
     def features(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.role == "feature")
+
+    @property
+    def source_dates(self) -> tuple[Column, ...]:
+        """Newest dates of what went into a row, one column a kind of source."""
+        return tuple(column for column in self.columns if column.role == LINEAGE)
 
     def experiment(self, settings: Settings, name: str) -> tuple[Column, ...]:
         """Features of the experiment's tiers.

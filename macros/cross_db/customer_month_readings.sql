@@ -23,7 +23,8 @@ not come back where the rows of so many branches go straight to a client, as in 
         sum(gas_m3) as gas_m3,
         sum(reading_count) as reading_count,
         sum(negative_elec_count) as negative_elec_count,
-        sum(negative_gas_count) as negative_gas_count
+        sum(negative_gas_count) as negative_gas_count,
+        max(max_reading_date) as max_reading_date
     from (
         select
             hourly.customer_id,
@@ -58,7 +59,8 @@ not come back where the rows of so many branches go straight to a client, as in 
         gas_m3,
         reading_count,
         negative_elec_count,
-        negative_gas_count
+        negative_gas_count,
+        max_reading_date
     from (
         select
             customer_id,
@@ -84,7 +86,8 @@ comparison does for every row. #}
             sum(greatest({{ qualifier }}consumption_gas_m3, 0)) as gas_m3,
             count(*) as reading_count,
             count_if(sign({{ qualifier }}consumption_elec_kwh) < 0) as negative_elec_count,
-            count_if(sign({{ qualifier }}consumption_gas_m3) < 0) as negative_gas_count
+            count_if(sign({{ qualifier }}consumption_gas_m3) < 0) as negative_gas_count,
+            cast(max({{ qualifier }}"timestamp") as date) as max_reading_date
 {%- endmacro %}
 
 {# Hours since the beginning of the month, as text, in a column per tier. #}
@@ -96,7 +99,7 @@ comparison does for every row. #}
             filter (where price_tier = {{ tier }}) as tier{{ tier }}
         {% endfor %}
     from {{ hours }}
-    where {{ is_touched("strftime(month_start, '%Y-%m')") }}
+    where {{ is_touched("substr(cast(month_start as varchar), 1, 7)") }}
     group by month_start
     order by month_start
 {%- endmacro %}

@@ -16,7 +16,11 @@ dated as (
         -- A label without a date was observed from the date that its batch ends with.
         coalesce(labels.label_date, batch.batch_as_of_date) as label_date,
         labels.horizon_days,
-        labels.churn
+        labels.churn,
+        -- Beside one that says its date it does not count.
+        max(case when labels.label_date is not null then 1 else 0 end) over (
+            partition by labels.customer_id, coalesce(labels.label_date, batch.batch_as_of_date)
+        ) = 1 and labels.label_date is null as is_superseded
     from labels
     cross join batch
 ),
@@ -28,6 +32,7 @@ final as (
         max(horizon_days) as horizon_days,
         max(churn) as churn
     from dated
+    where not is_superseded
     group by customer_id, label_date
 )
 

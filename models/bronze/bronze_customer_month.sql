@@ -1,10 +1,11 @@
--- Months that have not changed since the tables that a run begins with are kept; see docs/runs.md.
+-- Months that have not changed since the tables that a run begins with are kept; see docs/runs.md. Others are
+-- replaced whole, so that nothing is left of a customer whom the month no longer holds.
 {{ config(
     materialized='incremental',
-    incremental_strategy=customer_month_strategy(),
-    unique_key=['customer_id', 'month_start'],
+    incremental_strategy='append',
     on_schema_change='fail',
-    full_refresh=touched_months() is none
+    full_refresh=touched_months() is none,
+    pre_hook="{{ delete_touched_months(this, ref('bronze_hour')) }}"
 ) }}
 
 with
@@ -28,6 +29,8 @@ final as (
         cast(reading_count as bigint) as reading_count,
         cast(coalesce(negative_elec_count, 0) as bigint) as negative_elec_count,
         cast(coalesce(negative_gas_count, 0) as bigint) as negative_gas_count,
+        ---------- dates
+        max_reading_date,
         ---------- origin
         {{ month_version('month_start') }} as month_version
     from readings

@@ -6,7 +6,7 @@ interactions as (
         "date" as interaction_date,
         channel as interaction_channel,
         interaction_summary,
-        coalesce(recorded_date, "date") as recorded_date,
+        recorded_date,
         {{ dbt.hash("lower(trim(interaction_summary))") }} as text_hash
     from {{ source('raw', 'customer_interactions') }}
     where customer_id is not null and "date" is not null
@@ -31,8 +31,11 @@ final as (
         interaction_date,
         interaction_channel,
         min(interaction_summary) as interaction_summary,
-        min(recorded_date) as recorded_date,
+        -- A copy that says when it was recorded beats one that does not.
+        coalesce(min(recorded_date), interaction_date) as recorded_date,
         text_hash,
+        ---------- dates
+        greatest(coalesce(min(recorded_date), interaction_date), interaction_date) as max_contact_date,
         ---------- counts
         count(*) - 1 as duplicate_count
     from identified

@@ -19,6 +19,8 @@ final as (
         max(elec_var_cost_eur_kwh) as elec_var_cost_eur_kwh,
         max(gas_var_cost_eur_m3) as gas_var_cost_eur_m3,
         max(peaje_elec_eur_kwh) as elec_toll_eur_kwh,
+        ---------- dates
+        {{ add_days(-1, add_months(1, 'month_start')) }} as max_cost_date,
         ---------- counts
         count(*) - 1 as duplicate_count
     from costs

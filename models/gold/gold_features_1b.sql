@@ -27,12 +27,20 @@ final as (
         cast(behaviour.has_interaction as varchar) || '_x_' || lifecycle.renewal_bucket
             as has_interaction_x_renewal_bucket,
         cast(lifecycle.is_high_competition_province as varchar) || '_x_' || behaviour.customer_intent
-            as competition_x_intent
+            as competition_x_intent,
+        ---------- newest source dates
+        lifecycle.max_attribute_date,
+        lifecycle.max_contract_date,
+        {{ newest_of(['behaviour.max_contact_date', 'sentiment.max_contact_date']) }} as max_contact_date
     from lifecycle
     inner join behaviour
-        on lifecycle.customer_id = behaviour.customer_id
+        on
+            lifecycle.customer_id = behaviour.customer_id
+            and lifecycle.as_of_date = behaviour.as_of_date
     inner join sentiment
-        on lifecycle.customer_id = sentiment.customer_id
+        on
+            lifecycle.customer_id = sentiment.customer_id
+            and lifecycle.as_of_date = sentiment.as_of_date
 )
 
 select * from final

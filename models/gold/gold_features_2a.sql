@@ -18,10 +18,14 @@ joined as (
         date_diff('day', interactions.interaction_date, customers.as_of_date) as days_ago,
         date_diff('day', interactions.interaction_date, customers.next_renewal_date) as days_before_renewal,
         {{ months_between('interactions.interaction_date', 'customers.next_renewal_date') }} as months_before_renewal,
-        {{ months_between('customers.last_product_change_date', 'customers.as_of_date') }} as months_since_change
+        {{ months_between('customers.last_product_change_date', 'customers.as_of_date') }} as months_since_change,
+        interactions.max_contact_date,
+        customers.max_contract_date
     from customers
     left join newest_interactions as interactions
-        on customers.customer_id = interactions.customer_id
+        on
+            customers.customer_id = interactions.customer_id
+            and customers.as_of_date = interactions.as_of_date
 ),
 
 flagged as (
@@ -57,7 +61,10 @@ final as (
         {{ flag('days_before_renewal between 0 and 30') }} as is_interaction_within_30d_of_renewal,
         {{ flag('interaction_within_3m_of_renewal = 1 and (is_complaint_intent = 1 or is_cancellation_intent = 1)') }}
             as complaint_near_renewal,
-        coalesce(months_since_change, 9999e0) as months_since_last_change
+        coalesce(months_since_change, 9999e0) as months_since_last_change,
+        ---------- newest source dates
+        max_contact_date,
+        max_contract_date
     from flagged
 )
 

@@ -19,10 +19,17 @@ final as (
         lifecycle.is_high_competition_province * lifecycle.is_within_3m_of_renewal as is_competition_x_renewal,
         lifecycle.is_dual_fuel * lifecycle.is_within_3m_of_renewal as dual_fuel_x_renewal,
         lifecycle.is_dual_fuel * lifecycle.is_high_competition_province as dual_fuel_x_competition,
-        lifecycle.is_dual_fuel * behaviour.recent_complaint_flag as dual_fuel_x_intent
+        lifecycle.is_dual_fuel * behaviour.recent_complaint_flag as dual_fuel_x_intent,
+        ---------- newest source dates
+        lifecycle.max_attribute_date,
+        {{ newest_of(['lifecycle.max_contract_date', 'behaviour.max_contract_date']) }} as max_contract_date,
+        lifecycle.max_reading_date,
+        behaviour.max_contact_date
     from lifecycle
     inner join behaviour
-        on lifecycle.customer_id = behaviour.customer_id
+        on
+            lifecycle.customer_id = behaviour.customer_id
+            and lifecycle.as_of_date = behaviour.as_of_date
 )
 
 select * from final

@@ -9,38 +9,35 @@ customer_months as (
 ),
 
 province_costs as (
-    select * from {{ ref('bronze_province_cost_month') }}
-),
-
-observation_window as (
-    {{ observation_window() }}
+    select * from {{ ref('silver_province_cost_month') }}
 ),
 
 -- Doubles are added up in a stated order: another order gives other last digits.
 totals as (
     select
         customer_id,
+        as_of_date,
         sum(elec_kwh order by month_start) as total_elec_kwh,
         sum(gas_m3 order by month_start) as total_gas_m3,
         sum(gas_variable_revenue_eur + gas_fixed_revenue_eur order by month_start) as gas_revenue_eur,
         sum(revenue_eur order by month_start) as revenue_eur,
         sum(pricing_date_count) as price_update_count,
-        count(*) as month_count
+        count(*) as month_count,
+        max(max_reading_date) as max_reading_date,
+        max(max_price_date) as max_price_date
     from customer_months
-    group by customer_id
+    group by customer_id, as_of_date
 ),
 
 province_means as (
     select
-        province_costs.province_code,
-        avg(province_costs.elec_var_cost_eur_kwh order by province_costs.month_start) as elec_cost_eur_kwh,
-        avg(province_costs.gas_var_cost_eur_m3 order by province_costs.month_start) as gas_cost_eur_m3
+        province_code,
+        as_of_date,
+        avg(elec_var_cost_eur_kwh order by month_start) as elec_cost_eur_kwh,
+        avg(gas_var_cost_eur_m3 order by month_start) as gas_cost_eur_m3,
+        max(max_cost_date) as max_cost_date
     from province_costs
-    cross join observation_window
-    where
-        province_costs.month_start >= observation_window.window_start_date
-        and province_costs.month_start < observation_window.window_end_date
-    group by province_costs.province_code
+    group by province_code, as_of_date
 ),
 
 final as (
@@ -57,12 +54,20 @@ final as (
             as gas_share_of_revenue,
         cast(coalesce(totals.price_update_count, 0) as bigint) as price_update_count,
         province_means.elec_cost_eur_kwh as province_avg_elec_cost_12m,
-        province_means.gas_cost_eur_m3 as province_avg_gas_cost_12m
+        province_means.gas_cost_eur_m3 as province_avg_gas_cost_12m,
+        ---------- newest source dates
+        totals.max_reading_date,
+        totals.max_price_date,
+        province_means.max_cost_date
     from customers
     left join totals
-        on customers.customer_id = totals.customer_id
+        on
+            customers.customer_id = totals.customer_id
+            and customers.as_of_date = totals.as_of_date
     left join province_means
-        on customers.province_code = province_means.province_code
+        on
+            customers.province_code = province_means.province_code
+            and customers.as_of_date = province_means.as_of_date
 )
 
 select * from final

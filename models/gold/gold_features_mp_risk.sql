@@ -9,17 +9,16 @@ customer_months as (
 ),
 
 province_costs as (
-    select * from {{ ref('bronze_province_cost_month') }}
+    select * from {{ ref('silver_province_cost_month') }}
 ),
 
-observation_window as (
-    {{ observation_window() }}
-),
-
-ranked as (
+-- Months back from the end of the window, whether the customer has readings in all of them or not.
+aged as (
     select
         *,
-        row_number() over (partition by customer_id order by month_start desc) as recency_rank
+        date_diff(
+            'month', month_start, cast(date_trunc('month', {{ add_days(1, 'as_of_date') }}) as date)
+        ) as months_ago
     from customer_months
 ),
 
@@ -27,6 +26,7 @@ ranked as (
 behaviour as (
     select
         customer_id,
+        as_of_date,
         stddev_samp(elec_kwh order by month_start) as std_monthly_elec_kwh,
         stddev_samp(gas_m3 order by month_start) as std_monthly_gas_m3,
         count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end) as active_months_count,
@@ -38,26 +38,27 @@ behaviour as (
         min_by(gas_variable_price_eur_m3, month_start) as first_gas_price,
         max_by(gas_variable_price_eur_m3, month_start) as last_gas_price,
         stddev_samp(variable_price_tier1_eur_kwh order by month_start) as elec_price_volatility,
-        avg(case when recency_rank <= 3 then margin_eur end order by month_start)
-        - avg(case when recency_rank between 4 and 6 then margin_eur end order by month_start) as rolling_margin_trend,
+        avg(case when months_ago between 1 and 3 then margin_eur end order by month_start)
+        - avg(case when months_ago between 4 and 6 then margin_eur end order by month_start) as rolling_margin_trend,
         sum(margin_eur order by month_start) as total_margin_eur,
-        count(margin_eur) as margin_month_count
-    from ranked
-    group by customer_id
+        count(margin_eur) as margin_month_count,
+        max(max_reading_date) as max_reading_date,
+        max(max_price_date) as max_price_date,
+        max(max_cost_date) as max_cost_date
+    from aged
+    group by customer_id, as_of_date
 ),
 
 province_trends as (
     select
-        province_costs.province_code,
-        avg(province_costs.elec_var_cost_eur_kwh order by province_costs.month_start) as mean_elec_cost,
-        min_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as first_elec_cost,
-        max_by(province_costs.elec_var_cost_eur_kwh, province_costs.month_start) as last_elec_cost
+        province_code,
+        as_of_date,
+        avg(elec_var_cost_eur_kwh order by month_start) as mean_elec_cost,
+        min_by(elec_var_cost_eur_kwh, month_start) as first_elec_cost,
+        max_by(elec_var_cost_eur_kwh, month_start) as last_elec_cost,
+        max(max_cost_date) as max_cost_date
     from province_costs
-    cross join observation_window
-    where
-        province_costs.month_start >= observation_window.window_start_date
-        and province_costs.month_start < observation_window.window_end_date
-    group by province_costs.province_code
+    group by province_code, as_of_date
 ),
 
 final as (
@@ -84,12 +85,20 @@ final as (
         (province_trends.last_elec_cost - province_trends.first_elec_cost)
         / nullif(province_trends.first_elec_cost, 0) as province_elec_cost_trend,
         behaviour.last_elec_price - province_trends.mean_elec_cost as elec_price_vs_province_cost_spread,
-        {{ flag('behaviour.last_elec_price > behaviour.first_elec_price') }} as is_price_increase
+        {{ flag('behaviour.last_elec_price > behaviour.first_elec_price') }} as is_price_increase,
+        ---------- newest source dates
+        behaviour.max_reading_date,
+        behaviour.max_price_date,
+        {{ newest_of(['behaviour.max_cost_date', 'province_trends.max_cost_date']) }} as max_cost_date
     from customers
     left join behaviour
-        on customers.customer_id = behaviour.customer_id
+        on
+            customers.customer_id = behaviour.customer_id
+            and customers.as_of_date = behaviour.as_of_date
     left join province_trends
-        on customers.province_code = province_trends.province_code
+        on
+            customers.province_code = province_trends.province_code
+            and customers.as_of_date = province_trends.as_of_date
 )
 
 select * from final

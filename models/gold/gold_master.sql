@@ -114,23 +114,56 @@ final as (
         customers.contracted_power_kw,
         customers.is_urban,
         customers.province_code,
+        ---------- newest source dates
+        {{ newest_of([
+            'customers.max_attribute_date', 'lifecycle.max_attribute_date', 'compound.max_attribute_date',
+            'pairs.max_attribute_date'
+        ]) }} as max_attribute_date,
+        {{ newest_of([
+            'customers.max_contract_date', 'lifecycle.max_contract_date', 'behaviour.max_contract_date',
+            'compound.max_contract_date', 'pairs.max_contract_date'
+        ]) }} as max_contract_date,
+        {{ newest_of([
+            'lifecycle.max_reading_date', 'market.max_reading_date', 'risk.max_reading_date',
+            'compound.max_reading_date'
+        ]) }} as max_reading_date,
+        {{ newest_of(['market.max_price_date', 'risk.max_price_date']) }} as max_price_date,
+        {{ newest_of(['market.max_cost_date', 'risk.max_cost_date']) }} as max_cost_date,
+        {{ newest_of([
+            'behaviour.max_contact_date', 'sentiment.max_contact_date', 'compound.max_contact_date',
+            'pairs.max_contact_date'
+        ]) }} as max_contact_date,
         ---------- target
         customers.churn
     from customers
     inner join lifecycle
-        on customers.customer_id = lifecycle.customer_id
+        on
+            customers.customer_id = lifecycle.customer_id
+            and customers.as_of_date = lifecycle.as_of_date
     inner join market
-        on customers.customer_id = market.customer_id
+        on
+            customers.customer_id = market.customer_id
+            and customers.as_of_date = market.as_of_date
     inner join risk
-        on customers.customer_id = risk.customer_id
+        on
+            customers.customer_id = risk.customer_id
+            and customers.as_of_date = risk.as_of_date
     inner join behaviour
-        on customers.customer_id = behaviour.customer_id
+        on
+            customers.customer_id = behaviour.customer_id
+            and customers.as_of_date = behaviour.as_of_date
     inner join sentiment
-        on customers.customer_id = sentiment.customer_id
+        on
+            customers.customer_id = sentiment.customer_id
+            and customers.as_of_date = sentiment.as_of_date
     inner join compound
-        on customers.customer_id = compound.customer_id
+        on
+            customers.customer_id = compound.customer_id
+            and customers.as_of_date = compound.as_of_date
     inner join pairs
-        on customers.customer_id = pairs.customer_id
+        on
+            customers.customer_id = pairs.customer_id
+            and customers.as_of_date = pairs.as_of_date
 )
 
 select * from final

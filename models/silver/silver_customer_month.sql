@@ -13,11 +13,11 @@ price_months as (
 ),
 
 costs as (
-    select * from {{ ref('bronze_province_cost_month') }}
+    select * from {{ ref('silver_province_cost_month') }}
 ),
 
-observation_window as (
-    {{ observation_window() }}
+as_of_dates as (
+    select * from {{ ref('bronze_as_of_date') }}
 ),
 
 windowed as (
@@ -26,14 +26,17 @@ windowed as (
         customers.as_of_date,
         customers.province_code,
         -- Gas is supplied all year to who burns it in winter.
-        {{ flag('max(customer_months.gas_m3) over (partition by customer_months.customer_id) > 0') }} as is_gas_customer
-    from customer_months
+        {{ flag('max(customer_months.gas_m3) over (partition by customers.as_of_date, customers.customer_id) > 0') }}
+            as is_gas_customer
+    from as_of_dates
+    inner join customer_months
+        on
+            as_of_dates.window_start_date <= customer_months.month_start
+            and as_of_dates.window_end_date > customer_months.month_start
     inner join customers
-        on customer_months.customer_id = customers.customer_id
-    cross join observation_window
-    where
-        customer_months.month_start >= observation_window.window_start_date
-        and customer_months.month_start < observation_window.window_end_date
+        on
+            customer_months.customer_id = customers.customer_id
+            and as_of_dates.as_of_date = customers.as_of_date
 ),
 
 amounts as (
@@ -57,15 +60,19 @@ amounts as (
         case when windowed.is_gas_customer = 1 then prices.gas_fixed_cost_eur_year / 12 else 0 end
             as gas_fixed_cost_eur,
         case when windowed.is_gas_customer = 1 then prices.gas_variable_price_eur_m3 end as gas_variable_price_eur_m3,
+        prices.max_price_date,
+        costs.max_cost_date,
         prices.pricing_date_count
     from windowed
     inner join price_months as prices
         on
             windowed.customer_id = prices.customer_id
+            and windowed.as_of_date = prices.as_of_date
             and windowed.month_start = prices.month_start
     left join costs
         on
             windowed.province_code = costs.province_code
+            and windowed.as_of_date = costs.as_of_date
             and windowed.month_start = costs.month_start
 ),
 
@@ -101,6 +108,10 @@ final as (
         + gas_variable_revenue_eur + gas_fixed_revenue_eur - gas_variable_cost_eur - gas_fixed_cost_eur as margin_eur,
         ---------- flags
         is_gas_customer,
+        ---------- newest source dates
+        max_reading_date,
+        max_price_date,
+        max_cost_date,
         ---------- counts
         pricing_date_count,
         reading_count,

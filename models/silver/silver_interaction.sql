@@ -8,8 +8,8 @@ intent_keywords as (
     select * from {{ ref('intent_keywords') }}
 ),
 
-observation_window as (
-    {{ observation_window() }}
+as_of_dates as (
+    select * from {{ ref('bronze_as_of_date') }}
 ),
 
 sentiments as (
@@ -23,32 +23,39 @@ sentiments as (
     group by text_hash
 ),
 
+worded as (
+    select
+        interaction_id,
+        -- One space around every word, so that whole words are found by their position.
+        ' ' || {{ replace_pattern("lower(interaction_summary)", '[^a-z0-9]+', ' ') }} || ' ' as words
+    from interactions
+),
+
+-- What was said does not depend on the as-of date.
+intents as (
+    select
+        worded.interaction_id,
+        min(intent_keywords.intent_priority) as intent_priority,
+        min_by(intent_keywords.customer_intent, intent_keywords.intent_priority) as customer_intent
+    from worded
+    inner join intent_keywords
+        on strpos(
+            worded.words,
+            ' ' || intent_keywords.keyword || case when intent_keywords.is_prefix then '' else ' ' end
+        ) > 0
+    group by worded.interaction_id
+),
+
+-- Some contacts reach the export later; until then nobody knew of them.
 known as (
     select
         interactions.*,
-        observation_window.as_of_date,
-        -- One space around every word, so that whole words are found by their position.
-        ' ' || {{ replace_pattern("lower(interactions.interaction_summary)", '[^a-z0-9]+', ' ') }} || ' ' as words
+        as_of_dates.as_of_date
     from interactions
-    cross join observation_window
-    -- Some contacts reach the export later; until then nobody knew of them.
-    where
-        interactions.interaction_date <= observation_window.as_of_date
-        and coalesce(interactions.recorded_date <= observation_window.as_of_date, true)
-),
-
-intents as (
-    select
-        known.interaction_id,
-        min(intent_keywords.intent_priority) as intent_priority,
-        min_by(intent_keywords.customer_intent, intent_keywords.intent_priority) as customer_intent
-    from known
-    inner join intent_keywords
-        on strpos(
-            known.words,
-            ' ' || intent_keywords.keyword || case when intent_keywords.is_prefix then '' else ' ' end
-        ) > 0
-    group by known.interaction_id
+    inner join as_of_dates
+        on
+            interactions.interaction_date <= as_of_dates.as_of_date
+            and interactions.recorded_date <= as_of_dates.as_of_date
 ),
 
 -- Newest first; on one day the more urgent intent; what is left is told apart by its id.
@@ -66,9 +73,11 @@ final as (
         coalesce(intents.customer_intent, 'Other / Unclassified') as customer_intent,
         coalesce(sentiments.sentiment_label, 'unlabelled') as sentiment_label,
         sentiments.sentiment_score,
+        ---------- newest source dates
+        known.max_contact_date,
         ---------- counts
         row_number() over (
-            partition by known.customer_id
+            partition by known.as_of_date, known.customer_id
             order by
                 known.interaction_date desc, intents.intent_priority asc nulls last, known.interaction_id asc
         ) as recency_rank

@@ -4,63 +4,29 @@ customers as (
     select * from {{ ref('silver_customer') }}
 ),
 
-customer_months as (
-    select * from {{ ref('bronze_customer_month') }}
+prices as (
+    select * from {{ ref('silver_price_neighbour') }}
 ),
 
-price_months as (
-    select * from {{ ref('bronze_price_month') }}
+as_of_dates as (
+    select * from {{ ref('bronze_as_of_date') }}
 ),
 
-observation_window as (
-    {{ observation_window() }}
-),
-
--- Months with a price from before the window are kept here: they hold the last known one.
-months as (
+windowed as (
     select
-        customer_id,
-        month_start
-    from price_months
-    union distinct
-    select
-        customer_id,
-        month_start
-    from customer_months
-),
-
-observed as (
-    select
-        months.customer_id,
-        months.month_start,
-        {% for price in price_columns() %}
-        price_months.{{ price }},
-        {% endfor %}
-        coalesce(price_months.pricing_date_count, 0) as pricing_date_count,
+        prices.*,
+        customers.as_of_date,
         customers.segment,
-        observation_window.window_start_date
-    from months
-    inner join customers
-        on months.customer_id = customers.customer_id
-    cross join observation_window
-    left join price_months
+        as_of_dates.window_end_date
+    from as_of_dates
+    inner join prices
         on
-            months.customer_id = price_months.customer_id
-            and months.month_start = price_months.month_start
-    where months.month_start < observation_window.window_end_date
-),
-
--- Everything after the window is gone by now, so that the next known price lies inside it.
-neighbours as (
-    select
-        {% for price in price_columns() %}
-        {{ last_known(price, 'partition by customer_id order by month_start'
-            ~ ' rows between unbounded preceding and 1 preceding') }} as last_{{ price }},
-        {{ first_known(price, 'partition by customer_id order by month_start'
-            ~ ' rows between 1 following and unbounded following') }} as next_{{ price }},
-        {% endfor %}
-        *
-    from observed
+            as_of_dates.window_start_date <= prices.month_start
+            and as_of_dates.window_end_date > prices.month_start
+    inner join customers
+        on
+            prices.customer_id = customers.customer_id
+            and as_of_dates.as_of_date = customers.as_of_date
 ),
 
 segment_medians as (
@@ -68,10 +34,12 @@ segment_medians as (
         {% for price in price_columns() %}
         {{ median(price) }} as {{ price }},
         {% endfor %}
+        max(max_price_date) as max_price_date,
+        as_of_date,
         segment,
         month_start
-    from observed
-    group by segment, month_start
+    from windowed
+    group by as_of_date, segment, month_start
 ),
 
 national_medians as (
@@ -79,46 +47,73 @@ national_medians as (
         {% for price in price_columns() %}
         {{ median(price) }} as {{ price }},
         {% endfor %}
+        max(max_price_date) as max_price_date,
+        as_of_date,
         month_start
-    from observed
-    group by month_start
+    from windowed
+    group by as_of_date, month_start
 ),
 
-final as (
+-- The next known price counts only if it lies inside the window.
+sourced as (
     select
-        neighbours.customer_id,
-        neighbours.month_start,
-        ---------- measures
-        {% for price in price_columns() %}
-        coalesce(
-            neighbours.{{ price }},
-            neighbours.last_{{ price }},
-            neighbours.next_{{ price }},
-            segment_medians.{{ price }},
-            national_medians.{{ price }}
-        ) as {{ price }},
-        {% endfor %}
-        ---------- provenance
         {% for price in price_columns() %}
         case
-            when neighbours.{{ price }} is not null then 'observed'
-            when neighbours.last_{{ price }} is not null then 'last_known'
-            when neighbours.next_{{ price }} is not null then 'next_known'
+            when windowed.{{ price }} is not null then 'observed'
+            when windowed.last_{{ price }} is not null then 'last_known'
+            when windowed.next_{{ price }}_date < windowed.window_end_date then 'next_known'
             when segment_medians.{{ price }} is not null then 'segment_median'
             when national_medians.{{ price }} is not null then 'national_median'
             else 'missing'
         end as {{ price }}_source,
+        segment_medians.{{ price }} as segment_{{ price }},
+        national_medians.{{ price }} as national_{{ price }},
         {% endfor %}
-        ---------- counts
-        neighbours.pricing_date_count
-    from neighbours
+        segment_medians.max_price_date as max_segment_price_date,
+        national_medians.max_price_date as max_national_price_date,
+        windowed.*
+    from windowed
     inner join segment_medians
         on
-            neighbours.segment = segment_medians.segment
-            and neighbours.month_start = segment_medians.month_start
+            windowed.as_of_date = segment_medians.as_of_date
+            and windowed.segment = segment_medians.segment
+            and windowed.month_start = segment_medians.month_start
     inner join national_medians
-        on neighbours.month_start = national_medians.month_start
-    where neighbours.month_start >= neighbours.window_start_date
+        on
+            windowed.as_of_date = national_medians.as_of_date
+            and windowed.month_start = national_medians.month_start
+),
+
+final as (
+    select
+        customer_id,
+        month_start,
+        as_of_date,
+        ---------- measures
+        {% for price in price_columns() %}
+        case {{ price }}_source
+            when 'observed' then {{ price }}
+            when 'last_known' then last_{{ price }}
+            when 'next_known' then next_{{ price }}
+            when 'segment_median' then segment_{{ price }}
+            when 'national_median' then national_{{ price }}
+        end as {{ price }},
+        {% endfor %}
+        ---------- provenance
+        {% for price in price_columns() %}
+        {{ price }}_source,
+        {% endfor %}
+        ---------- newest source dates
+        {% set dates = ['max_price_date'] %}
+        {% for price in price_columns() %}
+            {%- do dates.append('case ' ~ price ~ "_source when 'next_known' then next_" ~ price ~ "_date"
+                ~ " when 'segment_median' then max_segment_price_date"
+                ~ " when 'national_median' then max_national_price_date end") -%}
+        {% endfor %}
+        {{ newest_of(dates) }} as max_price_date,
+        ---------- counts
+        pricing_date_count
+    from sourced
 )
 
 select * from final

@@ -22,6 +22,7 @@ from python_ml.land.consumption import Landing, land_consumption
 from python_ml.land.crosscheck import (
     judge_customers,
     judge_provinces,
+    judge_snapshots,
     last_day,
     reading_warnings,
 )
@@ -37,6 +38,7 @@ from python_ml.sql import identifier, identifiers, literal, one_row
 
 RULES = 1  # raise it when the same bytes are to land differently, so that they do
 CONSUMPTION = "consumption_hourly"
+SNAPSHOTS = {"customer_attributes", "customer_contracts"}
 
 Hashes = dict[str, Future[tuple[str, Problem | None]]]
 
@@ -163,7 +165,7 @@ class _Batch:
             readable = [raw for raw in hourly if self._is_readable(raw, root, hashes)]
             if hourly and readable == hourly:
                 readings = self._land_readings(connection, hourly, root, staged)
-            self._compare(connection)
+            self._compare(connection, readings)
         return readings
 
     def _is_readable(self, raw: RawFile, root: Path, hashes: Hashes) -> bool:
@@ -253,9 +255,15 @@ class _Batch:
         self.tables[CONSUMPTION] = work.result
         return work
 
-    def _compare(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _compare(self, connection: duckdb.DuckDBPyConnection, readings: Landing | None) -> None:
         """Checks between tables, as far as the tables could be read."""
         labels = {raw.table.name: raw.label for raw in self.files}
+        if readings is not None and readings.inspections:
+            as_of_date = last_day(max(readings.inspections))
+            for name in sorted(SNAPSHOTS & self.checked.keys()):
+                self.problems += judge_snapshots(
+                    connection, labels[name], self.checked[name], as_of_date
+                )
         with_customers = {
             name: relation
             for name, relation in self.checked.items()

@@ -106,6 +106,28 @@ def judge_customers(
     return problems, warnings
 
 
+def judge_snapshots(
+    connection: duckdb.DuckDBPyConnection, label: str, relation: str, as_of_date: date
+) -> list[Problem]:
+    """A problem where every snapshot of a dated file is of later than the as-of date: nobody would
+    be a customer."""
+    first, dated = one_row(
+        connection, f"select min(snapshot_date), count(snapshot_date) from {relation}"
+    )
+    if first is None or first <= as_of_date:
+        return []
+    return [
+        Problem(
+            label,
+            f"the first snapshot is of {first}, after the as-of date {as_of_date}, the last day of "
+            "the newest month with readings",
+            "Deliver the snapshot of that date or of an earlier one, or the readings since.",
+            column="snapshot_date",
+            rows=dated,
+        )
+    ]
+
+
 def judge_provinces(
     connection: duckdb.DuckDBPyConnection,
     attributes: str,

@@ -22,7 +22,7 @@ from python_ml.sql import identifier
 from python_ml.store import open_store
 from python_ml.warehouse import Warehouse, open_warehouse
 
-AS_OF_MODELS = "bronze_customer silver gold"  # what depends on the as-of date
+AS_OF_MODELS = "bronze_as_of_date silver gold"  # what depends on the as-of date
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ def require_snapshots(warehouse: Warehouse, as_of_date: date) -> None:
         BadInputError: they are of later.
     """
     found = warehouse.query(
-        "select max(attribute_snapshot_date) as customer_attributes, "
-        "max(contract_snapshot_date) as customer_contracts from bronze_customer"
+        "select (select min(snapshot_date) from bronze_customer_attribute) as customer_attributes, "
+        "(select min(snapshot_date) from bronze_customer_contract) as customer_contracts"
     ).iloc[0]
-    for table, newest in found.items():
-        if pd.isna(newest):
+    for table, first in found.items():
+        if pd.isna(first):
             said = None if table == "customer_attributes" else "there is none"
         else:
-            said = f"the first is of {newest:%Y-%m-%d}" if newest.date() > as_of_date else None
+            said = f"the first is of {first:%Y-%m-%d}" if first.date() > as_of_date else None
         if said:
             raise BadInputError(
                 f"{table}, column snapshot_date: {said}, so that nothing tells what was known on "

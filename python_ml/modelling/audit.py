@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
-from python_ml.dataset import Column
+from python_ml.dataset import GOLD, Column, GoldContract
+from python_ml.errors import SpanishGasError
 from python_ml.model.churn_model import fit_classifier
 from python_ml.model.preprocess import filled
 from python_ml.modelling.audit_groups import (
@@ -32,7 +35,6 @@ from python_ml.modelling.metrics import Estimate, estimate, ranking_metrics, res
 from python_ml.warehouse import Warehouse
 
 SOURCE_DATES = "silver_source_date"
-KNOWN_AHEAD = "known_ahead"
 
 
 @dataclass(frozen=True)
@@ -58,26 +60,28 @@ def audit_training(
     settings: Settings,
     training: pd.DataFrame,
     columns: Sequence[Column],
-    target: str,
+    contract: GoldContract,
+    as_of_date: date,
     out_of_fold: np.ndarray,
 ) -> list[Finding]:
     """Every finding of the audit.
 
     Args:
-        warehouse: holds `silver_source_date`.
+        warehouse: holds gold and `silver_source_date` of the as-of date.
         settings: of audit, evaluation and model.
         training: the training part, n rows with cv_fold.
         columns: features of the model.
-        target: name of the label column.
+        contract: of gold_master.
+        as_of_date: of the training part.
         out_of_fold: n probabilities of the model itself.
     """
-    churn = training[target].to_numpy(dtype=np.int64)
+    churn = training[contract.target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
     return [
         *_model_alone(settings, churn, out_of_fold),
         *_features(settings, training, columns, churn, fold),
         *_identifiers(settings, training["customer_id"], churn, fold),
-        *source_date_findings(warehouse.read_table(SOURCE_DATES)),
+        *source_date_findings(read_source_dates(warehouse, contract, as_of_date), as_of_date),
         *_ablation(settings, training, columns, churn, fold),
     ]
 
@@ -196,36 +200,79 @@ def _of_auc(
     )
 
 
-def source_date_findings(source_dates: pd.DataFrame) -> list[Finding]:
-    """One finding a row of `silver_source_date`: dates after the as-of date, and what became of
-    them. Those that reach the silver layer raise an alarm unless they lie ahead by nature."""
+def read_source_dates(
+    warehouse: Warehouse, contract: GoldContract, as_of_date: date
+) -> pd.DataFrame:
+    """Kinds of source date that gold carries: what was left out, and what went into its rows.
+
+    Returns:
+        A row a lineage column of the contract: those of `silver_source_date`, with gold_row_count,
+        gold_later_count (rows of gold that rest on a date after the as-of date) and
+        gold_latest_date.
+
+    Raises:
+        SpanishGasError: `silver_source_date` has no row of one of them.
+    """
+    where = f"as_of_date = date '{as_of_date}'"
+    names = [column.name for column in contract.source_dates]
+    sources = warehouse.read_table(SOURCE_DATES, where=where).set_index("date_column")
+    if missing := sorted(set(names) - set(sources.index)):
+        raise SpanishGasError(f"{SOURCE_DATES} has no row of {missing} as of {as_of_date}")
+    measures = ", ".join(
+        f"count(case when {name} > as_of_date then 1 end) as later_{name}, "
+        f"max({name}) as latest_{name}"
+        for name in names
+    )
+    gold = warehouse.query(f"select count(*) as row_count, {measures} from {GOLD} where {where}")
+    row = gold.iloc[0]
+    return (
+        sources.loc[names]
+        .assign(
+            gold_row_count=int(row["row_count"]),
+            gold_later_count=[int(row[f"later_{name}"]) for name in names],
+            gold_latest_date=[row[f"latest_{name}"] for name in names],
+        )
+        .reset_index()
+    )
+
+
+def source_date_findings(source_dates: pd.DataFrame, as_of_date: date) -> list[Finding]:
+    """One finding a row of `read_source_dates`; rows of gold that rest on a later date raise an
+    alarm."""
     findings = []
     for row in source_dates.to_dict("records"):
-        name = f"{row['source_table']}.{row['source_column']}"
-        landed, treatment = int(row["landed_count"]), str(row["treatment"])
-        after, used = int(row["landed_after_count"]), int(row["used_after_count"])
-        is_alarm = used > 0 and treatment != KNOWN_AHEAD
+        kind = str(row["date_column"]).removeprefix("max_").removesuffix("_date")
+        used, count = int(row["gold_later_count"]), int(row["row_count"])
+        detail = (
+            f"{int(row['later_count']):,} of {count:,} rows of {row['bronze_model']} hold a date "
+            f"after {as_of_date}{_newest(row['latest_date'])} and are left out; "
+        )
+        detail += (
+            f"{used:,} of {int(row['gold_row_count']):,} rows of gold rest on a later date"
+            if used
+            else f"no row of gold rests on a later date{_newest(row['gold_latest_date'])}"
+        )
         findings.append(
             Finding(
                 check_kind="source_date",
-                subject=name,
+                subject=kind,
                 group_name="",
                 tier=None,
                 observed_value=float(used),
                 ci_low=np.nan,
                 ci_high=np.nan,
-                limit_value=np.nan if treatment == KNOWN_AHEAD else 0.0,
-                customer_count=landed,
+                limit_value=0.0,
+                customer_count=count,
                 churner_count=0,
-                alarm=f"future_date:{name}" if is_alarm else None,
-                detail=(
-                    f"{after:,} of {landed:,} dates lie after {row['as_of_date']:%Y-%m-%d} "
-                    f"({treatment.replace('_', ' ')}); {used:,} rows that features are made from "
-                    "rest on one"
-                ),
+                alarm=f"future_date:{kind}" if used else None,
+                detail=detail,
             )
         )
     return findings
+
+
+def _newest(day: Any) -> str:
+    return "" if pd.isna(day) else f" (the newest is of {day:%Y-%m-%d})"
 
 
 def _ablation(

@@ -103,7 +103,9 @@ def train(
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
     digest = open_registry(settings).register(version, fitted.model, origin)
-    findings = audit_training(gold, settings, training, columns, target, fitted.out_of_fold)
+    findings = audit_training(
+        gold, settings, training, columns, contract, as_of_date, fitted.out_of_fold
+    )
     warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
     return TrainResult(
         model_version=version,

@@ -263,7 +263,7 @@ class TestMonths:
     ) -> None:
         settings, run_id, table = project.athena, "months-test", "bronze_customer_month"
         publication = Publication(settings.athena)
-        publication.begin(run_id, lambda name: name in ("bronze_hour", "bronze_customer"))
+        publication.begin(run_id, lambda name: name in ("bronze_hour", "bronze_customer_attribute"))
         with open_warehouse(settings) as warehouse:
             before = warehouse.read_table(table)
         versions = dict(

@@ -319,3 +319,12 @@ def test_refusal_leaves_no_lake_where_there_was_none(raw, settings):
     with pytest.raises(BadInputError):
         land(raw, settings)
     assert not settings.layout.lake.exists()
+
+
+def test_snapshots_all_of_later_than_the_as_of_date(tmp_path, home):
+    """Nobody would be a customer on the last day of the newest month with readings."""
+    batch = spoil("customer_contracts", lambda rows: rows.assign(snapshot_date="2025-01-05"))
+    assert_mentions(
+        refused(batch.write(tmp_path / "raw"), home),
+        *("customer_contracts.csv", "snapshot_date", "2025-01-05", "2024-12-31", "6 rows"),
+    )

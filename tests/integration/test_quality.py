@@ -123,7 +123,11 @@ def test_a_second_clean_run_is_compared_with_the_first(built: Built) -> None:
 @pytest.mark.parametrize(
     ("layer", "name", "sql"),
     [
-        ("bronze", "bronze_customer.missing_columns", "alter table bronze_customer drop region"),
+        (
+            "bronze",
+            "bronze_customer_attribute.missing_columns",
+            "alter table bronze_customer_attribute drop region",
+        ),
         ("bronze", "bronze_hour.row_count", "delete from bronze_hour"),
         ("bronze", "bronze_interaction.row_count", "drop table bronze_interaction"),
         (
@@ -139,8 +143,8 @@ def test_a_second_clean_run_is_compared_with_the_first(built: Built) -> None:
         ),
         (
             "bronze",
-            "bronze_customer.duplicate_keys",
-            "insert into bronze_customer select * from bronze_customer limit 1",
+            "bronze_customer_attribute.duplicate_keys",
+            "insert into bronze_customer_attribute select * from bronze_customer_attribute limit 1",
         ),
         (
             "bronze",

@@ -37,6 +37,8 @@ COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
         {"role": "feature", "tier": "2B", "fill": 0, "from_text": True},
     ),
     "avg_monthly_margin": ("double", {"role": "business"}),
+    "max_reading_date": ("date", {"role": "lineage"}),
+    "max_contact_date": ("date", {"role": "lineage"}),
     "churn": ("integer", {"role": "target"}),
 }
 SMALL_MODEL = {
@@ -91,6 +93,10 @@ def gold_frame(customers: int = 1500, seed: int = 7, text_strength: float = 4.0)
             "customer_intent": np.where(has_text, intent, None),
             "is_negative_sentiment": negative.astype(int),
             "avg_monthly_margin": rng.normal(7, 3, customers),
+            "max_reading_date": pd.Timestamp(AS_OF_DATE),
+            "max_contact_date": np.where(
+                has_text, np.datetime64("2024-06-30", "ns"), np.datetime64("NaT")
+            ),
             "churn": churn,
         }
     )
@@ -145,10 +151,9 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             " t(risk_tier, offer, monthly_margin_share)"
         )
         connection.execute(
-            "create or replace table silver_source_date as select * from (values"
-            " ('customer_interactions', 'date', date '2024-12-31', 'left_out', 500, 20, 0),"
-            " ('customer_contracts', 'next_renewal_date', date '2024-12-31', 'known_ahead', 900,"
-            " 850, 850)) t(source_table, source_column, as_of_date, treatment, landed_count,"
-            " landed_after_count, used_after_count)"
+            "create or replace table silver_source_date as select 'max_' || kind || '_date' as"
+            " date_column, 'bronze_' || kind as bronze_model, date '2024-12-31' as as_of_date,"
+            " date '2025-01-31' as latest_date, 500 as row_count, 20 as later_count from (values"
+            " ('attribute'), ('contract'), ('reading'), ('price'), ('cost'), ('contact')) t(kind)"
         )
     return open_warehouse(settings)

@@ -28,10 +28,11 @@ def test_what_models_read_from_outside_is_tables_seeds_and_sources() -> None:
     nodes = [
         node("seed", "channel_names", "seeds"),
         node("model", "bronze_label", "bronze"),
-        node("model", "bronze_customer", "bronze", raw),
+        node("model", "bronze_customer_contract", "bronze", raw),
+        node("model", "bronze_as_of_date", "bronze", "model.spanishgas.bronze_label"),
         node(
             *("model", "silver_customer", "silver"),
-            *("model.spanishgas.bronze_customer", "model.spanishgas.bronze_label"),
+            *("model.spanishgas.bronze_customer_contract", "model.spanishgas.bronze_label"),
             *("seed.spanishgas.channel_names", ml),
         ),
         node("test", "not_null_silver", "silver", "model.spanishgas.mart_risk"),
@@ -40,8 +41,8 @@ def test_what_models_read_from_outside_is_tables_seeds_and_sources() -> None:
     ]
     manifest = {"nodes": dict(nodes)}
     tables, sources = read_by(manifest, AS_OF_MODELS)
-    assert tables == ["bronze_label", "channel_names"]
-    assert sources == [("ml", "some_labels"), ("raw", "customer_contracts")]
+    assert tables == ["bronze_customer_contract", "bronze_label", "channel_names"]
+    assert sources == [("ml", "some_labels")]
     assert read_by(manifest, "gold") == (["silver_customer"], [])
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+from pathlib import Path
+
 import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import roc_auc_score
 
-from python_ml.config import load_settings
+from python_ml.config import PROJECT_DIR, load_settings
 from python_ml.dataset import Column
-from python_ml.errors import ModelGateError, UsageError
+from python_ml.errors import ModelGateError, SpanishGasError, UsageError
 from python_ml.modelling import audit_groups
 from python_ml.modelling.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
-from python_ml.modelling.audit import _purity, audit_training, findings_table, source_date_findings
+from python_ml.modelling.audit import (
+    _purity,
+    audit_training,
+    findings_table,
+    read_source_dates,
+    source_date_findings,
+)
 from python_ml.modelling.evaluate import evaluate
 from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
@@ -36,7 +47,9 @@ def audited(home, frame, extra=()):
     training = rows[rows["split_part"] == "train"].reset_index(drop=True)
     columns = [*contract.experiment(settings, "E5_full"), *extra]
     fitted = fit_by_protocol(training, columns, "churn", "E5_full", settings)
-    findings = audit_training(warehouse, settings, training, columns, "churn", fitted.out_of_fold)
+    findings = audit_training(
+        warehouse, settings, training, columns, contract, gold.AS_OF_DATE, fitted.out_of_fold
+    )
     return findings_table(findings, "v1")
 
 
@@ -120,41 +133,45 @@ def test_an_id_that_encodes_the_outcome_is_found(home, encode, alarm):
     assert alarm in alarms(audited(home, frame))
 
 
-def test_a_date_after_the_as_of_date_that_is_used_is_found():
-    dates = pd.DataFrame(
-        {
-            "source_table": ["customer_interactions", "price_history", "customer_contracts"],
-            "source_column": ["date", "pricing_date", "next_renewal_date"],
-            "as_of_date": pd.Timestamp("2024-12-31"),
-            "treatment": ["left_out", "left_out", "known_ahead"],
-            "landed_count": [10, 10, 10],
-            "landed_after_count": [3, 3, 9],
-            "used_after_count": [2, 0, 9],
-        }
-    )
-    findings = source_date_findings(dates)
-    assert [finding.alarm for finding in findings] == [
-        *("future_date:customer_interactions.date", None, None)
-    ]
-    assert "3 of 10 dates lie after 2024-12-31" in findings[0].detail
+def test_rows_that_rest_on_a_later_date_are_found_and_those_left_out_are_counted(home):
+    frame = gold.gold_frame(1500)
+    frame.loc[:1, "max_contact_date"] = pd.Timestamp("2025-01-01")
+    warehouse = gold.warehouse_with(gold.settings_for(home), frame)
+    contract = gold.contract()
+    found = read_source_dates(warehouse, contract, gold.AS_OF_DATE)
+    assert list(found["date_column"]) == [column.name for column in contract.source_dates]
+    findings = source_date_findings(found, gold.AS_OF_DATE)
+    assert [finding.alarm for finding in findings if finding.alarm] == ["future_date:contact"]
+    by_kind = {finding.subject: finding.detail for finding in findings}
+    assert "2 of 1,500 rows of gold rest on a later date" in by_kind["contact"]
+    assert (
+        "20 of 500 rows of bronze_reading hold a date after 2024-12-31 (the newest is of "
+        "2025-01-31) and are left out; no row of gold rests on a later date"
+    ) in by_kind["reading"]
 
 
-def test_every_date_that_is_landed_is_looked_at():
-    from pathlib import Path
+def test_a_kind_of_date_that_nobody_counted_is_an_error(home):
+    warehouse = gold.warehouse_with(gold.settings_for(home), gold.gold_frame(1500))
+    with pytest.raises(SpanishGasError, match="silver_source_date has no row"):
+        read_source_dates(warehouse, gold.contract(), date(2024, 6, 30))
 
-    from python_ml.config import PROJECT_DIR
-    from python_ml.schema import load_source
 
-    sql = Path(PROJECT_DIR, "models/silver/silver_source_date.sql").read_text(encoding="utf-8")
-    dates = [
-        (table.name, column.name)
-        for table in load_source("raw").values()
-        for column in table.columns
-        if column.data_type in ("date", "timestamp") or column.name == "month"
-    ]
-    assert len(dates) >= 9
-    missing = [pair for pair in dates if "('{}', '{}',".format(*pair) not in sql]
-    assert not missing
+def test_every_landed_table_with_a_date_is_looked_at():
+    """The models of silver_source_date are all of bronze that read landed tables, but the label,
+    which says what became of the customers, and the calendar of the readings."""
+    models = Path(PROJECT_DIR, "models")
+    sql = (models / "silver" / "silver_source_date.sql").read_text(encoding="utf-8")
+    looked_at = dict(re.findall(r"'(bronze_\w+)': '(max_\w+_date)'", sql))
+    landed = {
+        path.stem
+        for path in (models / "bronze").glob("*.sql")
+        if "source('raw'" in path.read_text(encoding="utf-8")
+    }
+    assert landed - looked_at.keys() == {"bronze_churn_label", "bronze_hour"}
+    described = (models / "gold" / "_gold__models.yml").read_text(encoding="utf-8")
+    master = next(m for m in yaml.safe_load(described)["models"] if m["name"] == "gold_master")
+    roles = {c["name"]: c.get("config", {}).get("meta", {}).get("role") for c in master["columns"]}
+    assert {name for name, role in roles.items() if role == "lineage"} == set(looked_at.values())
 
 
 @pytest.mark.slow

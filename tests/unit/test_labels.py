@@ -146,11 +146,13 @@ def test_customers_of_a_later_date_are_not_taken_for_those_of_the_date(
 ):
     settings = settings_of(tmp_path)
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
-        connection.execute(
-            "create table bronze_customer as select cast(? as date) as attribute_snapshot_date,"
-            " cast(? as date) as contract_snapshot_date",
-            [attributes, contracts],
-        )
+        for table, first in (
+            ("bronze_customer_attribute", attributes),
+            ("bronze_customer_contract", contracts),
+        ):
+            connection.execute(
+                f"create table {table} as select cast(? as date) as snapshot_date", [first]
+            )
     warehouse = open_warehouse(settings)
     if words is None:
         require_snapshots(warehouse, date(2025, 1, 31))

@@ -69,7 +69,7 @@ def test_athena_compiles_every_model_offline(compiled: Path) -> None:
 
 def test_dbt_by_hand_reads_the_variables_of_the_settings(compiled: Path) -> None:
     for model, relation in {
-        "bronze/bronze_customer": '"sg_prod_raw"."customer_attributes"',
+        "bronze/bronze_customer_attribute": '"sg_prod_raw"."customer_attributes"',
         "silver/silver_interaction": '"sg_prod_ml"."interaction_sentiment"',
         "gold/gold_master": '"sg_prod"."silver_customer"',
     }.items():
