@@ -45,6 +45,7 @@ _OPEN: dict[tuple[str, ...], Callable[[str], Any]] = {
     ("ladder", "xgboost"): _XGBOOST.get,
     ("audit", "ablation"): _XGBOOST.get,
 }
+UMASKS = {"owner": 0o077, "group": 0o027, "everyone": 0o022}
 
 
 class Section(Mapping[str, Any]):
@@ -129,6 +130,17 @@ class Settings(Section):
         with suppress(RuntimeError):  # a folder `~name` where nobody has that name
             home = home.expanduser()
         return Layout(home.resolve())
+
+    @property
+    def umask(self) -> int:
+        """The permissions that files and folders are made without.
+
+        Raises:
+            UsageError: `readable_by` names nobody known.
+        """
+        if self.readable_by not in UMASKS:
+            raise UsageError(f"readable_by is {self.readable_by!r}; expected {', '.join(UMASKS)}")
+        return UMASKS[self.readable_by]
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Settings:
         """A copy in which dotted names (`model.folds`) have new values; None is passed over."""

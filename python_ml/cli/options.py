@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         home: str | None, target: str | None, threads: int | None, as_json: bool, **own: Any
     ) -> None:
         settings = load_settings({"home": home, "target": target, "threads": threads})
+        os.umask(settings.umask)  # of this process and those that it starts
         command(settings=settings, as_json=as_json, **own)
 
     return wrapped

@@ -7,8 +7,8 @@ its filters need lies in a script beside it, which is read when a filter is used
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -67,12 +67,12 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         "customer_count": int(state["customer_count"]),
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    unfinished.mkdir()
     try:
         with warehouse.held():
             _write_pages(warehouse, settings, pages, shown, unfinished)
         shutil.rmtree(folder, ignore_errors=True)
-        unfinished.chmod(0o755)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -93,7 +93,10 @@ def _write_pages(
     shown: dict[str, Any],
     folder: Path,
 ) -> None:
-    shutil.copytree(ASSETS, folder / "assets")
+    (folder / "assets").mkdir()
+    for asset in sorted(ASSETS.rglob("*")):  # the content alone, as permissions are the settings'
+        target = folder / "assets" / asset.relative_to(ASSETS)
+        target.mkdir() if asset.is_dir() else shutil.copyfile(asset, target)
     menu = [{"key": page.key, "name": page.name, "description": page.description} for page in pages]
     with ThreadPoolExecutor(1) as packing:  # while the next page is queried
         packed = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
 from python_ml.runs import RunManifest, open_manifest
+from python_ml.runs.local import FILE as RUNS_FILE
+from python_ml.runs.local import LOCK as LOCK_FILE
 from python_ml.runs.manifest import BatchClaim, Lease, iso, new_lease, new_run_id
 from python_ml.warehouse import Warehouse, open_warehouse
 
@@ -200,6 +203,7 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
     from python_ml.runs.retention import clear_leftovers, mend
 
     with _lease(run):
+        _protect(run.settings)
         prepare(run)
         mend(run.settings, run.manifest, run.run_id)
         clear_leftovers(run.settings, run.run_id)
@@ -220,6 +224,24 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
         _tell(run, None)
         _settle(run, succeeded=True)
         _discard(run)
+
+
+def _protect(settings: Settings) -> None:
+    """Take rights away that the setting `readable_by` does not give.
+
+    Files are made without them; this is for those that an earlier version made. A landed month may
+    be the same file as the company's, whose rights are not ours to change: its folder is.
+    """
+    layout = settings.layout
+    made_by_us = [layout.lake, layout.reports, layout.work, layout.warehouse]
+    made_by_us += [path for path in layout.home.iterdir() if path.name in (RUNS_FILE, LOCK_FILE)]
+    for top in made_by_us:
+        for path in (top, *top.rglob("*")):
+            if path.is_symlink() or not path.exists():
+                continue
+            found = path.stat()
+            if found.st_mode & settings.umask and (path.is_dir() or found.st_nlink == 1):
+                path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
 
 
 def swap(run: Run) -> None:

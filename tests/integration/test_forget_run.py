@@ -1,0 +1,109 @@
+"""A person goes from everything that a run leaves; what a run writes is the owner's alone."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import pytest
+from command import spanishgas
+
+LENIENT_GATE = {
+    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
+    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.0",
+    "SPANISHGAS_GATE__MAXIMUM_ECE": "1.0",
+    "SPANISHGAS_GATE__MINIMUM_DIRECTION_SHARE": "0.0",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("forget") / "home"
+    for arguments in (["simulate", "--customers", "300", "--readings", "typical-days"], ["run"]):
+        done = spanishgas(*arguments, home=home, **LENIENT_GATE)
+        assert done.returncode == 0, done.stderr
+    return home
+
+
+def modes(home: Path) -> dict[str, set[int]]:
+    paths = [path for path in (home, *home.rglob("*")) if not path.is_symlink()]
+    return {
+        kind: {
+            path.stat().st_mode & 0o777 for path in paths if path.is_dir() == (kind == "folders")
+        }
+        for kind in ("folders", "files")
+    }
+
+
+def test_what_a_run_writes_is_readable_by_its_owner_alone(home):
+    assert modes(home) == {"folders": {0o700}, "files": {0o600}}
+
+
+def test_readable_by_group_and_files_of_an_earlier_version(home, tmp_path):
+    other = tmp_path / "home"
+    settings = {"SPANISHGAS_READABLE_BY": "group"}
+    options = ("--customers", "20", "--readings", "typical-days")
+    assert spanishgas("simulate", *options, home=other, **settings).returncode == 0
+    assert spanishgas("land", str(other / "raw"), home=other, **settings).returncode == 0
+    assert modes(other) == {"folders": {0o750}, "files": {0o640}}
+    assert spanishgas("land", str(other / "raw"), home=other).returncode == 0
+    assert (other / "lake").stat().st_mode & 0o777 == 0o700, "what was open is closed"
+    assert (other / "runs.sqlite").stat().st_mode & 0o777 == 0o600
+    wrong = spanishgas("status", home=other, SPANISHGAS_READABLE_BY="nobody")
+    assert wrong.returncode == 2 and "owner, group, everyone" in wrong.stderr
+
+
+def shown_in(pages: Path) -> str:
+    """All that the pages and their databases hold, read by other means than the product's."""
+    found = []
+    for path in sorted(pages.rglob("*")):
+        if path.suffix in (".html", ".js", ".json", ".md") and "vendor" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            found.append(text)
+            for packed in re.findall(r'window.previewData = "([^"]+)"', text):
+                with sqlite3.connect(":memory:") as connection:
+                    connection.deserialize(gzip.decompress(base64.b64decode(packed)))
+                    found += connection.iterdump()
+    return "\n".join(found)
+
+
+def test_pages_hold_nothing_of_a_person_who_was_forgotten(home):
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        gone, text = connection.execute(
+            "select customer_id, min(interaction_summary) from mart_customer_interaction "
+            "where customer_id in (select customer_id from mart_customer_profile) "
+            "group by customer_id order by length(min(interaction_summary)) desc, 1 limit 1"
+        ).fetchone() or ("", "")
+    pages = home / "reports" / "dashboards"
+    before = shown_in(pages)
+    assert gone in before and text in before
+    kept = home / "reports" / "kept"  # a copy that a person made, which no run writes anew
+    kept.mkdir()
+    for path in (pages / "assets").glob("data_*.js"):
+        (kept / path.name).write_bytes(path.read_bytes())
+    (kept / "page.html").write_bytes((pages / "data_explorer.html").read_bytes())
+
+    done = spanishgas("forget", gone, "--yes", home=home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pages_written"]
+    after = shown_in(home / "reports")
+    assert gone not in after and text not in after and text[:60] not in after
+    assert "(forgotten)" not in after, "the rows are gone, not only the id"
+    assert len(re.findall(r"C\d{5}", shown_in(pages))) > 1000, "everybody else is there"
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from mart_customer_risk").fetchone() == (299,)
+
+    again = spanishgas("forget", gone, "--yes", home=home)
+    assert again.returncode == 0 and json.loads(again.stdout)["places"] == []
+
+
+def test_a_run_after_it_goes_well(home):
+    done = spanishgas("run", "--mode", "score", home=home)
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from mart_customer_risk").fetchone() == (299,)
