@@ -109,6 +109,12 @@ def load_source(name: str, path: Path = SOURCES_FILE) -> dict[str, TableSchema]:
 
 
 @cache
+def customer_id_pattern() -> str:
+    """The regular expression that a whole customer id matches."""
+    return str(load_source("raw")["customer_attributes"].column("customer_id").meta["pattern"])
+
+
+@cache
 def _read(path: Path) -> dict[str, Any]:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from python_ml.cli.options import common, print_json
@@ -69,22 +71,47 @@ def status(settings: Settings, as_json: bool, last: int) -> None:
 @click.command()
 @common
 @click.argument("customer_id")
-def forget(settings: Settings, as_json: bool, customer_id: str) -> None:
+@click.option("--dry-run", is_flag=True, help="List what would be removed, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, yes: bool) -> None:
     """Remove a person from everything under the home, and keep the person out from now on.
 
-    Rows, texts, scores, snapshots, reports and raw files under the home go; files outside it are
-    the company's and stay. Afterwards every byte is searched; a find ends with exit code 1.
+    Rows, texts, scores, snapshots, reports and raw files under the home are removed; files outside
+    it belong to the company and stay. Afterwards every file is searched, and the command fails
+    with exit code 1 for as long as something of the person is left. It cannot be undone.
     """
-    from python_ml.forget.command import forget_customer
+    from python_ml.forget.command import forget_customer, survey_customer
     from python_ml.runs.workspace import Run
 
-    result = forget_customer(Run(settings), customer_id)
+    if not (dry_run or yes or sys.stdin.isatty()):
+        raise UsageError("forget cannot be undone: --yes confirms it, --dry-run lists the files")
+    this_run = Run(settings)
+    survey = survey_customer(this_run, customer_id)
+    if dry_run and as_json:
+        print_json(survey.as_dict())
+        return
+    if dry_run or not yes:
+        for place in survey.places:
+            click.echo(f"  {place}", err=as_json)
+        click.echo(
+            f"{len(survey.places):,} places in {survey.file_count:,} files under "
+            f"{settings.layout.home} hold something of {customer_id}.",
+            err=as_json,
+        )
+    if dry_run:
+        click.echo("Nothing was changed.")
+        return
+    if not yes and not click.confirm("Remove all of it? This cannot be undone.", err=True):
+        raise UsageError("not confirmed; nothing was changed")
+    result = forget_customer(this_run, survey)
     if as_json:
         print_json(result.as_dict())
     else:
+        pages = " The dashboards were written anew." if result.pages_written else ""
         click.echo(
-            f"{result.row_count:,} rows removed; {result.searched_files:,} files searched, and "
-            "nothing of the customer found. Raw files outside the home are not ours and stay."
+            f"Removed from {len(result.places):,} places; {result.searched_files:,} files were "
+            f"searched, and nothing of the customer was found.{pages} Raw files outside the home "
+            "are not ours and stay."
         )
 
 

@@ -1,173 +1,236 @@
-"""`spanishgas forget C01234`."""
+"""`spanishgas forget C01234`: survey, removal and proof."""
 
 from __future__ import annotations
 
+import logging
 import re
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from python_ml.config import Settings
+from python_ml.dashboards.preview import preview_folder, write_preview
 from python_ml.dataset import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.forget.search import search
-from python_ml.land.scrub import (
-    CUSTOMER_ID,
-    pattern_of,
-    scrub_arrow,
-    scrub_database,
-    scrub_parquet,
-    scrub_sqlite,
-    scrub_text,
-)
+from python_ml.forget.containers import DAMAGED
+from python_ml.forget.person import PENDING, Pending, traces_of
+from python_ml.forget.remove import remove_from, scrub_duckdb
+from python_ml.forget.search import Find, Searched, search
+from python_ml.land.traces import REMOVED, Traces
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.modelling.split import split_hash
-from python_ml.runs.local import FILE as RUNS
+from python_ml.progress import Reporter
 from python_ml.runs.manifest import user_name
 from python_ml.runs.workspace import Run, swap, workspace
-from python_ml.sql import literal
+from python_ml.schema import customer_id_pattern
 from python_ml.tombstones import Tombstones, read_tombstones
 from python_ml.warehouse import open_warehouse
 
-_BINARY = (".parquet", ".duckdb", ".sqlite", ".png", ".ubj")
+_PASSES = 3  # what the first one wrote, such as a file in a file, the next one sees
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Where something of a person is, before anything is removed."""
+
+    customer_id: str
+    traces: Traces
+    places: list[Find]
+    file_count: int  # searched
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "is_dry_run": True,
+            "places": [place.as_dict() for place in self.places],
+            "searched_files": self.file_count,
+        }
 
 
 @dataclass(frozen=True)
 class ForgetResult:
     """What was removed; it does not say of whom."""
 
-    row_count: int
-    file_count: int
-    searched_files: int
-    found: list[str]
+    places: list[Find] = field(default_factory=list)
+    searched_files: int = 0
+    pages_written: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"is_dry_run": False}
 
 
-def forget_customer(run: Run, customer_id: str) -> ForgetResult:
-    """Remove a person from everything under the home, and search it all.
-
-    The tombstone is laid first: a command that was killed is called again, and a run in between
-    keeps the person out already.
+def survey_customer(run: Run, customer_id: str) -> Survey:
+    """Search everything under the home for a person; writes nothing.
 
     Raises:
-        UsageError: no customer id, or a target other than duckdb.
+        UsageError: no customer id, one that no file under the home knows, or a target other than
+            duckdb.
+        SpanishGasError: the list of the forgotten cannot be read.
+    """
+    if run.settings.target != "duckdb":
+        raise UsageError(
+            "forget works on a home, with the target duckdb; how a person is removed on AWS is in "
+            "docs/runbook.md, Forget a person"
+        )
+    if not re.fullmatch(customer_id_pattern(), customer_id):
+        raise UsageError(f"{customer_id!r} is not a customer id, which looks like C01234")
+    layout = run.settings.layout
+    if not layout.home.is_dir():
+        raise UsageError(f"{layout.home}: no such folder; --home names the one to search")
+    stones = read_tombstones(layout.lake)
+    traces = traces_of(layout.home, customer_id)
+    if left := Pending(layout.home, stones, customer_id).read():
+        traces = traces.joined(left)
+    searched = _search(run, traces)
+    if not searched.found and left is None and not stones.among([customer_id]):
+        raise UsageError(
+            f"no file under {layout.home} mentions customer {customer_id}; nothing was changed"
+        )
+    return Survey(customer_id, traces, searched.places, searched.file_count)
+
+
+def forget_customer(run: Run, survey: Survey) -> ForgetResult:
+    """Remove a person from everything under the home, and search it all.
+
+    What is to be searched for, and the tombstone, are written first: a command that was killed is
+    called again, and a run in between keeps the person out already.
+
+    Raises:
         SpanishGasError: something of the person is still found; the message says where.
     """
-    if not re.fullmatch("C[0-9]{5,9}", customer_id):
-        raise UsageError(f"{customer_id!r} is no customer id, such as C01234")
-    if run.settings.target != "duckdb":
-        raise UsageError("forget works on a home; for the target athena docs/runs.md tells the way")
     run.mode = "forget"
     layout = run.settings.layout
     has_published = layout.warehouse.exists()
     with workspace(run, of_published=has_published), run.step("forget") as (step, report):
         stones = read_tombstones(layout.lake)
-        stones.add(customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
-        texts, hashes = _words(run.settings, customer_id) if has_published else ([], [])
-        pattern, counts = pattern_of([customer_id]), [0]
-        report("the lake", None)
-        counts += _scrub_lake(layout.lake, customer_id, hashes, stones)
-        report("texts and reports", None)
-        counts += [_scrub_files(layout.home, run.work_dir, customer_id, pattern)]
-        if has_published:
-            report("the warehouse", None)
-            counts.append(scrub_database(run.database, pattern))
-            swap(run)
-        if (layout.home / RUNS).exists():
-            scrub_sqlite(layout.home / RUNS, pattern)
-        step.rows = sum(counts)
-    report_files = [path for path in layout.home.rglob("*") if path.is_file()]
-    found = search(layout.home, customer_id, texts)
-    result = ForgetResult(sum(counts), sum(map(bool, counts)), len(report_files), found)
-    if found:
-        raise SpanishGasError(
-            f"the customer is still found in {len(found)} places:\n  " + "\n  ".join(found)
+        pending = Pending(layout.home, stones, survey.customer_id)
+        pending.write(survey.traces)
+        stones.add(survey.customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
+        remover = _Remover(run, survey.traces, stones, report)
+        remover.remove(survey.places)
+        pages_written = has_published and _write_pages(run, report)
+        shutil.rmtree(run.work_dir, ignore_errors=True)
+        for _ in range(_PASSES):
+            report("searching", None)
+            left = _search(run, survey.traces)
+            if left.is_clean:
+                break
+            remover.remove(left.places)
+        else:
+            left = _search(run, survey.traces)
+        step.rows = sum(place.count for place in survey.places)
+        if not left.is_clean:
+            raise SpanishGasError(_told(left, survey.traces))
+        pending.clear()
+    return ForgetResult(survey.places, left.file_count, pages_written)
+
+
+def _search(run: Run, traces: Traces) -> Searched:
+    home = run.settings.layout.home
+    skip = set((home / PENDING).glob("*"))
+    return search(home, traces, skip)
+
+
+def _told(left: Searched, traces: Traces) -> str:
+    """What is left, in words that a record of the run may keep."""
+    listing = "\n".join(f"  {traces.redact(str(place))}" for place in left.places)
+    return (
+        f"something of the customer is left in {len(left.places)} places under the home:\n{listing}"
+        f"\nDelete these files, or put right what cannot be opened, and call forget again "
+        f"({REMOVED} stands for the id)"
+    )
+
+
+def _write_pages(run: Run, report: Reporter) -> bool:
+    """The dashboards, of the cleaned warehouse. Without them nothing is left of the old ones."""
+    report("the dashboards", None)
+    folder = preview_folder(run.settings)
+    if not folder.exists():
+        return False
+    try:
+        with open_warehouse(run.settings) as warehouse:
+            write_preview(warehouse, run.settings, folder)
+    except Exception as error:
+        shutil.rmtree(folder)
+        logging.getLogger(__name__).warning(
+            "the dashboards could not be written anew and were removed; the next run writes them: "
+            "%s",
+            error,
         )
-    return result
+        return False
+    return True
 
 
-def _words(settings: Settings, customer_id: str) -> tuple[list[str], list[str]]:
-    """Texts that only this customer has, and the hashes by which their sentiment is kept."""
-    with open_warehouse(settings) as warehouse:
-        rows = warehouse.query(
-            "select text_hash, any_value(interaction_summary) as words from bronze_interaction "
-            "where text_hash is not null group by text_hash "
-            f"having count(distinct customer_id) = 1 and min(customer_id) = {literal(customer_id)}"
-        )
-    return rows["words"].tolist(), rows["text_hash"].tolist()
+class _Remover:
+    """Removes a person from the places of a search, and keeps what refers to them right."""
+
+    def __init__(self, run: Run, traces: Traces, stones: Tombstones, report: Reporter) -> None:
+        self.run, self.traces, self.stones, self.report = run, traces, stones, report
+        self.layout = run.settings.layout
+
+    def remove(self, places: list[Find]) -> None:
+        """Take the person out of each file; what cannot be edited is left to the next search."""
+        batches: set[Path] = set()
+        for name in dict.fromkeys(place.path for place in places):
+            path = self.layout.home / name
+            self.report(name, None)
+            if path == self.layout.warehouse and self.run.database.exists():
+                scrub_duckdb(self.run.database, self.traces)
+                swap(self.run)
+            elif path.exists() or path.is_symlink():
+                try:
+                    remove_from(path, self.traces, _note(path, self.stones))
+                except DAMAGED as error:
+                    logging.getLogger(__name__).warning("%s could not be edited: %s", name, error)
+            if path.is_relative_to(self.layout.batches) and path.suffix == ".parquet":
+                batches.add(self.layout.batches / path.relative_to(self.layout.batches).parts[0])
+        for batch in sorted(batches):
+            _renew_manifest(batch)
 
 
-def _scrub_lake(lake: Path, customer_id: str, hashes: list[str], stones: Tombstones) -> list[int]:
-    """Landed batches, rejected rows, and the parts and snapshots that python_ml has written."""
-    counts = [
-        scrub_parquet(path, [customer_id]) for path in sorted(lake.glob("rejected/**/*.parquet"))
-    ]
-    for batch in sorted((lake / "batches").glob("*")):
-        counts += scrub_batch(batch, [customer_id])
-    gone = pa.array([customer_id]), pa.array(hashes, pa.string())
-
-    def matches(table: pa.Table) -> pa.Array:
-        if CUSTOMER_ID in table.column_names:
-            return pc.is_in(table[CUSTOMER_ID], value_set=gone[0])
-        if "text_hash" in table.column_names:
-            return pc.is_in(table["text_hash"], value_set=gone[1])
-        return pa.array([False] * len(table), pa.bool_())
-
-    for path in sorted((lake / "ml").glob("*/run_id=*/*.parquet")):
-        counts.append(scrub_arrow(path, matches, _note(path, stones)))
-    return counts
-
-
-def _note(path: Path, stones: Tombstones) -> Any:
+def _note(path: Path, stones: Tombstones) -> Callable[[Path], None] | None:
     """Keep track of content that model versions name by its hash."""
-    kind = path.parent.parent.name
+    kind = path.parent.parent.name if path.suffix == ".parquet" else ""
     if kind in (SCORED_ROWS, TRAINING_ROWS):
-        hash_of = content_hash
+        hash_of = _content_hash
     elif kind == "model_split":
         hash_of = _split_hash
     else:
         return None
-    before = hash_of(pa.parquet.ParquetFile(path).read())
+    before = hash_of(path)
     return lambda rest: stones.note_change(before, hash_of(rest))
 
 
-def _split_hash(table: pa.Table) -> str:
-    frame: pd.DataFrame = table.to_pandas()
+def _content_hash(path: Path) -> str:
+    return content_hash(pq.ParquetFile(path).read())
+
+
+def _split_hash(path: Path) -> str:
+    frame: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
     return split_hash(frame[["customer_id", "split_part", "cv_fold"]])
 
 
-def scrub_batch(batch: Path, customer_ids: list[str]) -> list[int]:
-    """A landed batch, and its manifest: months that lost rows have another content."""
-    paths = sorted(batch.rglob("*.parquet"))
-    counts = [scrub_parquet(path, customer_ids) for path in paths]
+def _renew_manifest(batch: Path) -> None:
+    """Let the manifest of a landed batch say what its files are now.
+
+    Months that have lost rows have another content, and are no longer the ones that a raw file
+    holds.
+    """
     document = read_json(batch / MANIFEST)
-    if document is not None and any(counts):
-        for path, count in zip(paths, counts, strict=True):
-            month = path.parent.name.removeprefix("month=")
-            if count and month in document["result"].get("months", {}):
-                document["result"]["months"][month] = hash_file(path)
-                document.get("known", {}).pop(month, None)
-        document["files"] = [[p.relative_to(batch).as_posix(), stamp(p)] for p in paths]
-        write_json(batch / MANIFEST, document)
-    return counts
-
-
-def _scrub_files(home: Path, work_dir: Path, customer_id: str, pattern: str) -> int:
-    """Raw files inside the home, reports, cards and whatever else is text."""
-    count = 0
-    for path in sorted(home.rglob("*")):
-        if path.is_symlink() or not path.is_file() or work_dir in path.parents:
-            continue
-        if path.suffix == ".parquet" and (home / "lake") not in path.parents:
-            count += bool(scrub_parquet(path, [customer_id]))
-        elif path.suffix not in _BINARY:
-            count += scrub_text(path, pattern)
-    return count
+    if document is None:
+        return
+    noted = {name: tuple(known) for name, known in document["files"]}
+    files = []
+    for path in sorted(batch.rglob("*.parquet")):
+        name, now = path.relative_to(batch).as_posix(), stamp(path)
+        month = path.parent.name.removeprefix("month=")
+        if noted.get(name) != tuple(now) and month in document["result"].get("months", {}):
+            document["result"]["months"][month] = hash_file(path)
+            document.get("known", {}).pop(month, None)
+        files.append([name, now])
+    write_json(batch / MANIFEST, document | {"files": files})

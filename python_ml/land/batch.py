@@ -28,6 +28,7 @@ from python_ml.land.crosscheck import (
 )
 from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
 from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
+from python_ml.land.forgotten import keep_out, without_names
 from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
 from python_ml.land.read import open_raw, unreadable
@@ -143,7 +144,7 @@ class _Batch:
             readings = self._check(staged, root, hashes)
             content = self._content(hashes)
         if self.problems or readings is None:
-            raise refuse(str(self.source), self.problems)
+            raise refuse(str(self.source), self._anonymous(self.problems))
         return self._publish(staged, content, readings)
 
     def _check(self, staged: Path, root: Path, hashes: Hashes) -> Landing | None:
@@ -285,8 +286,6 @@ class _Batch:
             self.warnings += table_warnings(table)
 
     def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
-        from python_ml.land.forgotten import keep_out  # it reads files as landing does
-
         self.report("publishing the batch", None)
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
         for path, count in keep_out(self.lake, staged).items():
@@ -312,7 +311,7 @@ class _Batch:
             newest_month=newest,
             as_of_date=last_day(newest),
             tables={name: self.tables[name] for name in self.schemas},
-            warnings=self.warnings,
+            warnings=[without_names(self.lake, warning) for warning in self.warnings],
             ignored_files=self.ignored,
             months=months,
             seconds=time.perf_counter() - self.started,
@@ -331,6 +330,10 @@ class _Batch:
         write.remember_identity(self.lake, batch, self.identity)
         result = LandResult.from_dict(batch["result"])
         return replace(result, reused=True, seconds=time.perf_counter() - self.started)
+
+    def _anonymous(self, problems: list[Problem]) -> list[Problem]:
+        """Problems that quote nobody who has been forgotten."""
+        return [replace(each, what=without_names(self.lake, each.what)) for each in problems]
 
     def _content(self, hashes: Hashes) -> str:
         """One hash for names, bytes and rules; problems of single files are noted once."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from python_ml.land.scrub import ids_in, scrub_parquet
+from python_ml.land.traces import REMOVED, Traces
+from python_ml.schema import customer_id_pattern
 from python_ml.tombstones import read_tombstones
 
 
@@ -14,7 +17,7 @@ def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
     A month that was taken by a hard link is written anew; the raw file stays as it is.
 
     Returns:
-        Rows removed by file, of those that had any.
+        Rows removed by file, of those that were changed.
     """
     stones = read_tombstones(lake)
     if not stones.entries:
@@ -23,6 +26,20 @@ def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
     for path in sorted(staged.rglob("*.parquet")):
         if path.is_relative_to(staged / "source") or path.is_relative_to(staged / "split"):
             continue
-        if (ids := stones.among(ids_in(path))) and (count := scrub_parquet(path, ids)):
-            removed[path] = count
+        if ids := stones.among(ids_in(path)):
+            scrubbed = scrub_parquet(path, Traces(frozenset(ids)))
+            if scrubbed.total:
+                removed[path] = scrubbed.removed
     return removed
+
+
+def without_names(lake: Path, text: str) -> str:
+    """A message about a batch, which may quote ids, without those of the forgotten."""
+    stones = read_tombstones(lake)
+    if not stones.entries:
+        return text
+    return re.sub(
+        customer_id_pattern(),
+        lambda match: REMOVED if stones.among([match[0]]) else match[0],
+        text,
+    )

@@ -19,7 +19,7 @@ from python_ml.land.result import Problem, Refusal, listing, shown
 from python_ml.schema import TableSchema
 from python_ml.sql import files, identifier, literal, read_parquet
 
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 _LONGEST_HEADER = 1 << 20  # bytes
 _MOST_COLUMNS = 1_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
@@ -267,7 +267,7 @@ def _delimiter(schema: TableSchema, head: str) -> str:
     def hits(delimiter: str) -> int:
         return sum(name.strip().lower() in known for name in _cells(head, delimiter))
 
-    return max(_DELIMITERS, key=hits)
+    return max(DELIMITERS, key=hits)
 
 
 def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) -> Source:

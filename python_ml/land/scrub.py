@@ -1,185 +1,194 @@
-"""Removal of customers from files, of whatever kind. Each file is replaced whole or not at all."""
+"""Removal of people from Parquet files. Each file is replaced whole or not at all."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import sqlite3
-from collections.abc import Callable, Collection, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from python_ml.sql import identifier, literal, literals, read_parquet
+from python_ml.land.traces import Traces
+from python_ml.schema import customer_id_pattern
 
-CUSTOMER_ID = "customer_id"
-REMOVED = "(forgotten)"
-RECORDS = (".csv", ".jsonl", ".ndjson")  # a line a row
-ANY_ID = "C[0-9]{5,9}"
+Source: TypeAlias = Path | Any  # Any: a file of Arrow
 
 
-def pattern_of(customer_ids: Iterable[str]) -> str:
-    """A regular expression of ids that are no part of a longer word."""
-    listing = "|".join(re.escape(each) for each in sorted(customer_ids))
-    return rf"\b({listing})\b"
+@dataclass(frozen=True)
+class Scrubbed:
+    """Rows of a file that were removed, and rows that lost a mention."""
+
+    removed: int = 0
+    changed: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.removed + self.changed
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are texts."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def holds_text(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type may hold texts: strings, bytes, and what is nested."""
+    return (
+        is_text(kind)
+        or pa.types.is_nested(kind)
+        or pa.types.is_dictionary(kind)
+        or (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    )
+
+
+def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
+    """Column, and different texts of it in one group of rows, of a Parquet file.
+
+    Only the dictionaries of the file are looked at where it has some, which is quick.
+    """
+    names = [field.name for field in pq.ParquetFile(source).schema_arrow if holds_text(field.type)]
+    file = pq.ParquetFile(_again(source), read_dictionary=names)
+    for group in range(file.num_row_groups if names else 0):
+        table = file.read_row_group(group, columns=names)
+        for name in table.column_names:
+            for chunk in table[name].chunks:
+                yield name, _texts(chunk)
 
 
 def ids_in(path: Path) -> set[str]:
-    """Customers of a Parquet file: of its customer_id, or named in its other texts."""
-    scan = read_parquet(path)
-    with duckdb.connect() as connection:
-        texts = text_columns(connection, scan)
-        if CUSTOMER_ID in texts and "source_line" not in texts:
-            found = connection.execute(f"select distinct {CUSTOMER_ID} from {scan}").fetchall()
-        else:
-            named = " union all ".join(
-                f"select unnest(regexp_extract_all({identifier(name)}, {literal(ANY_ID)})) as id "
-                f"from {scan}"
-                for name in texts
-            )
-            found = (
-                connection.execute(f"select distinct id from ({named})").fetchall() if named else []
-            )
-    return {row[0] for row in found if row[0] is not None}
+    """Customers that a Parquet file names in any of its texts."""
+    pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{customer_id_pattern()})(?![A-Za-z0-9])")
+    found: set[str] = set()
+    for _, texts in distinct_texts(path):
+        named = texts.filter(pc.match_substring_regex(texts, customer_id_pattern()))
+        found.update(each for text in named.to_pylist() for each in pattern.findall(text))
+    return found
 
 
-def scrub_parquet(path: Path, customer_ids: Collection[str]) -> int:
-    """Write a Parquet file again without some customers, in its order; returns the rows removed.
-
-    A hard link to the same bytes elsewhere stays as it was.
-    """
-    scan = read_parquet(path)
-    with duckdb.connect() as connection:
-        names = text_columns(connection, scan)
-        if not names:
-            return 0
-        if CUSTOMER_ID in names and "source_line" not in names:
-            matches = f"coalesce({CUSTOMER_ID} in ({literals(sorted(customer_ids))}), false)"
-        else:
-            pattern = literal(pattern_of(customer_ids))
-            matches = " or ".join(
-                f"coalesce(regexp_matches({identifier(name)}, {pattern}), false)" for name in names
-            )
-        (count,) = connection.execute(
-            f"select count(*) from {scan} where {matches}"
-        ).fetchone() or (0,)
-        if count:
-            unfinished = path.with_name(f".{path.name}.tmp")
-            connection.execute(
-                f"copy (select * from {scan} where not ({matches})) to {literal(unfinished)} "
-                "(format parquet, compression zstd)"
-            )
-            unfinished.replace(path)
-    return int(count)
+def matching_values(source: Source, traces: Traces) -> dict[str, set[str]]:
+    """Column -> its different texts that hold a trace."""
+    found: dict[str, set[str]] = {}
+    for name, texts in distinct_texts(source):
+        hits = _suspects(texts, traces)
+        if values := {value for value in hits if traces.is_in(value)}:
+            found.setdefault(name, set()).update(values)
+    return found
 
 
-def scrub_arrow(
-    path: Path, matches: Callable[[pa.Table], pa.Array], before: Callable[[pa.Table], None] | None
-) -> int:
-    """The same for a small file whose exact schema counts.
+def count_rows(source: Source, values: dict[str, set[str]]) -> int:
+    """Rows of a Parquet file that hold one of some values, as `matching_values` gives them."""
+    file = pq.ParquetFile(source)
+    tables = (file.read_row_group(n, columns=list(values)) for n in range(file.num_row_groups))
+    return sum(_true(_mask(table, values)) for table in tables)
+
+
+def scrub_parquet(
+    path: Path, traces: Traces, before: Callable[[Path], None] | None = None
+) -> Scrubbed:
+    """Write a Parquet file again without a person's rows, and without mentions in those of others.
+
+    Order, schema and compression stay. A hard link to the same bytes elsewhere stays as it was.
 
     Args:
-        path: Parquet.
-        matches: which rows go.
-        before: called with what will stand there, before it does.
+        path: the file.
+        traces: of the person.
+        before: called with the finished file before it takes the place of the other.
     """
-    table = pq.ParquetFile(path).read()
-    gone = pc.fill_null(matches(table), False)
-    count = pc.sum(gone).as_py() or 0
-    if count:
-        rest = table.filter(pc.invert(gone))
-        if before is not None:
-            before(rest)
-        unfinished = path.with_name(f".{path.name}.tmp")
-        pq.write_table(rest, unfinished, compression="zstd")
-        unfinished.replace(path)
-    return int(count)
-
-
-def text_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
-    """Names of the text columns of a relation."""
-    described = connection.execute(f"describe select * from {relation}").fetchall()
-    return [row[0] for row in described if row[1] == "VARCHAR"]
-
-
-def scrub_text(path: Path, pattern: str) -> bool:
-    """Remove what names a customer from a text, JSON or gzip file; whether it did."""
-    name = path.name.lower()
-    is_gzip = name.endswith(".gz")
-    content = gzip.decompress(path.read_bytes()) if is_gzip else path.read_bytes()
-    found = re.compile(pattern.encode())
-    if not found.search(content):
-        return False
-    name = name.removesuffix(".gz")
-    if name.endswith(RECORDS):
-        lines = content.splitlines(keepends=True)
-        cleaned = b"".join(line for line in lines if not found.search(line))
-    elif name.endswith(".json"):
-        document = _without(json.loads(content), re.compile(pattern))
-        cleaned = json.dumps(document, ensure_ascii=False, indent=1).encode()
-    else:
-        cleaned = found.sub(REMOVED.encode(), content)
+    values = matching_values(path, traces)
+    if not values:
+        return Scrubbed()
+    file = pq.ParquetFile(path)
+    schema, removed, touched = file.schema_arrow, 0, 0
+    gone, changed = _decide(schema, values, traces)
     unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_bytes(gzip.compress(cleaned) if is_gzip else cleaned)
+    with pq.ParquetWriter(unfinished, schema, compression=_compression(file)) as writer:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            touched += _true(_mask(table, values))
+            removed += _true(is_gone := _mask(table, gone))
+            table = table.filter(pc.invert(is_gone))
+            for name, texts in changed.items():
+                table = table.set_column(
+                    table.column_names.index(name), schema.field(name), _replace(table[name], texts)
+                )
+            writer.write_table(table)
+    if before is not None:
+        before(unfinished)
     unfinished.replace(path)
-    return True
+    return Scrubbed(removed, touched - removed)
 
 
-def _without(value: Any, pattern: re.Pattern[str]) -> Any:
-    """A document without the records that name a customer, and the id out of what is left."""
-    if isinstance(value, dict):
-        return {key: _without(entry, pattern) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_without(entry, pattern) for entry in value if not _is_record_of(entry, pattern)]
-    return pattern.sub(REMOVED, value) if isinstance(value, str) else value
+def _again(source: Source) -> Source:
+    if not isinstance(source, Path):
+        source.seek(0)
+    return source
 
 
-def _is_record_of(entry: Any, pattern: re.Pattern[str]) -> bool:
-    values = entry.values() if isinstance(entry, dict) else ()
-    return any(isinstance(value, str) and pattern.fullmatch(value) for value in values)
+def _texts(chunk: pa.Array) -> pa.Array:
+    """A dictionary of texts, or the texts themselves; what is nested as its JSON-like form."""
+    if pa.types.is_dictionary(chunk.type):
+        return _texts(chunk.dictionary)
+    if is_text(chunk.type):
+        return chunk
+    return pa.array([_shown(value) for value in chunk.to_pylist()], pa.string())
 
 
-def scrub_sqlite(path: Path, pattern: str) -> None:
-    """Remove the id from every text of the record of runs, and from the file's free pages."""
-    compiled = re.compile(pattern)
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-        connection.create_function("scrub", 1, lambda text: compiled.sub(REMOVED, text))
-        connection.execute("pragma secure_delete = on")
-        connection.execute("update run set document = scrub(document)")
-        connection.execute("vacuum")
+def _shown(value: Any) -> str | None:
+    if value is None:
+        return None
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def scrub_database(database: Path, pattern: str) -> int:
-    """Remove a customer's rows from a DuckDB file, and write it anew so that no old block stays.
+def _suspects(texts: pa.Array, traces: Traces) -> list[str]:
+    """Texts that hold a seed of the traces: few, so that each can be looked at for itself."""
+    if not len(texts):
+        return []
+    pattern = "|".join(re.escape(seed) for seed in traces.seeds)
+    hits = pc.match_substring_regex(texts, pattern, ignore_case=True)
+    return [value for value in texts.filter(hits).to_pylist() if value is not None]
 
-    Returns:
-        Rows removed.
-    """
-    fresh, removed = database.with_name("fresh.duckdb"), 0
-    fresh.unlink(missing_ok=True)
-    with duckdb.connect(str(database)) as connection:
-        columns = connection.execute(
-            "select table_name, list(column_name) from duckdb_columns() "
-            "where data_type = 'VARCHAR' and database_name = current_database() "
-            "and table_name in (select table_name from duckdb_tables()) group by table_name"
-        ).fetchall()
-        for table, names in columns:
-            matches = " or ".join(
-                f"regexp_matches({identifier(name)}, {literal(pattern)})" for name in sorted(names)
-            )
-            counted = connection.execute(
-                f"delete from {identifier(table)} where {matches}"
-            ).fetchone()
-            removed += counted[0] if counted else 0
-        # Views name the catalog that they were made in, which is the name of this very file.
-        connection.execute(f"attach {literal(fresh)} as fresh")
-        connection.execute(f"copy from database {identifier(database.stem)} to fresh")
-        connection.execute("detach fresh")
-    fresh.replace(database)
-    return removed
+
+def _decide(
+    schema: pa.Schema, values: dict[str, set[str]], traces: Traces
+) -> tuple[dict[str, set[str]], dict[str, dict[str, str]]]:
+    """Values whose rows go, and values that are replaced, by column."""
+    gone: dict[str, set[str]] = {}
+    changed: dict[str, dict[str, str]] = {}
+    for name, texts in values.items():
+        for text in texts:
+            if traces.is_record(name, text) or not is_text(schema.field(name).type):
+                gone.setdefault(name, set()).add(text)
+            else:
+                changed.setdefault(name, {})[text] = traces.redact(text)
+    return gone, changed
+
+
+def _mask(table: pa.Table, values: dict[str, set[str]]) -> pa.Array:
+    """Which rows hold one of the values of some column."""
+    mask = pa.array([False] * len(table), pa.bool_())
+    for name, wanted in values.items():
+        column = table[name].combine_chunks()
+        if not is_text(column.type):
+            column = pa.array([_shown(value) for value in column.to_pylist()], pa.string())
+        hits = pc.is_in(column, value_set=pa.array(sorted(wanted), column.type))
+        mask = pc.or_(mask, hits)
+    return mask
+
+
+def _true(mask: pa.Array) -> int:
+    return int(pc.sum(mask).as_py() or 0)
+
+
+def _replace(column: pa.ChunkedArray, texts: dict[str, str]) -> pa.ChunkedArray:
+    old, new = (pa.array(each, column.type) for each in (list(texts), list(texts.values())))
+    return pc.coalesce(pc.take(new, pc.index_in(column, value_set=old)), column)
+
+
+def _compression(file: pq.ParquetFile) -> str:
+    if not file.metadata.num_row_groups or not file.metadata.num_columns:
+        return "zstd"
+    return file.metadata.row_group(0).column(0).compression.lower().replace("uncompressed", "none")

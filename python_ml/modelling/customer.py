@@ -21,10 +21,10 @@ from python_ml.errors import SpanishGasError, UsageError
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.explain import shown_value
 from python_ml.registry import open_registry
+from python_ml.schema import customer_id_pattern
 from python_ml.sql import literal
 from python_ml.warehouse import Warehouse
 
-CUSTOMER_ID = re.compile(r"C[0-9]{5,9}")
 PROFILE = (
     *("segment", "portfolio_type", "sales_channel", "province_code", "tenure_months"),
     *("months_to_renewal", "avg_monthly_elec_kwh", "avg_monthly_gas_m3"),
@@ -143,7 +143,7 @@ def explain_customer(
 
 def _published(warehouse: Warehouse, customer_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     # The pattern is checked before the id goes into a statement.
-    known = CUSTOMER_ID.fullmatch(customer_id) is not None
+    known = re.fullmatch(customer_id_pattern(), customer_id) is not None
     where = f"customer_id = {literal(customer_id)}"
     risk = warehouse.read_table("mart_customer_risk", where) if known else pd.DataFrame()
     if risk.empty:

@@ -16,6 +16,7 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
+from python_ml.errors import BadInputError
 from python_ml.simulate.contacts import draw_month_contacts
 from python_ml.simulate.course import Course, draw_course
 from python_ml.simulate.files import (
@@ -191,13 +192,10 @@ def _text_frames(source: Path) -> Iterator[pd.DataFrame]:
 
 
 def _copy_array(source: Path, target: TextIO) -> bool:
-    """Copy a JSON array, one element a line, without its end; tells whether it has elements."""
-    held = ""
-    with source.open(encoding="utf-8", newline="") as file:
-        for line in file:
-            if line == "]\n":
-                break
-            target.write(held)
-            held = line
-    target.write(held.removesuffix("\n"))
-    return held != "[\n"
+    """Copy a JSON array, in whatever layout, without its end; tells whether it has elements."""
+    text = source.read_text(encoding="utf-8").strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        raise BadInputError(f"{source}: no JSON array; simulate the folder anew")
+    elements = text[1:-1].strip()
+    target.write(text[:-1].rstrip())
+    return bool(elements)

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
 import sqlite3
+import zipfile
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from python_ml.cli.main import cli
 from python_ml.config import load_settings
 from python_ml.dataset import content_hash
-from python_ml.errors import SpanishGasError, UsageError
-from python_ml.forget import command
-from python_ml.forget.command import forget_customer
+from python_ml.errors import BadInputError, SpanishGasError, UsageError
+from python_ml.forget import containers
+from python_ml.forget.command import forget_customer, survey_customer
+from python_ml.forget.person import PENDING, traces_in
 from python_ml.forget.search import search
 from python_ml.land import land
+from python_ml.land.scrub import ids_in, scrub_parquet
+from python_ml.land.traces import Traces
+from python_ml.runs.local import LocalManifest
+from python_ml.runs.manifest import RunRecord
 from python_ml.runs.workspace import Run
+from python_ml.simulate import append_month, simulate
 from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import open_warehouse
+from tests.integration.command import spanishgas
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
 
 SNAPSHOTS = ("feature_snapshot", "training_snapshot")
-GONE, WORDS = "C00002", "The customer asked about a bill that nobody else has."
+GONE, WORDS = "C00002", "The customer asked about a bill\nthat nobody else has."
+TRACES = traces_in(GONE, {WORDS}, {"Nothing."})
 
 
 @pytest.fixture
@@ -53,6 +65,10 @@ def home(tmp_path, source):
     part = lake / "ml" / "interaction_sentiment" / "run_id=1" / "part-0.parquet"
     part.parent.mkdir(parents=True)
     pq.write_table(pa.table({"text_hash": hashes}), part)
+    errors = pa.table({"run_id": ["1"], "error_message": [f"customer {GONE} has two contracts"]})
+    part = lake / "ml" / "pipeline_run" / "run_id=1" / "part-0.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(errors, part)
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("create table gold_master as select date '2024-12-31' as as_of_date")
         connection.execute(
@@ -72,18 +88,48 @@ def home(tmp_path, source):
     (home / "reports" / "log.txt.gz").write_bytes(gzip.compress(f"{GONE} and {GONE}3".encode()))
     (home / "raw").mkdir()
     (home / "raw" / "churn_label.csv").write_text(f"customer_id,churn\n{GONE},1\nC00003,0\n")
+    quoted = f'customer_id;note\n{GONE};"{WORDS}"\nC00003;"year\n2024"\n'
+    (home / "raw" / "notes.csv").write_text(quoted)
+    packed = base64.b64encode(gzip.compress(a_page_database())).decode()
+    (home / "reports" / "old").mkdir()
+    (home / "reports" / "old" / "data.js").write_text(f'window.previewData = "{packed}";\n')
+    (home / "reports" / "old" / f"explain_{GONE}.json").write_text("{}")
+    with zipfile.ZipFile(home / "reports" / "sent.zip", "w") as archive:
+        archive.writestr("list.csv", f"customer_id,offer\n{GONE},large\nC00003,small\n")
+    failed = RunRecord("0", "train", "duckdb", "failed", error_message=f"{GONE} has two contracts")
+    LocalManifest(home).save(failed)
     return home
+
+
+def a_page_database() -> bytes:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("create table mart (customer_id text, said text)")
+        rows = [(GONE, WORDS), ("C00003", "Nothing.")]
+        connection.executemany("insert into mart values (?, ?)", rows)
+        connection.commit()
+        return connection.serialize()
 
 
 def settings_of(home):
     return load_settings({"home": str(home)}, environ={})
 
 
+def forget(home):
+    run = Run(settings_of(home))
+    return forget_customer(run, survey_customer(run, GONE))
+
+
 def test_nothing_is_left_and_nobody_else_is_touched(home, source):
     company = tree_hash(source)
-    assert len(search(home, GONE, [WORDS])) > 10, "the search finds what is there"
-    result = forget_customer(Run(settings_of(home)), GONE)
-    assert result.found == search(home, GONE, [WORDS]) == []
+    found = {find.path for find in search(home, TRACES).found}
+    assert {
+        *("reports/old/data.js", f"reports/old/explain_{GONE}.json", "reports/sent.zip"),
+        *("runs.sqlite", "raw/notes.csv", "reports/log.txt.gz", "warehouse.duckdb"),
+        "lake/ml/interaction_sentiment/run_id=1/part-0.parquet",
+    } <= found, "the search finds what is there"
+    result = forget(home)
+    assert {place.path for place in result.places} == found
+    assert search(home, TRACES).places == []
     assert tree_hash(source) == company, "files outside the home are the company's"
 
     readings = landed(home / "lake", "consumption_hourly")
@@ -98,23 +144,35 @@ def test_nothing_is_left_and_nobody_else_is_touched(home, source):
     assert log == f"(forgotten) and {GONE}3".encode()
     part = home / "lake" / "ml" / "interaction_sentiment" / "run_id=1" / "part-0.parquet"
     assert pq.ParquetFile(part).read().num_rows == 1
+    part = home / "lake" / "ml" / "pipeline_run" / "run_id=1" / "part-0.parquet"
+    (error,) = pq.ParquetFile(part).read()["error_message"].to_pylist()
+    assert error == "customer (forgotten) has two contracts", "the run's record stays"
+    assert (home / "raw" / "notes.csv").read_text() == 'customer_id;note\nC00003;"year\n2024"\n'
+    with zipfile.ZipFile(home / "reports" / "sent.zip") as archive:
+        assert archive.read("list.csv") == b"customer_id,offer\nC00003,small\n"
+    script = (home / "reports" / "old" / "data.js").read_bytes()
+    ((_, packed),) = containers.encoded(script)
+    with containers.sqlite(gzip.decompress(packed)) as connection:
+        assert connection.execute("select * from mart").fetchall() == [("C00003", "Nothing.")]
     with sqlite3.connect(home / "runs.sqlite") as connection:
-        (document,) = connection.execute("select document from run").fetchone()
-    assert json.loads(document)["mode"] == "forget", "that it happened is on record"
+        old, new = connection.execute("select document from run order by run_id").fetchall()
+    assert json.loads(old[0])["error_message"] == "(forgotten) has two contracts"
+    assert json.loads(new[0])["mode"] == "forget", "that it happened is on record"
+    assert not (home / PENDING).exists()
 
 
 def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
     lake = home / "lake"
     parts = [lake / "ml" / kind / "run_id=1" / "part-0.parquet" for kind in SNAPSHOTS]
     before = [content_hash(pq.ParquetFile(part).read()) for part in parts]
-    forget_customer(Run(settings_of(home)), GONE)
+    forget(home)
     after = [content_hash(pq.ParquetFile(part).read()) for part in parts]
     assert set(before).isdisjoint(after)
     assert [read_tombstones(lake).now(digest) for digest in before] == after
 
 
 def test_the_next_batch_keeps_the_person_out(home, source):
-    forget_customer(Run(settings_of(home)), GONE)
+    forget(home)
     settings = settings_of(home).with_overrides({"land.maximum_null_share": 0.7})  # lands anew
     result = land(source, settings)
     assert not result.reused
@@ -122,7 +180,25 @@ def test_the_next_batch_keeps_the_person_out(home, source):
         rows = landed(home / "lake", table)
         assert "customer_id" not in rows or GONE not in set(rows["customer_id"]), table
     assert result.tables["customer_attributes"].rows_landed == 5
-    assert search(home, GONE, [WORDS]) == []
+    assert search(home, TRACES).places == []
+
+
+def test_a_refused_batch_does_not_name_the_forgotten(home, tmp_path):
+    forget(home)
+    batch = RawBatch()
+    labels = batch["churn_label"]
+    batch["churn_label"] = pd.concat([labels, labels[labels["customer_id"] == GONE]])
+    with pytest.raises(BadInputError, match=r"duplicate label, for example \(forgotten\)"):
+        land(batch.write(tmp_path / "again"), settings_of(home))
+
+
+def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(tmp_path):
+    path = tmp_path / "part.parquet"
+    lines = [f"{GONE};1", "C000021;1", "of C00003 and C00004", None]
+    pq.write_table(pa.table({"source_line": lines, "n": [1, 2, 3, 4]}), path)
+    assert ids_in(path) == {GONE, "C000021", "C00003", "C00004"}
+    assert scrub_parquet(path, Traces(frozenset([GONE, "C00004"]))).removed == 2
+    assert pq.read_table(path)["n"].to_pylist() == [2, 4]
 
 
 def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path):
@@ -136,9 +212,103 @@ def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path):
         read_tombstones(tmp_path)
 
 
-def test_a_find_ends_the_command_and_says_where(home, monkeypatch):
-    monkeypatch.setattr(command, "scrub_text", lambda path, pattern: False)
-    with pytest.raises(SpanishGasError, match=r"churn_label\.csv: its bytes"):
-        forget_customer(Run(settings_of(home)), GONE)
-    with pytest.raises(UsageError, match="no customer id"):
-        forget_customer(Run(settings_of(home)), "Maria")
+@pytest.mark.parametrize("kept", [f"{GONE},1", WORDS, WORDS[: len(WORDS) // 2]])
+def test_a_second_call_is_as_strict_as_the_first(home, kept):
+    """What only a person can remove fails every call for as long as it is there."""
+    picture = home / "reports" / "scan.bin"
+    picture.write_bytes(b"\0\1" + kept.encode())
+    for _ in range(2):
+        with pytest.raises(SpanishGasError, match=r"left in 1 places(.|\n)*scan\.bin"):
+            forget(home)
+        (pending,) = (home / PENDING).iterdir()
+        assert (pending.stat().st_mode & 0o777, pending.parent.stat().st_mode & 0o777) == (
+            *(0o600, 0o700),
+        )
+    with sqlite3.connect(home / "runs.sqlite") as connection:
+        (newest,) = connection.execute("select document from run order by run_id desc").fetchone()
+    assert json.loads(newest)["status"] == "failed"
+    picture.unlink()
+    forget(home)
+    assert not (home / PENDING).exists()
+    assert forget(home).places == [], "a person who is gone may be forgotten once more"
+
+
+def test_what_cannot_be_opened_is_no_proof(home):
+    (home / "reports" / "torn.parquet").write_bytes(b"PAR1 torn")
+    (home / "reports" / "torn.gz").write_bytes(gzip.compress(b"x" * 99)[:-9])
+    with pytest.raises(SpanishGasError, match=r"left in 2 places(.|\n)*torn\.gz: cannot be opened"):
+        forget(home)
+
+
+def test_what_was_deleted_from_a_database_is_found_in_its_free_pages(tmp_path):
+    with sqlite3.connect(tmp_path / "old.sqlite") as connection:
+        connection.execute("pragma secure_delete = off")
+        connection.execute("create table t (id text, n text)")
+        connection.executemany("insert into t values (?, ?)", [(GONE, "1" * 99)] * 999)
+        connection.commit()
+        connection.execute("delete from t")
+        connection.commit()
+    (found,) = search(tmp_path, TRACES).found
+    assert "deleted" in found.what
+    home = tmp_path
+    (home / "runs.txt").write_text(GONE)
+    forget(home)
+    assert search(home, TRACES).places == []
+
+
+@pytest.mark.parametrize("arguments", [["--yes"], ["--dry-run"], []])
+def test_an_id_that_no_file_knows_is_refused_and_nothing_is_written(home, arguments):
+    before = tree_hash(home)
+    done = spanishgas("forget", "C09999", *arguments, home=home)
+    assert done.returncode == 2 and done.stdout == ""
+    assert tree_hash(home) == before
+
+
+def test_a_dry_run_lists_files_and_counts_and_without_yes_a_person_confirms(home):
+    before = tree_hash(home)
+    done = spanishgas("forget", GONE, "--dry-run", home=home)
+    assert done.returncode == 0, done.stderr
+    places = json.loads(done.stdout)["places"]
+    assert {"path": "raw/churn_label.csv", "what": "mentions", "count": 1} in places
+    assert "confirm" in spanishgas("forget", GONE, home=home).stderr, "no terminal, nobody to ask"
+    assert tree_hash(home) == before
+    done = spanishgas("forget", GONE, "--yes", home=home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["places"] == places
+
+
+def test_on_a_terminal_no_is_no(home, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    before = tree_hash(home)
+    with pytest.raises(UsageError, match="not confirmed"):
+        answer(monkeypatch, "n", ["forget", GONE, "--home", str(home)])
+    assert tree_hash(home) == before
+    answer(monkeypatch, "y", ["forget", GONE, "--home", str(home)])
+    assert search(home, TRACES).places == []
+
+
+def answer(monkeypatch, word, arguments):
+    monkeypatch.setattr("click.confirm", lambda *_, **__: word == "y")
+    cli.main(arguments, standalone_mode=False)
+
+
+def test_who_and_where_must_make_sense(home):
+    with pytest.raises(UsageError, match="not a customer id"):
+        survey_customer(Run(settings_of(home)), "Maria")
+    with pytest.raises(UsageError, match=r"docs/runbook\.md"):
+        survey_customer(Run(settings_of(home).with_overrides({"target": "athena"})), GONE)
+
+
+def test_a_month_can_be_added_to_what_forgetting_has_left(tmp_path):
+    """Whichever customer goes, also the one whose interaction is the last of the array."""
+    for place, name in ((0, "first"), (-1, "last")):
+        home = tmp_path / name
+        simulate(home / "raw", customers=40, readings="typical-days", threads=1)
+        interactions = home / "raw" / "customer_interactions.json"
+        gone = json.loads(interactions.read_text())[place]["customer_id"]
+        run = Run(settings_of(home))
+        forget_customer(run, survey_customer(run, gone))
+        before = json.loads(interactions.read_text())
+        append_month(home / "raw", "2025-01")
+        after = json.loads(interactions.read_text())
+        assert after[: len(before)] == before and len(after) > len(before) > 0

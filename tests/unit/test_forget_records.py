@@ -1,0 +1,149 @@
+"""Records go whole, and everything else stays byte for byte."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from python_ml.forget.person import traces_in
+from python_ml.forget.records import edit_csv, edit_json, edit_text
+from python_ml.land.traces import Traces, plain_words
+
+GONE = "C00002"
+SAID = 'He said "the bill is wrong",\nand that año after año nobody answers his letters.'
+TRACES = traces_in(GONE, {SAID}, {"The bill is right.", "Nobody answers."})
+ID = Traces(frozenset([GONE]))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_a_csv_record_with_a_quoted_line_break_goes_whole(delimiter, end, encoding):
+    rows = [
+        ["customer_id", "note"],
+        ["C00001", '"año, first\nsecond; ""half"" | third"'],
+        [GONE, '"año, first\nsecond; ""half"" | third"'],
+        ["C000021", '5" pipe'],
+        [f'"{GONE}"', "x"],
+    ]
+    lines = [delimiter.join(row) for row in rows]
+    edited = edit_csv(end.join([*lines, ""]).encode(encoding), ID)
+    assert edited == end.join([lines[0], lines[1], lines[3], ""]).encode(encoding)
+
+
+def test_csv_without_quotes_and_without_a_last_line_break():
+    text = f"client_id,churn\nC00001,0\n{GONE},1\nC00003,0\n{GONE},1"
+    assert edit_csv(text.encode(), ID) == b"client_id,churn\nC00001,0\nC00003,0\n"
+    assert (
+        edit_csv(text.replace("\n", "\r").encode(), ID) == b"client_id,churn\rC00001,0\rC00003,0\r"
+    )
+
+
+def test_what_is_left_of_a_text_goes_and_a_mention_by_others_is_replaced():
+    rest = (
+        "customer_id,interaction_summary\n"
+        ',"and that año after año nobody answers his letters."\n'
+        f'C00001,"spoke of {GONE}, twice"\n'
+    )
+    edited = edit_csv(rest.encode(), TRACES).decode()
+    assert edited == 'customer_id,interaction_summary\nC00001,"spoke of (forgotten), twice"\n'
+
+
+ARRAY = """[
+{"customer_id": "C00001", "v": 1.10},
+{"customer_id": "C00002", "v": 2},
+{"customer_id": "C00003", "v": 1e2}
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ARRAY, ARRAY.replace('{"customer_id": "C00002", "v": 2},\n', "")),
+        (f'[{{"id": "{GONE}"}}]', "[]"),
+        (f'[\n{{"a": 1}},\n{{"id": "{GONE}"}}\n]\n', '[\n{"a": 1}\n]\n'),
+        (
+            f'{{"data": [{{"id": "{GONE}"}}, {{"id": "x"}}], "n": 2}}',
+            '{"data": [{"id": "x"}], "n": 2}',
+        ),
+        (f'{{"id": "x"}}\n{{"id": "{GONE}"}}\n{{"id": "y"}}\n', '{"id": "x"}\n{"id": "y"}\n'),
+        (f'{{"{GONE}": {{"p": 0.5}}, "C00003": {{"p": 1}}}}', '{"C00003": {"p": 1}}'),
+        (f'{{"rows": [["{GONE}", 0.9], ["C00003", 0.1]]}}', '{"rows": [["C00003", 0.1]]}'),
+        (
+            f'{{"ids": ["C00001", "{GONE}"], "why": "of {GONE}."}}',
+            '{"ids": ["C00001"], "why": "of (forgotten)."}',
+        ),
+        (f'{{"broken: {GONE}\n{{"id": "x"}}\n', '{"broken: (forgotten)\n{"id": "x"}\n'),
+        (f'\ufeff[{{"id": "{GONE}"}}, {{"id": "C000021"}}]', '\ufeff[{"id": "C000021"}]'),
+    ],
+)
+def test_json_stays_valid_and_as_it_was(text, expected):
+    edited = edit_json(text, ID)
+    assert edited.split() == expected.split()
+    if "broken" not in text and "\n{" not in text:
+        json.loads(edited.removeprefix("\ufeff"))
+
+
+def test_the_layout_of_a_json_array_stays():
+    assert edit_json(ARRAY, ID) == ARRAY.replace('{"customer_id": "C00002", "v": 2},\n', "")
+    last = ARRAY.replace("C00002", "C00009").replace("C00003", GONE)
+    assert edit_json(last, ID).endswith('"v": 2}\n]\n')
+
+
+def test_html_rows_go_whole_and_embedded_json_is_edited_as_such():
+    page = (
+        f"<ul><li>{GONE} left</li><li>C00003 stays</li></ul>"
+        f"<table><tr><td>{GONE}</td><td>0.93</td></tr>\n<tr><td>C00003</td></tr></table>"
+        f'<script type="application/json" id="d">{{"rows": [["{GONE}", 0.93], ["C3", 1]]}}</script>'
+    )
+    edited = edit_text("page.html", page.encode(), ID).decode()
+    assert "0.93" not in edited and GONE not in edited and "(forgotten)" not in edited
+    assert "C00003 stays" in edited and "<tr><td>C00003</td></tr>" in edited
+    table = f"| customer | p |\n| --- | --- |\n| {GONE} | 0.93 |\n| C00003 | 0.1 |\n\nSee {GONE}.\n"
+    assert edit_text("card.md", table.encode(), ID).decode() == (
+        "| customer | p |\n| --- | --- |\n| C00003 | 0.1 |\n\nSee (forgotten).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        SAID,
+        SAID.upper().replace("AÑO", "AñO"),
+        json.dumps(SAID),
+        json.dumps({"nested": json.dumps({"text": SAID})}),
+        SAID.replace('"', "&quot;").replace("ñ", "&ntilde;"),
+        SAID.replace('"', '""').replace("\n", "\r\n"),
+        "%20".join(SAID.split(" ")),
+        SAID[: len(SAID) // 2],
+        SAID[len(SAID) // 2 :],
+    ],
+)
+def test_a_text_is_known_again_however_it_is_quoted(quoted):
+    assert TRACES.is_in(quoted)
+    assert TRACES.count(quoted.encode("latin-1", "replace"))
+    assert not TRACES.is_in(TRACES.redact(quoted))
+
+
+def test_words_that_others_use_give_nobody_away():
+    everybody = "Asked for a better price before the renewal."
+    traces = traces_in(GONE, {everybody, "Short text."}, {everybody})
+    assert traces.fragments == ()
+    assert not traces.is_in(everybody + " Short text.")
+    own = "Asked for a better price before the renewal of his aunt."
+    traces = traces_in(GONE, {own}, {everybody})
+    assert traces.is_in(own) and not traces.is_in(everybody)
+
+
+@pytest.mark.parametrize("text", ["C000021", "XC00002", "C0000", "#c0000 2"])
+def test_an_id_within_a_longer_word_is_another(text):
+    assert not ID.is_in(text)
+    assert plain_words(text.encode()) != plain_words(GONE.encode())
+
+
+@pytest.mark.parametrize("text", ["id_C00002_", '"\\nC00002"', "c00002", "%20C00002.", "(C00002)"])
+def test_an_id_is_found_between_anything(text):
+    assert ID.is_in(text)
+    assert not ID.is_in(ID.redact(text))
