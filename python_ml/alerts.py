@@ -1,6 +1,6 @@
 """Tell somebody: one alert, as many sinks as the settings name, and no sink that breaks a run.
 
-log         a line on stderr
+log         a line on stderr; a run that failed says so itself, as its command ends
 file        a JSON file each, in reports/alerts/
 webhook     the same JSON by POST to `alerts.webhook_url`
 sns         subject and text to the topic `alerts.sns_topic_arn`
@@ -13,7 +13,7 @@ import json
 import math
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -167,13 +167,13 @@ def open_sink(name: str, settings: Settings) -> Sink:
     raise UsageError(f"alerts.sinks: {name!r} is none of {', '.join(_SINKS)}")
 
 
-def send_alert(settings: Settings, alert: Alert) -> list[str]:
-    """Deliver to every sink of the settings; returns the names of those that took it.
+def send_alert(settings: Settings, alert: Alert, without: Collection[str] = ()) -> list[str]:
+    """Deliver to every sink of the settings but some; returns the names of those that took it.
 
     A sink that fails is told on stderr, and neither the run nor the other sinks notice.
     """
     delivered = []
-    for name in settings.alerts.sinks:
+    for name in (name for name in settings.alerts.sinks if name not in without):
         try:
             sink = open_sink(name, settings)
             if alert.severity == INFO and not sink.keeps_figures:

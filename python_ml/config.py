@@ -105,6 +105,11 @@ class Layout:
         return self.home / "warehouse.duckdb"
 
     @cached_property
+    def runs(self) -> Path:
+        """The record of runs."""
+        return self.home / "runs.sqlite"
+
+    @cached_property
     def work(self) -> Path:
         return self.home / ".runs"
 

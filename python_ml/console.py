@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import os
 import sys
 import unicodedata
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -72,6 +74,24 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # closed, or put there by a caller
             stream.reconfigure(errors=_ERRORS)  # type: ignore[union-attr]
+
+
+@contextlib.contextmanager
+def writing_to_stdout() -> Iterator[None]:
+    """Whoever reads may have seen enough (`| head`), which is no error.
+
+    Raises:
+        OSError: stdout takes no more; what is left is dropped, so that it does not fail anew when
+            the process ends.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def can_show(stream: TextIO, text: str) -> bool:

@@ -215,6 +215,8 @@ class DbtRunner:
             finally:
                 # The file is locked for every other reader as long as dbt keeps it open.
                 DuckDBConnectionManager.close_all_connections()
+        if isinstance(outcome.exception, KeyboardInterrupt):
+            raise outcome.exception
         if outcome.exception is not None:
             raise SpanishGasError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
         if arguments[0] == "run-operation" and not outcome.success:

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from python_ml.errors import on_disk
+
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file's bytes."""
@@ -38,11 +40,16 @@ def json_text(document: Any, **options: Any) -> str:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document, whole or not at all, and on disk when it is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a JSON document, whole or not at all, and on disk when it is written.
+
+    Raises:
+        ServiceError: the disk refuses.
+    """
     unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w", encoding="utf-8") as stream:
-        stream.write(json_text(document, indent=2, default=str))
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
+    with on_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("w", encoding="utf-8") as stream:
+            stream.write(json_text(document, indent=2, default=str))
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)

@@ -96,16 +96,19 @@ def timed_step(name: str, steps: list[Step]) -> Iterator[tuple[Step, Reporter]]:
     step = Step(name, started_at=datetime.now(UTC).isoformat(timespec="seconds"))
     steps.append(step)
     start = time.perf_counter()
+    is_interrupted = False
     try:
         with reporting(name) as report:
             yield step, report
         step.status = "done"
-    except BaseException:
+    except BaseException as error:
         step.status = "failed"
+        is_interrupted = isinstance(error, KeyboardInterrupt)
         raise
     finally:
         step.seconds = time.perf_counter() - start
         step.peak_memory_mb = peak_memory_mb()
         mark = ("✓", "green") if step.status == "done" else ("✗", "red")
         rows = "" if step.rows is None else f"{step.rows:>13,} rows"
-        console.print(line(mark, f" {name:<10} {rows:<18} {step.seconds:7.1f} s"))
+        if not is_interrupted:  # who pressed Ctrl-C waits for one line, the command's
+            console.print(line(mark, f" {name:<10} {rows:<18} {step.seconds:7.1f} s"))

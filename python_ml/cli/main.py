@@ -19,8 +19,8 @@ from python_ml.cli.models import (
     train,
 )
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
-from python_ml.console import harmless, open_streams
-from python_ml.errors import SpanishGasError, UsageError
+from python_ml.console import harmless, open_streams, writing_to_stdout
+from python_ml.errors import InterruptedRunError, UsageError, foreseen
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
 
@@ -57,15 +57,21 @@ def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     open_streams()
     try:
-        cli.main(standalone_mode=False)
+        with writing_to_stdout():
+            cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(UsageError.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
-    except SpanishGasError as error:
-        click.echo(harmless(f"error: {error}"), err=True)
+        sys.exit(InterruptedRunError.exit_code)
+    except InterruptedRunError as error:
+        click.echo(harmless(str(error)), err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if (told := foreseen(error)) is None:
+            raise
+        click.echo(harmless(f"error: {told}"), err=True)
+        sys.exit(told.exit_code)

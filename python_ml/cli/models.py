@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from python_ml.cli.options import common, print_json
+from python_ml.cli.options import common, print_json, shown
 from python_ml.config import Settings
 from python_ml.errors import UsageError
 
@@ -51,19 +51,11 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
 
     With another version than the champion, that version becomes the champion.
     """
-    from python_ml.cli import summary
     from python_ml.runs.commands import Run, rescore
-    from python_ml.runs.preview import refresh_preview
 
     this_run = Run(settings)
-    try:
+    with shown(this_run, as_json):
         rescore(this_run, version)
-    finally:
-        refresh_preview(this_run)
-        if as_json:
-            print_json(this_run.as_dict())
-    if not as_json:
-        summary.show_run(this_run)
 
 
 @click.command()
@@ -89,23 +81,17 @@ def promote(
     VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
     and --reason any other. The decision is recorded with its evidence.
     """
-    from python_ml.cli import summary
     from python_ml.runs import commands
-    from python_ml.runs.preview import refresh_preview
 
     if rollback == (version is not None):
         raise UsageError("name the version to promote, or --rollback, not both")
-    this_run = commands.Run(settings)
-    promoted = commands.promote(
-        this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
-    )
-    refresh_preview(this_run)
-    if as_json:
-        print_json({"champion": promoted, **this_run.as_dict()})
-    elif "closing" in this_run.results:
-        summary.show_run(this_run)
-    else:
-        click.echo(f"champion: {promoted}; the next run scores with it")
+    this_run, champion = commands.Run(settings), {"champion": version}
+    with shown(this_run, as_json, champion):
+        champion["champion"] = commands.promote(
+            this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
+        )
+    if not as_json and "closing" not in this_run.results:
+        click.echo(f"champion: {champion['champion']}; the next run scores with it")
 
 
 @click.command()

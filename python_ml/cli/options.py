@@ -6,13 +6,18 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_ml.config import load_settings
-from python_ml.console import can_show
+from python_ml.console import can_show, writing_to_stdout
+from python_ml.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from python_ml.runs.workspace import Run
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,3 +44,41 @@ def print_json(document: Mapping[str, Any]) -> None:
     if not can_show(sys.stdout, text):
         text = json.dumps(document, indent=2, default=str, allow_nan=False)
     click.echo(text)
+
+
+@contextmanager
+def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Around a run: afterwards its pages, and its document or its summary.
+
+    They are for people. Where they cannot be shown, that is a warning: what the run did stays done.
+
+    Args:
+        run: fills in as it goes.
+        as_json: print the document, also of a run that failed.
+        extra: what the document says first; may fill in as well.
+    """
+    from python_ml.runs.preview import refresh_preview
+
+    def document() -> None:
+        with run.surviving("the document could not be printed"), writing_to_stdout():
+            print_json({**(extra or {}), **run.as_dict()})
+
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, InterruptedRunError):
+            refresh_preview(run)
+        if as_json:
+            document()
+        raise
+    refresh_preview(run)
+    if as_json:
+        document()
+    if run.skipped:
+        click.echo(run.skipped, err=as_json)
+    elif "closing" in run.results and not as_json:
+        # Takes a second, which a batch that was done before need not take.
+        from python_ml.cli import summary
+
+        with run.surviving("the summary could not be shown"), writing_to_stdout():
+            summary.show_run(run)

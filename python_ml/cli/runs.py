@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from python_ml.cli.options import common, print_json
+from python_ml.cli.options import common, print_json, shown
 from python_ml.config import Settings
 from python_ml.errors import UsageError
 
@@ -36,22 +36,10 @@ def run(
     A batch that the same code and settings have run already is not run again.
     """
     from python_ml.runs.pipeline import Run, run_pipeline
-    from python_ml.runs.preview import refresh_preview
 
     this_run = Run(settings)
-    try:
+    with shown(this_run, as_json):
         run_pipeline(this_run, raw, mode=mode, force=force, resume=resume)
-    finally:
-        refresh_preview(this_run)
-        if as_json:
-            print_json(this_run.as_dict())
-    if this_run.skipped:
-        click.echo(this_run.skipped, err=as_json)
-    elif not as_json:
-        # Takes a second, which a batch that was done before need not take.
-        from python_ml.cli import summary
-
-        summary.show_run(this_run)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -63,10 +64,8 @@ def list_source(source: str | Path) -> list[Entry]:
     if is_s3(source):
         entries = _list_s3(str(source))
     else:
+        require_source(source)
         root = Path(source)
-        _require_utf_8(str(root))
-        if not root.is_dir():
-            raise BadInputError(f"{root}: no such folder. Name the folder with the raw files.")
         files = sorted(path for path in root.rglob("*") if path.is_file())
         entries = [
             Entry(path.relative_to(root).as_posix(), stat.st_size, f"{stat.st_mtime_ns}")
@@ -82,6 +81,26 @@ def _require_utf_8(path: str) -> None:
         path.encode()
     except UnicodeEncodeError as error:
         raise BadInputError(f"{path!r}: the name is not UTF-8. Rename the folder.") from error
+
+
+def require_source(source: str | Path) -> None:
+    """Make sure, before anything is begun, that a folder is there. What lies in it, or at an
+    `s3://` prefix, is looked at when it is read.
+
+    Raises:
+        BadInputError: there is no such folder.
+    """
+    if is_s3(source):
+        return
+    _require_utf_8(str(source))
+    try:
+        is_there = Path(source).is_dir() and os.access(source, os.R_OK | os.X_OK)
+    except (OSError, ValueError) as error:  # too long, or a NUL within
+        raise BadInputError(f"{str(source)[:200]}: {error.args[-1]}") from error
+    if not is_there:
+        raise BadInputError(
+            f"{source}: no such folder, or it cannot be read. Name the folder with the raw files."
+        )
 
 
 def assign(

@@ -87,6 +87,8 @@ def evaluate(
         alarms=alarms,
         needs_approval=settings.gate.approval == MANUAL,
         seconds=time.perf_counter() - start,
+        card=registry.place(model_version, "card.html"),
+        champion=registry.champion(),
     )
     register_decision(registry, result)
     write_card(warehouse, settings, registry, candidate, result, run_id)

@@ -12,9 +12,9 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.dataset import GoldContract, take_snapshot
-from python_ml.errors import SpanishGasError
+from python_ml.errors import SpanishGasError, UsageError
 from python_ml.model.explain import top_reasons
-from python_ml.registry import APPROVED, open_registry
+from python_ml.registry import APPROVED, Registry, open_registry
 from python_ml.sentiment import sentiment_backend
 from python_ml.warehouse import Warehouse
 
@@ -35,6 +35,16 @@ class ScoreResult:
     def as_dict(self) -> dict[str, Any]:
         dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "training_as_of_date")}
         return {**asdict(self), **dates}
+
+
+def require_approved(registry: Registry, version: str) -> None:
+    """Make sure that a version may score.
+
+    Raises:
+        UsageError: there is no such version, or it is not approved.
+    """
+    if (status := registry.status(version)) != APPROVED:
+        raise UsageError(f"model {version} is {status}; only Approved ones score")
 
 
 def score(
@@ -60,8 +70,7 @@ def score(
     start = time.perf_counter()
     registry = open_registry(settings)
     version = model_version or registry.require_champion()
-    if (status := registry.status(version)) != APPROVED:
-        raise SpanishGasError(f"model {version} is {status}; only Approved ones score")
+    require_approved(registry, version)
     registered = registry.load(version)
     model = registered.model
     model.check_features(contract.experiment(settings, model.experiment))

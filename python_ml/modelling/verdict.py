@@ -36,6 +36,8 @@ class EvaluateResult:
     alarms: list[AlarmDecision]
     needs_approval: bool
     seconds: float
+    card: str  # where the model card lies
+    champion: str | None  # the version in place when it was evaluated
 
     @property
     def has_passed(self) -> bool:
@@ -55,7 +57,11 @@ class EvaluateResult:
     @property
     def reasons(self) -> list[str]:
         """Why the candidate was rejected."""
-        return [check.detail for check in self.checks if not check.is_passed]
+        return [check.detail for check in self.failed]
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.is_passed]
 
     def raise_if_rejected(self) -> None:
         """End the run when the gate did.
@@ -64,9 +70,14 @@ class EvaluateResult:
             ModelGateError: the candidate was rejected.
         """
         if not self.has_passed:
+            checks = "\n".join(f"  {check.check_name}: {check.detail}" for check in self.failed)
+            kept = "There is no champion, and nothing is scored."
+            if self.champion is not None:
+                kept = f"Champion {self.champion} and its scores are as before."
             raise ModelGateError(
-                f"model {self.model_version} was rejected, champion and scores are as before: "
-                + "; ".join(self.reasons)
+                f"model {self.model_version} was rejected: {len(self.failed)} of "
+                f"{len(self.checks)} checks of the gate failed\n{checks}\n{kept} The model card "
+                f"has the evidence: {self.card}"
             )
 
     def as_dict(self) -> dict[str, Any]:

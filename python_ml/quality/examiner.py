@@ -28,6 +28,7 @@ class Examiner:
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"import {__name__} as it; it.serve({other.fileno()})"],
             pass_fds=[other.fileno()],
+            process_group=0,  # Ctrl-C is for the run, which ends this process
         )
         other.close()
         self._is_writing = False

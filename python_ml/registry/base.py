@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from python_ml.config import Settings
 from python_ml.dataset import scored_on
 from python_ml.documents import json_text
-from python_ml.errors import SpanishGasError
+from python_ml.errors import SpanishGasError, UsageError
 from python_ml.store import Store, open_store
 from python_ml.warehouse.published import CHAMPION
 
@@ -112,6 +112,10 @@ class Registry(ABC):
         """All versions, in the order of their names (run ids sort by time)."""
 
     @abstractmethod
+    def place(self, version: str, name: str) -> str:
+        """Where a file of a version lies, for messages."""
+
+    @abstractmethod
     def champion(self) -> str | None:
         """The version that scores are made with, or None before the first."""
 
@@ -135,10 +139,10 @@ class Registry(ABC):
         """The champion.
 
         Raises:
-            SpanishGasError: there is none yet.
+            UsageError: there is none yet.
         """
         if (version := self.champion()) is None:
-            raise SpanishGasError("there is no champion yet; run in mode train first")
+            raise UsageError("there is no champion yet; run in mode train first")
         return version
 
 
@@ -223,6 +227,9 @@ class StoredRegistry(Registry):
         parts = [key.split("/") for key in self._store.keys("models")]
         return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "model.json")
 
+    def place(self, version: str, name: str) -> str:
+        return self._store.place(_key(version, name))
+
     def champion(self) -> str | None:
         return self._pointer().get("version")
 
@@ -250,8 +257,8 @@ class StoredRegistry(Registry):
     def _require(self, version: str) -> str:
         key = _key(version, "model.json")
         if not self._store.exists(key):
-            known = ", ".join(self.versions()) or "none"
-            raise SpanishGasError(f"there is no model {version}; known versions: {known}")
+            known = ", ".join(self.versions()) or "none; `spanishgas run` trains the first"
+            raise UsageError(f"there is no model {version!r}; known versions: {known}")
         return key
 
     def _document(self, version: str) -> dict[str, Any]:

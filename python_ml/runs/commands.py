@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_ml.errors import UsageError
+from python_ml.land.discover import require_source
 from python_ml.runs import steps
 from python_ml.runs.workspace import Run, swap, workspace
+from python_ml.warehouse.published import published_run, require_home
 
 if TYPE_CHECKING:
     from python_ml.land import LandResult
@@ -21,6 +24,7 @@ def land_batch(run: Run, source: str) -> LandResult:
     """
     from python_ml.land import land
 
+    require_source(source)
     run.mode, run.source = "land", source
     with workspace(run), run.step("land") as (step, report):
         landed = land(source, run.settings, progress=report)
@@ -31,7 +35,12 @@ def land_batch(run: Run, source: str) -> LandResult:
 
 
 def train_candidate(run: Run) -> TrainResult:
-    """Fit a candidate on the published gold and register it, pending approval."""
+    """Fit a candidate on the published gold and register it, pending approval.
+
+    Raises:
+        UsageError: nothing has been published.
+    """
+    _require_published(run)
     run.mode = "train_candidate"
     with workspace(run, of_published=True):
         return steps.train_step(run)
@@ -41,25 +50,48 @@ def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
     """Hold a registered version, by default the newest, against the gate; record the decision.
 
     Raises:
-        SpanishGasError: there is no such version.
+        UsageError: there is no such version, or nothing has been published.
     """
     from python_ml.registry import open_registry
 
+    _require_published(run)
+    registry = open_registry(run.settings)
+    if version is None and not (known := registry.versions()):
+        raise UsageError("there is no model to evaluate yet; `spanishgas train` fits one")
+    version = version or known[-1]
+    registry.status(version)
     run.mode = "evaluate"
-    newest = open_registry(run.settings).versions()[-1:]
     with workspace(run, of_published=True):
-        return steps.evaluate_step(run, version or "".join(newest))
+        return steps.evaluate_step(run, version)
 
 
 def rescore(run: Run, version: str | None) -> None:
     """Score the published gold again, with the champion or another approved version; publish.
 
     Raises:
-        SpanishGasError: there is no such version, or it is not an approved one.
+        UsageError: there is no such version, it is not an approved one, or nothing has been
+            published.
     """
+    from python_ml.modelling.score import require_approved
+    from python_ml.registry import open_registry
+
+    _require_published(run)
+    registry = open_registry(run.settings)
+    require_approved(registry, version or registry.require_champion())
     run.mode = "rescore"
     with workspace(run, of_published=True):
         _score_and_publish(run, version)
+
+
+def _require_published(run: Run) -> None:
+    """Before anything is begun, since nothing of a command that cannot work is to stay.
+
+    Raises:
+        UsageError: this is no home, or no run has published in it.
+    """
+    require_home(run.settings)
+    if published_run(run.settings) is None:
+        raise UsageError("nothing has been published yet; `spanishgas run` does it")
 
 
 def _score_and_publish(run: Run, version: str | None) -> None:
@@ -73,10 +105,15 @@ def climb(run: Run, version: str | None) -> None:
     """Fit the ladder on the stored split of a version, by default the champion; publish its mart.
 
     Raises:
-        SpanishGasError: there is no champion yet, or no such version.
+        UsageError: there is no champion yet, no such version, or nothing has been published.
     """
     from python_ml.modelling.ladder import LadderReport, climb_ladder
     from python_ml.modelling.plots import ladder_plot
+    from python_ml.registry import open_registry
+
+    _require_published(run)
+    registry = open_registry(run.settings)
+    registry.status(version or registry.require_champion())
 
     run.mode = "ladder"
     with workspace(run, of_published=True):
@@ -106,6 +143,7 @@ def backtest(run: Run, source: str) -> None:
     from python_ml.modelling.backtest import BacktestResult, run_backtest
     from python_ml.modelling.plots import backtest_plot
 
+    require_source(source)
     run.mode, run.source = "backtest", source
     has_published = not run.has_database or run.settings.layout.warehouse.exists()
     with workspace(run, of_published=has_published):
@@ -142,8 +180,8 @@ def promote(
     """
     from python_ml.registry import open_registry
     from python_ml.registry.promotion import approve
-    from python_ml.warehouse.published import published_run
 
+    require_home(run.settings)
     run.mode = "promote"
     has_published = published_run(run.settings) is not None
     with workspace(run, of_published=has_published):

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from python_ml.errors import SpanishGasError
+from python_ml.errors import SpanishGasError, TerminalError, TransientError, on_disk
 from python_ml.runs.manifest import (
     CLAIMED,
     DONE,
@@ -55,10 +55,11 @@ class LocalManifest(RunManifest):
         self._lock: int | None = None
 
     def acquire(self, lease: Lease, seconds: float) -> Lease:
-        self._home.mkdir(parents=True, exist_ok=True)
         handle = self._lock
         if handle is None:
-            handle = os.open(self._home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            with on_disk(self._home):
+                self._home.mkdir(parents=True, exist_ok=True)
+                handle = os.open(self._home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -138,9 +139,7 @@ class LocalManifest(RunManifest):
             )
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
-        if not (self._home / FILE).exists():
-            return []
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 "select document from run order by run_id desc limit ?",
                 (-1 if limit is None else limit,),
@@ -152,9 +151,7 @@ class LocalManifest(RunManifest):
             connection.executemany("delete from run where run_id = ?", [(r,) for r in run_ids])
 
     def _row(self) -> tuple[Lease | None, str]:
-        if not (self._home / FILE).exists():
-            return None, ""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return _read_lease(connection)
 
     def _is_locked(self) -> bool:
@@ -174,6 +171,25 @@ class LocalManifest(RunManifest):
         return False
 
     @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """To look only, which a home that cannot be written to allows, too."""
+        path = self._home / FILE
+        with on_disk(path):
+            is_there = path.exists()
+        if is_there and all(os.access(place, os.W_OK) for place in (path, self._home)):
+            with self._transaction() as connection:
+                yield connection
+            return
+        address = f"{path.absolute().as_uri()}?mode=ro" if is_there else ":memory:"
+        try:
+            with closing(sqlite3.connect(address, timeout=30, uri=True)) as connection:
+                if not is_there:
+                    connection.executescript(_SCHEMA)
+                yield connection
+        except sqlite3.Error as error:
+            raise _failed(path, error) from error
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One writer at a time, all or nothing, on disk when it ends."""
         path = self._home / FILE
@@ -188,10 +204,21 @@ class LocalManifest(RunManifest):
                 yield connection
                 connection.execute("commit")
         except sqlite3.Error as error:
-            raise SpanishGasError(
-                f"{path}: {error}. It holds the record of runs; if it is damaged, move it away "
-                "(a new one is begun, and the batches that it knew are run again)."
-            ) from error
+            raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: sqlite3.Error) -> SpanishGasError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TransientError(f"{path}: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return TerminalError(f"{path}: {error}. Free some space")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+        return TerminalError(f"{path}: {error}. The disk is full, or the file cannot be written")
+    return SpanishGasError(
+        f"{path}: {error}. It holds the record of runs; if it is damaged, move it away "
+        "(a new one is begun, and the batches that it knew are run again)."
+    )
 
 
 def _machine() -> str:

@@ -69,6 +69,7 @@ class RunRecord:
     dbt_manifest_sha256: str | None = None
     lock_sha256: str | None = None
     sentiment_backend: str | None = None
+    warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
     steps: list[StepRecord] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

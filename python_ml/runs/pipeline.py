@@ -8,6 +8,7 @@ from threading import Thread
 
 from python_ml.dbt_runner import import_dbt
 from python_ml.errors import LeaseHeldError
+from python_ml.land.discover import require_source
 from python_ml.runs import steps
 from python_ml.runs.manifest import CLAIMED, DONE, BatchClaim
 from python_ml.runs.workspace import Run, workspace
@@ -43,6 +44,7 @@ def run_pipeline(
         ModelGateError: the candidate was rejected; nothing was scored or published.
         UsageError: there is no run to resume, or it has another source, mode or force.
     """
+    from python_ml.registry import open_registry
     from python_ml.runs.resume import find_failed, require_same, restore
     from python_ml.runs.retention import apply_retention
 
@@ -52,6 +54,9 @@ def run_pipeline(
     else:
         run.source, run.mode = source or str(run.settings.layout.raw), mode or "train"
         run.force = force
+        require_source(run.source)
+        if run.mode == "score":
+            open_registry(run.settings).require_champion()
     with workspace(run):
         if resume:
             run.can_resume = True
@@ -116,10 +121,6 @@ def _claim(run: Run) -> None:
     standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=run.force)
     if standing is None:
         run.claim = claim
-        if run.mode == "score":
-            from python_ml.registry import open_registry
-
-            open_registry(run.settings).require_champion()
     elif standing.state == DONE:
         run.skipped = (
             f"nothing to do: run {standing.run_id} has run this very batch in mode {run.mode} with "

@@ -9,8 +9,7 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.documents import read_json, write_json
-from python_ml.errors import SpanishGasError
-from python_ml.progress import console, peak_memory_mb
+from python_ml.progress import peak_memory_mb
 from python_ml.runs.manifest import (
     FAILED,
     RUNNING,
@@ -55,6 +54,7 @@ def record_of(run: Run) -> RunRecord:
         git_sha=git_sha(),
         lock_sha256=lock_hash(),
         sentiment_backend=sentiment_backend(run.settings),
+        warnings=list(run.warnings),
         steps=[
             StepRecord(
                 step.name,
@@ -82,7 +82,7 @@ def save_record(run: Run) -> None:
 
 
 def finish_record(run: Run, error: BaseException | None) -> None:
-    """Keep what became of a run. That it cannot be kept does not hide why the run ended."""
+    """Keep what became of a run."""
     from python_ml.runs.identity import manifest_hash
 
     record = record_of(run)
@@ -96,17 +96,18 @@ def finish_record(run: Run, error: BaseException | None) -> None:
         record.failed_step = next((s.step for s in record.steps if s.status == FAILED), None)
     if run.skipped:
         return
-    try:
-        run.manifest.save(record)
-        write_run_tables(run.settings, record)
-        reports = run.settings.layout.reports / "runs"
-        write_json(reports / f"{run.run_id}.json", {**run.as_dict(), "record": record.as_dict()})
-    except (OSError, SpanishGasError) as failure:
-        if error is None:
-            raise
-        console.print(
-            f"the end of run {run.run_id} could not be recorded: {failure}", style="yellow"
-        )
+    run.manifest.save(record)
+    write_run_tables(run.settings, record)
+    reports = run.settings.layout.reports / "runs"
+    write_json(reports / f"{run.run_id}.json", {**run.as_dict(), "record": record.as_dict()})
+
+
+def keep_warnings(run: Run) -> None:
+    """Add to the record of a run that has ended what has failed since."""
+    for record in run.manifest.runs():
+        if record.run_id == run.run_id:
+            record.warnings = list(run.warnings)
+            run.manifest.save(record)
 
 
 def write_run_tables(settings: Settings, record: RunRecord) -> None:
@@ -115,7 +116,7 @@ def write_run_tables(settings: Settings, record: RunRecord) -> None:
     steps = [
         {"step_number": number, **step} for number, step in enumerate(values.pop("steps"), start=1)
     ]
-    for name in ("source", "work_sha256", "run_id"):
+    for name in ("source", "work_sha256", "run_id", "warnings"):
         del values[name]
     with open_warehouse(settings) as warehouse:
         frame = pd.DataFrame([values])

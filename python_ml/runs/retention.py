@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_ml.config import Settings
-from python_ml.errors import SpanishGasError
-from python_ml.progress import console
+from python_ml.errors import on_disk
 from python_ml.runs import RunManifest
 from python_ml.runs.manifest import CLAIMED, RUNNING, BatchClaim
 from python_ml.runs.record import RUN_TABLE, STEP_TABLE, bury, write_run_tables
@@ -57,9 +56,10 @@ def mend(settings: Settings, manifest: RunManifest, run_id: str) -> None:
 def clear_leftovers(settings: Settings, run_id: str) -> None:
     """Remove the folders of runs that will not be resumed: all but this one's."""
     folder = settings.layout.work
-    for left in folder.iterdir() if folder.is_dir() else ():
-        if left.name != run_id:
-            shutil.rmtree(left)
+    with on_disk(folder):
+        for left in folder.iterdir() if folder.is_dir() else ():
+            if left.name != run_id:
+                shutil.rmtree(left)
     if settings.target == "athena":
         from python_ml.warehouse.athena_publication import Publication
 
@@ -76,7 +76,7 @@ def apply_retention(run: Run) -> None:
     from python_ml.land import write
 
     layout, limits = run.settings.layout, run.settings.runs
-    try:
+    with run.surviving("what earlier runs left could not all be removed"):
         write.remove_others(layout.lake)
         records = run.manifest.runs()
         needed = {record.run_id for record in records[: limits.keep_runs]}
@@ -96,8 +96,6 @@ def apply_retention(run: Run) -> None:
             if rejected.name not in batches:
                 _remove(rejected)
         run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
-    except (OSError, SpanishGasError) as error:
-        console.print(f"what earlier runs left could not all be removed: {error}", style="yellow")
 
 
 def _remove_parts(folder: Path, needed: Collection[str], on_record: Collection[str]) -> None:

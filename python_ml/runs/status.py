@@ -11,7 +11,7 @@ from python_ml.config import Settings
 from python_ml.console import open_console
 from python_ml.runs import open_manifest
 from python_ml.runs.manifest import FAILED, RUNNING, Lease, RunRecord
-from python_ml.warehouse.published import published_run
+from python_ml.warehouse.published import published_run, require_home
 
 _STYLES = {RUNNING: "cyan", FAILED: "red"}
 
@@ -41,12 +41,16 @@ class Status:
 def read_status(settings: Settings, last: int) -> Status:
     """The state of one warehouse.
 
+    Raises:
+        UsageError: the folder is no home.
+
     Args:
         settings: which.
         last: how many runs.
     """
     from python_ml.runs.resume import FILE
 
+    require_home(settings)
     manifest = open_manifest(settings)
     holder, runs = manifest.holder(), manifest.runs(last)
     for run in runs:
@@ -91,3 +95,5 @@ def show_status(status: Status) -> None:
         if run.error_message:
             first_line = run.error_message.splitlines()[0]
             console.print(f"{run.run_id}: {first_line}", style="red", soft_wrap=True)
+        for warning in run.warnings:
+            console.print(f"{run.run_id}: warning: {warning}", style="yellow", soft_wrap=True)

@@ -259,9 +259,12 @@ def publish_step(run: Run) -> None:
         keep_assignments(warehouse, run.run_id)
         swap(run)
         # The swap is the moment of publishing; after a kill here, `mend` moves both pointers.
-        open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
+        with run.surviving("the next command makes the model champion, which has scored"):
+            open_registry(run.settings).promote(run.results["scores"].model_version, run.run_id)
         if run.batch is not None and run.batch.is_dir():
-            write.make_current(run.settings.layout.lake, run.batch.name)
+            with run.surviving("the next command makes the batch the current one of the lake"):
+                write.make_current(run.settings.layout.lake, run.batch.name)
         if run.settings.target == "athena":
-            began = datetime.fromisoformat(run.started_at)
-            keep_costs(warehouse, run.settings.athena, run.run_id, began)
+            with run.surviving("what the queries cost is not kept"):
+                began = datetime.fromisoformat(run.started_at)
+                keep_costs(warehouse, run.settings.athena, run.run_id, began)

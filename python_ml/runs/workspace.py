@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from python_ml.config import Settings
 from python_ml.dbt_runner import DbtRunner
-from python_ml.errors import LeaseHeldError, SpanishGasError
+from python_ml.errors import (
+    InterruptedRunError,
+    LeaseHeldError,
+    SpanishGasError,
+    UsageError,
+    foreseen,
+    on_disk,
+)
 from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
 from python_ml.runs import RunManifest, open_manifest
 from python_ml.runs.local import FILE as RUNS_FILE
@@ -55,6 +62,9 @@ class Run:
     lease: Lease | None = None
     claim: BatchClaim | None = None  # on the batch
     golds: dict[date, GoldAsOf] = field(default_factory=dict)  # of other as-of dates, built beside
+    has_published: bool = False
+    warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
+    is_tidy: bool = False  # what runs that will not be resumed have left is removed
 
     @cached_property
     def work_sha256(self) -> str:
@@ -157,10 +167,33 @@ class Run:
         is_first = not self.steps
         with timed_step(name, self.steps) as (step, report):
             (begin_record if is_first else save_record)(self)
+            self._tidy()
             yield step, report
         if self.can_resume:
             save_state(self)
         save_record(self)
+
+    def _tidy(self) -> None:
+        """Remove what can be resumed no longer, now that this run really works in its place."""
+        from python_ml.runs.retention import clear_leftovers
+
+        if self.lease is not None and not self.is_tidy:
+            clear_leftovers(self.settings, self.run_id)
+            self.is_tidy = True
+
+    @contextmanager
+    def surviving(self, what: str) -> Iterator[None]:
+        """For what comes after the work: its failure is a warning, and the run's end stays.
+
+        Args:
+            what: is lost, as the warning says before the reason.
+        """
+        try:
+            yield
+        except Exception as error:
+            told = f"{what}: {foreseen(error) or repr(error)}"
+            self.warnings.append(told)
+            console.print(f"warning: {told}", style="yellow", soft_wrap=True)
 
     def has_done(self, name: str) -> bool:
         return any(step.name == name and step.status == "done" for step in self.steps)
@@ -185,6 +218,7 @@ class Run:
             "seconds": round(sum(step.seconds for step in self.steps), 3),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "steps": [step.as_dict() for step in self.steps],
+            "warnings": self.warnings,
             **{name: result.as_dict() for name, result in self.results.items()},
         }
 
@@ -198,32 +232,69 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
 
     Raises:
         LeaseHeldError: another run holds the warehouse.
+        InterruptedRunError: a person ended the run; the message says how it goes on.
     """
-    from python_ml.runs.record import finish_record
-    from python_ml.runs.retention import clear_leftovers, mend
+    from python_ml.runs.retention import mend
 
     with _lease(run):
         _protect(run.settings)
         prepare(run)
         mend(run.settings, run.manifest, run.run_id)
-        clear_leftovers(run.settings, run.run_id)
-        run.work_dir.mkdir(parents=True, exist_ok=True)
+        with on_disk(run.work_dir):
+            run.work_dir.mkdir(parents=True, exist_ok=True)
         try:
             _begin(run, of_published=of_published)
             yield
-        except BaseException as error:
-            finish_record(run, error)
-            _tell(run, error)
-            _settle(run, succeeded=False)
-            if not run.can_resume:
-                _discard(run)
-            raise
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(run)
+            _end(run, interrupted)
+            raise interrupted from error
+        except Exception as error:
+            ended = foreseen(error) or error
+            if run.has_published:  # whatever it is, everybody reads this run's tables now
+                with run.surviving("after it had published"):
+                    raise ended from error
+                _end(run, None)
+                return
+            _end(run, ended)
+            if ended is error:
+                raise
+            raise ended from error
         finally:
             run.close()
-        finish_record(run, None)
-        _tell(run, None)
-        _settle(run, succeeded=True)
-        _discard(run)
+        _end(run, None)
+
+
+def _end(run: Run, error: Exception | None) -> None:
+    """Record and tell how a run ended, and give back what it holds, whichever of that fails.
+
+    What was asked for wrongly has begun nothing, so that nothing is recorded or told of it.
+    """
+    from python_ml.runs.record import finish_record
+
+    seconds = run.settings.runs.lease_seconds
+    reason = None if run.has_published else error
+    if not isinstance(error, UsageError):
+        with run.surviving(f"the end of run {run.run_id} could not be recorded"):
+            finish_record(run, reason)
+        with run.surviving("nobody could be alerted"):
+            _tell(run, reason)
+    with run.surviving(f"the batch is not marked as run or free; its claim ends in {seconds} s"):
+        _settle(run, succeeded=reason is None)
+    if reason is None or not run.can_resume:
+        with run.surviving("what the run left could not be removed; the next run does it"):
+            _discard(run)
+
+
+def _interrupted(run: Run) -> InterruptedRunError:
+    from python_ml.runs.resume import FILE
+
+    if run.has_published:
+        return InterruptedRunError(f"interrupted; run {run.run_id} had published")
+    at = f" at step {run.steps[-1].name}" if run.steps else ""
+    if run.can_resume and (run.work_dir / FILE).exists():
+        return InterruptedRunError(f"interrupted{at}; `spanishgas run --resume` goes on from there")
+    return InterruptedRunError(f"interrupted{at}; nothing was published")
 
 
 def _protect(settings: Settings) -> None:
@@ -257,26 +328,34 @@ def swap(run: Run) -> None:
         from python_ml.warehouse.athena_publication import Publication
 
         Publication(run.settings.athena).publish(run.run_id)
+        run.has_published = True
         return
     if run.has_swapped():
+        run.has_published = True
         return
     published = run.settings.layout.warehouse
     if _log(run.database).exists():  # a writer that ended early; what it wrote is not in the file
         with open_warehouse(run.settings, run.database) as warehouse:
             warehouse.settle()
     _log(published).unlink(missing_ok=True)
-    run.database.replace(published)
-    _sync(published.parent)
+    with on_disk(published):
+        run.database.replace(published)
+        run.has_published = True
+        _sync(published.parent)
 
 
 def _tell(run: Run, error: BaseException | None) -> None:
-    """Alert of how the run ended; one that had nothing to do is no news."""
+    """Alert of how the run ended; one that had nothing to do is no news.
+
+    The log is left out: whoever reads it sees the command's own message.
+    """
     from python_ml.alerts import run_alert, send_alert
 
     if run.skipped is None:
         failed = next((step.name for step in run.steps if step.status == "failed"), None)
         seconds = sum(step.seconds for step in run.steps)
-        send_alert(run.settings, run_alert(run.run_id, run.mode, seconds, error, failed))
+        alert = run_alert(run.run_id, run.mode, seconds, error, failed)
+        send_alert(run.settings, alert, without=("log",))
 
 
 def _settle(run: Run, *, succeeded: bool) -> None:
@@ -353,7 +432,8 @@ def _lease(run: Run) -> Iterator[None]:
         over.set()
         thread.join()
         run.lease = None
-        run.manifest.release(lease)
+        with run.surviving(f"the lease could not be given back; it ends in {seconds} s"):
+            run.manifest.release(lease)
 
 
 def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
@@ -367,5 +447,5 @@ def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
         except LeaseHeldError as error:
             console.print(str(error), style="red")
             return
-        except SpanishGasError as error:  # the store may be back for the next one
+        except Exception as error:  # the store may be back for the next one
             console.print(f"the lease could not be renewed: {error}", style="yellow")

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from python_ml.config import Settings
-from python_ml.errors import SpanishGasError
+from python_ml.errors import ServiceError, SpanishGasError, on_disk
 
 
 class Store(ABC):
@@ -23,6 +23,8 @@ class Store(ABC):
 
         Raises:
             SpanishGasError: it is not there.
+            ServiceError: disk or bucket refuses; whether a retry helps, the class says. So in all
+                that follows.
         """
 
     @abstractmethod
@@ -50,16 +52,20 @@ class FolderStore(Store):
 
     def read(self, key: str) -> bytes:
         try:
-            return (self._root / key).read_bytes()
-        except FileNotFoundError as error:
-            raise SpanishGasError(f"{self.place(key)} is not there") from error
+            with on_disk(self.place(key)):
+                return (self._root / key).read_bytes()
+        except ServiceError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise SpanishGasError(f"{self.place(key)} is not there") from error
+            raise
 
     def write(self, key: str, content: bytes) -> None:
         path = self._root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with on_disk(self.place(key)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
 
     def exists(self, key: str) -> bool:
         return (self._root / key).is_file()

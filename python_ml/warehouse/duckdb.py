@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from python_ml.errors import SpanishGasError
+from python_ml.errors import SpanishGasError, UsageError, on_disk
 from python_ml.warehouse.base import Warehouse
 
 NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
@@ -29,7 +29,7 @@ class DuckDBWarehouse(Warehouse):
 
     def query(self, sql: str) -> pd.DataFrame:
         if not self.database.exists():
-            raise SpanishGasError(f"{self.database} is not there yet; `spanishgas run` builds it")
+            raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")
         with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
             connection.execute("set timezone = 'UTC'")
             try:
@@ -76,10 +76,11 @@ class DuckDBWarehouse(Warehouse):
     def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
         typed = self._typed(table, frame)
         part = self.lake / "ml" / table / f"run_id={run_id}" / "part-0.parquet"
-        part.parent.mkdir(parents=True, exist_ok=True)
         unfinished = part.with_suffix(".parquet.tmp")
-        pq.write_table(typed, unfinished, compression="zstd")
-        unfinished.replace(part)
+        with on_disk(part):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(typed, unfinished, compression="zstd")
+            unfinished.replace(part)
 
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
         schema = self._external_arrow_schema(table)

@@ -5,10 +5,29 @@ from __future__ import annotations
 import json
 
 from python_ml.config import Settings
+from python_ml.errors import UsageError, on_disk
 from python_ml.store import open_store
 from python_ml.warehouse import open_warehouse
 
 CHAMPION = "models/champion.json"  # the pointer, replaced in one step
+
+
+def require_home(settings: Settings) -> None:
+    """Make sure that there is something to look at.
+
+    Raises:
+        UsageError: the folder is no home: no command has written there. (On Athena the home holds
+            nothing that counts.)
+    """
+    layout = settings.layout
+    marks = (layout.runs, layout.warehouse, layout.lake, layout.raw)
+    with on_disk(layout.home):
+        is_home = any(path.exists() for path in marks)
+    if settings.target == "duckdb" and not is_home:
+        raise UsageError(
+            f"{layout.home} is no home of SpanishGas: it holds no raw files, lake, warehouse or "
+            "record of runs. `spanishgas run` makes one; --home names another."
+        )
 
 
 def published_run(settings: Settings) -> tuple[str, str] | None:
