@@ -9,40 +9,45 @@ PYTHON    ?= python3
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# There from the first to the last moment of a set-up: what a killed one leaves is not built upon.
+UNFINISHED := $(VENV)/.unfinished
+
+# Recipes read them from the environment, so that their values may have any characters.
+export HOME_DIR RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards test-infra lint layering check dictionary docs bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary docs bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP) ## install everything into .venv (a no-op the second time)
 
+# An environment whose interpreter has gone, or which was made for another folder, is made anew.
+ifneq ($(shell test -x $(BIN)/python && test ! -e $(UNFINISHED) && { test ! -s $(STAMP) || test "$$(cat $(STAMP))" = "$$(pwd -P)"; } && echo whole),whole)
+.PHONY: $(STAMP)
+endif
+
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "Python 3.11 or 3.12 is needed; set PYTHON=<path>")'
+	@if [ -e $(UNFINISHED) ] || { [ -s $@ ] && [ "$$(cat $@)" != "$$(pwd -P)" ]; } \
+	  || ! $(BIN)/python -m pip --version > /dev/null 2>&1; then \
+	  mkdir -p $(VENV) && touch $(UNFINISHED) && find $(VENV) -mindepth 1 ! -path $(UNFINISHED) -delete; \
+	fi
+	@touch $(UNFINISHED)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
-	@touch $@
-
-ifneq ($(RAW),)
-ifeq ($(origin CUSTOMERS),command line)
-$(error CUSTOMERS is for simulated files and RAW names your own: give one of them)
-endif
-SOURCE := $(RAW)
-else
-SOURCE := $(HOME_DIR)/raw
-endif
+	@rm $(UNFINISHED)
+	@pwd -P > $@
 
 metabase: setup ## Metabase on this machine with our dashboards, from what `make run` made (Docker)
-	@infra/metabase/up.sh $(BIN)/spanishgas --home $(HOME_DIR) --target $(TARGET)
+	@infra/metabase/up.sh $(BIN)/spanishgas --home "$$HOME_DIR" --target $(TARGET)
 
 run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<folder of real files>
-ifeq ($(RAW),)
-	@$(BIN)/spanishgas simulate --home $(HOME_DIR) --customers $(CUSTOMERS) --reuse
-endif
-	@$(BIN)/spanishgas run --home $(HOME_DIR) --target $(TARGET) --raw $(SOURCE)
+	@[ -n "$$RAW" ] || $(BIN)/spanishgas simulate --home "$$HOME_DIR" --customers $(CUSTOMERS) --reuse
+	@$(BIN)/spanishgas run --home "$$HOME_DIR" --target $(TARGET) --raw "$${RAW:-$$HOME_DIR/raw}"
 
 test: setup lint ## lint, types, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -57,6 +62,9 @@ test-dashboards: setup ## dashboards against tools of Metabase's makers and a Po
 test-infra: setup ## Terraform, state machine, images and workflows, with their own checkers (npm)
 	@tests/infra/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/infra
+
+test-kernels: setup ## the tests that compute, under the numeric kernels of other processors
+	@tests/kernels.sh $(BIN)/python
 
 lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 	@$(BIN)/ruff check --quiet .
@@ -83,14 +91,14 @@ dictionary: setup # docs/data-dictionary.md, of the models' YAML
 	@$(BIN)/python -m python_ml.dictionary target/manifest.json > docs/data-dictionary.md
 
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
-	@DBT_SPANISHGAS_LAKE=$(HOME_DIR)/lake DBT_SPANISHGAS_WAREHOUSE=$(HOME_DIR)/warehouse.duckdb $(BIN)/dbt docs generate --static --quiet --no-use-colors
+	@DBT_SPANISHGAS_LAKE="$$HOME_DIR/lake" DBT_SPANISHGAS_WAREHOUSE="$$HOME_DIR/warehouse.duckdb" $(BIN)/dbt docs generate --static --quiet --no-use-colors
 	@echo "docs/data-dictionary.md, target/static_index.html"
 
 bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes 35 minutes
 	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
 
 clean: ## remove what was built, keep .venv and the raw files
-	rm -rf target logs $(HOME_DIR)/lake $(HOME_DIR)/warehouse.duckdb $(HOME_DIR)/reports $(HOME_DIR)/.runs
+	rm -rf target logs "$$HOME_DIR/lake" "$$HOME_DIR/warehouse.duckdb" "$$HOME_DIR/reports" "$$HOME_DIR/.runs"
 
 lock: ## resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --generate-hashes --no-header \
