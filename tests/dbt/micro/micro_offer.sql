@@ -1,0 +1,33 @@
+-- Offers by the fixed tiers: a share of the margin for six months, a contact of 20, saved margin of 32 months.
+with
+
+expected (customer_id, decision, offer, discount_eur_month, offer_budget_eur, expected_net_value_eur, is_holdout) as (
+    values
+    -- Drawn: the first 32 bits of md5('campaign-1:C00001') are 0.017 of the whole, below a tenth.
+    ('C00001', 'held_out', 'no_offer', 0e0, 0e0, 85.10878e0, true),
+    -- A quarter of 25.078333; (0.8 × 0.3 − 0.2 × 0.005) × 25.078333 × 32 − 37.6175 − 20.
+    ('C00002', 'offered', 'offer_large', 6.269583e0, 37.6175e0, 134.181593e0, false),
+    ('C00003', 'offered', 'offer_medium', 2.02e0, 12.12e0, 44.586133e0, false),
+    ('C00004', 'margin_not_positive', 'no_offer', 0e0, 0e0, null, false),
+    ('C00007', 'low_risk', 'no_offer', 0e0, 0e0, null, false)
+),
+
+actual as (
+    select
+        offers.customer_id,
+        offers.decision,
+        offers.offer,
+        round(offers.discount_eur_month, 6) as discount_eur_month,
+        round(offers.offer_budget_eur, 6) as offer_budget_eur,
+        case when offers.decision in ('offered', 'held_out') then round(offers.expected_net_value_eur, 6) end
+            as expected_net_value_eur,
+        offers.is_holdout
+    from {{ ref('mart_recommendation') }} as offers
+    inner join expected
+        on offers.customer_id = expected.customer_id
+)
+
+{{ rows_that_differ(
+    ['customer_id'],
+    ['decision', 'offer', 'discount_eur_month', 'offer_budget_eur', 'expected_net_value_eur', 'is_holdout']
+) }}
