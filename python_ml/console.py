@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# The same colours wherever a tier is shown; distinct for colour-blind eyes too.
+# The same colours wherever a tier is shown; distinct for colour-blind eyes too. A tier that the
+# seed adds is shown in the colour of the text.
 TIER_STYLES = {"Critical": "bold red", "High": "yellow", "Medium": "cyan", "Low": "dim"}
 WIDTH = 110  # of what is not a terminal
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -113,15 +113,22 @@ class DbtRunner:
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
         return runner
 
-    def register_external_tables(self, folders: Mapping[str, str]) -> None:
+    def register_external_tables(
+        self, folders: Mapping[str, str], sources: Sequence[str] | None = None
+    ) -> None:
         """Show the engine the landed tables, in these folders by source, and python_ml's.
+
+        Args:
+            folders: of sources whose tables are elsewhere than in the lake's own.
+            sources: the only ones to register; without it, all.
 
         Raises:
             SpanishGasError: a table could not be registered.
         """
         self._parsed()
         arguments = ["run-operation", "register_external_tables"]
-        self._invoke([*arguments, "--args", json.dumps({"folders": dict(folders)})])
+        values = {"folders": dict(folders), "sources": sources}
+        self._invoke([*arguments, "--args", json.dumps(values)])
 
     def compile(self, model: str) -> str:
         """The SQL of one model for this target; what it reads by name must have been built."""
@@ -157,7 +164,7 @@ class DbtRunner:
             shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
         fixed = {"DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
-        manifest = self._invoke(["parse", "--vars", variables], environment=fixed)
+        manifest, _ = self._invoke(["parse", "--vars", variables], environment=fixed)
         if kept is not None:
             _keep(state, kept)
         return manifest
@@ -166,15 +173,16 @@ class DbtRunner:
         """Nodes of a command that builds, with the variables of now."""
         self._parsed()
         arguments = [*arguments, "--vars", json.dumps(self.variables)]
+        outcome, told = self._invoke(arguments, progress)
         return [
             DbtNode(
                 name=result.node.name,
                 kind=str(result.node.resource_type),
                 status=str(result.status),
                 seconds=result.execution_time,
-                message=str(result.message or ""),
+                message="; ".join(told.get(result.node.name, [])) or str(result.message or ""),
             )
-            for result in getattr(self._invoke(arguments, progress), "results", [])
+            for result in getattr(outcome, "results", [])
             if result.node.resource_type != "operation" or result.status != "success"
         ]
 
@@ -183,8 +191,8 @@ class DbtRunner:
         arguments: list[str],
         progress: Reporter = silent,
         environment: Mapping[str, str] | None = None,
-    ) -> Any:
-        """dbt's own result of a command.
+    ) -> tuple[Any, dict[str, list[str]]]:
+        """dbt's own result of a command, and what its macros said of each test.
 
         Args:
             arguments: the command and its options.
@@ -206,10 +214,16 @@ class DbtRunner:
             "--write-json" if arguments[0] == "parse" else "--no-write-json",
         ]
 
+        told: dict[str, list[str]] = {}
+
         def hear(event: Any) -> None:
             if event.info.name == "LogStartLine":
                 share = event.data.index / max(event.data.total, 1)
                 progress(event.data.description, share)
+            elif event.info.name == "JinjaLogInfo":  # macros/contract_rules.sql
+                test, separator, rule = event.data.msg.partition(": ")
+                if separator:
+                    told.setdefault(test, []).append(rule)
 
         with _environment(self._environment | dict(environment or {})):
             try:
@@ -225,7 +239,7 @@ class DbtRunner:
             results = getattr(outcome.result, "results", [])
             messages = "; ".join(str(result.message) for result in results)
             raise SpanishGasError(f"dbt {arguments[1]}: {messages}")
-        return outcome.result
+        return outcome.result, told
 
 
 def import_dbt() -> Any:

@@ -5,20 +5,20 @@ to date. Columns, types and partitions are those of models/sources.yml, and nowh
     dbt run-operation register_external_tables --args '{folders: {raw: s3://bucket/lake/batches/1}}'
 
 `folders` names the folder of a source when it is another than `<lake>/<source>`: landed data moves
-on with each batch. Athena has them in its catalog, where runs register what they land. DuckDB has a
+on with each batch. `sources` leaves out all others. Athena has them in its catalog, where runs register what they land. DuckDB has a
 view of each table's files in the database that is built; they cost nothing, and are made anew before
 every command that builds or tests (on-run-start).
 #}
-{% macro register_external_tables(folders={}) -%}
-    {{ return(adapter.dispatch('register_external_tables')(folders)) }}
+{% macro register_external_tables(folders={}, sources=none) -%}
+    {{ return(adapter.dispatch('register_external_tables')(folders, sources)) }}
 {%- endmacro %}
 
-{% macro default__register_external_tables(folders) -%}
+{% macro default__register_external_tables(folders, sources) -%}
 {%- endmacro %}
 
-{% macro duckdb__register_external_tables(folders) -%}
+{% macro duckdb__register_external_tables(folders, sources) -%}
     {%- set lake = local_lake() -%}
-    {%- for source in graph.sources.values() -%}
+    {%- for source in graph.sources.values() if sources is none or source.source_name in sources -%}
         {%- set folder = folders.get(source.source_name, lake.folders[source.source_name]) ~ '/' ~ source.name -%}
         {%- set files = files_below(folder, '**/*.' ~ lake.kind) -%}
         {%- set relation = api.Relation.create(
@@ -80,14 +80,19 @@ quotes, stand for themselves, as in python_ml/sql.py.
     {{ return(dbt.string_literal(dbt.escape_single_quotes(plain ~ '/' ~ pattern))) }}
 {%- endmacro %}
 
-{% macro athena__register_external_tables(folders) -%}
+{% macro athena__register_external_tables(folders, sources) -%}
+    {%- set schemas = [] -%}
     {%- set lake = env_var('DBT_SPANISHGAS_LAKE') -%}
-    {%- for source in graph.sources.values() -%}
+    {%- for source in graph.sources.values() if sources is none or source.source_name in sources -%}
         {%- set folder = folders.get(source.source_name, lake ~ '/' ~ source.source_name) -%}
         {%- set relation = api.Relation.create(
             database=source.database, schema=source.schema, identifier=source.identifier
         ) -%}
         {%- if adapter.get_relation(source.database, source.schema, source.identifier) is none -%}
+            {%- if source.schema not in schemas -%}
+                {%- do schemas.append(source.schema) -%}
+                {%- do run_query('create schema if not exists ' ~ relation.without_identifier().render_hive()) -%}
+            {%- endif -%}
             {%- do _create_external_table(relation, source, folder) -%}
         {%- else -%}
             {%- do _update_external_table(relation, source, folder, source.source_name in folders) -%}
@@ -98,7 +103,6 @@ quotes, stand for themselves, as in python_ml/sql.py.
 {# A landed month is there as soon as its folder is; a run's part only once it is registered. #}
 {% macro _create_external_table(relation, source, folder) -%}
     {%- set partition = source.meta.partition -%}
-    {%- do run_query('create schema if not exists ' ~ relation.without_identifier().render_hive()) -%}
     {%- set statement -%}
         create external table {{ relation.render_hive() }} (
             {{ _external_columns(source) }}

@@ -13,6 +13,10 @@ customer_reasons as (
     select * from {{ ref('mart_customer_reason') }}
 ),
 
+tiers as (
+    select * from {{ ref('risk_tiers') }}
+),
+
 provinces as (
     select * from {{ ref('province_names') }}
 ),
@@ -42,6 +46,8 @@ final as (
         scores.churn_probability_low,
         scores.churn_probability_high,
         scores.risk_tier,
+        tiers.tier_rank,
+        tiers.is_at_risk,
         scores.is_flagged,
         case
             when {{ is_finite('customers.avg_monthly_margin') }} and customers.avg_monthly_margin > 0
@@ -85,6 +91,8 @@ final as (
         on
             scores.customer_id = customers.customer_id
             and scores.as_of_date = customers.as_of_date
+    left join tiers
+        on scores.risk_tier = tiers.risk_tier
     left join reasons
         on scores.customer_id = reasons.customer_id
     left join provinces

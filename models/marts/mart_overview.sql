@@ -22,9 +22,7 @@ risk_totals as (
         as_of_date,
         model_version,
         count(*) as customer_count,
-        {% for tier in ['Low', 'Medium', 'High', 'Critical'] %}
-        count(case when risk_tier = '{{ tier }}' then 1 end) as {{ tier | lower }}_risk_count,
-        {% endfor %}
+        count(case when is_at_risk then 1 end) as at_risk_count,
         count(case when is_flagged then 1 end) as flagged_count,
         round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
         round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur
@@ -84,10 +82,7 @@ final as (
         risk_totals.model_version,
         ---------- customers
         risk_totals.customer_count,
-        risk_totals.low_risk_count,
-        risk_totals.medium_risk_count,
-        risk_totals.high_risk_count,
-        risk_totals.critical_risk_count,
+        risk_totals.at_risk_count,
         risk_totals.flagged_count,
         risk_totals.mean_churn_probability,
         risk_totals.expected_monthly_loss_eur,

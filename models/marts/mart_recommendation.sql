@@ -53,6 +53,8 @@ final as (
         case when judged.decision = 'offered' then judged.discount_eur_month else 0e0 end as discount_eur_month,
         case when judged.decision = 'offered' then judged.offer_budget_eur else 0e0 end as offer_budget_eur,
         case when judged.decision = 'offered' then judged.contact_cost_eur else 0e0 end as contact_cost_eur,
+        case when judged.decision = 'offered' then judged.expected_saved_margin_eur else 0e0 end
+            as expected_saved_margin_eur,
         judged.expected_net_value_eur,
         judged.value_rank,
         ---------- hold-out

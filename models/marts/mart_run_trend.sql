@@ -1,5 +1,9 @@
 with
 
+tiers as (
+    select * from {{ ref('risk_tiers') }}
+),
+
 failed as (
     select run_id from {{ source('ml', 'pipeline_run') }}
     where status = 'failed'
@@ -8,7 +12,12 @@ failed as (
 -- Run ids sort by time. A later run is none of this run's business, for example when it is repeated;
 -- and nobody has seen what a run scored that failed later.
 scores as (
-    select scored.* from {{ source('ml', 'customer_score') }} as scored
+    select
+        scored.*,
+        tiers.is_at_risk
+    from {{ source('ml', 'customer_score') }} as scored
+    left join tiers
+        on scored.risk_tier = tiers.risk_tier
     left join failed
         on scored.run_id = failed.run_id
     where scored.run_id <= {{ shown_run_id() }} and failed.run_id is null
@@ -20,8 +29,7 @@ runs as (
         max(as_of_date) as as_of_date,
         max(model_version) as model_version,
         count(*) as customer_count,
-        count(case when risk_tier <> 'Low' then 1 end) as at_risk_count,
-        count(case when risk_tier = 'Critical' then 1 end) as critical_risk_count,
+        count(case when is_at_risk then 1 end) as at_risk_count,
         round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
         round(
             sum(
@@ -47,13 +55,11 @@ final as (
         ---------- figures
         customer_count,
         at_risk_count,
-        critical_risk_count,
         mean_churn_probability,
         expected_monthly_loss_eur,
         ---------- of the run before
         lag(customer_count) over (order by run_id) as previous_customer_count,
         lag(at_risk_count) over (order by run_id) as previous_at_risk_count,
-        lag(critical_risk_count) over (order by run_id) as previous_critical_risk_count,
         lag(mean_churn_probability) over (order by run_id) as previous_mean_churn_probability,
         lag(expected_monthly_loss_eur) over (order by run_id) as previous_expected_monthly_loss_eur,
         lag(as_of_date) over (order by run_id) as previous_as_of_date

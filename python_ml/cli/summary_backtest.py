@@ -51,7 +51,9 @@ def _show_tiers(result: BacktestResult) -> None:
     table = new_table(
         "Churn by tier, all test dates", "Tier", "Customers", "Left", "Share", "Expected", "Within"
     )
-    for tier, style in TIER_STYLES.items():
+    expected_churn = rows[(rows["metric"] == "expected_churn") & (rows["slice"] != "overall")]
+    highest_first = expected_churn.groupby("slice")["metric_value"].mean().sort_values()[::-1]
+    for tier in highest_first.index:
         part = rows[rows["slice"] == tier]
         realised = part[part["metric"] == "realised_churn"].set_index("test_as_of_date")
         expected = part[part["metric"] == "expected_churn"].set_index("test_as_of_date")
@@ -61,7 +63,7 @@ def _show_tiers(result: BacktestResult) -> None:
         mean = (expected["metric_value"] * expected["customer_count"]).sum() / size
         inside = expected["metric_value"].between(realised["ci_low"], realised["ci_high"])
         table.add_row(
-            line((tier, style)),
+            line((tier, TIER_STYLES.get(tier, ""))),
             f"{size:,}",
             f"{realised['churner_count'].sum():,}",
             f"{realised['churner_count'].sum() / size:.3f}",

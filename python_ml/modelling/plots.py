@@ -99,7 +99,10 @@ def backtest_plot(rows: pd.DataFrame, path: Path) -> None:
     _over_time(churn, overall, "expected_churn", "expected by the model", ORANGE, "s--")
     churn.set_title("Share that leaves", loc="left", fontsize=10)
     churn.set_ylim(bottom=0)
-    for number, (tier, colour) in enumerate(TIER_COLOURS.items()):
+    expected = rows[(rows["metric"] == "expected_churn") & (rows["slice"] != "overall")]
+    highest_first = expected.groupby("slice")["metric_value"].mean().sort_values()[::-1]
+    for number, tier in enumerate(highest_first.index):
+        colour = TIER_COLOURS.get(tier, GREEN)  # of one that the seed adds
         _tier_over_time(tiers, rows[rows["slice"] == tier], tier, colour, number)
     tiers.set_title("Share that leaves, by risk tier", loc="left", fontsize=10)
     tiers.set_ylim(-0.02, 1.05)

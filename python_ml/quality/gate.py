@@ -14,7 +14,13 @@ from python_ml.config import Settings
 from python_ml.errors import QualityGateError
 from python_ml.quality.checks import Subject, checks_frame, layer_checks
 from python_ml.quality.examiner import Examiner
-from python_ml.quality.profile import Declared, declared_models, profile_landed, profile_table
+from python_ml.quality.profile import (
+    Built,
+    Declared,
+    declared_models,
+    profile_landed,
+    profile_tables,
+)
 from python_ml.quality.rules import LAYERS, STOP, LayerRules, TableRules, load_rules
 from python_ml.schema import load_source
 from python_ml.warehouse import Warehouse
@@ -123,12 +129,14 @@ def _model_subjects(
     warehouse: Warehouse, rules: LayerRules, manifest: Mapping[str, Any]
 ) -> list[Subject]:
     models, types = declared_models(manifest), warehouse.column_types()
-    subjects = []
-    for name, table in rules.tables.items():
-        declared = models.get(name, Declared({}))
-        profile = profile_table(warehouse, name, types.get(name, {}), declared, table)
-        subjects.append(Subject(name, declared, table, profile))
-    return subjects
+    tables = [
+        Built(name, types.get(name, {}), models.get(name, Declared({})), table)
+        for name, table in rules.tables.items()
+    ]
+    return [
+        Subject(table.name, table.declared, table.rules, profile)
+        for table, profile in zip(tables, profile_tables(warehouse, tables), strict=True)
+    ]
 
 
 def _joined(earlier: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ what it set aside. The hourly table, which is most of the data, costs nothing th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -57,40 +57,61 @@ class TableProfile:
         return (high.year - low.year) * 12 + high.month - low.month + 1
 
 
-def profile_table(
-    warehouse: Warehouse,
-    table: str,
-    types: dict[str, str],
-    declared: Declared,
-    rules: TableRules,
-) -> TableProfile | None:
-    """Profile of a table that dbt built, by one query; None if it has no columns."""
-    if not types:
-        return None
-    wanted = [column for column in _wanted(rules) if column in types]
-    selected = ["count(*) as row_count"]
-    selected += [f"count({name}) as c{number}" for number, name in enumerate(types)]
-    for number, name in enumerate(wanted):
-        # Decimals and integers of any width arrive as one type.
-        value = name if types[name] in ("date", "timestamp") else f"cast({name} as double)"
-        selected += [f"min({value}) as n{number}", f"max({value}) as x{number}"]
-    if declared.key and set(declared.key) <= set(types):
-        key = ", ".join(declared.key)
-        distinct = f"(select count(*) from (select distinct {key} from {table}) as distinct_keys)"
-        selected.append(f"{distinct} as key_count")
-    row = warehouse.query(f"select {', '.join(selected)} from {table}").iloc[0]
-    count = int(row["row_count"])
-    nulls = {name: count - int(row[f"c{number}"]) for number, name in enumerate(types)}
-    # A null extreme looks like one that is not a number; only a column without values has one.
-    valued = [(number, name) for number, name in enumerate(wanted) if nulls[name] < count]
-    return TableProfile(
-        types=types,
-        row_count=count,
-        null_counts=nulls,
-        minimum={name: _extreme(row[f"n{number}"]) for number, name in valued},
-        maximum={name: _extreme(row[f"x{number}"]) for number, name in valued},
-        duplicate_count=count - int(row["key_count"]) if "key_count" in row else None,
-    )
+@dataclass(frozen=True)
+class Built:
+    """A table that dbt built: its columns, what is declared of them, and what is looked at."""
+
+    name: str
+    types: dict[str, str]
+    declared: Declared
+    rules: TableRules
+
+    @property
+    def ranged(self) -> list[str]:
+        """Columns whose extremes are looked at."""
+        return [column for column in _wanted(self.rules) if column in self.types]
+
+    def query(self, prefix: str) -> str:
+        """One row of counts and extremes, in columns whose names begin with the prefix."""
+        selected = [f"count(*) as {prefix}row_count"]
+        selected += [f"count({name}) as {prefix}c{n}" for n, name in enumerate(self.types)]
+        for n, name in enumerate(self.ranged):
+            # Decimals and integers of any width arrive as one type.
+            is_time = self.types[name] in ("date", "timestamp")
+            value = name if is_time else f"cast({name} as double)"
+            selected += [f"min({value}) as {prefix}n{n}", f"max({value}) as {prefix}x{n}"]
+        if self.declared.key and set(self.declared.key) <= set(self.types):
+            key = ", ".join(self.declared.key)
+            distinct = f"select count(*) from (select distinct {key} from {self.name}) as keys"
+            selected.append(f"({distinct}) as {prefix}key_count")
+        return f"select {', '.join(selected)} from {self.name}"
+
+    def profile(self, row: Mapping[Any, Any], prefix: str) -> TableProfile:
+        """What the row of `query` says."""
+        count = int(row[f"{prefix}row_count"])
+        nulls = {name: count - int(row[f"{prefix}c{n}"]) for n, name in enumerate(self.types)}
+        # A null extreme looks like one that is not a number; only a column without values has one.
+        valued = [(n, name) for n, name in enumerate(self.ranged) if nulls[name] < count]
+        keys = row.get(f"{prefix}key_count")
+        return TableProfile(
+            types=self.types,
+            row_count=count,
+            null_counts=nulls,
+            minimum={name: _extreme(row[f"{prefix}n{n}"]) for n, name in valued},
+            maximum={name: _extreme(row[f"{prefix}x{n}"]) for n, name in valued},
+            duplicate_count=None if keys is None else count - int(keys),
+        )
+
+
+def profile_tables(warehouse: Warehouse, tables: Sequence[Built]) -> list[TableProfile | None]:
+    """Profiles of tables that dbt built, all by one query; None of one that has no columns."""
+    there = {f"t{n}_": table for n, table in enumerate(tables) if table.types}
+    if not there:
+        return [None for _ in tables]
+    parts = [f"({table.query(prefix)}) as {prefix}" for prefix, table in there.items()]
+    (row,) = warehouse.query(f"select * from {' cross join '.join(parts)}").to_dict("records")
+    found = {table.name: table.profile(row, prefix) for prefix, table in there.items()}
+    return [found.get(table.name) for table in tables]
 
 
 def profile_landed(
@@ -186,26 +207,26 @@ def _neutral(kind: pa.DataType) -> str:
 
 def declared_models(manifest: Mapping[str, Any]) -> dict[str, Declared]:
     """Columns, types and keys of all models, out of a dbt manifest."""
-    keys = dict(_keys(manifest))
     return {
         node["name"]: Declared(
             types={
                 name: (column.get("data_type") or "").lower() or None
                 for name, column in node["columns"].items()
             },
-            key=keys.get(unique_id, ()),
+            key=primary_key(node),
         )
-        for unique_id, node in manifest["nodes"].items()
+        for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
     }
 
 
-def _keys(manifest: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Model and its key, from the tests `unique` of a column and `unique_key` of a table."""
-    for node in manifest["nodes"].values():
-        test = node.get("test_metadata") or {}
-        model = node.get("attached_node")
-        if model and test.get("name") == "unique":
-            yield model, (node["column_name"],)
-        elif model and test.get("name") == "unique_key":
-            yield model, tuple(test["kwargs"]["columns"])
+def primary_key(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that name a row of a model, by the constraint of its contract."""
+    for constraint in node["constraints"]:
+        if constraint["type"] == "primary_key":
+            return tuple(constraint["columns"])
+    return tuple(
+        name
+        for name, column in node["columns"].items()
+        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
+    )

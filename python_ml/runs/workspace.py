@@ -388,7 +388,7 @@ def prepare(run: Run) -> None:
     if not are_registered(run.settings.athena):
         DbtRunner(
             run.settings, run.database, run.work_dir / "register", {}
-        ).register_external_tables({})
+        ).register_external_tables({}, sources=["ml"])  # the landed ones once they are
 
 
 def _begin(run: Run, *, of_published: bool) -> None:

@@ -54,6 +54,27 @@ class AthenaWarehouse(Warehouse):
             return self._columns_only(sql)
         return _to_pandas(pa.concat_tables(tables))
 
+    def read_table(self, relation: str, where: str | None = None) -> pd.DataFrame:
+        """All columns of a table that dbt built; whole tables are read from their files."""
+        entry = self._whole(relation) if where is None else None
+        if entry is None:
+            return super().read_table(relation, where)
+        folder = entry["StorageDescriptor"]["Location"].rstrip("/") + "/"
+        names = [column["Name"] for column in entry["StorageDescriptor"]["Columns"]]
+        parts = [self._read_parquet(f"{folder}{part}") for part in self._objects(folder)]
+        if not parts:
+            return pd.DataFrame(columns=names)
+        return _to_pandas(pa.concat_tables(parts).select(names))
+
+    def _whole(self, relation: str) -> Any:
+        """The catalog's entry of a Hive table without partitions; None of anything else."""
+        try:
+            entry = self._glue.get_table(DatabaseName=self.schema, Name=relation)["Table"]
+        except (self._glue.exceptions.EntityNotFoundException, ClientError):
+            return None
+        is_hive = "parquet" in entry["StorageDescriptor"].get("InputFormat", "").lower()
+        return entry if is_hive and not entry.get("PartitionKeys") else None
+
     def external_runs(self, table: str) -> list[str]:
         return [run for run, _ in self._partitions(table)]
 

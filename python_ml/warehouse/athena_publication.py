@@ -227,7 +227,12 @@ def _locations(tables: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def _moved(table: dict[str, Any], source: str, target: str) -> dict[str, Any]:
-    """The entry as it is to stand in another database: a view names the tables of its own."""
+    """The entry as it is to stand in another database: a view names the tables of its own.
+
+    Glue's crawlers and jobs know what the files are by the parameter `classification`.
+    """
+    if "parquet" in table.get("StorageDescriptor", {}).get("InputFormat", "").lower():
+        table = table | {"Parameters": table.get("Parameters", {}) | {"classification": "parquet"}}
     found = _VIEW.fullmatch(table.get("ViewOriginalText", "").strip())
     if found is None:
         return table

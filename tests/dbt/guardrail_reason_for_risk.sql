@@ -1,6 +1,6 @@
--- Whoever is above the lowest tier has at least one reason that can be told.
+-- Whoever is at risk has at least one reason that can be told.
 select
     customer_id,
     risk_tier
 from {{ ref('mart_customer_risk') }}
-where risk_tier <> 'Low' and coalesce(reason_1, '') = ''
+where is_at_risk and coalesce(reason_1, '') = ''

@@ -34,7 +34,7 @@ CHANGES = {
         f"      - name: {FEATURE}\n"
         "        description: The contract is to be renewed between December and February.\n"
         "        data_type: integer\n"
-        "        data_tests: [not_null]\n"
+        "        constraints: [{type: not_null}]\n"
         "        config:\n"
         "          meta: {role: feature, tier: 1A, unit: flag, fill: 0, from_text: false}\n",
     ),

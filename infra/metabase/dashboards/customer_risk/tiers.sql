@@ -8,9 +8,4 @@ where
     [[and segment = {{segment}}]]
     [[and province = {{province}}]]
 group by risk_tier
-order by
-    min(
-        case mart_customer_risk.risk_tier
-            when 'Critical' then 1 when 'High' then 2 when 'Medium' then 3 else 4
-        end
-    )
+order by min(tier_rank) desc

@@ -2,7 +2,7 @@ select
     lower(replace(reason_1_code, '_', ' ')) as reason,
     count(*) as customer_count
 from mart_customer_risk
-where risk_tier <> 'Low' and reason_1_code is not null
+where is_at_risk and reason_1_code is not null
 group by reason_1_code
 order by count(*) desc, reason_1_code
 limit 8

@@ -14,4 +14,4 @@ inner join mart_recommendation as recommendations
 inner join mart_overview as overview
     on risks.run_id = overview.run_id
 group by risks.risk_tier
-order by min(case risks.risk_tier when 'Critical' then 1 when 'High' then 2 when 'Medium' then 3 else 4 end)
+order by min(risks.tier_rank) desc

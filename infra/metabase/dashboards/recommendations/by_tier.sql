@@ -15,4 +15,4 @@ where
     [[and risks.segment = {{segment}}]]
     [[and risks.province = {{province}}]]
 group by recommendations.risk_tier, recommendations.offer, recommendations.timing
-order by min(case recommendations.risk_tier when 'Critical' then 1 when 'High' then 2 when 'Medium' then 3 else 4 end)
+order by min(risks.tier_rank) desc

@@ -1,0 +1,196 @@
+{#
+The simple rules of a table, as a list of dictionaries: column, rule (text for people) and broken
+(an aggregate expression: how many rows break the rule).
+
+They are declared as constraints of columns and of the table, by dbt's own vocabulary: not_null,
+unique, primary_key and check. As in SQL, a check that is unknown counts as kept. Seeds
+have no constraints of the table: their key is `primary_key` of the test. Of sources the rules are
+those that landing and the writers go by, in `meta` (models/sources.yml).
+#}
+{% macro contract_rules(node, primary_key=none) -%}
+    {%- set rules = _rules_of_source(node) if node.resource_type == 'source' else [] -%}
+    {%- if primary_key -%}
+        {%- do rules.extend(_rules_of({'type': 'primary_key', 'columns': primary_key}, none)) -%}
+    {%- endif -%}
+    {%- for constraint in node.get('constraints', []) -%}
+        {%- do rules.extend(_rules_of(constraint, none)) -%}
+    {%- endfor -%}
+    {%- for column in node.columns.values() -%}
+        {%- for constraint in column.get('constraints', []) -%}
+            {%- do rules.extend(_rules_of(constraint, column.name)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(rules) }}
+{%- endmacro %}
+
+{# The rules of a source: key, columns that are never null, and limits of values. #}
+{% macro _rules_of_source(source) -%}
+    {%- set rules = [] -%}
+    {%- set key = source.meta.get('key', []) -%}
+    {%- set is_landed = source.meta.get('file') is not none -%}
+    {%- if key and not is_landed -%}
+        {%- do rules.extend(_rules_of({'type': 'primary_key', 'columns': key}, none)) -%}
+    {%- elif key and source.meta.get('duplicates') == 'refuse' -%}
+        {%- do rules.append({
+            'column': key | join(', '),
+            'rule': 'unique',
+            'broken': 'count(*) - count(distinct row(' ~ key | join(', ') ~ '))',
+        }) -%}
+    {%- endif -%}
+    {%- for column in source.columns.values() if is_landed -%}
+        {%- set meta = column.meta -%}
+        {%- if meta.get('required', true) and not meta.get('nullable') and not meta.get('sparse') -%}
+            {%- do rules.extend(_rules_of({'type': 'not_null'}, column.name)) -%}
+        {%- endif -%}
+        {%- for sign, limit in (('>=', meta.get('minimum')), ('<=', meta.get('maximum'))) if limit is not none -%}
+            {%- set limit = "date '" ~ limit ~ "'" if column.data_type == 'date' else limit -%}
+            {%- do rules.extend(_rules_of({'type': 'check', 'expression': column.name ~ ' ' ~ sign ~ ' ' ~ limit}, column.name)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(rules) }}
+{%- endmacro %}
+
+{# The rules that one constraint stands for; `column` is none for one of the table. #}
+{% macro _rules_of(constraint, column) -%}
+    {%- set columns = [column] if column else constraint.get('columns', []) -%}
+    {%- set rules = [] -%}
+    {%- if constraint.type in ('not_null', 'primary_key') -%}
+        {%- for name in columns -%}
+            {%- do rules.append({
+                'column': name,
+                'rule': 'not_null',
+                'broken': 'count(*) - count(' ~ name ~ ')',
+            }) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if constraint.type == 'primary_key' -%}
+        {%- set key = columns[0] if columns | length == 1 else 'row(' ~ columns | join(', ') ~ ')' -%}
+        {%- do rules.append({
+            'column': columns | join(', '),
+            'rule': 'primary_key',
+            'broken': 'count(' ~ (key if columns | length == 1 else '*') ~ ') - count(distinct ' ~ key ~ ')',
+        }) -%}
+    {%- elif constraint.type == 'unique' -%}
+        {%- for name in columns -%}
+            {%- do rules.append({
+                'column': name,
+                'rule': 'unique',
+                'broken': 'count(' ~ name ~ ') - count(distinct ' ~ name ~ ')',
+            }) -%}
+        {%- endfor -%}
+    {%- elif constraint.type == 'check' -%}
+        {%- do rules.append({
+            'column': column or '',
+            'rule': 'check ' ~ (constraint.get('name') or constraint.expression),
+            'broken': 'count(case when not (' ~ constraint.expression ~ ') then 1 end)',
+        }) -%}
+    {%- endif -%}
+    {{ return(rules) }}
+{%- endmacro %}
+
+{#
+One query that proves rules: a row for each that is broken, with its name and the number of rows
+that break it.
+
+references: columns whose values must be in another table, as in dbt's test `relationships`
+    (column, to, field), or among the words of `besides`.
+averages: bands in which the mean of an expression must lie, both ends included (name, expression,
+    minimum, maximum). An empty table has no mean.
+row_count: minimum and maximum number of rows.
+#}
+{% macro broken_rules(model, rules, references=[], averages=[], row_count=none) -%}
+    {%- for reference in references -%}
+        {%- do rules.append({
+            'column': reference.column,
+            'rule': 'references ' ~ reference.to.identifier ~ '.' ~ reference.field,
+            'broken': 'count(case when reference_' ~ loop.index ~ '.value_' ~ loop.index ~ ' is null'
+                ~ (' and ' ~ reference.column ~ " not in ('" ~ reference.besides | join("', '") ~ "')"
+                    if reference.besides else '')
+                ~ ' then ' ~ reference.column ~ ' end)',
+        }) -%}
+    {%- endfor -%}
+    {%- for band in averages -%}
+        {%- set mean = 'avg(cast(' ~ band.expression ~ ' as double))' -%}
+        {%- do rules.append({
+            'column': '',
+            'rule': 'mean of ' ~ band.name ~ ' between ' ~ band.minimum ~ ' and ' ~ band.maximum,
+            'broken': 'case when ' ~ mean ~ ' < ' ~ band.minimum ~ ' or ' ~ mean ~ ' > ' ~ band.maximum
+                ~ ' then count(*) else 0 end',
+        }) -%}
+    {%- endfor -%}
+    {%- if row_count -%}
+        {%- do rules.append({
+            'column': '',
+            'rule': 'row count between ' ~ row_count.minimum ~ ' and ' ~ row_count.maximum,
+            'broken': 'case when count(*) between ' ~ row_count.minimum ~ ' and ' ~ row_count.maximum
+                ~ ' then 0 else greatest(count(*), 1) end',
+        }) -%}
+    {%- endif -%}
+    {%- if not rules -%}
+        {%- do exceptions.raise_compiler_error(model ~ ' has no rule to prove: declare constraints, or drop the test') -%}
+    {%- endif %}
+select
+    '{{ model.identifier }}' as table_name,
+    rules.column_name,
+    rules.rule,
+    case rules.rule_number
+        {%- for rule in rules %}
+        when {{ loop.index }} then counted.rule_{{ loop.index }}
+        {%- endfor %}
+    end as broken_row_count
+from (
+    select
+        {%- for rule in rules %}
+        {{ rule.broken }} as rule_{{ loop.index }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ model }}
+    {%- for reference in references %}
+    left join (
+        select distinct {{ reference.field }} as value_{{ loop.index }}
+        from {{ reference.to }}
+    ) as reference_{{ loop.index }}
+        on {{ reference.column }} = reference_{{ loop.index }}.value_{{ loop.index }}
+    {%- endfor %}
+) as counted
+cross join (
+    values
+    {%- for rule in rules %}
+    ({{ loop.index }}, '{{ rule.column }}', '{{ rule.rule | replace("\n", " ") | trim | replace("'", "''") }}'){{ ',' if not loop.last }}
+    {%- endfor %}
+) as rules (rule_number, column_name, rule)
+where
+    case rules.rule_number
+        {%- for rule in rules %}
+        when {{ loop.index }} then counted.rule_{{ loop.index }}
+        {%- endfor %}
+    end > 0
+{%- endmacro %}
+
+{# The node of the graph that a relation was built from. #}
+{% macro node_of(relation) -%}
+    {%- for node in (graph.nodes.values() | list) + (graph.sources.values() | list) -%}
+        {%- set name = node.identifier if node.resource_type == 'source' else node.alias -%}
+        {%- if name == relation.identifier and node.schema == relation.schema and node.resource_type in ('model', 'seed', 'snapshot', 'source') -%}
+            {{ return(node) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do exceptions.raise_compiler_error('dbt knows no table ' ~ relation) -%}
+{%- endmacro %}
+
+{#
+Say after a command which rules are broken, and in how many rows: the outcome of a test is a number
+only. A query is sent for each failed test, none without one.
+#}
+{% macro tell_broken_rules(results) -%}
+    {%- if execute and flags.WHICH in ('build', 'test') -%}
+        {%- for result in results if result.status | string in ('fail', 'warn') and result.node.resource_type == 'test' -%}
+            {%- set test = (result.node.test_metadata or {}).name -%}
+            {%- if test in ('keeps_contract', 'keeps_bands') -%}
+                {%- for row in run_query(result.node.compiled_code).rows -%}
+                    {%- set column = '.' ~ row[1] if row[1] else '' -%}
+                    {%- do log(result.node.name ~ ': ' ~ row[0] ~ column ~ ' breaks ' ~ row[2] ~ ' in ' ~ row[3] ~ ' rows', info=true) -%}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
