@@ -207,10 +207,10 @@ def quality_alert(run_id: str, check_count: int, warnings: Sequence[str]) -> Ale
 
 
 def _aws(service: str, settings: Settings) -> Any:
-    import boto3
-    from botocore.config import Config
+    from botocore.config import Config  # slow to import
+
+    from python_ml import cloud
 
     timeout = settings.alerts.timeout_seconds
     config = Config(connect_timeout=timeout, read_timeout=timeout, retries={"max_attempts": 1})
-    client: Any = boto3.client  # overloaded for each service by name
-    return client(service, region_name=settings.athena.region, config=config)
+    return cloud.client(service, settings.athena.region, config)

@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
+from python_ml import cloud
 from python_ml.config import Section, Settings
 from python_ml.sql import literal
 
@@ -177,4 +176,4 @@ def _described(client: Any, ids: list[str]) -> list[dict[str, Any]]:
 
 
 def _client(athena: Section) -> Any:
-    return boto3.client("athena", region_name=athena.region)
+    return cloud.client("athena", athena.region)

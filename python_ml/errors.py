@@ -79,6 +79,18 @@ class TerminalError(ServiceError):
     advice = "Trying again does not help until that is fixed."
 
 
+class NotFoundError(TerminalError):
+    """What a service was asked for is not there."""
+
+
+class AlreadyThereError(TerminalError):
+    """What a service was to make is there."""
+
+
+class ConditionFailedError(TerminalError):
+    """A conditional write found another state."""
+
+
 # What errors of the system call for; of all others nobody knows, and trying again is no harm.
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "The disk is full: free some space"),

@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from python_ml.aws.report import add_error, add_steps, count, message, open_steps, record_of
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
@@ -171,7 +169,7 @@ def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
             began = datetime.fromisoformat(request.started_at)
             keep_costs(warehouse, settings.athena, run_id, began)
         remove_other_batches(settings.athena, folder.result("land")["batch_id"])
-    except (SpanishGasError, BotoCoreError, ClientError) as failure:  # it is published all the same
+    except SpanishGasError as failure:  # it is published all the same
         log.warning("run %s: %s", run_id, failure)
     return {"model_version": version}
 
@@ -201,16 +199,31 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     if error is not None:
         add_error(record, folder, request, error)
     manifest = open_manifest(settings)
-    manifest.save(record)
+    # Each is tried, whichever fails: above all, batch and lease must come back. What has failed is
+    # raised at the end, so that the state machine asks again.
+    failures: list[Exception] = []
+    for act in (
+        lambda: manifest.save(record),
+        lambda: (
+            manifest.finish(request.claim(), succeeded=error is None)
+            if request.work_sha256 is not None
+            else None
+        ),
+        lambda: manifest.release(_lease(record.run_id, record.mode)),
+        lambda: _mark_upload(settings, request, record.status),
+        lambda: count(record, folder, settings),
+    ):
+        try:
+            act()
+        except Exception as failure:
+            log.warning("the end of run %s: %s", record.run_id, failure)
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     try:
         write_run_tables(settings, record)
-    except SpanishGasError as failure:  # the manifest has it; the lease must come back
+    except SpanishGasError as failure:  # the manifest has it
         log.warning("run %s is not in the tables of runs: %s", record.run_id, failure)
-    if request.work_sha256 is not None:
-        manifest.finish(request.claim(), succeeded=error is None)
-    manifest.release(_lease(record.run_id, record.mode))
-    _mark_upload(settings, request, record.status)
-    count(record, folder, settings)
     told = message(record)
     folder.write("end", {**record.as_dict(), "message": told})
     return {"status": record.status, "failed_step": record.failed_step, "message": told}

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import boto3
-
+from python_ml import cloud
 from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.config import Settings
 from python_ml.errors import BadInputError, LeaseHeldError, ModelGateError, UsageError
@@ -117,7 +116,7 @@ def count(record: RunRecord, folder: RunFolder, settings: Settings) -> None:
         "DriftAlarms": float((drift.get("result") or {}).get("alarm_count", 0)),
     }
     dimensions = [{"Name": "Warehouse", "Value": settings.athena.schema}]
-    boto3.client("cloudwatch", region_name=settings.athena.region).put_metric_data(
+    cloud.client("cloudwatch", settings.athena.region).put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[
             {"MetricName": name, "Value": value, "Dimensions": dimensions}

@@ -27,7 +27,7 @@ import yaml
 
 from python_ml.aws.step import WORK, run_step
 from python_ml.config import Settings, load_settings
-from python_ml.errors import SpanishGasError, UsageError
+from python_ml.errors import UsageError, foreseen
 from python_ml.registry.sagemaker import ARTIFACTS
 from python_ml.store import open_store
 
@@ -45,11 +45,12 @@ def main(arguments: list[str], root: Path | None = None) -> int:
             raise UsageError(f"step {step!r}: it is one of {', '.join(WORK)}")
         (run_training if step == TRAIN else run_processing)(root, step)
     except Exception as error:
-        text = str(error) or repr(error)
+        told = foreseen(error)
+        text = str(told or error) or repr(error)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text[:_LONGEST_FAILURE], encoding="utf-8")
         print(f"error: {text}", file=sys.stderr)
-        return error.exit_code if isinstance(error, SpanishGasError) else 1
+        return 1 if told is None else told.exit_code
     return 0
 
 

@@ -14,8 +14,7 @@ import secrets
 import time
 from typing import Any
 
-import boto3
-
+from python_ml import cloud
 from python_ml.errors import SpanishGasError, UsageError
 
 _POLL_SECONDS = 30.0
@@ -38,7 +37,7 @@ def launch(state_machine: str, run_id: str, state: str) -> tuple[str, str]:
     parameters = _filled(task["Parameters"], run_id)
     prefix = parameters.pop(f"{kind}Name").partition("'")[2].partition("-{}")[0]
     name = f"{prefix}-{run_id}-{state.lower()}-{secrets.token_hex(3)}"
-    client = boto3.client("sagemaker")
+    client = cloud.client("sagemaker")
     start = {
         "TrainingJob": client.create_training_job,
         "ProcessingJob": client.create_processing_job,
@@ -53,7 +52,7 @@ def wait(kind: str, name: str) -> dict[str, Any]:
     Raises:
         SpanishGasError: it failed or was stopped; the message is the job's own.
     """
-    client: Any = boto3.client("sagemaker")
+    client = cloud.client("sagemaker")
     describe = {
         "TrainingJob": client.describe_training_job,
         "ProcessingJob": client.describe_processing_job,
@@ -67,7 +66,7 @@ def wait(kind: str, name: str) -> dict[str, Any]:
 
 
 def _definition(state_machine: str) -> dict[str, Any]:
-    client = boto3.client("stepfunctions")
+    client = cloud.client("stepfunctions")
     described = client.describe_state_machine(stateMachineArn=state_machine)
     return json.loads(described["definition"])["States"]
 

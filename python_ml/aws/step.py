@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,7 +21,7 @@ from typing import Any
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.config import Settings, load_settings
 from python_ml.documents import read_json, write_json
-from python_ml.errors import SpanishGasError, UsageError
+from python_ml.errors import ServiceError, UsageError, foreseen
 from python_ml.progress import peak_memory_mb
 from python_ml.runs import resume, steps
 from python_ml.runs.identity import BatchIdentity, identify_batch
@@ -107,11 +108,16 @@ def run_step(
     try:
         outcome = WORK[step](context)
     except BaseException as error:
-        code = error.exit_code if isinstance(error, SpanishGasError) else 1
+        foretold = foreseen(error)
+        code = 1 if foretold is None else foretold.exit_code
         reports = settings.layout.reports  # of this container, gone with it
-        told = (str(error) or repr(error)).replace(str(reports), folder.keep_reports(reports))
-        failed = {"status": "failed", "error": told, "exit_code": code}
-        folder.write(step, {**document, **failed, **_measured(start)})
+        told = str(foretold or error) or repr(error)
+        # The bucket that has refused the step may refuse its document; the step's error is told.
+        with suppress(ServiceError):
+            told = told.replace(str(reports), folder.keep_reports(reports))
+        with suppress(ServiceError):
+            failed = {"status": "failed", "error": told, "exit_code": code}
+            folder.write(step, {**document, **failed, **_measured(start)})
         raise
     finally:
         if "run" in vars(context):
@@ -212,9 +218,11 @@ def main(arguments: list[str]) -> int:
         return UsageError.exit_code
     try:
         run_step(load_settings(), os.environ["SPANISHGAS_RUN_ID"], arguments[0])
-    except SpanishGasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    except Exception as error:
+        if (told := foreseen(error)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return told.exit_code
     return 0
 
 

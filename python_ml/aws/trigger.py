@@ -25,9 +25,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
-import boto3
-
+from python_ml import cloud
 from python_ml.aws.uploads import Claim, UploadTable
+from python_ml.errors import AlreadyThereError
 from python_ml.land.discover import Entry, assign
 from python_ml.runs.manifest import listing_hash
 from python_ml.schema import load_source
@@ -116,7 +116,7 @@ def start(state_machine: str, claim: Claim) -> str:
             name=claim.run_id,
             input=json.dumps(document, sort_keys=True),
         )
-    except client.exceptions.ExecutionAlreadyExists:
+    except AlreadyThereError:
         return state_machine.replace(":stateMachine:", ":execution:") + f":{claim.run_id}"
     return answer["executionArn"]
 
@@ -172,12 +172,12 @@ def _tables() -> Mapping[str, Any]:
 # Clients are made once: a warm function answers the next event with them.
 @cache
 def _s3() -> Any:
-    return boto3.client("s3")
+    return cloud.client("s3")
 
 
 @cache
 def _states() -> Any:
-    return boto3.client("stepfunctions")
+    return cloud.client("stepfunctions")
 
 
 @cache

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr
 
-from python_ml.errors import SpanishGasError
+from python_ml import cloud
+from python_ml.errors import ConditionFailedError, SpanishGasError
 
 STARTING, STARTED, FAILED, SUCCEEDED = "starting", "started", "failed", "succeeded"
 CLAIM_SECONDS = 60  # to call StartExecution; who takes longer has died
@@ -30,7 +30,7 @@ class UploadTable:
     """Items `upload#<sha256>` of the table that holds the runs of a warehouse (docs/runs.md)."""
 
     def __init__(self, name: str, warehouse: str) -> None:
-        self._table = boto3.resource("dynamodb").Table(name)
+        self._table = cloud.table(name)
         self._warehouse = warehouse
 
     def claim(self, claim: Claim, now: datetime | None = None) -> Claim | None:
@@ -92,7 +92,7 @@ class UploadTable:
                 ConditionExpression=condition,
                 ReturnValues="ALL_NEW",
             )
-        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
+        except ConditionFailedError:
             return None
         return answer["Attributes"]
 

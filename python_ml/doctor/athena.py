@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
+from python_ml import cloud
 from python_ml.config import Section, Settings
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
+from python_ml.errors import ServiceError
 from python_ml.store.location import bucket_and_prefix
 
 _LOCATIONS = ("lake", "data", "staging")
@@ -51,8 +52,7 @@ def check_account(settings: Settings) -> list[Check]:
 
 
 def _client(athena: Section, service: str) -> Any:
-    make: Any = boto3.client  # its stubs know a type per service, and none for a variable
-    return make(service, region_name=athena.region, config=_QUICK)
+    return cloud.client(service, athena.region, _QUICK)
 
 
 def locations(athena: Section) -> Check:
@@ -170,8 +170,8 @@ def _expiry(athena: Section) -> Check:
     remedy = "expire it after a day: results of queries may be deleted"
     try:
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+    except ServiceError as error:
+        if error.code != "NoSuchLifecycleConfiguration":
             return Check("staging expiry", WARN, f"cannot be told: {error}", remedy)
         rules = []
     if any("Expiration" in rule and rule["Status"] == "Enabled" for rule in rules):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from python_ml.errors import BadInputError
+from python_ml.errors import BadInputError, ServiceError, TransientError
 from python_ml.land.result import Problem, shown
 from python_ml.schema import TableSchema
 
@@ -208,17 +208,17 @@ def fetch(source: str, files: Iterable[RawFile], target: Path) -> None:
         for entry in raw.entries:
             path = target / entry.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, prefix + entry.path, str(path))
+            client.download_file(Bucket=bucket, Key=prefix + entry.path, Filename=str(path))
 
 
 def _list_s3(source: str) -> list[Entry]:
-    from botocore.exceptions import BotoCoreError, ClientError  # slow to import
-
     client, bucket, prefix = _s3(source)
     try:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         objects = [item for page in pages for item in page.get("Contents", [])]
-    except (BotoCoreError, ClientError) as error:
+    except TransientError:
+        raise
+    except ServiceError as error:
         raise BadInputError(
             f"{source}: {error}. Check the bucket's name, the credentials and the region."
         ) from error
@@ -232,9 +232,11 @@ def _list_s3(source: str) -> list[Entry]:
 def _s3(source: str) -> tuple[Any, str, str]:
     import boto3  # slow to import
 
+    from python_ml import cloud
+
     parts = urlparse(source)
     prefix = parts.path.strip("/")
     # The region matters to signatures only; an endpoint of one's own has none.
     session = boto3.session.Session()
-    client = session.client("s3", region_name=session.region_name or "eu-south-2")
+    client = cloud.client("s3", session.region_name or "eu-south-2")
     return client, parts.netloc, f"{prefix}/" if prefix else ""

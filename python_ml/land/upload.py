@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from python_ml import cloud
 from python_ml.config import Section
-from python_ml.errors import SpanishGasError
+from python_ml.errors import NotFoundError
 from python_ml.progress import Reporter, silent
 from python_ml.schema import load_source
 from python_ml.store.location import bucket_and_prefix
@@ -16,11 +14,11 @@ from python_ml.store.location import bucket_and_prefix
 
 def are_registered(athena: Section) -> bool:
     """Whether the catalog has every table of python_ml with the columns of models/sources.yml."""
-    glue = boto3.client("glue", region_name=athena.region)
+    glue = cloud.client("glue", athena.region)
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=f"{athena.schema}_ml")
     try:
         tables = [table for page in pages for table in page["TableList"]]
-    except glue.exceptions.EntityNotFoundException:
+    except NotFoundError:
         return False
     known = {
         table["Name"]: [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
@@ -39,24 +37,19 @@ def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporte
     until it is registered, so that half a copy is never seen.
 
     Raises:
-        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+        ServiceError: the bucket cannot be written; the message is the bucket's.
     """
     place = f"{athena.lake.rstrip('/')}/batches/{batch_id}"
     bucket, prefix = bucket_and_prefix(place)
-    s3 = boto3.client("s3", region_name=athena.region)
+    s3 = cloud.client("s3", athena.region)
     files = sorted(batch.rglob("*.parquet"))
-    try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        present = {
-            entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])
-        }
-        for number, file in enumerate(files):
-            key = f"{prefix}{file.relative_to(batch).as_posix()}"
-            if present.get(key) != file.stat().st_size:
-                s3.upload_file(str(file), bucket, key)
-            progress(file.parent.name, (number + 1) / len(files))
-    except (BotoCoreError, ClientError) as error:
-        raise SpanishGasError(f"cannot copy the landed batch to {place}: {error}") from error
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    present = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
+    for number, file in enumerate(files):
+        key = f"{prefix}{file.relative_to(batch).as_posix()}"
+        if present.get(key) != file.stat().st_size:
+            s3.upload_file(Filename=str(file), Bucket=bucket, Key=key)
+        progress(file.parent.name, (number + 1) / len(files))
     return place
 
 
@@ -64,33 +57,28 @@ def remove_other_batches(athena: Section, batch_id: str) -> None:
     """Remove the landed batches beside the one that is published; `raw/` keeps what was delivered.
 
     Raises:
-        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+        ServiceError: the bucket cannot be written; the message is the bucket's.
     """
     place = f"{athena.lake.rstrip('/')}/batches"
     bucket, prefix = bucket_and_prefix(place)
-    s3 = boto3.client("s3", region_name=athena.region)
-    try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            keys = [entry["Key"] for entry in page.get("Contents", [])]
-            others = [key for key in keys if not key.startswith(f"{prefix}{batch_id}/")]
-            if others:
-                objects = [{"Key": key} for key in others]
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-    except (BotoCoreError, ClientError) as error:
-        raise SpanishGasError(f"cannot remove landed batches from {place}: {error}") from error
+    s3 = cloud.client("s3", athena.region)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        keys = [entry["Key"] for entry in page.get("Contents", [])]
+        others = [key for key in keys if not key.startswith(f"{prefix}{batch_id}/")]
+        if others:
+            objects = [{"Key": key} for key in others]
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 def publish_rejected(athena: Section, rejected: Path, batch_id: str) -> None:
     """Copy the rows of a batch that were set aside to `<lake>/rejected/`, under the same names.
 
     Raises:
-        SpanishGasError: the bucket cannot be written; the message is the bucket's.
+        ServiceError: the bucket cannot be written; the message is the bucket's.
     """
     place = f"{athena.lake.rstrip('/')}/rejected"
     bucket, prefix = bucket_and_prefix(place)
-    s3 = boto3.client("s3", region_name=athena.region)
-    try:
-        for file in sorted(rejected.glob(f"*/batch={batch_id}/*.parquet")):
-            s3.upload_file(str(file), bucket, f"{prefix}{file.relative_to(rejected).as_posix()}")
-    except (BotoCoreError, ClientError) as error:
-        raise SpanishGasError(f"cannot copy rejected rows to {place}: {error}") from error
+    s3 = cloud.client("s3", athena.region)
+    for file in sorted(rejected.glob(f"*/batch={batch_id}/*.parquet")):
+        key = f"{prefix}{file.relative_to(rejected).as_posix()}"
+        s3.upload_file(Filename=str(file), Bucket=bucket, Key=key)

@@ -15,9 +15,7 @@ import tarfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from python_ml import cloud
 from python_ml.config import Section
 from python_ml.errors import SpanishGasError
 from python_ml.registry import PENDING, StoredRegistry
@@ -39,7 +37,7 @@ class SageMakerRegistry(StoredRegistry):
     def __init__(self, store: Store, threads: int, athena: Section) -> None:
         super().__init__(store, threads)
         self._group = athena.model_package_group
-        self._sagemaker: Any = boto3.client("sagemaker", region_name=athena.region)
+        self._sagemaker = cloud.client("sagemaker", athena.region)
         self._packages: dict[str, str] = {}  # version -> ARN
 
     def register(self, version: str, model: ChurnModel, origin: Mapping[str, Any]) -> str:
@@ -48,8 +46,7 @@ class SageMakerRegistry(StoredRegistry):
         if self._package(version) is None:
             place = self._store.place(f"models/{version}")
             evaluation = {"ContentType": "application/json", "S3Uri": f"{place}/evaluation.json"}
-            self._call(
-                "create_model_package",
+            self._sagemaker.create_model_package(
                 ModelPackageGroupName=self._group,
                 ModelPackageDescription=f"{version}, experiment {model.experiment}",
                 ModelApprovalStatus=PENDING,
@@ -109,8 +106,7 @@ class SageMakerRegistry(StoredRegistry):
         if package is None:
             raise SpanishGasError(f"{self._group} has no model package of {version}")
         kept = package.get("CustomerMetadataProperties", {})
-        self._call(
-            "update_model_package",
+        self._sagemaker.update_model_package(
             ModelPackageArn=package["ModelPackageArn"],
             ModelApprovalStatus=status or package["ModelApprovalStatus"],
             ApprovalDescription=(reason or package.get("ApprovalDescription") or "-")[:1024],
@@ -119,7 +115,7 @@ class SageMakerRegistry(StoredRegistry):
 
     def _describe(self, version: str) -> dict[str, Any] | None:
         arn = self._package(version)
-        return None if arn is None else self._call("describe_model_package", ModelPackageName=arn)
+        return None if arn is None else self._sagemaker.describe_model_package(ModelPackageName=arn)
 
     def _package(self, version: str) -> str | None:
         """ARN of the package of a version; packages are numbered, so that it is looked for."""
@@ -127,22 +123,13 @@ class SageMakerRegistry(StoredRegistry):
             pages = self._sagemaker.get_paginator("list_model_packages").paginate(
                 ModelPackageGroupName=self._group
             )
-            try:
-                arns = [e["ModelPackageArn"] for p in pages for e in p["ModelPackageSummaryList"]]
-            except (BotoCoreError, ClientError) as error:
-                raise SpanishGasError(f"model package group {self._group}: {error}") from error
+            arns = [e["ModelPackageArn"] for p in pages for e in p["ModelPackageSummaryList"]]
             for arn in set(arns) - set(self._packages.values()):
-                package = self._call("describe_model_package", ModelPackageName=arn)
+                package = self._sagemaker.describe_model_package(ModelPackageName=arn)
                 name = package.get("CustomerMetadataProperties", {}).get(_VERSION)
                 if name:
                     self._packages[name] = arn
         return self._packages.get(version)
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return getattr(self._sagemaker, operation)(**arguments)
-        except (BotoCoreError, ClientError) as error:
-            raise SpanishGasError(f"model package group {self._group}: {error}") from error
 
 
 def archive(store: Store, version: str) -> bytes:

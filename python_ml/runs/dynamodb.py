@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import BotoCoreError, ClientError
 
-from python_ml.errors import SpanishGasError
+from python_ml import cloud
+from python_ml.errors import ConditionFailedError
 from python_ml.runs.manifest import (
     CLAIMED,
     DONE,
@@ -36,8 +35,8 @@ class DynamoManifest(RunManifest):
     """Items of one warehouse in a table with the keys `warehouse` (hash) and `item` (range)."""
 
     def __init__(self, table: str, warehouse: str, region: str) -> None:
-        self._name, self._warehouse = table, warehouse
-        self._table = boto3.resource("dynamodb", region_name=region).Table(table)
+        self._warehouse = warehouse
+        self._table = cloud.table(table, region)
 
     def acquire(self, lease: Lease, seconds: float) -> Lease:
         holder, now = self._get(LEASE)
@@ -56,25 +55,23 @@ class DynamoManifest(RunManifest):
         holder, now = self._get(LEASE)
         until = iso(now + timedelta(seconds=seconds))
         try:
-            self._call(
-                "update_item",
+            self._table.update_item(
                 Key=self._key(LEASE),
                 UpdateExpression="set expires_at = :until",
                 ConditionExpression="#token = :token",
                 ExpressionAttributeNames={"#token": "token"},  # a reserved word
                 ExpressionAttributeValues={":until": until, ":token": lease.token},
             )
-        except _ConditionFailed:
+        except ConditionFailedError:
             raise lost(lease, _lease(holder)) from None
 
     def release(self, lease: Lease) -> None:
         try:
-            self._call(
-                "delete_item",
+            self._table.delete_item(
                 Key=self._key(LEASE),
                 ConditionExpression=Attr("token").eq(lease.token),
             )
-        except _ConditionFailed:
+        except ConditionFailedError:
             return
 
     def holder(self) -> Lease | None:
@@ -106,8 +103,8 @@ class DynamoManifest(RunManifest):
             self._put({"item": name, **asdict(done)}, Attr("item").not_exists() | ours)
             return
         try:
-            self._call("delete_item", Key=self._key(name), ConditionExpression=ours)
-        except _ConditionFailed:
+            self._table.delete_item(Key=self._key(name), ConditionExpression=ours)
+        except ConditionFailedError:
             return
 
     def save(self, record: RunRecord) -> None:
@@ -129,7 +126,7 @@ class DynamoManifest(RunManifest):
             query["Limit"] = limit
         found: list[RunRecord] = []
         while limit is None or len(found) < limit:
-            page = self._call("query", **query)
+            page = self._table.query(**query)
             found += [RunRecord.from_dict(json.loads(item["document"])) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 break
@@ -138,14 +135,14 @@ class DynamoManifest(RunManifest):
 
     def forget_runs(self, run_ids: list[str]) -> None:
         for run_id in run_ids:
-            self._call("delete_item", Key=self._key(f"run#{run_id}"))
+            self._table.delete_item(Key=self._key(f"run#{run_id}"))
 
     def _key(self, item: str) -> dict[str, str]:
         return {"warehouse": self._warehouse, "item": item}
 
     def _get(self, item: str) -> tuple[dict[str, Any] | None, datetime]:
         """An item, or None, and the service's time."""
-        answer = self._call("get_item", Key=self._key(item), ConsistentRead=True)
+        answer = self._table.get_item(Key=self._key(item), ConsistentRead=True)
         sent = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         return answer.get("Item"), parsedate_to_datetime(sent) if sent else datetime.now(UTC)
 
@@ -153,24 +150,10 @@ class DynamoManifest(RunManifest):
         """Whether the condition held and the item was written."""
         wanted = {} if condition is None else {"ConditionExpression": condition}
         try:
-            self._call("put_item", Item={"warehouse": self._warehouse, **item}, **wanted)
-        except _ConditionFailed:
+            self._table.put_item(Item={"warehouse": self._warehouse, **item}, **wanted)
+        except ConditionFailedError:
             return False
         return True
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return getattr(self._table, operation)(**arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise _ConditionFailed from error
-            raise SpanishGasError(f"DynamoDB table {self._name}: {error}") from error
-        except BotoCoreError as error:
-            raise SpanishGasError(f"DynamoDB table {self._name}: {error}") from error
-
-
-class _ConditionFailed(Exception):
-    """A conditional write found another state."""
 
 
 def _batch_item(claim: BatchClaim) -> str:

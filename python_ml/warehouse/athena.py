@@ -8,14 +8,13 @@ import uuid
 from collections.abc import Collection
 from typing import Any
 
-import boto3
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError
 
+from python_ml import cloud
 from python_ml.config import Section
-from python_ml.errors import SpanishGasError
+from python_ml.errors import NotFoundError, SpanishGasError, TransientError
 from python_ml.sql import literal
 from python_ml.store.location import bucket_and_key
 from python_ml.warehouse.base import Warehouse
@@ -34,9 +33,9 @@ class AthenaWarehouse(Warehouse):
         self._staging = settings.staging.rstrip("/")
         self._work_group = settings.work_group
         self._poll_seconds = settings.poll_seconds
-        self._athena = boto3.client("athena", region_name=settings.region)
-        self._glue = boto3.client("glue", region_name=settings.region)
-        self._s3 = boto3.client("s3", region_name=settings.region)
+        self._athena = cloud.client("athena", settings.region)
+        self._glue = cloud.client("glue", settings.region)
+        self._s3 = cloud.client("s3", settings.region)
 
     def query(self, sql: str) -> pd.DataFrame:
         """The result of one SELECT; its columns need names, all different.
@@ -82,7 +81,7 @@ class AthenaWarehouse(Warehouse):
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
         try:
             tables = [table for page in pages for table in page["TableList"]]
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             return []
         return sorted(t["Name"] for t in tables if t.get("TableType") != "VIRTUAL_VIEW")
 
@@ -147,26 +146,28 @@ class AthenaWarehouse(Warehouse):
         """Run a statement to its end and return its id.
 
         Raises:
-            SpanishGasError: it failed, or Athena refused it; the message is Athena's.
+            SpanishGasError: it failed; the message is Athena's. A TransientError, where Athena says
+                that it may succeed the next time.
+            ServiceError: Athena refused it.
         """
-        try:
-            started = self._athena.start_query_execution(
-                QueryString=sql,
-                WorkGroup=self._work_group,
-                QueryExecutionContext={"Catalog": "awsdatacatalog", "Database": self.schema},
-                ResultConfiguration={"OutputLocation": f"{self._staging}/results/"},
-            )
-            query_id = started["QueryExecutionId"]
-            while True:
-                answer = self._athena.get_query_execution(QueryExecutionId=query_id)
-                status = answer["QueryExecution"]["Status"]
-                if status["State"] not in _WAITING:
-                    break
-                time.sleep(self._poll_seconds)
-        except (BotoCoreError, ClientError) as error:
-            raise SpanishGasError(f"Athena, work group {self._work_group}: {error}") from error
+        started = self._athena.start_query_execution(
+            QueryString=sql,
+            WorkGroup=self._work_group,
+            QueryExecutionContext={"Catalog": "awsdatacatalog", "Database": self.schema},
+            ResultConfiguration={"OutputLocation": f"{self._staging}/results/"},
+        )
+        query_id = started["QueryExecutionId"]
+        while True:
+            answer = self._athena.get_query_execution(QueryExecutionId=query_id)
+            status = answer["QueryExecution"]["Status"]
+            if status["State"] not in _WAITING:
+                break
+            time.sleep(self._poll_seconds)
         if status["State"] != "SUCCEEDED":
-            raise SpanishGasError(f"Athena query {query_id}: {status.get('StateChangeReason')}")
+            told = f"Athena query {query_id}: {status.get('StateChangeReason')}"
+            if status.get("AthenaError", {}).get("Retryable"):
+                raise TransientError(told)
+            raise SpanishGasError(told)
         return query_id
 
     def _columns_only(self, sql: str) -> pd.DataFrame:
@@ -178,7 +179,7 @@ class AthenaWarehouse(Warehouse):
     def _registered(self, table: str) -> Any:
         try:
             return self._glue.get_table(DatabaseName=self.ml_schema, Name=table)["Table"]
-        except self._glue.exceptions.EntityNotFoundException as error:
+        except NotFoundError as error:
             raise SpanishGasError(
                 f"{self.ml_schema}.{table} is not in the catalog; "
                 "`dbt run-operation register_external_tables --target athena` creates it"
@@ -191,7 +192,7 @@ class AthenaWarehouse(Warehouse):
         )
         try:
             found = [partition for page in pages for partition in page["Partitions"]]
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             return []
         return sorted((part["Values"][0], part["StorageDescriptor"]["Location"]) for part in found)
 

@@ -20,11 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from python_ml import cloud
 from python_ml.config import Section
-from python_ml.errors import SpanishGasError
+from python_ml.errors import AlreadyThereError, NotFoundError, SpanishGasError
 from python_ml.sql import identifier
 from python_ml.store.location import bucket_and_prefix
 from python_ml.store.s3 import S3Store
@@ -50,8 +48,8 @@ class Publication:
     def __init__(self, athena: Section) -> None:
         self._athena = athena
         self._schema = athena.schema
-        self._glue: Any = boto3.client("glue", region_name=athena.region)
-        self._s3: Any = boto3.client("s3", region_name=athena.region)
+        self._glue = cloud.client("glue", athena.region)
+        self._s3 = cloud.client("s3", athena.region)
         self._store = S3Store(athena)
 
     def published_run(self) -> str | None:
@@ -76,7 +74,7 @@ class Publication:
         for database in (self._schema, name):
             try:
                 self._glue.create_database(DatabaseInput={"Name": database})
-            except self._glue.exceptions.AlreadyExistsException:
+            except AlreadyThereError:
                 continue
         chosen = [table for table in self._tables(self._schema) if copied(table["Name"])]
         self._each(chosen, lambda table: self._put(name, _table_input(table)))
@@ -170,25 +168,25 @@ class Publication:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
         try:
             return [table for page in pages for table in page["TableList"]]
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             return []
 
     def _table(self, database: str, name: str) -> dict[str, Any] | None:
         try:
             return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             return None
 
     def _put(self, database: str, table: dict[str, Any]) -> None:
         try:
             self._glue.update_table(DatabaseName=database, TableInput=table, SkipArchive=True)
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             self._glue.create_table(DatabaseName=database, TableInput=table)
 
     def _remove(self, database: str, table: str) -> None:
         try:
             self._glue.delete_table(DatabaseName=database, Name=table)
-        except self._glue.exceptions.EntityNotFoundException:
+        except NotFoundError:
             return
 
     def _drop_entries(self, database: str) -> None:
@@ -205,11 +203,8 @@ class Publication:
 
     def _each(self, tables: list[dict[str, Any]], change: Callable[[Any], None]) -> None:
         """One catalog call a table, a few at once: a publication takes about a second."""
-        try:
-            with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
-                list(pool.map(change, tables))
-        except (BotoCoreError, ClientError) as error:
-            raise SpanishGasError(f"Glue, database {self._schema}: {error}") from error
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+            list(pool.map(change, tables))
 
 
 def _is_iceberg(table: dict[str, Any]) -> bool:

@@ -23,8 +23,15 @@ from machine_fixture import (
 
 from python_ml.aws import control, report, step
 from python_ml.aws.run_folder import STEPS
-from python_ml.errors import BadInputError, QualityGateError, SpanishGasError
+from python_ml.errors import (
+    BadInputError,
+    QualityGateError,
+    SpanishGasError,
+    TerminalError,
+    TransientError,
+)
 from python_ml.registry import PENDING, REJECTED, StoredRegistry
+from python_ml.runs.dynamodb import DynamoManifest
 
 pytestmark = pytest.mark.slow
 
@@ -219,6 +226,35 @@ def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(job
     assert (published(jobs), record(jobs, "r1").status) == ("r1", "succeeded")
     (sent,) = aws.notifications()
     assert "has published 100 customers" in sent["Message"]
+
+
+@pytest.mark.parametrize("name", ["save", "finish"])
+def test_batch_and_lease_come_back_though_the_end_cannot_be_recorded(jobs, monkeypatch, name):
+    call = getattr(DynamoManifest, name)
+
+    def refused_at_the_end(manifest, given, *more, **named):
+        if name == "finish" or given.ended_at is not None:
+            raise TerminalError("DynamoDB table runs: AccessDenied")
+        call(manifest, given, *more, **named)
+
+    monkeypatch.setattr(DynamoManifest, name, refused_at_the_end)
+    jobs.errors["gold"] = [QualityGateError("1 data test failed")]
+    assert run(jobs, "r1")["status"] == "FAILED"
+    assert is_free(jobs)
+
+
+def test_a_function_that_aws_has_throttled_is_asked_again(jobs, monkeypatch):
+    promote, calls = StoredRegistry.promote, []
+
+    def throttled_once(registry, *given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise TransientError("s3://lake/models: SlowDown")
+        promote(registry, *given)
+
+    monkeypatch.setattr(StoredRegistry, "promote", throttled_once)
+    assert run(jobs, "r1")["status"] == "SUCCEEDED"
+    assert champion(jobs) == "churn-r1"
 
 
 def test_a_publication_that_died_half_way_is_finished_by_the_retry(jobs, monkeypatch):
