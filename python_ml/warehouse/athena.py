@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from python_ml import cloud
 from python_ml.config import Section
-from python_ml.errors import NotFoundError, SpanishGasError, TransientError
+from python_ml.errors import NotFoundError, ServiceError, SpanishGasError, TransientError
 from python_ml.sql import literal
 from python_ml.store.location import bucket_and_key
 from python_ml.warehouse.base import Warehouse
@@ -69,7 +69,7 @@ class AthenaWarehouse(Warehouse):
         """The catalog's entry of a Hive table without partitions; None of anything else."""
         try:
             entry = self._glue.get_table(DatabaseName=self.schema, Name=relation)["Table"]
-        except (self._glue.exceptions.EntityNotFoundException, ClientError):
+        except ServiceError:  # a query finds it, or says why not
             return None
         is_hive = "parquet" in entry["StorageDescriptor"].get("InputFormat", "").lower()
         return entry if is_hive and not entry.get("PartitionKeys") else None
