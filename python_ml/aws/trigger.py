@@ -34,7 +34,7 @@ from python_ml.schema import load_source
 
 MARKER = "_SUCCESS"
 MODES = ("train", "score")
-_BATCH = re.compile(r"^(?P<prefix>raw/(?:(?P<mode>train|score)/)?(?P<name>[^/]+)/).+$")
+_BATCH = re.compile(r"^(?P<prefix>raw/(?:(?P<mode>train|score)/)?(?P<name>[^/]+)/).+\Z", re.S)
 
 log = logging.getLogger(__name__)
 

@@ -300,3 +300,22 @@ def test_an_execution_that_exists_is_named_by_its_arn(cloud):
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     first = client.list_executions(stateMachineArn=machine)["executions"][0]["executionArn"]
     assert trigger.start(machine, claim) == first
+
+
+@pytest.mark.parametrize("odd", ["/notes.txt", "a//b.csv", "a\nb.csv", "\n", "../../x", "[*]?"])
+def test_keys_that_no_file_would_have_stop_no_batch(cloud, odd):
+    keys = upload(cloud, "raw/a/", files=FILES[:6])
+    put(cloud, f"raw/a/{odd}")
+    put(cloud, f"raw/a/{FILES[6]}")
+    assert send(*keys, f"raw/a/{odd}", f"raw/a/{FILES[6]}") == ["started"]
+
+
+@pytest.mark.parametrize("key", ["raw//churn_label.csv", "raw/a//churn_label.csv", "//", "raw/\n"])
+def test_a_key_with_two_slashes_is_no_file_of_a_batch(cloud, key):
+    keys = upload(cloud, "raw/a/", files=FILES[1:])
+    put(cloud, key)
+    assert set(send(key)) <= {"incomplete"}
+    assert send(*keys) == ["incomplete"]
+    put(cloud, f"raw/a/{FILES[0]}")
+    cloud.delete_object(Bucket=BUCKET, Key=key)
+    assert send(f"raw/a/{FILES[0]}") == ["started"]
