@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = 12  # of each package that the stand-in installs
@@ -121,3 +124,42 @@ def test_an_environment_of_another_folder_is_made_anew(project, tmp_path):
     (moved / ".venv" / "bin" / "of-the-old-folder").touch()
     assert_whole(moved)
     assert not (moved / ".venv" / "bin" / "of-the-old-folder").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'a "b"', "(a), [b] *", "a;b & c `id`", "-- x"])
+def test_make_run_takes_folders_of_any_name(project, name):
+    """The command gets each folder as one argument, whatever a shell would make of it."""
+    assert_whole(project)
+    command = project / ".venv" / "bin" / "spanishgas"
+    command.write_text(f"#!{sys.executable}\nimport sys\nprint(sys.argv[1:])\n")
+    command.chmod(0o755)
+
+    def called(**variables: str) -> list[list[str]]:
+        arguments = [f"{key}={value}" for key, value in variables.items()]
+        done = subprocess.run(
+            ["make", "--no-print-directory", "run", *arguments],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [ast.literal_eval(line) for line in done.stdout.splitlines() if line[0] == "["]
+
+    simulated, run = called(HOME_DIR=name)
+    assert simulated[:3] == ["simulate", "--home", name]
+    assert run == ["run", "--home", name, "--target", "duckdb", "--raw", f"{name}/raw"]
+    (run,) = called(RAW=name)
+    assert run == ["run", "--home", "data", "--target", "duckdb", "--raw", name]
+
+
+def test_the_hooks_are_read_and_set_up_what_they_run():
+    config = ROOT / ".pre-commit-config.yaml"
+    subprocess.run(
+        [Path(sys.executable).parent / "pre-commit", "validate-config", config], check=True
+    )
+    (repository,) = yaml.safe_load(config.read_text(encoding="utf-8"))["repos"]
+    first, *others = [hook["entry"] for hook in repository["hooks"]]
+    assert first == "make --no-print-directory setup"
+    for entry in others:
+        (tool,) = [word for word in shlex.split(entry) if word.startswith(".venv/bin/")]
+        assert (Path(sys.executable).parent / Path(tool).name).is_file(), entry
