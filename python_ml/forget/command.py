@@ -183,6 +183,8 @@ class _Remover:
             if path == self.layout.warehouse and self.run.database.exists():
                 scrub_duckdb(self.run.database, self.traces)
                 swap(self.run)
+                # What fails after it is no mere warning: the proof decides how this run ends.
+                self.run.has_published = False
             elif path.exists() or path.is_symlink():
                 try:
                     remove_from(path, self.traces, _note(path, self.stones))
