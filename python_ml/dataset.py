@@ -190,8 +190,8 @@ def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) ->
     missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
     if missing or unknown:
         raise SpanishGasError(
-            f"{GOLD}: missing columns {missing}, undeclared columns {unknown}; build it anew from"
-            " the project whose manifest is used"
+            f"{GOLD}: missing columns {missing}, undeclared columns {unknown}. What another "
+            "version has built is built anew by `spanishgas run`"
         )
     if frame.empty:
         raise SpanishGasError(f"{GOLD} has no row for the as-of date {as_of_date}")

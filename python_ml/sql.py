@@ -6,6 +6,7 @@ the path of a file that it reads for wildcards, and a backslash before any of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,32 @@ def file_pattern(folder: Path | str, pattern: str = "") -> str:
             "Rename the folder."
         )
     return f"{path}/{pattern}" if pattern else path
+
+
+LAKE_VARIABLE = "spanishgas_lake"
+
+
+def say_where_the_lake_is(lake: Path) -> str:
+    """The statement that views of a published DuckDB file wait for: they name no place themselves.
+
+    Without it they read `lake/` of the folder that their reader works in.
+    """
+    return f"set variable {LAKE_VARIABLE} = {files(lake)}"
+
+
+def movable(view: str, lake: Path) -> str:
+    """A view on files of a lake, defined so that it reads them wherever the lake lies."""
+    place = re.escape(quoted(file_pattern(lake)))
+    return re.sub(
+        rf"'{place}(/(?:[^']|'')*)'",
+        lambda found: f"(coalesce(getvariable('{LAKE_VARIABLE}'), 'lake') || '{found[1]}')",
+        view,
+    )
+
+
+def places_of(view: str) -> list[str]:
+    """Absolute paths of the files that the definition of a view reads."""
+    return [path.replace("''", "'") for path in re.findall(r"read_\w+\('(/(?:[^']|'')*)'", view)]
 
 
 def read_parquet(*paths: Path | str, options: str = "") -> str:

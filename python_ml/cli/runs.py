@@ -71,6 +71,8 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
     from python_ml.forget.command import forget_customer, survey_customer
     from python_ml.runs.workspace import Run
 
+    if dry_run and yes:
+        raise UsageError("--yes does not go with --dry-run, which changes nothing")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("forget cannot be undone: --yes confirms it, --dry-run lists the files")
     this_run = Run(settings)

@@ -73,7 +73,7 @@ def diagnose(settings: Settings) -> Diagnosis:
 
         checks += check_account(settings)
     else:
-        checks += [_lake(settings), _warehouse(settings), champion(settings)]
+        checks += [_lake(settings), _warehouse(settings), _place(settings), champion(settings)]
     return Diagnosis(settings.target, checks)
 
 
@@ -167,13 +167,16 @@ def parse_bytes(text: str) -> float:
 
 
 def _lake(settings: Settings) -> Check:
-    from python_ml.land.write import current
+    from python_ml.land.write import current, is_complete
 
     lake = settings.layout.lake
     if not (lake / "raw").exists():
         return Check("lake", WARN, f"nothing has landed in {lake} yet", "spanishgas run")
     if (batch := current(lake)) is None:
         remedy = "land the batch again: spanishgas land <folder>"
+        if is_complete(lake / "raw"):
+            detail = f"files of the landed batch in {lake / 'raw'} have other times, as in a copy"
+            return Check("lake", WARN, detail, "the next run lands them anew")
         return Check("lake", FAIL, f"files of the landed batch in {lake / 'raw'} differ", remedy)
     result = batch["result"]
     return Check("lake", OK, f"batch {result['batch_id']}, as of {result['as_of_date']}")
@@ -212,6 +215,27 @@ def _consistent(settings: Settings) -> Check:
         newer = f"{said}; a batch as of {batch['result']['as_of_date']} has landed since"
         return Check("warehouse", WARN, newer, "spanishgas run")
     return Check("warehouse", OK, f"{said}, {customers:,} customers")
+
+
+def _place(settings: Settings) -> Check:
+    """The warehouse reads its own home, also when that was copied or moved."""
+    if not settings.layout.warehouse.exists():
+        return Check("place", OK, "nothing has been published yet")
+    return attempt("place", "spanishgas run builds it anew", lambda: _reads_itself(settings))
+
+
+def _reads_itself(settings: Settings) -> Check:
+    from python_ml.sql import file_pattern, places_of
+    from python_ml.warehouse import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        views = warehouse.query("select sql from duckdb_views() where not internal")["sql"]
+    lake = file_pattern(settings.layout.lake, "") + "/"
+    other = [place for view in views for place in places_of(view) if not place.startswith(lake)]
+    if other:
+        detail = f"{len(other)} views of the warehouse read another home, such as {other[0]}"
+        return Check("place", FAIL, detail, "spanishgas run makes them read this one")
+    return Check("place", OK, "the warehouse reads its own home, wherever that is")
 
 
 def champion(settings: Settings) -> Check:

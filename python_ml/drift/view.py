@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from python_ml.console import open_console
-from python_ml.errors import SpanishGasError
+from python_ml.errors import UsageError
 from python_ml.warehouse import Warehouse
 
 _STYLES = {"alarm": "bold red", "watch": "yellow", "calendar": "cyan", "stable": "dim"}
@@ -20,13 +20,13 @@ def read_drift(warehouse: Warehouse) -> list[dict[str, Any]]:
     """The rows of mart_drift of the published run, alarms first, then by rank.
 
     Raises:
-        SpanishGasError: it has not been measured yet.
+        UsageError: it has not been measured yet.
     """
     if "mart_drift" not in warehouse.row_counts():
-        raise SpanishGasError("drift has not been measured yet; the next `spanishgas run` does it")
+        raise UsageError("drift has not been measured yet; the next `spanishgas run` does it")
     rows = warehouse.query("select * from mart_drift where is_newest_run order by importance_rank")
     if rows.empty:
-        raise SpanishGasError("the published run has not measured drift; `spanishgas run` does")
+        raise UsageError("the published run has not measured drift; `spanishgas run` does")
     rows = rows.astype(object).where(rows.notna(), None)
     for name in ("as_of_date", "reference_as_of_date"):
         rows[name] = [pd.Timestamp(value).date().isoformat() for value in rows[name]]

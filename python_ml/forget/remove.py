@@ -21,7 +21,7 @@ from python_ml.forget.records import csv_edits, edit_json, edit_text, is_record_
 from python_ml.forget.search import as_bytes, duckdb_values, sqlite_values
 from python_ml.land.scrub import scrub_parquet
 from python_ml.land.traces import Traces
-from python_ml.sql import identifier, literal
+from python_ml.sql import identifier, literal, say_where_the_lake_is
 
 
 def remove_from(path: Path, traces: Traces, before: Callable[[Path], None] | None = None) -> None:
@@ -155,6 +155,8 @@ def scrub_duckdb(path: Path, traces: Traces) -> None:
         (catalog,) = connection.execute("select current_database()").fetchone() or ("",)
         for table, column in containers.duckdb_columns(connection, catalog):
             _scrub_column(connection, table, column, traces)
+        for lake in [above / "lake" for above in path.parents if (above / "lake").is_dir()][:1]:
+            connection.execute(say_where_the_lake_is(lake))
         # Views name the catalog that they were made in, which is the name of this very file.
         connection.execute(f"attach {literal(fresh)} as fresh")
         connection.execute(f"copy from database {identifier(catalog)} to fresh")

@@ -120,6 +120,15 @@ def is_intact(batch: Path) -> bool:
         return False
 
 
+def is_complete(batch: Path) -> bool:
+    """Whether every file of a landed batch is there in its size; a copy may not keep the times."""
+    try:
+        files = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return all(stamp(batch / name)[0] == size for name, (size, _) in files)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 def write_manifest(
     batch: Path, result: LandResult, identity: list[Any], content: str, known: dict[str, Any]
 ) -> None:

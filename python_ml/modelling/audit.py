@@ -32,6 +32,7 @@ from python_ml.modelling.audit_groups import (
     tails,
 )
 from python_ml.modelling.metrics import Estimate, estimate, ranking_metrics, resample_weights
+from python_ml.sql import literal
 from python_ml.warehouse import Warehouse
 
 SOURCE_DATES = "silver_source_date"
@@ -213,7 +214,7 @@ def read_source_dates(
     Raises:
         SpanishGasError: `silver_source_date` has no row of one of them.
     """
-    where = f"as_of_date = date '{as_of_date}'"
+    where = f"as_of_date = date {literal(as_of_date)}"
     names = [column.name for column in contract.source_dates]
     sources = warehouse.read_table(SOURCE_DATES, where=where).set_index("date_column")
     if missing := sorted(set(names) - set(sources.index)):

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from python_ml.config import Settings
 from python_ml.dataset import Column, GoldContract, read_contract, read_gold, without_text
 from python_ml.dbt_runner import DbtRunner
-from python_ml.errors import BadInputError, SpanishGasError
+from python_ml.errors import BadInputError
 from python_ml.land import land
 from python_ml.modelling.as_of import GoldAsOf, build_as_of, require_snapshots
 from python_ml.modelling.labels import LabelledDate, labelled_dates
@@ -86,7 +86,7 @@ def run_backtest(
 
     Raises:
         BadInputError: the batch was refused.
-        SpanishGasError: no pair of dates is far enough apart.
+        BadInputError: no pair of dates is far enough apart.
     """
     start = time.perf_counter()
     own = settings.with_overrides({"home": str(folder), "target": "duckdb"})
@@ -106,7 +106,7 @@ def run_backtest(
         pairs = [pair for pair in pairs if {day.as_of_date for day in pair} <= golds.keys()]
         skipped |= unknown
         if not pairs:
-            raise SpanishGasError(
+            raise BadInputError(
                 "no backtest: it needs labels of two as-of dates, the later one not before those of"
                 f" the earlier one had matured; {source} has {_listing(dates, skipped)}"
             )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.dataset import Column, read_training_rows
-from python_ml.errors import SpanishGasError
+from python_ml.errors import SpanishGasError, UsageError
 from python_ml.model.churn_model import ChurnModel
 from python_ml.modelling.split import TRAIN, split_hash
 from python_ml.modelling.train import fit_by_protocol
@@ -72,20 +72,20 @@ def rebuild_version(
         version: a registered version; the champion by default.
 
     Raises:
-        SpanishGasError: no such version, one without its settings, or its snapshot or split is not
-            the one it names.
+        UsageError: no such version, or one that cannot be made again.
+        SpanishGasError: its snapshot or split is not the one it names.
     """
     registry = open_registry(settings)
     registered = registry.load(version or registry.require_champion())
     origin = registered.origin
     if "model_settings" not in origin:
-        raise SpanishGasError(
+        raise UsageError(
             f"{registered.version} was registered before versions kept their settings, so it "
             "cannot be rebuilt"
         )
     stones = read_tombstones(settings.layout.lake)
     if stones.now(origin["snapshot_sha256"]) != origin["snapshot_sha256"]:
-        raise SpanishGasError(
+        raise UsageError(
             f"{registered.version} was trained on rows of customers who have been forgotten since; "
             "it stays valid, but it cannot be made again to be compared"
         )

@@ -102,7 +102,7 @@ def score(
 def _check_sentiment(settings: Settings, version: str, trained_with: str | None) -> None:
     ours = sentiment_backend(settings)
     if trained_with not in (None, ours):
-        raise SpanishGasError(
+        raise UsageError(
             f"model {version} was trained on sentiment read by {trained_with}, and this run reads "
             f"it by {ours}; set sentiment.backend alike or train a new model"
         )

@@ -81,4 +81,6 @@ def begin_with_published(run: Run, versions: Mapping[str, str]) -> list[str]:
         kept = connection.execute(
             f"select distinct strftime(month_start, '%Y-%m') from {TABLE}"
         ).fetchall()
+        if not kept:  # whoever built it may have known other columns
+            connection.execute(f"drop table {TABLE}")
     return sorted(set(versions) - {month for (month,) in kept})

@@ -11,7 +11,7 @@ import shutil
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -312,8 +312,7 @@ def _protect(settings: Settings) -> None:
                 continue
             found = path.stat()
             if found.st_mode & settings.umask and (path.is_dir() or found.st_nlink == 1):
-                with suppress(OSError):  # another user's file, or a file system without permissions
-                    path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
+                path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
 
 
 def swap(run: Run) -> None:
@@ -335,9 +334,8 @@ def swap(run: Run) -> None:
         run.has_published = True
         return
     published = run.settings.layout.warehouse
-    if _log(run.database).exists():  # a writer that ended early; what it wrote is not in the file
-        with open_warehouse(run.settings, run.database) as warehouse:
-            warehouse.settle()
+    with open_warehouse(run.settings, run.database) as warehouse:
+        warehouse.settle()
     _log(published).unlink(missing_ok=True)
     with on_disk(published):
         run.database.replace(published)

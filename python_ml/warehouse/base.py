@@ -64,7 +64,8 @@ class Warehouse(ABC):
         return []
 
     def settle(self) -> None:
-        """Bring everything that was written into the file itself; nothing to do for a service."""
+        """Bring everything that was written into the file itself, and let its views read the lake
+        beside it wherever both are moved; nothing to do for a service."""
         return
 
     @abstractmethod

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from python_ml.errors import SpanishGasError, UsageError, on_disk
+from python_ml.sql import movable, say_where_the_lake_is
 from python_ml.warehouse.base import Warehouse
 
 NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
@@ -32,6 +33,7 @@ class DuckDBWarehouse(Warehouse):
             raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")
         with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
             connection.execute("set timezone = 'UTC'")
+            connection.execute(say_where_the_lake_is(self.lake))
             try:
                 return connection.execute(sql).df()
             except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -39,6 +41,12 @@ class DuckDBWarehouse(Warehouse):
                 raise SpanishGasError(
                     f"{self.database}: {what} A warehouse that another version has built is built "
                     "anew by `spanishgas run`"
+                ) from error
+            except duckdb.IOException as error:
+                what = str(error).split("\n", maxsplit=1)[0]
+                raise SpanishGasError(
+                    f"{self.database}: {what} If the home was moved since an earlier version built "
+                    "it, `spanishgas run` mends that."
                 ) from error
 
     @contextmanager
@@ -108,6 +116,11 @@ class DuckDBWarehouse(Warehouse):
 
     def settle(self) -> None:
         with duckdb.connect(str(self.database), config=self._config) as connection:
+            connection.execute(say_where_the_lake_is(self.lake))
+            views = connection.execute("select sql from duckdb_views() where not internal")
+            for (view,) in views.fetchall():
+                if (moved := movable(view, self.lake)) != view:
+                    connection.execute(moved.replace("CREATE VIEW", "create or replace view", 1))
             connection.execute("force checkpoint")
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ import duckdb
 import pytest
 from command import spanishgas
 
+from python_ml.sql import say_where_the_lake_is
+
 CUSTOMERS = 1000
 # With some 20 churners in the test part, the limits of the full size would decide by chance.
 LENIENT_GATE = {
@@ -78,6 +80,7 @@ def test_the_run_is_on_record(home, first_run):
     (recorded,) = [run for run in document["runs"] if run["run_id"] == first_run["run_id"]]
     assert (recorded["status"], recorded["is_published"]) == ("succeeded", True)
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute(say_where_the_lake_is(home / "lake"))
         (shown,) = connection.execute(
             "select * from mart_pipeline_run where is_published"
         ).fetchall()
@@ -181,6 +184,7 @@ def test_a_batch_that_a_gate_stops_publishes_nothing_and_can_be_looked_up(
     run_id = json.loads(done.stdout)["run_id"]
     assert (home / "reports" / "data_docs" / run_id / "index.html").exists()
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute(say_where_the_lake_is(home / "lake"))
         stopping = "select table_name, check_name from mart_data_quality where is_stopping"
         found = connection.execute(f"{stopping} and is_newest_run").fetchall()
     assert ("price_history", "age_days") in found

@@ -83,6 +83,7 @@ def test_usage_errors_have_their_own_code(monkeypatch, arguments):
         "cost",
         "cost --target athena --dashboards --hours 24",
         "forget C00001 --target athena",
+        "forget C00001 --dry-run --yes",
     ],
 )
 def test_what_would_be_ignored_is_refused_and_leaves_nothing(monkeypatch, tmp_path, line):

@@ -1,3 +1,0 @@
-select churn_share
-from mart_observed_churn
-where is_newest and dimension = 'all customers'
