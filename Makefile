@@ -70,7 +70,7 @@ lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models analyses tests/dbt
 	@$(MAKE) --no-print-directory layering
 
 layering: setup # of dbt models and of Python packages; the data dictionary is what the models say

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # What has no shape of its own: control characters but tab and line breaks, formatting that turns
@@ -40,6 +41,14 @@ def visible(text: str) -> str:
     `\\x9b`, `\\u202e` or `\\udcff`.
     """
     return _UNSEEN.sub(_sign, text) if _UNSEEN.search(text) else text
+
+
+def in_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for a table of the warehouse, whose texts are UTF-8."""
+    return [
+        {name: visible(it) if isinstance(it, str) else it for name, it in row.items()}
+        for row in rows
+    ]
 
 
 def in_html(text: str) -> str:

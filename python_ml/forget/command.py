@@ -97,7 +97,7 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
 def forget_customer(run: Run, survey: Survey) -> ForgetResult:
     """Remove a person from everything under the home, and search it all.
 
-    What is to be searched for, and the tombstone, are written first: a command that was killed is
+    The tombstone, and what is to be searched for, are written first: a command that was killed is
     called again, and a run in between keeps the person out already.
 
     Raises:
@@ -108,9 +108,10 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
     has_published = layout.warehouse.exists()
     with workspace(run, of_published=has_published), run.step("forget") as (step, report):
         stones = read_tombstones(layout.lake)
+        # With the tombstone the salt is kept, by which the next call knows the file that follows.
+        stones.add(survey.customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
         pending = Pending(layout.home, stones, survey.customer_id)
         pending.write(survey.traces)
-        stones.add(survey.customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
         remover = _Remover(run, survey.traces, stones, report)
         remover.remove(survey.places)
         pages_written = has_published and _write_pages(run, report)
@@ -140,9 +141,9 @@ def _told(left: Searched, traces: Traces) -> str:
     """What is left, in words that a record of the run may keep."""
     listing = "\n".join(f"  {traces.redact(str(place))}" for place in left.places)
     return (
-        f"something of the customer is left in {len(left.places)} places under the home:\n{listing}"
-        f"\nDelete these files, or put right what cannot be opened, and call forget again "
-        f"({REMOVED} stands for the id)"
+        f"something of the customer is left under the home ({REMOVED} stands for the id):\n"
+        f"{listing}"
+        "\nDelete these files, or put right what cannot be opened, and call forget again"
     )
 
 
@@ -182,6 +183,8 @@ class _Remover:
             if path == self.layout.warehouse and self.run.database.exists():
                 scrub_duckdb(self.run.database, self.traces)
                 swap(self.run)
+                # What fails after it is no mere warning: the proof decides how this run ends.
+                self.run.has_published = False
             elif path.exists() or path.is_symlink():
                 try:
                     remove_from(path, self.traces, _note(path, self.stones))

@@ -53,7 +53,10 @@ def traces_in(customer_id: str, own: set[str], others: set[str]) -> Traces:
     alone = sorted(text for text in own if plain_words(text.encode()) not in known)
     of_others = b"".join([*known, *_own_words()])
     hashes = {hashlib.md5(text.strip(" ").lower().encode()).hexdigest() for text in alone}
-    return Traces(frozenset([customer_id]), fragments_of(alone, of_others), frozenset(hashes))
+    words = tuple(plain_words(text.encode()) for text in alone)
+    return Traces(
+        frozenset([customer_id]), fragments_of(alone, of_others), words, frozenset(hashes)
+    )
 
 
 class Pending:
@@ -77,14 +80,19 @@ class Pending:
         return Traces(
             frozenset([self._customer_id]),
             tuple(each.encode() for each in document["fragments"]),
+            tuple(each.encode() for each in document["texts"]),
             frozenset(document["text_hashes"]),
         )
 
     def write(self, traces: Traces) -> None:
         """Keep what is searched for. Nobody else may read it, whatever the settings allow."""
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        fragments = [each.decode() for each in traces.fragments]
-        write_json(self.path, {"fragments": fragments, "text_hashes": sorted(traces.text_hashes)})
+        document = {
+            "fragments": [each.decode() for each in traces.fragments],
+            "texts": [each.decode() for each in traces.texts],
+            "text_hashes": sorted(traces.text_hashes),
+        }
+        write_json(self.path, document)
         self.path.chmod(0o600)
 
     def clear(self) -> None:

@@ -50,8 +50,10 @@ def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
 
     Only the dictionaries of the file are looked at where it has some, which is quick.
     """
-    names = [field.name for field in pq.ParquetFile(source).schema_arrow if holds_text(field.type)]
-    file = pq.ParquetFile(_again(source), read_dictionary=names)
+    fields = [field for field in pq.ParquetFile(source).schema_arrow if holds_text(field.type)]
+    names = [field.name for field in fields]
+    plain = [field.name for field in fields if is_text(field.type)]
+    file = pq.ParquetFile(_again(source), read_dictionary=plain)
     for group in range(file.num_row_groups if names else 0):
         table = file.read_row_group(group, columns=names)
         for name in table.column_names:
@@ -60,13 +62,15 @@ def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
 
 
 def ids_in(path: Path) -> set[str]:
-    """Customers that a Parquet file names in any of its texts."""
-    pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{customer_id_pattern()})(?![A-Za-z0-9])")
+    """Customers that a Parquet file names in any of its texts, spelt as there and in capitals."""
+    pattern = rf"(?<![A-Za-z0-9])(?:{customer_id_pattern()})(?![A-Za-z0-9])"
+    known = re.compile(pattern, re.IGNORECASE)
     found: set[str] = set()
     for _, texts in distinct_texts(path):
-        named = texts.filter(pc.match_substring_regex(texts, customer_id_pattern()))
-        found.update(each for text in named.to_pylist() for each in pattern.findall(text))
-    return found
+        hits = pc.match_substring_regex(texts, customer_id_pattern(), ignore_case=True)
+        for text in texts.filter(hits).to_pylist():
+            found.update(match[0] for match in known.finditer(text or ""))
+    return found | {each.upper() for each in found}
 
 
 def matching_values(source: Source, traces: Traces) -> dict[str, set[str]]:
@@ -110,7 +114,7 @@ def scrub_parquet(
             table = file.read_row_group(group)
             touched += _true(_mask(table, values))
             removed += _true(is_gone := _mask(table, gone))
-            table = table.filter(pc.invert(is_gone))
+            table = _without_unused(table.filter(pc.invert(is_gone)))
             for name, texts in changed.items():
                 table = table.set_column(
                     table.column_names.index(name), schema.field(name), _replace(table[name], texts)
@@ -177,6 +181,15 @@ def _mask(table: pa.Table, values: dict[str, set[str]]) -> pa.Array:
         hits = pc.is_in(column, value_set=pa.array(sorted(wanted), column.type))
         mask = pc.or_(mask, hits)
     return mask
+
+
+def _without_unused(table: pa.Table) -> pa.Table:
+    """The table, with dictionaries of the values that are still there alone."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table[field.name].cast(field.type.value_type)
+            table = table.set_column(index, field, plain.dictionary_encode().cast(field.type))
+    return table
 
 
 def _true(mask: pa.Array) -> int:

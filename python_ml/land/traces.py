@@ -71,10 +71,12 @@ def fragments_of(texts: Iterable[str], of_others: bytes) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True)
 class Traces:
-    """Customer ids, fragments of texts as `fragments_of` gives them, and hashes of whole texts."""
+    """Customer ids, fragments of texts as `fragments_of` gives them, whole texts as `plain_words`
+    gives them, and hashes of those."""
 
     customer_ids: frozenset[str]
     fragments: tuple[bytes, ...] = ()
+    texts: tuple[bytes, ...] = ()
     text_hashes: frozenset[str] = frozenset()
 
     @cached_property
@@ -90,6 +92,7 @@ class Traces:
         return Traces(
             self.customer_ids | other.customer_ids,
             tuple(dict.fromkeys((*self.fragments, *other.fragments))),
+            tuple(dict.fromkeys((*self.texts, *other.texts))),
             self.text_hashes | other.text_hashes,
         )
 
@@ -146,6 +149,9 @@ class Traces:
     @cached_property
     def _mention(self) -> re.Pattern[str]:
         wanted = [re.escape(each) for each in sorted(self.customer_ids | self.text_hashes)]
+        # A whole text goes whole, also what others have said like it; then what is left of one.
+        whole = [text.decode().split() for text in self.texts]
+        wanted += [_BETWEEN.join(words) for words in whole if len(words) >= _SHORTEST]
         wanted += [_BETWEEN.join(words) for words in _merged(self.fragments)]
         return re.compile(rf"{_BEFORE}(?:{'|'.join(wanted)})(?![A-Za-z0-9])", re.IGNORECASE)
 

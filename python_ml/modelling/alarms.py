@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.config import Settings
+from python_ml.embedding import in_rows
 from python_ml.errors import UsageError
 from python_ml.modelling.gate import Check
 from python_ml.registry import RegisteredModel
@@ -95,7 +96,7 @@ def read_acceptances(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str
 def alarm_table(decisions: Sequence[AlarmDecision], model_version: str) -> pd.DataFrame:
     """Decisions as rows of `ml.leakage_alarm`."""
     names = list(AlarmDecision.__dataclass_fields__)
-    frame = pd.DataFrame([asdict(decision) for decision in decisions], columns=names)
+    frame = pd.DataFrame(in_rows(asdict(decision) for decision in decisions), columns=names)
     day = pd.to_datetime(frame["accepted_on"].replace("", None)).dt.date
     return frame.assign(model_version=model_version, accepted_on=day.astype(object))
 

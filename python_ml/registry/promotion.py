@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from python_ml.config import Settings
+from python_ml.embedding import in_rows
 from python_ml.errors import UsageError
 from python_ml.registry import APPROVED, PENDING, REJECTED, Registry, open_registry
 from python_ml.warehouse.published import published_run
@@ -98,7 +99,7 @@ def decision_table(registry: Registry) -> pd.DataFrame:
         for version in registry.versions()
         for number, decision in enumerate(registry.decisions(version), start=1)
     ]
-    return pd.DataFrame(rows).astype({"decision_number": "int32"})
+    return pd.DataFrame(in_rows(rows)).astype({"decision_number": "int32"})
 
 
 def reconcile(settings: Settings) -> str | None:

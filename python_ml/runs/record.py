@@ -9,6 +9,7 @@ import pandas as pd
 
 from python_ml.config import Settings
 from python_ml.documents import read_json, write_json
+from python_ml.embedding import in_rows
 from python_ml.progress import peak_memory_mb
 from python_ml.runs.manifest import (
     FAILED,
@@ -119,11 +120,13 @@ def write_run_tables(settings: Settings, record: RunRecord) -> None:
     for name in ("source", "work_sha256", "run_id", "warnings"):
         del values[name]
     with open_warehouse(settings) as warehouse:
-        frame = pd.DataFrame([values])
+        frame = pd.DataFrame(in_rows([values]))
         frame["as_of_date"] = pd.to_datetime(frame["as_of_date"]).dt.date
         warehouse.write_external(RUN_TABLE, _timed(frame), record.run_id)
         if steps:
-            warehouse.write_external(STEP_TABLE, _timed(pd.DataFrame(steps)), record.run_id)
+            warehouse.write_external(
+                STEP_TABLE, _timed(pd.DataFrame(in_rows(steps))), record.run_id
+            )
 
 
 def _timed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import shutil
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -312,7 +312,8 @@ def _protect(settings: Settings) -> None:
                 continue
             found = path.stat()
             if found.st_mode & settings.umask and (path.is_dir() or found.st_nlink == 1):
-                path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
+                with suppress(OSError):  # another user's file, or a file system without permissions
+                    path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
 
 
 def swap(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from python_ml.dataset import read_contract
 from python_ml.dbt_runner import DbtRunner
 from python_ml.land import land
 from python_ml.modelling.direction import changed_customers
+from python_ml.modelling.labels import labelled_dates
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
 from tests.unit.test_sql_static import read_seed
@@ -334,3 +336,61 @@ def test_guardrails_stop_the_build(
     variables = ["--vars", f"{{run_id: {RUN}}}"]
     done = dbt(tmp_path, "test", "--select", guardrail, *variables, manifest=parsed)
     assert done.names == {"fail": [guardrail]}
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """The 95 % interval by the formula of the textbook."""
+    z = 1.959963984540054
+    share = count / total
+    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+    return centre - half, centre + half
+
+
+def test_observed_churn_is_that_of_the_labels(scored: Path) -> None:
+    gold = query(scored, "select * from gold_master where churn is not null")
+    shown = query(scored, "select * from mart_observed_churn")
+    for dimension, column in (
+        ("renewal", "renewal_bucket"),
+        ("tenure", "tenure_bucket"),
+        ("sales channel", "sales_channel"),
+        ("segment", "segment"),
+    ):
+        groups = gold.groupby(column)["churn"].agg(["size", "sum"])
+        found = shown[shown["dimension"] == dimension].set_index("group_name")
+        assert set(found.index) == set(groups.index) and len(groups) > 2
+        for name, (total, churned) in groups.iterrows():
+            row = found.loc[name]
+            assert (row["customer_count"], row["churner_count"]) == (total, churned)
+            low, high = wilson(churned, total)
+            assert row["churn_share"] == pytest.approx(churned / total)
+            assert row["churn_share_low"] == pytest.approx(low, abs=1e-12)
+            assert row["churn_share_high"] == pytest.approx(high, abs=1e-12)
+    totals = shown.groupby("dimension")[["customer_count", "churner_count"]].sum()
+    assert len(totals) == 8 and len(totals.drop_duplicates()) == 1
+    renewal = shown[shown["dimension"] == "renewal"].sort_values("group_number")["group_name"]
+    order = ["expired", "0-3m", "3-6m", "6-12m", "12m+", "unknown"]
+    assert list(renewal) == [name for name in order if name in set(renewal)]
+
+
+def test_label_dates_mature_in_sql_as_training_takes_them(scored: Path) -> None:
+    dates = query(scored, "select * from silver_label_date order by label_date")
+    with open_warehouse(settings_of(scored)) as warehouse:
+        newest = dates["label_date"].max().date()
+        taken = labelled_dates(warehouse, newest)
+    assert [(it.as_of_date, it.matured, it.churner_count) for it in taken] == [
+        (row.label_date.date(), row.matured_date.date(), row.churner_count)
+        for row in dates.itertuples()
+    ]
+
+
+def test_every_question_of_an_analyst_has_an_answer(scored: Path) -> None:
+    dbt(scored, "compile", "--select", "resource_type:analysis", "--vars", f"{{run_id: {RUN}}}")
+    compiled = scored / "target" / "compiled" / "spanishgas" / "analyses"
+    questions = {path.stem: path.read_text("utf-8") for path in compiled.glob("*.sql")}
+    assert questions.keys() == {path.stem for path in (ROOT / "analyses").glob("*.sql")}
+    assert len(questions) >= 12
+    answers = {name: len(query(scored, text)) for name, text in questions.items()}
+    # The home has marts on made-up scores: nothing was evaluated, compared, checked or run.
+    of_runs = {"how_good_is_the_model", "what_has_drifted", "which_checks_failed", "what_ran_last"}
+    assert {name for name, rows in answers.items() if not rows} <= of_runs

@@ -194,9 +194,9 @@ def test_a_refused_batch_does_not_name_the_forgotten(home, tmp_path):
 
 def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(tmp_path):
     path = tmp_path / "part.parquet"
-    lines = [f"{GONE};1", "C000021;1", "of C00003 and C00004", None]
+    lines = [f"{GONE};1", "C000021;1", "of C00003 and c00004", None]
     pq.write_table(pa.table({"source_line": lines, "n": [1, 2, 3, 4]}), path)
-    assert ids_in(path) == {GONE, "C000021", "C00003", "C00004"}
+    assert ids_in(path) == {GONE, "C000021", "C00003", "C00004", "c00004"}
     assert scrub_parquet(path, Traces(frozenset([GONE, "C00004"]))).removed == 2
     assert pq.read_table(path)["n"].to_pylist() == [2, 4]
 
@@ -218,7 +218,7 @@ def test_a_second_call_is_as_strict_as_the_first(home, kept):
     picture = home / "reports" / "scan.bin"
     picture.write_bytes(b"\0\1" + kept.encode())
     for _ in range(2):
-        with pytest.raises(SpanishGasError, match=r"left in 1 places(.|\n)*scan\.bin"):
+        with pytest.raises(SpanishGasError, match=r"is left under the home(.|\n)*scan\.bin"):
             forget(home)
         (pending,) = (home / PENDING).iterdir()
         assert (pending.stat().st_mode & 0o777, pending.parent.stat().st_mode & 0o777) == (
@@ -236,7 +236,9 @@ def test_a_second_call_is_as_strict_as_the_first(home, kept):
 def test_what_cannot_be_opened_is_no_proof(home):
     (home / "reports" / "torn.parquet").write_bytes(b"PAR1 torn")
     (home / "reports" / "torn.gz").write_bytes(gzip.compress(b"x" * 99)[:-9])
-    with pytest.raises(SpanishGasError, match=r"left in 2 places(.|\n)*torn\.gz: cannot be opened"):
+    with pytest.raises(
+        SpanishGasError, match=r"torn\.gz: cannot be opened(.|\n)*torn\.parquet: cannot"
+    ):
         forget(home)
 
 

@@ -135,6 +135,7 @@ def test_words_that_others_use_give_nobody_away():
     own = "Asked for a better price before the renewal of his aunt."
     traces = traces_in(GONE, {own}, {everybody})
     assert traces.is_in(own) and not traces.is_in(everybody)
+    assert traces.redact(f"note: {own}") == "note: (forgotten)."
 
 
 @pytest.mark.parametrize("text", ["C000021", "XC00002", "C0000", "#c0000 2"])

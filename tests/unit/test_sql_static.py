@@ -70,6 +70,24 @@ def test_athena_compiles_every_model_offline(compiled: Path) -> None:
     assert built == {path.stem for path in MODELS}
 
 
+def test_athena_saves_the_questions_of_an_analyst_as_dbt_compiles_them(compiled: Path) -> None:
+    """Terraform puts tables for refs by a pattern: what it saves is what dbt makes of the file."""
+    terraform = (ROOT / "infra/terraform/modules/athena/queries.tf").read_text(encoding="utf-8")
+    (written,) = re.findall(r'replace\(each\.value, "/(.*)/", "\$1"\)', terraform)
+    pattern = written.replace("\\\\", "\\")  # as HCL reads it
+    questions = sorted((ROOT / "analyses").glob("*.sql"))
+    assert len(questions) == 12
+    for path in questions:
+        text = path.read_text(encoding="utf-8")
+        saved = re.sub(pattern, r"\1", text)
+        assert re.match(r"-- [A-Z].*\?\n", text), f"{path.name}: the first line is no question"
+        assert not set(saved) & set("{}"), f"{path.name}: more of Jinja than ref()"
+        there = (compiled / "analyses" / path.name).read_text(encoding="utf-8")
+        assert saved.strip() == re.sub(r'("[^"]+"\.)+"(\w+)"', r"\2", there).strip(), path.name
+        tables = set(re.findall(r"\b(?:from|join) (\w+)", saved))
+        assert tables and tables <= set(models_of("marts")), path.name
+
+
 def test_dbt_by_hand_reads_the_variables_of_the_settings(compiled: Path) -> None:
     for model, relation in {
         "bronze/bronze_customer_attribute": '"sg_prod_raw"."customer_attributes"',

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -27,12 +27,16 @@ LENIENT_GATE = {
 }
 
 
-def spanishgas(*arguments: str, home: Path) -> str:
+def spanishgas(
+    *arguments: str | bytes,
+    home: Path,
+    environ: Mapping[str, str] | None = None,
+    exit_code: int = 0,
+) -> str:
     command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **LENIENT_GATE}, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    variables = {**os.environ, **LENIENT_GATE, **(environ or {})}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
+    assert done.returncode == exit_code, done.stderr
     return done.stdout
 
 

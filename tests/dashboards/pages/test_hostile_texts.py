@@ -9,12 +9,17 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import itertools
+import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
@@ -39,13 +44,16 @@ from python_ml.quality.checks import LOWER, Check, checks_frame
 from python_ml.quality.expectations import DESCRIPTIONS
 from python_ml.warehouse import Warehouse, open_warehouse
 from tests.dashboards import marts
-from tests.dashboards.hostile import FLAG, SURROGATES, TEXTS
+from tests.dashboards.hostile import FLAG, SCRIPTS, SURROGATES, TEXTS
+from tests.dashboards.pages.conftest import spanishgas
 from tests.dashboards.pages.test_browser import CHARTS, READY, apply
 
 PAGES = {page.key: page for page in load_dashboards()}
 PIXEL = (  # a PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 )
+DATA = ("file:", "data:", "blob:")
+REASON = f"{SCRIPTS[0]} {SURROGATES[1]}"
 ROWS = 2 * len(TEXTS)
 SHOWN = {visible(text) for text in TEXTS}
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
@@ -96,9 +104,7 @@ def quiet(browser: Browser) -> Iterator[Callable[[Path], Page]]:
         page.on("popup", lambda it: happened.append(f"popup {it.url}"))
         page.on(
             "request",
-            lambda it: (
-                None if it.url.startswith(("file:", "data:", "blob:")) else happened.append(it.url)
-            ),
+            lambda it: None if it.url.startswith(DATA) else happened.append(it.url),
         )
         page.goto(path.as_uri())
         return page
@@ -400,3 +406,107 @@ def test_every_text_is_shown_by_a_model_card_in_markdown(
     assert shown("li") == wanted == shown("th")
     assert shown("td") == [*wanted, *reversed(wanted)]
     assert page.locator("h3, blockquote, pre, code, hr, em, del").count() == 0
+
+
+@pytest.fixture(scope="module")
+def hostile_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home whose texts came in where people's texts come in, after a run and a refused one.
+
+    Interactions, contracts, attributes; reasons and authors of accepted alarms; reason and author
+    of a decision; the name of a folder with raw files, as it stands in an error.
+    """
+    home = tmp_path_factory.mktemp("hostile_company")
+    spanishgas("simulate", "--customers", "500", home=home)
+    plant(home / "raw")
+    own = home / "own.yml"
+    own.write_text(yaml.safe_dump(hostile_review(), allow_unicode=False), encoding="utf-8")
+    environ = {
+        "SPANISHGAS_SETTINGS": str(own),
+        "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
+        "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
+        "SPANISHGAS_GATE__MINIMUM_DIRECTION_SHARE": "0",
+        "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
+    }
+    for text in (SCRIPTS[9], SURROGATES[1]):  # bytes, as the system hands them over: not UTF-8
+        raw = home / text.replace("/", "_")
+        raw.mkdir()
+        spanishgas("run", "--raw", os.fsencode(raw), home=home, environ=environ, exit_code=3)
+    spanishgas("run", home=home, environ=environ)
+    (version,) = (it.name for it in (home / "lake" / "models").glob("churn-*"))
+    given = [os.fsencode(it) for it in ("--by", SCRIPTS[9], "--reason", REASON)]
+    spanishgas("promote", version, "--force", *given, home=home, environ=environ)
+    return home
+
+
+def plant(raw: Path) -> None:
+    """Each text in each column of free text of the raw files, in turn."""
+    file = raw / "customer_interactions.json"
+    entries = json.loads(file.read_text(encoding="utf-8"))
+    for number, entry in enumerate(entries):
+        entry["interaction_summary"] = TEXTS[number % len(TEXTS)]
+        entry["channel"] = TEXTS[(number + 7) % len(TEXTS)]
+    file.write_text(json.dumps(entries), encoding="utf-8")
+    planted = {"customer_contracts.csv": "sales_channel", "customer_attributes.csv": "region"}
+    for name, column in planted.items():
+        with (raw / name).open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        for number, row in enumerate(rows):
+            row[column] = TEXTS[number % len(TEXTS)].replace("\0", "")  # no CSV holds NUL
+        with (raw / name).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def hostile_review() -> dict[str, Any]:
+    """The alarms that are accepted as delivered, for other reasons."""
+    accepted = load_settings().audit.accepted
+    texts = itertools.cycle(TEXTS)
+    return {
+        "audit": {
+            "accepted": [
+                {**entry, "reason": f"x{next(texts)}x", "author": f"x{next(texts)}x"}
+                for entry in accepted
+            ]
+        }
+    }
+
+
+def test_texts_of_people_come_through_a_whole_run(
+    quiet: Callable[[Path], Page], hostile_company: Path
+) -> None:
+    """Nothing is run on any page that a run writes, and texts are found where they are shown."""
+    settings = load_settings({"home": str(hostile_company)})
+    with open_warehouse(settings) as warehouse:
+        summaries = set(warehouse.read_table("mart_customer_interaction")["interaction_summary"])
+        regions = set(warehouse.read_table("mart_customer_profile")["region"].dropna())
+        decisions = set(warehouse.read_table("mart_model_decision")["reason"])
+        errors = " ".join(warehouse.read_table("mart_pipeline_run")["error_message"].dropna())
+    # Landing takes the spaces around a text away, and with them texts that are nothing else.
+    plain = {" ".join(text.replace("\0", "").split()) for text in TEXTS}
+    assert {" ".join(it.replace("\0", "").split()) for it in summaries} >= plain
+    assert {" ".join(it.split()) for it in regions} >= plain
+    assert visible(REASON) in decisions
+    assert SCRIPTS[9].replace("/", "_") in errors and visible(SURROGATES[1]) in errors
+
+    found: dict[str, str] = {}
+    files = [it for it in hostile_company.glob("reports/**/*.html") if "assets" not in it.parts]
+    assert len(files) > len(PAGES) + 5
+    for file in files:
+        page = quiet(file)
+        page.wait_for_load_state()
+        if file.parent.name == "dashboards" and file.stem in PAGES:
+            page.wait_for_selector(READY)
+            for tab in PAGES[file.stem].tabs:
+                page.get_by_role("tab", name=tab.name, exact=True).click()
+                tables = page.locator(".scroll")
+                for number in range(tables.count()):
+                    for _ in range(40):
+                        tables.nth(number).evaluate("it => it.scrollTo(0, it.scrollHeight)")
+                found[file.stem] = found.get(file.stem, "") + page.inner_text("main")
+        found.setdefault(file.stem, page.evaluate("document.body.textContent"))
+    assert found["data_explorer"].count("hostile") > 100
+    assert visible(SURROGATES[1]) in found["pipeline_status"]
+    reasons = [it["reason"] for it in hostile_review()["audit"]["accepted"]]
+    shown = [it for it in reasons if visible(it.strip()) in found["card"]]
+    assert len(shown) > 5, "each alarm that was raised has its reason on the card"

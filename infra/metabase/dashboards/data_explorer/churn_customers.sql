@@ -1,0 +1,3 @@
+select customer_count
+from mart_observed_churn
+where is_newest and dimension = 'all customers'

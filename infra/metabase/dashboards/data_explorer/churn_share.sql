@@ -1,0 +1,3 @@
+select churn_share
+from mart_observed_churn
+where is_newest and dimension = 'all customers'

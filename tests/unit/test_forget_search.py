@@ -1,0 +1,199 @@
+"""Every container is opened, at any depth, and what was found in it can be removed from it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import sqlite3
+import zipfile
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from python_ml.forget.remove import remove_from
+from python_ml.forget.search import FREE_BLOCKS, UNREADABLE, search
+from python_ml.land.scrub import scrub_parquet
+from python_ml.land.traces import Traces
+
+GONE, KEPT = "C00002", "C00003"
+TRACES = Traces(frozenset([GONE]))
+ROWS = f"customer_id,churn\n{GONE},1\n{KEPT},0\n".encode()
+
+
+def in_parquet(_) -> bytes:
+    target = io.BytesIO()
+    pq.write_table(pa.table({"customer_id": [GONE, KEPT]}), target)
+    return target.getvalue()
+
+
+def in_sqlite(_) -> bytes:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("create table t (customer_id text)")
+        connection.executemany("insert into t values (?)", [(GONE,), (KEPT,)])
+        connection.commit()
+        return connection.serialize()
+
+
+def in_zip(content: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.csv", content)
+    return target.getvalue()
+
+
+def in_script(content: bytes) -> bytes:
+    return b'window.data = "' + base64.b64encode(content) + b'";\n'
+
+
+def in_json(content: bytes) -> bytes:
+    return json.dumps({"attachment": base64.b64encode(content).decode()}).encode()
+
+
+CONTAINERS = {
+    "rows.csv.gz": [gzip.compress],
+    "rows.zip": [in_zip],
+    "page.js": [gzip.compress, in_script],
+    "database.js": [in_sqlite, gzip.compress, in_script],
+    "all.json": [in_parquet, in_zip, gzip.compress, in_json],
+    "rows.parquet": [in_parquet],
+    "rows.sqlite": [in_sqlite],
+    "rows.csv": [lambda rows: rows.decode().encode("utf-16")],
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_is_opened_and_cleaned(tmp_path, name):
+    content = ROWS
+    for pack in CONTAINERS[name]:
+        content = pack(content)
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert [find.path for find in search(tmp_path, TRACES).found] == [name]
+    others = Traces(frozenset([KEPT]))
+    assert search(tmp_path, others).found
+    remove_from(path, TRACES)
+    assert search(tmp_path, TRACES).places == []
+    assert search(tmp_path, others).found, "the others are still there"
+
+
+def test_a_workbook_is_searched_and_left_to_a_person(tmp_path):
+    with zipfile.ZipFile(tmp_path / "list.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/sharedStrings.xml", f"<sst><si><t>{GONE}</t></si></sst>")
+    before = (tmp_path / "list.xlsx").read_bytes()
+    remove_from(tmp_path / "list.xlsx", TRACES)
+    assert (tmp_path / "list.xlsx").read_bytes() == before
+    (found,) = search(tmp_path, TRACES).found
+    assert str(found) == "list.xlsx: xl/sharedStrings.xml: mentions"
+
+
+def test_parquet_of_any_type_keeps_its_schema_order_and_compression(tmp_path):
+    path = tmp_path / "part.parquet"
+    table = pa.table(
+        {
+            "n": pa.array([1, 2, 3, 4, 5, 6], pa.int16()),
+            "ids": pa.array([[GONE, KEPT], [KEPT], [], None, [KEPT], [KEPT]]),
+            "of": pa.array([{"id": KEPT}, {"id": GONE}, None, {"id": None}, {"id": ""}, None]),
+            "kind": pa.array(["a", "b", GONE, "a", None, "b"]).dictionary_encode(),
+            "raw": pa.array([b"", b"x", None, GONE.encode(), b"\xff", b"y"]),
+            "note": pa.array(["", None, "", "", f"see {GONE}, twice", "x"]),
+            "at": pa.array([None, 1, 2, 3, 4, 5], pa.timestamp("us")),
+        }
+    )
+    pq.write_table(table, path, compression="gzip", row_group_size=2)
+    schema = pq.ParquetFile(path).schema_arrow
+    assert [find.count for find in search(tmp_path, TRACES).found] == [5]
+    scrubbed = scrub_parquet(path, TRACES)
+    assert (scrubbed.removed, scrubbed.changed) == (4, 1)
+    file = pq.ParquetFile(path)
+    assert file.schema_arrow == schema
+    assert file.metadata.row_group(file.num_row_groups - 1).column(0).compression == "GZIP"
+    assert file.read().to_pylist() == [
+        {**table.to_pylist()[4], "note": "see (forgotten), twice"},
+        table.to_pylist()[5],
+    ]
+    assert search(tmp_path, TRACES).places == []
+
+
+def test_duckdb_of_any_type_in_any_schema(tmp_path):
+    path = tmp_path / "it's [a] home.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema other; create type word as enum ('C00002', 'C00003')")
+        connection.execute(
+            "create table other.t as select * from (values "
+            "(1, ['C00002'], {'id': 'x'}, 'C00003'::word, 'C00003'), "
+            "(2, ['C00003'], {'id': 'C00002'}, 'C00003'::word, 'C00003'), "
+            "(3, ['C00003'], {'id': 'x'}, 'C00003'::word, 'of C00002.'), "
+            "(4, ['C00003'], {'id': 'x'}, 'C00003'::word, 'C00003')) as t (n, a, b, c, d)"
+        )
+        connection.execute("create view shown as select n, d from other.t")
+    assert {find.count for find in search(tmp_path, TRACES).found} == {1}
+    remove_from(path, TRACES)
+    left = [place.what for place in search(tmp_path, TRACES).places]
+    assert left == ["bytes"], "the type still has the word, and the search tells"
+    with duckdb.connect(str(path)) as connection:
+        rows = connection.execute("select * from shown order by n").fetchall()
+    assert rows == [(3, "of (forgotten)."), (4, "C00003")]
+
+
+def test_blocks_that_nobody_can_read_are_no_proof_until_the_file_is_written_anew(tmp_path):
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create table t as select hash(i) as v, 'C00002' as id from range(99999) r(i)"
+        )
+        connection.execute("create table kept as select hash(i) as v from range(99999) r(i)")
+        connection.execute("checkpoint")
+        connection.execute("drop table t")
+        connection.execute("checkpoint")
+    assert FREE_BLOCKS in {find.what for find in search(tmp_path, TRACES).doubtful}
+    remove_from(path, TRACES)
+    assert search(tmp_path, TRACES).places == []
+
+
+def test_what_is_damaged_is_told(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(ROWS)[:-5])
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    (tmp_path / "c.sqlite").write_bytes(in_sqlite(b"")[:200])
+    (tmp_path / "d.duckdb").write_bytes(b"12345678DUCK")
+    (tmp_path / "e.zip").write_bytes(in_zip(ROWS)[:50])
+    searched = search(tmp_path, TRACES)
+    assert [find.path[0] for find in searched.doubtful] == ["a", "b", "c", "d", "e"]
+    assert {find.what for find in searched.doubtful} == {UNREADABLE} and not searched.is_clean
+
+
+def test_a_long_file_is_searched_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("python_ml.land.traces._BLOCK", 64)
+    monkeypatch.setattr("python_ml.land.traces._OVERLAP", 32)
+    for start in range(40, 80):
+        assert TRACES.count_long(b"x" * start + b" " + GONE.encode() + b" " + b"y" * 99)
+        assert not TRACES.count_long(b"x" * start + GONE.encode() + b"0 " + b"y" * 99)
+
+
+def test_names_and_links(tmp_path):
+    home, outside = tmp_path / "home", tmp_path / "company"
+    (home / f"customer_id={GONE}").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "rows.csv").write_bytes(ROWS)
+    (home / "raw").symlink_to(outside)
+    (home / f"customer_id={GONE}" / "empty").touch()
+    (found,) = search(home, TRACES).found
+    remove_from(home / found.path, TRACES)
+    assert [path.name for path in home.iterdir()] == ["raw"]
+    assert (outside / "rows.csv").read_bytes() == ROWS
+
+
+def test_colours_of_the_products_own_assets_are_nobody(tmp_path):
+    from python_ml.dashboards.preview import ASSETS
+
+    script = (ASSETS / "vendor" / "echarts.common.min.js").read_bytes()
+    (tmp_path / "echarts.common.min.js").write_bytes(script + b"//C23531")
+    assert search(tmp_path, Traces(frozenset(["C23531"]))).found
+    (tmp_path / "echarts.common.min.js").write_bytes(script)
+    for path in ASSETS.glob("*.js"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert not search(tmp_path, Traces(frozenset(["C01234"]))).found
