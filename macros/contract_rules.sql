@@ -63,21 +63,14 @@ those that landing and the writers go by, in `meta` (models/sources.yml).
             }) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- if constraint.type == 'primary_key' -%}
-        {%- set key = columns[0] if columns | length == 1 else 'row(' ~ columns | join(', ') ~ ')' -%}
+    {%- if constraint.type in ('primary_key', 'unique') -%}
+        {%- set is_one = columns | length == 1 -%}
+        {%- set key = columns[0] if is_one else 'row(' ~ columns | join(', ') ~ ')' -%}
         {%- do rules.append({
             'column': columns | join(', '),
-            'rule': 'primary_key',
-            'broken': 'count(' ~ (key if columns | length == 1 else '*') ~ ') - count(distinct ' ~ key ~ ')',
+            'rule': constraint.type,
+            'broken': 'count(' ~ (key if is_one else '*') ~ ') - count(distinct ' ~ key ~ ')',
         }) -%}
-    {%- elif constraint.type == 'unique' -%}
-        {%- for name in columns -%}
-            {%- do rules.append({
-                'column': name,
-                'rule': 'unique',
-                'broken': 'count(' ~ name ~ ') - count(distinct ' ~ name ~ ')',
-            }) -%}
-        {%- endfor -%}
     {%- elif constraint.type == 'check' -%}
         {%- do rules.append({
             'column': column or '',

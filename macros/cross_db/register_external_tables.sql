@@ -17,10 +17,10 @@ every command that builds or tests (on-run-start).
 {%- endmacro %}
 
 {% macro duckdb__register_external_tables(folders, sources) -%}
-    {%- set lake = local_lake() -%}
+    {%- set lake = _local_lake() -%}
     {%- for source in graph.sources.values() if sources is none or source.source_name in sources -%}
         {%- set folder = folders.get(source.source_name, lake.folders[source.source_name]) ~ '/' ~ source.name -%}
-        {%- set files = files_below(folder, '**/*.' ~ lake.kind) -%}
+        {%- set files = _files_below(folder, '**/*.' ~ lake.kind) -%}
         {%- set relation = api.Relation.create(
             database=source.database, schema=source.schema, identifier=source.identifier
         ) -%}
@@ -60,10 +60,10 @@ every command that builds or tests (on-run-start).
 The lake that DuckDB reads: that of the run that builds; by hand the one in the data folder, once a
 batch has landed there; until then the micro-data of the repository.
 #}
-{% macro local_lake() -%}
+{% macro _local_lake() -%}
     {%- set home = env_var('DBT_SPANISHGAS_LAKE', env_var('SPANISHGAS_HOME', 'data') ~ '/lake') -%}
     {%- set raw = env_var('DBT_SPANISHGAS_RAW', home ~ '/raw') -%}
-    {%- set landed = 'select count(*) from glob(' ~ files_below(raw, 'customer_contracts/*.parquet') ~ ')' -%}
+    {%- set landed = 'select count(*) from glob(' ~ _files_below(raw, 'customer_contracts/*.parquet') ~ ')' -%}
     {%- if env_var('DBT_SPANISHGAS_LAKE', '') or run_query(landed).columns[0].values()[0] > 0 -%}
         {{ return({'kind': 'parquet', 'folders': {'raw': raw, 'ml': home ~ '/ml'}}) }}
     {%- else -%}
@@ -75,7 +75,7 @@ batch has landed there; until then the micro-data of the repository.
 Files below a folder, as an SQL string for DuckDB's scans. Wildcards in the folder's own name, and
 quotes, stand for themselves, as in python_ml/sql.py.
 #}
-{% macro files_below(folder, pattern) -%}
+{% macro _files_below(folder, pattern) -%}
     {%- set plain = folder | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
     {{ return(dbt.string_literal(dbt.escape_single_quotes(plain ~ '/' ~ pattern))) }}
 {%- endmacro %}
@@ -154,18 +154,4 @@ quotes, stand for themselves, as in python_ml/sql.py.
 
 {% macro _hive_type(data_type) -%}
     {{ return({'varchar': 'string', 'integer': 'int'}.get(data_type, data_type)) }}
-{%- endmacro %}
-
-{# The hook on-run-start of dbt_project.yml. #}
-{% macro register_external_tables_on_run_start() -%}
-    {{ return(adapter.dispatch('register_external_tables_on_run_start')()) }}
-{%- endmacro %}
-
-{% macro default__register_external_tables_on_run_start() -%}
-{%- endmacro %}
-
-{% macro duckdb__register_external_tables_on_run_start() -%}
-    {%- if execute -%}
-        {%- do register_external_tables() -%}
-    {%- endif -%}
 {%- endmacro %}

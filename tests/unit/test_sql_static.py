@@ -202,7 +202,7 @@ def test_gold_master_holds_the_features_of_each_tier() -> None:
     assert Counter(meta["tier"] for meta in features.values()) == TIERS
     assert all("fill" in meta for meta in features.values())
     selected = (ROOT / "models/gold/gold_master.sql").read_text(encoding="utf-8")
-    columns = re.findall(r"^        \w+\.(\w+),?$", selected, flags=re.MULTILINE)
+    columns = re.findall(r"^        (?:\w+\.|.*\}\} as )(\w+),?$", selected, flags=re.MULTILINE)
     declared = [column["name"] for column in models_of("gold")["gold_master"]["columns"]]
     assert columns == declared
 
