@@ -122,6 +122,11 @@ class Layout:
         return self.lake / "rejected"
 
     @cached_property
+    def forgetting(self) -> Path:
+        """What is still to be searched for of people who are not wholly forgotten."""
+        return self.home / ".forgetting"
+
+    @cached_property
     def reports(self) -> Path:
         return self.home / "reports"
 

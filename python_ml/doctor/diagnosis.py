@@ -74,6 +74,7 @@ def diagnose(settings: Settings) -> Diagnosis:
         checks += check_account(settings)
     else:
         checks += [_lake(settings), _warehouse(settings), _place(settings), champion(settings)]
+        checks += _forgetting(settings)
     return Diagnosis(settings.target, checks)
 
 
@@ -180,6 +181,15 @@ def _lake(settings: Settings) -> Check:
         return Check("lake", FAIL, f"files of the landed batch in {lake / 'raw'} differ", remedy)
     result = batch["result"]
     return Check("lake", OK, f"batch {result['batch_id']}, as of {result['as_of_date']}")
+
+
+def _forgetting(settings: Settings) -> list[Check]:
+    """A warning where people are not wholly forgotten, of whom there are none as a rule."""
+    count = len(list(settings.layout.forgetting.glob("*.json")))
+    if not count:
+        return []
+    told = f"of {count} {'person' if count == 1 else 'people'} something may be left"
+    return [Check("forgotten", WARN, told, "spanishgas forget <customer id> again lists where")]
 
 
 def _warehouse(settings: Settings) -> Check:

@@ -19,7 +19,7 @@ from python_ml.dataset import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.forget.containers import DAMAGED
-from python_ml.forget.person import PENDING, Pending, traces_of
+from python_ml.forget.person import Pending, traces_of
 from python_ml.forget.remove import remove_from, scrub_duckdb
 from python_ml.forget.search import Find, Searched, search
 from python_ml.land.traces import REMOVED, Traces
@@ -132,9 +132,8 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
 
 
 def _search(run: Run, traces: Traces) -> Searched:
-    home = run.settings.layout.home
-    skip = set((home / PENDING).glob("*"))
-    return search(home, traces, skip)
+    layout = run.settings.layout
+    return search(layout.home, traces, skip=set(layout.forgetting.glob("*")))
 
 
 def _told(left: Searched, traces: Traces) -> str:

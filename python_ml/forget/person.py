@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from python_ml.config import PROJECT_DIR
+from python_ml.config import PROJECT_DIR, Layout
 from python_ml.documents import read_json, write_json
 from python_ml.errors import SpanishGasError
 from python_ml.forget import containers
@@ -33,7 +33,6 @@ from python_ml.land.traces import (
 from python_ml.sql import identifier
 from python_ml.tombstones import Tombstones
 
-PENDING = ".forgetting"
 _OWN_WORDS = ("seeds", "infra/metabase", "python_ml/dashboards")  # nobody is known by them
 _Said = tuple[str, str]
 
@@ -63,7 +62,7 @@ class Pending:
     """The file of one person."""
 
     def __init__(self, home: Path, stones: Tombstones, customer_id: str) -> None:
-        self.path = home / PENDING / f"{stones.hash_of(customer_id)}.json"
+        self.path = Layout(home).forgetting / f"{stones.hash_of(customer_id)}.json"
         self._customer_id = customer_id
 
     def read(self) -> Traces | None:
@@ -113,7 +112,7 @@ def _own_words() -> Iterator[bytes]:
 def _everything_said(home: Path) -> Iterator[_Said]:
     """Customer and text of every interaction that some file under a home holds."""
     for path in sorted(home.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.parent == home / PENDING:
+        if path.is_symlink() or not path.is_file() or path.parent == Layout(home).forgetting:
             continue
         try:
             with containers.opened(path) as data:

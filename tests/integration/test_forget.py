@@ -18,10 +18,11 @@ import pytest
 from python_ml.cli.main import cli
 from python_ml.config import load_settings
 from python_ml.dataset import content_hash
+from python_ml.doctor.diagnosis import diagnose
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.forget import containers
 from python_ml.forget.command import forget_customer, survey_customer
-from python_ml.forget.person import PENDING, traces_in
+from python_ml.forget.person import traces_in
 from python_ml.forget.search import search
 from python_ml.land import land
 from python_ml.land.scrub import ids_in, scrub_parquet
@@ -158,7 +159,7 @@ def test_nothing_is_left_and_nobody_else_is_touched(home, source):
         old, new = connection.execute("select document from run order by run_id").fetchall()
     assert json.loads(old[0])["error_message"] == "(forgotten) has two contracts"
     assert json.loads(new[0])["mode"] == "forget", "that it happened is on record"
-    assert not (home / PENDING).exists()
+    assert not settings_of(home).layout.forgetting.exists()
 
 
 def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
@@ -220,7 +221,9 @@ def test_a_second_call_is_as_strict_as_the_first(home, kept):
     for _ in range(2):
         with pytest.raises(SpanishGasError, match=r"is left under the home(.|\n)*scan\.bin"):
             forget(home)
-        (pending,) = (home / PENDING).iterdir()
+        (pending,) = settings_of(home).layout.forgetting.iterdir()
+        told = {check.name: check for check in diagnose(settings_of(home)).checks}
+        assert told["forgotten"].status == "warn" and told["lake"].status == "ok"
         assert (pending.stat().st_mode & 0o777, pending.parent.stat().st_mode & 0o777) == (
             *(0o600, 0o700),
         )
@@ -229,7 +232,7 @@ def test_a_second_call_is_as_strict_as_the_first(home, kept):
     assert json.loads(newest)["status"] == "failed"
     picture.unlink()
     forget(home)
-    assert not (home / PENDING).exists()
+    assert not settings_of(home).layout.forgetting.exists()
     assert forget(home).places == [], "a person who is gone may be forgotten once more"
 
 
