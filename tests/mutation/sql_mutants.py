@@ -116,7 +116,8 @@ def _is_sql(code: str) -> bool:
 def _places(code: str, wanted: str) -> Iterator[int]:
     start = code.find(wanted)
     while start >= 0:
-        yield start
+        if not code[:start].endswith("select"):  # select * is no product
+            yield start
         start = code.find(wanted, start + 1)
 
 
