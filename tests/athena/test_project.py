@@ -30,6 +30,7 @@ BUILT = ("bronze", "silver", "gold", "seeds")
 OF_EVERY_RUN = {"mart_pipeline_run", "mart_pipeline_step", "mart_query_cost"}
 OF_EVERY_RUN |= {"mart_data_quality", "mart_drift"}
 AMONG_RUNS = ["is_newest_run"]
+QUERIES = 200  # the most that a run may send, its first one included
 PAGE_BYTES = 50_000_000  # the most that a view of a dashboard page may scan
 
 
@@ -184,8 +185,10 @@ class TestCost:
             if costs[node].scanned_bytes >= limit * hourly_bytes
         }
         assert not large
+        sent = sum(cost.query_count for cost in project.costs.costs)
+        assert sent <= QUERIES
         athena.notes.append(
-            f"a run: {sum(cost.query_count for cost in project.costs.costs)} queries, of them "
+            f"a run: {sent} queries, of them "
             f"bronze_customer_month scans {months:,} bytes ({hourly_bytes:,} landed hourly), "
             f"{project.costs.usd:.4f} USD"
         )
