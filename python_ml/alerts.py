@@ -13,16 +13,19 @@ import json
 import math
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from python_ml.config import Settings
 from python_ml.console import line
 from python_ml.documents import json_text, write_json
-from python_ml.errors import UsageError
+from python_ml.errors import TerminalError, TransientError, UsageError, foreseen
 from python_ml.progress import console
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
@@ -96,8 +99,16 @@ class WebhookSink(Sink):
             headers={"Content-Type": "application/json"},
             method="POST",
         )
-        with urllib.request.urlopen(request, timeout=self._timeout) as answer:
-            answer.read()
+        place = urlsplit(self._url).netloc  # the rest of the address is often a secret
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
+                answer.read()
+        except HTTPError as error:
+            passes = error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= 500
+            kind = TransientError if passes else TerminalError
+            raise kind(f"{place}: {error}") from error
+        except (OSError, HTTPException) as error:
+            raise TransientError(f"{place}: {error}") from error
 
 
 class SnsSink(Sink):
@@ -167,7 +178,14 @@ def open_sink(name: str, settings: Settings) -> Sink:
     raise UsageError(f"alerts.sinks: {name!r} is none of {', '.join(_SINKS)}")
 
 
-def send_alert(settings: Settings, alert: Alert, without: Collection[str] = ()) -> list[str]:
+def send_alert(
+    settings: Settings,
+    alert: Alert,
+    without: Collection[str] = (),
+    complain: Callable[[str], None] = lambda told: console.print(
+        told, style="yellow", soft_wrap=True
+    ),
+) -> list[str]:
     """Deliver to every sink of the settings but some; returns the names of those that took it.
 
     A sink that fails is told on stderr, and neither the run nor the other sinks notice.
@@ -180,7 +198,7 @@ def send_alert(settings: Settings, alert: Alert, without: Collection[str] = ()) 
                 continue
             sink.send(alert)
         except Exception as error:  # whatever it is, the run is worth more than its alert
-            console.print(f"alert not sent to {name}: {error}", style="yellow")
+            complain(f"alert not sent to {name}: {foreseen(error) or error}")
         else:
             delivered.append(name)
     return delivered

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ _OPEN: dict[tuple[str, ...], Callable[[str], Any]] = {
     ("audit", "ablation"): _XGBOOST.get,
 }
 UMASKS = {"owner": 0o077, "group": 0o027, "everyone": 0o022}
+
+
+@cache
+def project() -> dict[str, Any]:
+    """What pyproject.toml says of the project; images hold the file, but no installed package."""
+    text = (PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]
 
 
 class Section(Mapping[str, Any]):

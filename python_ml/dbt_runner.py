@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.config import PROJECT_DIR, Settings
-from python_ml.errors import QualityGateError, SpanishGasError
+from python_ml.errors import QualityGateError, SpanishGasError, of_disk
 from python_ml.progress import Reporter, silent
 
 # By this variable models differ in more than their statements: in what they keep.
@@ -233,6 +233,8 @@ class DbtRunner:
                 DuckDBConnectionManager.close_all_connections()
         if isinstance(outcome.exception, KeyboardInterrupt):
             raise outcome.exception
+        if isinstance(outcome.exception, OSError):
+            raise of_disk(outcome.exception, self.target_dir) from outcome.exception
         if outcome.exception is not None:
             raise SpanishGasError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
         if arguments[0] == "run-operation" and not outcome.success:

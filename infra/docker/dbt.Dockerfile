@@ -16,7 +16,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 SPANISHGAS_GIT_S
 RUN useradd --uid 10001 --create-home spanishgas
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
-COPY dbt_project.yml profiles.yml requirements.lock ./
+COPY pyproject.toml dbt_project.yml profiles.yml requirements.lock ./
 COPY models models
 COPY macros macros
 COPY seeds seeds

@@ -18,7 +18,7 @@ RUN useradd --uid 10001 --create-home spanishgas
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 # The whole project, as in the other images: a run is known by its code, too.
-COPY dbt_project.yml profiles.yml requirements.lock ./
+COPY pyproject.toml dbt_project.yml profiles.yml requirements.lock ./
 COPY models models
 COPY macros macros
 COPY seeds seeds

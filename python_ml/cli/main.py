@@ -19,14 +19,27 @@ from python_ml.cli.models import (
     train,
 )
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
+from python_ml.config import project
 from python_ml.console import harmless, open_streams, writing_to_stdout
 from python_ml.errors import InterruptedRunError, UsageError, foreseen
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
 
 
+def _show_version(context: click.Context) -> None:
+    click.echo(f"spanishgas, version {project()['version']}")
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="spanishgas")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, is_asked: _show_version(context) if is_asked else None,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Who is about to leave, why, what it costs, and which offer is worth making."""
 

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from python_ml.config import Settings
+from python_ml.config import Settings, project
 from python_ml.errors import SpanishGasError
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -97,8 +97,7 @@ def _packages() -> Check:
     """Installed versions against the project's own requirements."""
     from packaging.requirements import Requirement
 
-    wanted = [Requirement(line) for line in metadata.requires("spanishgas") or []]
-    wanted = [entry for entry in wanted if entry.marker is None or entry.marker.evaluate()]
+    wanted = [Requirement(line) for line in project()["dependencies"]]
     wrong = []
     for entry in wanted:
         try:

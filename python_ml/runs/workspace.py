@@ -64,6 +64,7 @@ class Run:
     golds: dict[date, GoldAsOf] = field(default_factory=dict)  # of other as-of dates, built beside
     has_published: bool = False
     warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
+    is_failing: bool = False
     is_tidy: bool = False  # what runs that will not be resumed have left is removed
 
     @cached_property
@@ -191,8 +192,12 @@ class Run:
         try:
             yield
         except Exception as error:
-            told = f"{what}: {foreseen(error) or repr(error)}"
-            self.warnings.append(told)
+            self.warn(f"{what}: {foreseen(error) or repr(error)}")
+
+    def warn(self, told: str) -> None:
+        """Keep a warning, and show it, unless the run's own error is soon to be shown alone."""
+        self.warnings.append(told)
+        if not self.is_failing:
             console.print(f"warning: {told}", style="yellow", soft_wrap=True)
 
     def has_done(self, name: str) -> bool:
@@ -274,6 +279,7 @@ def _end(run: Run, error: Exception | None) -> None:
 
     seconds = run.settings.runs.lease_seconds
     reason = None if run.has_published else error
+    run.is_failing = reason is not None
     if not isinstance(error, UsageError):
         with run.surviving(f"the end of run {run.run_id} could not be recorded"):
             finish_record(run, reason)
@@ -355,7 +361,7 @@ def _tell(run: Run, error: BaseException | None) -> None:
         failed = next((step.name for step in run.steps if step.status == "failed"), None)
         seconds = sum(step.seconds for step in run.steps)
         alert = run_alert(run.run_id, run.mode, seconds, error, failed)
-        send_alert(run.settings, alert, without=("log",))
+        send_alert(run.settings, alert, without=("log",), complain=run.warn)
 
 
 def _settle(run: Run, *, succeeded: bool) -> None:
@@ -434,6 +440,10 @@ def _lease(run: Run) -> Iterator[None]:
         run.lease = None
         with run.surviving(f"the lease could not be given back; it ends in {seconds} s"):
             run.manifest.release(lease)
+        if run.is_failing and run.warnings:
+            # One line: most often it is the full disk again that the run has failed for.
+            told = "; ".join(dict.fromkeys(text.partition(": ")[0] for text in run.warnings))
+            console.print(f"warning: {told}", style="yellow", soft_wrap=True)
 
 
 def _keep(run: Run, lease: Lease, over: threading.Event) -> None:

@@ -101,7 +101,9 @@ def test_a_sink_that_fails_hurts_neither_the_run_nor_the_others(
     )
     assert send_alert(settings, ALERT) == ["file"]
     told = capsys.readouterr().err
-    assert "alert not sent to webhook: HTTP Error 500" in told
+    assert "alert not sent to webhook: 127.0.0.1" in told
+    assert "HTTP Error 500: Internal Server Error. It may pass: try again." in told
+    assert "/broken" not in told, "an address is often a secret"
     assert "alert not sent to sns: alerts.sns_topic_arn" in told
     assert "'nobody' is none of log, file" in told
 

@@ -5,6 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from python_ml.cli import main as cli
+from python_ml.cli.options import shown
+from python_ml.config import load_settings
 from python_ml.errors import (
     BadInputError,
     LeaseHeldError,
@@ -13,6 +15,7 @@ from python_ml.errors import (
     SpanishGasError,
     UsageError,
 )
+from python_ml.runs.workspace import Run
 
 
 def commands(group, path=()):
@@ -101,3 +104,101 @@ def test_json_is_the_only_thing_on_stdout(tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["customers"] == 60
+
+
+def call(monkeypatch, *arguments):
+    """The exit code of the command in this process."""
+    monkeypatch.setattr("sys.argv", ["spanishgas", *arguments])
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+LONG = "x" * 600
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (2, ["status"]),
+        (2, ["train"]),
+        (2, ["evaluate", "no-such-version"]),
+        (2, ["score", "--version", "no-such-version"]),
+        (2, ["promote", "no-such-version"]),
+        (2, ["promote", "--rollback"]),
+        (2, ["ladder"]),
+        (2, ["drift"]),
+        (2, ["explain", "C00001"]),
+        (2, ["rebuild"]),
+        (2, ["dashboards", "preview"]),
+        (2, ["run", "--resume"]),
+        (2, ["run", "--mode", "score", "--raw", "/"]),
+        (3, ["run", "--raw", "x[/v2]"]),
+        (3, ["run", "--raw", LONG]),
+        (3, ["run", "--raw", "no\0such"]),
+        (3, ["land", "no-such-folder"]),
+        (3, ["backtest", "--raw", "no-such-folder"]),
+    ],
+    ids=lambda it: " ".join(it)[:40] if isinstance(it, list) else "",
+)
+def test_bad_arguments_are_one_message_and_leave_nothing(
+    monkeypatch, capsys, tmp_path, code, arguments
+):
+    home = tmp_path / "home"
+    assert call(monkeypatch, *arguments, "--home", str(home)) == code
+    output = capsys.readouterr()
+    assert output.err.count("\n") == 1 and output.err.startswith("error: ")
+    assert output.out == ""
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("command", [["status"], ["simulate", "--customers", "60"], ["doctor"]])
+def test_a_home_with_too_long_a_name_is_one_message(monkeypatch, capsys, tmp_path, command):
+    assert call(monkeypatch, *command, "--home", str(tmp_path / LONG)) == 1
+    error = capsys.readouterr().err
+    assert "too long" in error and error.count("\n") == 1
+
+
+def test_a_folder_that_is_no_home_says_so(monkeypatch, capsys, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert call(monkeypatch, "status", "--home", str(tmp_path)) == 2
+    assert "is no home of SpanishGas" in capsys.readouterr().err
+    (tmp_path / "raw").mkdir()
+    assert call(monkeypatch, "status", "--home", str(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_an_interruption_is_one_line_and_130(monkeypatch, capsys, error):
+    def interrupt(**_):
+        raise error
+
+    monkeypatch.setattr(cli.cli, "main", interrupt)
+    assert call(monkeypatch) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_mistake_of_ours_shows_where_it_is(monkeypatch):
+    def fail(**_):
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(cli.cli, "main", fail)
+    with pytest.raises(KeyError):
+        call(monkeypatch)
+
+
+def test_a_run_whose_output_cannot_be_written_has_succeeded(monkeypatch, tmp_path, capsys):
+    settings = load_settings({"home": str(tmp_path)}, environ={})
+    done = Run(settings, results={"closing": None})
+
+    def no_space(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("python_ml.cli.summary.show_run", no_space)
+    monkeypatch.setattr("python_ml.cli.options.print_json", no_space)
+    for as_json in (True, False):
+        with shown(done, as_json):
+            done.has_published = True
+    assert len(done.warnings) == 2
+    assert capsys.readouterr().err.count("warning: the ") == 2

@@ -15,6 +15,7 @@ from rich.text import Text
 from python_ml import alerts, console, progress
 from python_ml.config import PACKAGE_DIR, load_settings
 from python_ml.drift.view import show_drift
+from python_ml.errors import SpanishGasError
 from python_ml.runs import status
 from python_ml.runs.manifest import FAILED, RunRecord
 
@@ -79,7 +80,7 @@ def test_an_alert_that_cannot_be_sent_says_so_whatever_its_text(monkeypatch, sin
     settings = load_settings({"alerts.sinks": [sink]}, environ={})
 
     def fail(*_):
-        raise OSError("no such host [/v2]")
+        raise SpanishGasError("no such host [/v2]")
 
     monkeypatch.setattr(alerts, "open_sink", fail)
     alert = alerts.Alert("run", alerts.CRITICAL, "t", "", "r1")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import boto3
 import duckdb
@@ -15,6 +18,7 @@ from python_ml.config import load_settings
 from python_ml.doctor import athena as aws_doctor
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, diagnose, parse_bytes
 from python_ml.errors import SpanishGasError
+from tests.athena.images import Image
 
 
 def found(settings):
@@ -23,6 +27,44 @@ def found(settings):
 
 def settings_for(home, **values):
     return load_settings({"home": str(home), **values}, environ={})
+
+
+# An image has the libraries, but not our own package installed as this environment has it.
+IN_IMAGE = """
+import sys
+from importlib import metadata
+find = metadata.distribution
+def without_ours(name):
+    if name == "spanishgas":
+        raise metadata.PackageNotFoundError(name)
+    return find(name)
+metadata.distribution = without_ours
+import python_ml
+assert python_ml.__file__.startswith(sys.argv.pop(1)), python_ml.__file__
+from python_ml.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["dbt", "ml", "trigger"])
+def test_the_doctor_works_inside_an_image(tmp_path, name):
+    image = Image.build(name, tmp_path)
+    environment = {"SPANISHGAS_HOME": str(tmp_path / "home"), "SPANISHGAS_GIT_SHA": "abc"}
+
+    def call(*arguments):
+        command = [sys.executable, "-c", IN_IMAGE, str(image.app), *arguments]
+        own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(image.app), **environment}
+        return subprocess.run(
+            command, cwd=image.app, env=own, capture_output=True, text=True, check=False
+        )
+
+    done = call("doctor", "--json")
+    assert done.stdout, done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["packages"]["status"] == OK, checks["packages"]
+    assert checks["python"]["status"] == OK
+    assert "Traceback" not in done.stderr
+    assert call("--version").stdout.startswith("spanishgas, version ")
 
 
 def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path):

@@ -154,6 +154,18 @@ def test_a_failure_is_told_once(settings, run, capsys):
     assert len(list((settings.layout.reports / "alerts").iterdir())) == 1, "other sinks have it"
 
 
+def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(monkeypatch, settings, run, capsys):
+    full = OSError(28, "No space left on device")
+    for kind, name in ((record, "finish_record"), (local.LocalManifest, "release")):
+        monkeypatch.setattr(kind, name, raising(full))
+    monkeypatch.setattr(alerts.FileSink, "send", raising(full))
+    with pytest.raises(TerminalError, match="free some space"):
+        work(run, full)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "✓" not in line]
+    assert len(lines) == 1 and "could not be recorded" in lines[0] and "lease" in lines[0]
+    assert len(run.warnings) == 3
+
+
 def test_what_was_asked_for_wrongly_leaves_nothing(settings, run):
     left = settings.layout.work / "20240101T000000-aaaaaa"
     left.mkdir(parents=True)
