@@ -14,14 +14,13 @@ import duckdb
 
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
-from python_ml.land.expansion import is_gzip
+from python_ml.land.expansion import MOST_COLUMNS, is_gzip
 from python_ml.land.result import Problem, Refusal, listing, shown
 from python_ml.schema import TableSchema
 from python_ml.sql import files, identifier, literal, read_parquet
 
 DELIMITERS = ",;\t|"
 _LONGEST_HEADER = 1 << 20  # bytes
-_MOST_COLUMNS = 1_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
@@ -92,7 +91,7 @@ def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
     schema, label = raw.table, raw.label
     known = {name: column.name for column in schema.columns for name in column.names}
     names = list(names)
-    if len(names) > _MOST_COLUMNS:
+    if len(names) > MOST_COLUMNS:
         raise Refusal(
             Problem(
                 label,

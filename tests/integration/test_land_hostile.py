@@ -56,11 +56,11 @@ def test_a_header_that_is_none(raw, settings, content, said, is_packed):
     assert said in refused(raw, settings)
 
 
-def test_a_parquet_file_of_200_000_columns(raw, settings):
+def test_a_parquet_file_of_thousands_of_columns(raw, settings):
     (raw / LABEL).unlink()
     table = pa.table({f"c{n}": pa.array([1], pa.int8()) for n in range(5_000)})
     pq.write_table(table, raw / "churn_label.parquet")
-    assert "5,000 columns" in refused(raw, settings)
+    assert "churn_label.parquet has 5,000 columns" in refused(raw, settings)
 
 
 def test_many_unknown_columns_are_one_problem(raw, settings):
