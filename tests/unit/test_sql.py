@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from python_ml.errors import UsageError
@@ -30,11 +30,13 @@ NOT_SQL = (
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
+@settings(deadline=None)
 @given(text)
 def test_a_value_is_itself_in_a_statement(value):
     assert duckdb.execute(f"select {literal(value)}").fetchone() == (value,)
 
 
+@settings(deadline=None)
 @given(text.filter(bool))
 def test_a_name_is_itself_in_a_statement(name):
     assert duckdb.execute(f"select 1 as {identifier(name)}").description[0][0] == name
