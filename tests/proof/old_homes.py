@@ -95,7 +95,7 @@ def verdict(done: subprocess.CompletedProcess[str]) -> tuple[bool, str]:
         return False, said[-1]
     if done.returncode == 0:
         return True, "runs"
-    told = "\n".join(said)
+    told = done.stdout + done.stderr
     names_a_way = any(way in told for way in ("spanishgas ", "start a new run", "make "))
     return names_a_way or done.returncode in FORESEEN, error
 

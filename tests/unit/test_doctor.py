@@ -17,7 +17,9 @@ from python_ml.cli import main as cli
 from python_ml.config import load_settings
 from python_ml.doctor import athena as aws_doctor
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, diagnose, parse_bytes
+from python_ml.documents import write_json
 from python_ml.errors import SpanishGasError
+from python_ml.land.write import MANIFEST
 from tests.athena.images import Image
 
 
@@ -101,6 +103,17 @@ def test_a_landed_batch_whose_files_are_gone_fails(tmp_path):
     check = found(settings_for(tmp_path))["lake"]
     assert check.status == FAIL
     assert "land" in check.remedy
+
+
+@pytest.mark.parametrize(("size", "status"), [(4, WARN), (5, FAIL)])
+def test_a_copy_that_kept_no_times_is_a_warning_and_other_files_are_a_failure(
+    tmp_path, size, status
+):
+    raw = tmp_path / "lake" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "part.parquet").write_bytes(b"rows")
+    write_json(raw / MANIFEST, {"files": [["part.parquet", [size, 1]]]})
+    assert found(settings_for(tmp_path))["lake"].status == status
 
 
 def test_a_warehouse_without_its_scores_or_marts_fails(tmp_path):

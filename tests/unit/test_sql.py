@@ -13,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from python_ml.errors import UsageError
-from python_ml.sql import file_pattern, files, identifier, literal
+from python_ml.sql import (
+    file_pattern,
+    files,
+    identifier,
+    literal,
+    movable,
+    places_of,
+    say_where_the_lake_is,
+)
 
+VIEWS = "select sql from duckdb_views() where not internal"
 PACKAGE = Path(__file__).resolve().parents[2] / "python_ml"
 # What they write is HTML, JSON, YAML or JavaScript: quotes there are not those of SQL.
 NOT_SQL = (
@@ -40,6 +49,28 @@ def test_a_value_is_itself_in_a_statement(value):
 @given(text.filter(bool))
 def test_a_name_is_itself_in_a_statement(name):
     assert duckdb.execute(f"select 1 as {identifier(name)}").description[0][0] == name
+
+
+@pytest.mark.parametrize("name", ["home", "it's [one] of a, b*"])
+def test_a_view_reads_the_lake_beside_it_wherever_both_are_moved(tmp_path, name):
+    home = tmp_path / name
+    (home / "lake" / "ml").mkdir(parents=True)
+    part, scan = home / "lake" / "ml" / "part.parquet", files(home / "lake", "ml/*.parquet")
+    with duckdb.connect(str(home / "w.duckdb")) as connection:
+        connection.execute(f"copy (select 'here' as place) to {literal(part)} (format parquet)")
+        connection.execute(
+            f"create view seen as select place, 'a/b' as x from read_parquet({scan})"
+        )
+        ((view,),) = connection.execute(VIEWS).fetchall()
+        assert places_of(view) == [file_pattern(home / "lake", "ml/*.parquet")]
+        connection.execute(say_where_the_lake_is(home / "lake"))
+        changed = movable(view, home / "lake")
+        connection.execute(changed.replace("CREATE VIEW", "create or replace view", 1))
+        assert places_of(connection.execute(VIEWS).fetchall()[0][0]) == []
+    moved = home.rename(tmp_path / "it's elsewhere")
+    with duckdb.connect(str(moved / "w.duckdb"), read_only=True) as connection:
+        connection.execute(say_where_the_lake_is(moved / "lake"))
+        assert connection.execute("select * from seen").fetchall() == [("here", "a/b")]
 
 
 @pytest.mark.parametrize("name", ["a*", "a?", "a[b]", "[[]", "[!a]", "{a,b}", "it's", "a\nb"])
