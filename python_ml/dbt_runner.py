@@ -86,28 +86,23 @@ class DbtRunner:
             _raise(broken)
         return nodes
 
-    def run(self, select: str, exclude: str) -> list[str]:
+    def run(self, select: str, exclude: str | None = None) -> list[str]:
         """Build the models of a selection without their tests; returns their names.
 
         Raises:
             SpanishGasError: a model did not build; the engine's message is in it.
         """
-        arguments = ["run", "--select", *select.split(), "--exclude", exclude]
+        arguments = ["run", "--select", *select.split()]
+        arguments += ["--exclude", exclude] if exclude else []
         nodes = self._build(arguments)
         if broken := [node for node in nodes if node.status != "success"]:
             _raise(broken)
         return [node.name for node in nodes]
 
-    def on_copy(self, database: Path, target_dir: Path, home: Path | None = None) -> DbtRunner:
-        """The same project and variables on a local DuckDB file, named as the warehouse is.
-
-        Args:
-            home: whose lake holds the sources, where it is not this run's.
-        """
-        moved = {} if home is None else {"home": str(home)}
-        local = self.settings.with_overrides({"target": "duckdb", **moved})
-        batch = self.batch if home is None else None
-        runner = DbtRunner(local, database, target_dir, self.variables, batch)
+    def on_copy(self, database: Path, target_dir: Path) -> DbtRunner:
+        """The same project and variables on a local DuckDB file, named as the warehouse is."""
+        local = self.settings.with_overrides({"target": "duckdb"})
+        runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         runner._kept = self._kept
         if self.settings.target == local.target:
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir

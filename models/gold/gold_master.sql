@@ -1,4 +1,12 @@
 -- Longer than most, and of more parents: it sets side by side every column of the contract, tier by tier.
+-- As-of dates that are not built this time keep their rows: gold of one more date costs that date alone.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_as_of_dates(this, ref('silver_as_of_date')) }}"
+) }}
+
 with
 
 customers as (

@@ -29,7 +29,9 @@ final as (
         interactions.recency_rank
     from interactions
     inner join risks
-        on interactions.customer_id = risks.customer_id
+        on
+            interactions.customer_id = risks.customer_id
+            and interactions.as_of_date = risks.as_of_date
 )
 
 select * from final

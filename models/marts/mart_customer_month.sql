@@ -31,7 +31,9 @@ final as (
         months.margin_eur
     from months
     inner join risks
-        on months.customer_id = risks.customer_id
+        on
+            months.customer_id = risks.customer_id
+            and months.as_of_date = risks.as_of_date
 )
 
 select * from final

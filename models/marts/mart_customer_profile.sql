@@ -45,7 +45,9 @@ final as (
         customers.next_renewal_date
     from risks
     inner join customers
-        on risks.customer_id = customers.customer_id
+        on
+            risks.customer_id = customers.customer_id
+            and risks.as_of_date = customers.as_of_date
     inner join recommendations
         on risks.customer_id = recommendations.customer_id
 )

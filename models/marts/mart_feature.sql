@@ -4,6 +4,7 @@ with
 
 gold as (
     select * from {{ ref('gold_master') }}
+    where as_of_date in (select as_of_date from {{ ref('mart_customer_risk') }})
 ),
 
 reasons as (
@@ -17,6 +18,7 @@ reasons as (
 long as (
     {% for feature in features %}
     select
+        customer_id,
         '{{ feature.name }}' as feature,
         '{{ feature.tier }}' as tier,
         '{{ feature.unit }}' as unit,
@@ -28,6 +30,7 @@ long as (
     {% endfor %}
 ),
 
+-- Doubles are added up in a stated order: another order gives other last digits.
 features as (
     select
         feature,
@@ -37,8 +40,8 @@ features as (
         count(*) as customer_count,
         count(*) - count(text_value) as null_count,
         count(distinct text_value) as distinct_count,
-        avg(number_value) as mean_value,
-        stddev_samp(number_value) as sd_value,
+        avg(number_value order by customer_id) as mean_value,
+        stddev_samp(number_value order by customer_id) as sd_value,
         min(number_value) as minimum_value,
         max(number_value) as maximum_value
     from long

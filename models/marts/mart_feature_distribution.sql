@@ -2,13 +2,14 @@
 {% set features = gold_features() %}
 with
 
-gold as (
-    select * from {{ ref('gold_master') }}
-),
-
 scores as (
     select * from {{ source('ml', 'customer_score') }}
     where run_id = {{ shown_run_id() }}
+),
+
+gold as (
+    select * from {{ ref('gold_master') }}
+    where as_of_date in (select as_of_date from scores)
 ),
 
 features (feature, is_number) as (
@@ -87,6 +88,7 @@ binned as (
     from ranked
 ),
 
+-- Doubles are added up in a stated order: another order gives other last digits.
 bins as (
     select
         binned.feature,
@@ -95,7 +97,7 @@ bins as (
         min(binned.number_value) as bin_low,
         max(binned.number_value) as bin_high,
         count(*) as customer_count,
-        avg(scores.churn_probability) as mean_churn_probability
+        avg(scores.churn_probability order by scores.customer_id) as mean_churn_probability
     from binned
     inner join scores
         on binned.customer_id = scores.customer_id

@@ -1,7 +1,7 @@
 with
 
 as_of_dates as (
-    select * from {{ ref('bronze_as_of_date') }}
+    select * from {{ ref('silver_as_of_date') }}
 ),
 
 attributes as (

@@ -17,7 +17,7 @@ costs as (
 ),
 
 as_of_dates as (
-    select * from {{ ref('bronze_as_of_date') }}
+    select * from {{ ref('silver_as_of_date') }}
 ),
 
 windowed as (

@@ -9,7 +9,7 @@ prices as (
 ),
 
 as_of_dates as (
-    select * from {{ ref('bronze_as_of_date') }}
+    select * from {{ ref('silver_as_of_date') }}
 ),
 
 windowed as (

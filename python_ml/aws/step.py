@@ -200,7 +200,7 @@ WORK: dict[str, Work] = {
     "land": _land,
     "bronze": _plain(steps.bronze_step),
     "sentiment": _plain(steps.sentiment_step),
-    "silver": _layer("silver"),
+    "silver": _plain(steps.silver_step),
     "gold": _layer("gold"),
     "quality": _plain(steps.quality_step),
     "train": _train,

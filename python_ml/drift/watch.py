@@ -211,7 +211,7 @@ def _label_drift(
     trained_on, today = dates
     later = [
         day
-        for day in labelled_dates(warehouse, today)
+        for day in labelled_dates(warehouse)
         if day.as_of_date > trained_on and day.matured <= today
     ]
     known = reference[reference[target].notna()]

@@ -1,6 +1,6 @@
 """How a model trained on the past would have done on the next as-of date, date after date.
 
-Gold is built for every as-of date by the same dbt models, each time from what was known on it. A
+Gold is built for all as-of dates at once by the same dbt models, each from what was known on it. A
 model is tested on a date only if the labels that it learned from had matured by then.
 """
 
@@ -22,8 +22,7 @@ from python_ml.dataset import Column, GoldContract, read_contract, read_gold, wi
 from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import BadInputError
 from python_ml.land import land
-from python_ml.modelling.as_of import GoldAsOf, build_as_of, require_snapshots
-from python_ml.modelling.labels import LabelledDate, labelled_dates
+from python_ml.modelling.labels import LabelledDate, labelled_dates, require_snapshots
 from python_ml.modelling.metrics import (
     Estimate,
     calibration_metrics,
@@ -36,7 +35,7 @@ from python_ml.modelling.split import stratified_split
 from python_ml.modelling.train import choose_experiment, fit_by_protocol
 from python_ml.progress import Reporter, silent
 from python_ml.sentiment import label_sentiment, sentiment_backend
-from python_ml.warehouse import open_warehouse
+from python_ml.warehouse import Warehouse, open_warehouse
 
 OVERALL = "overall"
 
@@ -98,11 +97,11 @@ def run_backtest(
         warehouse.declare_external_tables()
         runner.build("resource_type:seed bronze")
         label_sentiment(warehouse, own, "backtest")
-        dates = labelled_dates(warehouse, landed.as_of_date)
+        dates = labelled_dates(warehouse)
         pairs, skipped = choose_pairs(dates, settings.backtest.minimum_churner_count)
         wanted = sorted({day.as_of_date for pair in pairs for day in pair})
-        gold = GoldAsOf(landed.as_of_date, warehouse, runner)
-        golds, unknown = _labelled_golds(gold, contract, wanted, progress)
+        known, unknown = _with_snapshots(warehouse, wanted, landed.as_of_date)
+        golds = _labelled_golds(warehouse, runner, contract, known, progress)
         pairs = [pair for pair in pairs if {day.as_of_date for day in pair} <= golds.keys()]
         skipped |= unknown
         if not pairs:
@@ -161,25 +160,37 @@ def _listing(dates: Sequence[LabelledDate], skipped: Mapping[str, str]) -> str:
     return "; ".join(f"{day}: {reason}" for day, reason in skipped.items())
 
 
-def _labelled_golds(
-    newest: GoldAsOf, contract: GoldContract, wanted: Sequence[date], progress: Reporter
-) -> tuple[dict[date, pd.DataFrame], dict[str, str]]:
-    """Gold of each as-of date, of the customers with a label, sorted by customer; and why others
-    have none."""
-    golds: dict[date, pd.DataFrame] = {}
-    skipped: dict[str, str] = {}
-    for number, as_of_date in enumerate(wanted):
-        progress(f"gold as of {as_of_date}", number / len(wanted))
-        build_as_of(newest.dbt, as_of_date)
+def _with_snapshots(
+    warehouse: Warehouse, wanted: Sequence[date], newest: date
+) -> tuple[list[date], dict[str, str]]:
+    """The dates of which the batch tells what was known on them; and why others are none."""
+    known, skipped = [], {}
+    for as_of_date in wanted:
         try:
-            if as_of_date < newest.as_of_date:
-                require_snapshots(newest.warehouse, as_of_date)
+            if as_of_date < newest:
+                require_snapshots(warehouse, as_of_date)
+            known.append(as_of_date)
         except BadInputError as error:
             skipped[as_of_date.isoformat()] = str(error)
-            continue
-        frame = read_gold(newest.warehouse, contract, as_of_date).to_pandas()
-        golds[as_of_date] = frame[frame[contract.target].notna()].reset_index(drop=True)
-    return golds, skipped
+    return known, skipped
+
+
+def _labelled_golds(
+    warehouse: Warehouse,
+    runner: DbtRunner,
+    contract: GoldContract,
+    wanted: Sequence[date],
+    progress: Reporter,
+) -> dict[date, pd.DataFrame]:
+    """Gold of the as-of dates, built at once: of each the customers with a label, sorted."""
+    progress(f"gold as of {len(wanted)} dates", None)
+    runner.variables["as_of_dates"] = [as_of_date.isoformat() for as_of_date in wanted]
+    runner.run("silver gold")
+    frames = {day: read_gold(warehouse, contract, day).to_pandas() for day in wanted}
+    return {
+        day: frame[frame[contract.target].notna()].reset_index(drop=True)
+        for day, frame in frames.items()
+    }
 
 
 def measure_later(

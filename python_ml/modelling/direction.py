@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -21,9 +23,8 @@ from python_ml.config import Settings
 from python_ml.dataset import GOLD, GoldContract
 from python_ml.dbt_runner import DbtRunner
 from python_ml.model.churn_model import ChurnModel
-from python_ml.modelling.as_of import load_table, read_by
 from python_ml.modelling.gate import Check
-from python_ml.sql import literal, literals
+from python_ml.sql import identifier, literal, literals
 from python_ml.warehouse import Warehouse
 
 AS_IS = "as_is"
@@ -84,7 +85,12 @@ class ChangedCustomers:
 
 
 def changed_customers(
-    warehouse: Warehouse, settings: Settings, contract: GoldContract, dbt: DbtRunner, folder: Path
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    dbt: DbtRunner,
+    folder: Path,
+    as_of_date: date,
 ) -> ChangedCustomers:
     """Features of a sample of customers as they are and after each of CHANGES.
 
@@ -94,16 +100,17 @@ def changed_customers(
         warehouse: holds silver.
         settings: `gate.direction_customers` is the size of the sample.
         contract: names the features.
-        dbt: of the run; knows the project, the as-of date and what gold reads.
+        dbt: of the run; knows the project and what gold reads.
         folder: for the copy; it is made.
+        as_of_date: of the customers.
     """
     folder.mkdir(parents=True)
     database = folder / settings.layout.warehouse.name
-    sample = _sample(warehouse, settings.gate.direction_customers)
+    sample = _sample(warehouse, settings.gate.direction_customers, as_of_date)
     with duckdb.connect(str(database)) as copy:
         types = warehouse.column_types()
-        for table in read_by(dbt.manifest(), "gold")[0]:
-            _copy(copy, warehouse, table, sample, types[table])
+        for table in read_by(dbt.manifest(), "gold", without=GOLD):
+            _copy(copy, warehouse, table, sample, types[table], as_of_date)
         for change in CHANGES:
             here = f"customer_id like {literal(f'%|{change.name}')}"
             for statement in change.statements:
@@ -127,8 +134,10 @@ def changed_customers(
     return ChangedCustomers(by_change.pop(AS_IS), by_change)
 
 
-def _sample(warehouse: Warehouse, size: int) -> list[str]:
-    ids = warehouse.query("select customer_id from silver_customer")["customer_id"]
+def _sample(warehouse: Warehouse, size: int, as_of_date: date) -> list[str]:
+    ids = warehouse.query(
+        f"select customer_id from silver_customer where as_of_date = date '{as_of_date}'"
+    )["customer_id"]
     return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:size]
 
 
@@ -138,10 +147,15 @@ def _copy(
     table: str,
     sample: list[str],
     types: Mapping[str, str],
+    as_of_date: date,
 ) -> None:
-    """A table into the copy: whole, or the sample's rows once as they are and once a change."""
-    where = f"customer_id in ({literals(sample)})" if "customer_id" in types else None
-    load_table(copy, table, warehouse.read_table(table, where=where), types)
+    """Rows of the as-of date into the copy; the sample's once as they are and once a change."""
+    where = [
+        *([f"as_of_date = date '{as_of_date}'"] if "as_of_date" in types else []),
+        *([f"customer_id in ({literals(sample)})"] if "customer_id" in types else []),
+    ]
+    rows = warehouse.read_table(table, where=" and ".join(where) or None)
+    load_table(copy, table, rows, types)
     if "customer_id" in types:
         as_is = literal(f"|{AS_IS}")
         copy.execute(f"update {table} set customer_id = customer_id || {as_is}")
@@ -151,6 +165,43 @@ def _copy(
                 f" {literal(f'|{change.name}')}) as customer_id) from {table}"
                 f" where customer_id like '%' || {as_is}"
             )
+
+
+def read_by(manifest: Mapping[str, Any], folder: str, *, without: str) -> list[str]:
+    """Names of the models and seeds that the models of a folder read and that are not among them.
+
+    Args:
+        manifest: of the project, dbt's JSON document.
+        folder: below models.
+        without: a model of the folder to pass over.
+    """
+    nodes = manifest["nodes"]
+    chosen = {
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] == "model" and folder in node["fqn"][1:-1]
+    }
+    parents = {
+        parent
+        for name in chosen
+        if nodes[name]["name"] != without
+        for parent in nodes[name]["depends_on"]["nodes"]
+    }
+    return sorted(nodes[name]["name"] for name in parents - chosen)
+
+
+def load_table(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame, types: Mapping[str, str]
+) -> None:
+    """Create a table of rows whose engine has blurred their types (a date is a timestamp, an
+    integer with nulls a float) in the types that it has there."""
+    columns = ", ".join(
+        f"cast({identifier(name)} as {types[name]}) as {identifier(name)}"
+        for name in map(str, rows)
+    )
+    connection.register("rows", rows)
+    connection.execute(f"create table {table} as select {columns} from rows")
+    connection.unregister("rows")
 
 
 def direction_checks(

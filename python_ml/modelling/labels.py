@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 
@@ -32,35 +32,25 @@ class LabelledDate:
         )
 
 
-def labelled_dates(warehouse: Warehouse, batch_as_of_date: date) -> list[LabelledDate]:
+def labelled_dates(warehouse: Warehouse) -> list[LabelledDate]:
     """As-of dates with labels up to the one that the batch ends with, oldest first.
 
-    Labels are known once their horizon is over. Without a horizon in the file those of a date count
-    as known on the next label date, and those of the last one with the batch. A batch whose only
-    labels are of the date that it ends with was cut there to be learnt from: they are known too.
-
     Args:
-        warehouse: holds `bronze_churn_label`.
-        batch_as_of_date: the last day of its newest month.
+        warehouse: holds `bronze_label_date`, which says when labels are known.
     """
-    labels = warehouse.query(
-        "select label_date, max(horizon_days) as horizon_days, count(*) as customer_count, "
-        "cast(sum(churn) as bigint) as churner_count "
-        "from bronze_churn_label group by label_date order by label_date"
+    rows = warehouse.query(
+        "select label_date, matured_date, customer_count, churner_count "
+        "from bronze_label_date order by label_date"
     )
-    labels = labels[labels["label_date"] <= pd.Timestamp(batch_as_of_date)]
-    days = [value.date() for value in labels["label_date"]]
-    found = []
-    for number, row in enumerate(labels.to_dict("records")):
-        if days == [batch_as_of_date]:
-            matured = batch_as_of_date
-        elif pd.isna(row["horizon_days"]):
-            matured = days[number + 1] if number + 1 < len(days) else batch_as_of_date
-        else:
-            matured = days[number] + timedelta(days=int(row["horizon_days"]))
-        counts = int(row["customer_count"]), int(row["churner_count"])
-        found.append(LabelledDate(days[number], matured, *counts))
-    return found
+    return [
+        LabelledDate(
+            row["label_date"].date(),
+            row["matured_date"].date(),
+            int(row["customer_count"]),
+            int(row["churner_count"]),
+        )
+        for row in rows.to_dict("records")
+    ]
 
 
 def training_date(warehouse: Warehouse, settings: Settings, batch_as_of_date: date) -> date:
@@ -72,7 +62,7 @@ def training_date(warehouse: Warehouse, settings: Settings, batch_as_of_date: da
     Raises:
         BadInputError: there is none; the message names the dates, their counts and what to do.
     """
-    dates = labelled_dates(warehouse, batch_as_of_date)
+    dates = labelled_dates(warehouse)
     usable = [day for day in dates if not _obstacle(day, settings, batch_as_of_date)]
     minimum = settings.backtest.minimum_churner_count
     if enough := [day for day in usable if day.churner_count >= minimum]:
@@ -85,6 +75,33 @@ def training_date(warehouse: Warehouse, settings: Settings, batch_as_of_date: da
         "month by which they have matured; until then score with the champion: spanishgas run "
         "--mode score."
     )
+
+
+def require_snapshots(warehouse: Warehouse, as_of_date: date) -> None:
+    """Make sure that customers and contracts are those of the as-of date, not of a later one.
+
+    A file without dates holds the state at the end of its batch: who has left since is missing, and
+    a contract that was renewed shows its new date. Attributes may lack them, since contracts then
+    say who is a customer.
+
+    Raises:
+        BadInputError: they are of later.
+    """
+    found = warehouse.query(
+        "select (select min(snapshot_date) from bronze_customer_attribute) as customer_attributes, "
+        "(select min(snapshot_date) from bronze_customer_contract) as customer_contracts"
+    ).iloc[0]
+    for table, first in found.items():
+        if pd.isna(first):
+            said = None if table == "customer_attributes" else "there is none"
+        else:
+            said = f"the first is of {first:%Y-%m-%d}" if first.date() > as_of_date else None
+        if said:
+            raise BadInputError(
+                f"{table}, column snapshot_date: {said}, so that nothing tells what was known on "
+                f"{as_of_date}, of which there are labels. Deliver the snapshots of that date too; "
+                "without them the champion can still score: spanishgas run --mode score."
+            )
 
 
 def _obstacle(day: LabelledDate, settings: Settings, batch_as_of_date: date) -> str:

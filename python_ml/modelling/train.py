@@ -70,7 +70,6 @@ def train(
     run_id: str,
     as_of_date: date,
     *,
-    gold: Warehouse | None = None,
     scoring_as_of_date: date | None = None,
 ) -> TrainResult:
     """Fit the champion's experiment on one as-of date and register it, pending approval.
@@ -79,16 +78,17 @@ def train(
     `churn-<run_id>`.
 
     Args:
-        gold: holds silver and gold of the as-of date; the warehouse by default.
         scoring_as_of_date: of the batch, whose customers are to be scored; the same by default.
 
     Raises:
         SpanishGasError: gold breaks its contract, or (BadInputError) there are too few labels.
     """
     start = time.perf_counter()
-    gold, scored_on = gold or warehouse, scoring_as_of_date or as_of_date
+    scored_on = scoring_as_of_date or as_of_date
     dates = {"as_of_date": f"{as_of_date}", "scoring_as_of_date": f"{scored_on}"}
-    snapshot = take_snapshot(gold, settings, contract, run_id, as_of_date, training_rows_of(dates))
+    snapshot = take_snapshot(
+        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates)
+    )
     rows = labelled_rows(snapshot.frame, contract, settings, as_of_date)
     split = rows[["customer_id", "split_part", "cv_fold"]]
     warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
@@ -104,7 +104,7 @@ def train(
     origin |= _means(settings, columns)
     digest = open_registry(settings).register(version, fitted.model, origin)
     findings = audit_training(
-        gold, settings, training, columns, contract, as_of_date, fitted.out_of_fold
+        warehouse, settings, training, columns, contract, as_of_date, fitted.out_of_fold
     )
     warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
     return TrainResult(

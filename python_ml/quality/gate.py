@@ -76,7 +76,7 @@ def check_layer(
     subjects = (
         _landed_subjects(batch, rules, landed)
         if batch is not None
-        else _model_subjects(warehouse, rules, manifest or {"nodes": {}})
+        else _model_subjects(warehouse, rules, manifest or {"nodes": {}}, as_of_date)
     )
     today = datetime.now(UTC).date() if settings.quality.check_clock and layer == "raw" else None
     checks = layer_checks(
@@ -126,7 +126,7 @@ def _landed_subjects(batch: Path, rules: LayerRules, landed: LandResult | None) 
 
 
 def _model_subjects(
-    warehouse: Warehouse, rules: LayerRules, manifest: Mapping[str, Any]
+    warehouse: Warehouse, rules: LayerRules, manifest: Mapping[str, Any], as_of_date: date
 ) -> list[Subject]:
     models, types = declared_models(manifest), warehouse.column_types()
     tables = [
@@ -135,7 +135,9 @@ def _model_subjects(
     ]
     return [
         Subject(table.name, table.declared, table.rules, profile)
-        for table, profile in zip(tables, profile_tables(warehouse, tables), strict=True)
+        for table, profile in zip(
+            tables, profile_tables(warehouse, tables, as_of_date), strict=True
+        )
     ]
 
 

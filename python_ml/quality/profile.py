@@ -71,8 +71,15 @@ class Built:
         """Columns whose extremes are looked at."""
         return [column for column in _wanted(self.rules) if column in self.types]
 
-    def query(self, prefix: str) -> str:
-        """One row of counts and extremes, in columns whose names begin with the prefix."""
+    def query(self, prefix: str, as_of_date: date) -> str:
+        """One row of counts and extremes, in columns whose names begin with the prefix.
+
+        Of a table that is keyed by as-of date, rows of the one date: how many others there are
+        says nothing of the data.
+        """
+        rows = self.name
+        if "as_of_date" in self.types:
+            rows += f" where as_of_date = date '{as_of_date}'"
         selected = [f"count(*) as {prefix}row_count"]
         selected += [f"count({name}) as {prefix}c{n}" for n, name in enumerate(self.types)]
         for n, name in enumerate(self.ranged):
@@ -82,9 +89,9 @@ class Built:
             selected += [f"min({value}) as {prefix}n{n}", f"max({value}) as {prefix}x{n}"]
         if self.declared.key and set(self.declared.key) <= set(self.types):
             key = ", ".join(self.declared.key)
-            distinct = f"select count(*) from (select distinct {key} from {self.name}) as keys"
+            distinct = f"select count(*) from (select distinct {key} from {rows}) as keys"
             selected.append(f"({distinct}) as {prefix}key_count")
-        return f"select {', '.join(selected)} from {self.name}"
+        return f"select {', '.join(selected)} from {rows}"
 
     def profile(self, row: Mapping[Any, Any], prefix: str) -> TableProfile:
         """What the row of `query` says."""
@@ -103,12 +110,14 @@ class Built:
         )
 
 
-def profile_tables(warehouse: Warehouse, tables: Sequence[Built]) -> list[TableProfile | None]:
+def profile_tables(
+    warehouse: Warehouse, tables: Sequence[Built], as_of_date: date
+) -> list[TableProfile | None]:
     """Profiles of tables that dbt built, all by one query; None of one that has no columns."""
     there = {f"t{n}_": table for n, table in enumerate(tables) if table.types}
     if not there:
         return [None for _ in tables]
-    parts = [f"({table.query(prefix)}) as {prefix}" for prefix, table in there.items()]
+    parts = [f"({table.query(prefix, as_of_date)}) as {prefix}" for prefix, table in there.items()]
     (row,) = warehouse.query(f"select * from {' cross join '.join(parts)}").to_dict("records")
     found = {table.name: table.profile(row, prefix) for prefix, table in there.items()}
     return [found.get(table.name) for table in tables]

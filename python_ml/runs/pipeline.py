@@ -78,7 +78,7 @@ def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
         ("land", steps.land_step),
         ("bronze", steps.bronze_step),
         ("sentiment", steps.sentiment_step),
-        ("silver", lambda run: steps.build_step(run, "silver")),
+        ("silver", steps.silver_step),
         ("gold", lambda run: steps.build_step(run, "gold")),
         ("quality", steps.quality_step),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_ml.errors import BadInputError
 from python_ml.runs.closing import keep_assignments, keep_costs, read_closing
-from python_ml.runs.gold import gold_as_of, labelled_gold
+from python_ml.runs.gold import labelled_date, plan_as_of_dates, require_gold
 from python_ml.runs.months import begin_with_published, month_versions
 from python_ml.runs.workspace import Run, swap
 
@@ -96,6 +96,17 @@ def build_step(run: Run, layer: str, select: str | None = None) -> None:
             gate(run, layer)
 
 
+def silver_step(run: Run) -> None:
+    """Build silver of the run's as-of date, and of the one that its model learns from.
+
+    Raises:
+        QualityGateError: a data test or a quality gate failed.
+    """
+    with run.warehouse() as warehouse:
+        plan_as_of_dates(run, warehouse)
+    build_step(run, "silver")
+
+
 def quality_step(run: Run) -> None:
     """The last gate, and the pages of all: is gold good enough to go on with?
 
@@ -157,14 +168,13 @@ def train_step(run: Run, settings: Settings | None = None) -> TrainResult:
 
     with run.step("train") as (step, _), run.warehouse() as warehouse:
         chosen = settings or run.settings
-        gold = labelled_gold(run, warehouse, chosen)
+        learned_from = labelled_date(run, warehouse, chosen)
         trained = train(
             warehouse,
             chosen,
             run.contract,
             run.run_id,
-            gold.as_of_date,
-            gold=gold.warehouse,
+            learned_from,
             scoring_as_of_date=run.as_of_date,
         )
         run.results["training"] = trained
@@ -190,8 +200,11 @@ def evaluate_step(run: Run, version: str, *, is_gate: bool = False) -> EvaluateR
         copy = run.work_dir / "changed"
         shutil.rmtree(copy, ignore_errors=True)  # of a run that is resumed
         origin = open_registry(run.settings).load(version).origin
-        gold = gold_as_of(run, warehouse, date.fromisoformat(origin["as_of_date"]))
-        changed = changed_customers(gold.warehouse, run.settings, run.contract, gold.dbt, copy)
+        learned_from = date.fromisoformat(origin["as_of_date"])
+        require_gold(run, warehouse, learned_from)
+        changed = changed_customers(
+            warehouse, run.settings, run.contract, run.dbt, copy, learned_from
+        )
         evaluated = evaluate(warehouse, run.settings, run.contract, run.run_id, version, changed)
         run.results["evaluation"] = evaluated
         step.rows = evaluated.test_count

@@ -37,7 +37,6 @@ from python_ml.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from python_ml.dataset import GoldContract
-    from python_ml.modelling.as_of import GoldAsOf
     from python_ml.quality import Examiner
     from python_ml.runs.identity import BatchIdentity
 
@@ -61,7 +60,6 @@ class Run:
     force: bool = False  # trust nothing that earlier runs have made
     lease: Lease | None = None
     claim: BatchClaim | None = None  # on the batch
-    golds: dict[date, GoldAsOf] = field(default_factory=dict)  # of other as-of dates, built beside
     has_published: bool = False
     warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
     is_failing: bool = False

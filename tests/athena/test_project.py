@@ -16,7 +16,6 @@ from python_ml.dataset import read_contract, read_gold
 from python_ml.dbt_runner import DbtRunner
 from python_ml.doctor.diagnosis import FAIL, diagnose
 from python_ml.errors import SpanishGasError
-from python_ml.modelling.as_of import gold_beside
 from python_ml.registry import open_registry
 from python_ml.runs.months_athena import begin_with_published
 from python_ml.warehouse import Warehouse, open_warehouse
@@ -151,21 +150,24 @@ class TestParity:
 
 
 class TestEarlierDate:
-    def test_gold_of_an_earlier_date_is_the_same_from_the_bucket_and_from_a_folder(
+    def test_gold_of_an_earlier_date_joins_the_others_and_is_that_of_duckdb(
         self, project: Project, athena: LocalAthena
     ) -> None:
-        """What a model learns from where the newest month has no labels: on Athena it is built on
-        the machine, of bronze in the catalog and the landed batch in the bucket."""
+        """What a model learns from where the newest month has no labels. Built again, it takes the
+        place of its own rows; those of other dates stay."""
         here, there = project.duckdb, project.dbt()
-        variables, place = there.variables, project.work / "dbt-here"
-        local = DbtRunner(here, here.layout.warehouse, place, variables)
-        day, batch_id, golds = date(2024, 11, 30), project.athena_run["run_id"], []
+        place = project.work / "dbt-here"
+        local = DbtRunner(here, here.layout.warehouse, place, there.variables)
+        day, golds = date(2024, 11, 30), []
         for settings, dbt in ((here, local), (project.athena, there)):
-            folder = project.work / f"beside-{settings.target}"
+            dbt.variables["as_of_dates"] = [f"{day}"]
             with open_warehouse(settings) as warehouse:
-                gold = gold_beside(warehouse, dbt, day, folder, batch_id)
-            contract = read_contract(gold.dbt.manifest())
-            golds.append(read_gold(gold.warehouse, contract, day).to_pandas())
+                before = warehouse.row_counts()["gold_master"]
+                for _ in range(2):
+                    dbt.run("silver gold")
+                contract = read_contract(dbt.manifest())
+                golds.append(read_gold(warehouse, contract, day).to_pandas())
+                assert warehouse.row_counts()["gold_master"] == before + len(golds[-1])
         assert len(golds[0]) > 0.9 * CUSTOMERS
         assert not differences(*golds)
 

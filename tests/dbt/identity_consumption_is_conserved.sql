@@ -6,7 +6,7 @@ bronze as (
         as_of_dates.as_of_date,
         sum(months.elec_kwh) as elec_kwh,
         sum(months.gas_m3) as gas_m3
-    from {{ ref('bronze_as_of_date') }} as as_of_dates
+    from {{ ref('silver_as_of_date') }} as as_of_dates
     inner join {{ ref('bronze_customer_month') }} as months
         on
             as_of_dates.window_start_date <= months.month_start
@@ -24,7 +24,7 @@ gold as (
         sum(gold_master.total_elec_kwh_12m) as elec_kwh,
         sum(gold_master.total_gas_m3_12m) as gas_m3
     from {{ ref('gold_master') }} as gold_master
-    inner join {{ ref('bronze_as_of_date') }} as as_of_dates
+    inner join {{ ref('silver_as_of_date') }} as as_of_dates
         on gold_master.as_of_date = as_of_dates.as_of_date
     group by gold_master.as_of_date
 )

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import shutil
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -145,7 +146,9 @@ def test_one_thing_changed_moves_every_feature_that_hangs_on_it(home: Path, tmp_
     runner = DbtRunner(settings, home / "warehouse.duckdb", tmp_path / "dbt", variables)
     contract = read_contract(runner.manifest())
     with open_warehouse(settings) as warehouse:
-        customers = changed_customers(warehouse, settings, contract, runner, tmp_path / "changed")
+        customers = changed_customers(
+            warehouse, settings, contract, runner, tmp_path / "changed", date(2024, 12, 31)
+        )
     gold = query(home, "select * from gold_master order by customer_id")
     same = gold[gold["customer_id"].isin(customers.as_is["customer_id"])].reset_index(drop=True)
     assert len(same) == 200

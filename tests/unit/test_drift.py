@@ -254,8 +254,9 @@ def _labels(settings, frame: pd.DataFrame) -> None:
     import duckdb
 
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
-        connection.register("frame", frame.assign(horizon_days=90))
+        connection.register("frame", frame)
         connection.execute(
-            "create table bronze_churn_label as select customer_id, label_date::date as label_date,"
-            " horizon_days, churn from frame"
+            "create table bronze_label_date as select label_date::date as label_date,"
+            " label_date::date + 90 as matured_date, count(*) as customer_count,"
+            " sum(churn)::bigint as churner_count from frame group by all"
         )

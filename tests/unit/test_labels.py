@@ -6,17 +6,20 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pytest
 
 from python_ml.config import Settings, load_settings
 from python_ml.errors import BadInputError
-from python_ml.modelling.as_of import require_snapshots
-from python_ml.modelling.labels import labelled_dates, training_date
+from python_ml.modelling.labels import (
+    LabelledDate,
+    labelled_dates,
+    require_snapshots,
+    training_date,
+)
 from python_ml.warehouse import Warehouse, open_warehouse
 
 NEWEST = date(2025, 4, 30)
-Row = tuple[str, int | None, int, int]  # label date, horizon, customers, leavers
+Row = tuple[str, str, int, int]  # label date, day on which it was known, customers, leavers
 
 
 def settings_of(home: Path, **overrides: object) -> Settings:
@@ -25,21 +28,14 @@ def settings_of(home: Path, **overrides: object) -> Settings:
 
 def labels(settings: Settings, *rows: Row) -> Warehouse:
     """A warehouse with labels of these dates."""
-    frame = pd.DataFrame(
-        [
-            (f"C{number:05}", pd.Timestamp(day), horizon, int(number < leavers))
-            for day, horizon, customers, leavers in rows
-            for number in range(customers)
-        ],
-        columns=["customer_id", "label_date", "horizon_days", "churn"],
-    )
     settings.layout.home.mkdir(exist_ok=True)
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
-        connection.register("frame", frame)
         connection.execute(
-            "create table bronze_churn_label as select customer_id, label_date::date as label_date,"
-            " horizon_days::integer as horizon_days, churn::integer as churn from frame"
+            "create table bronze_label_date (label_date date, matured_date date,"
+            " customer_count bigint, churner_count bigint)"
         )
+        for row in rows:
+            connection.execute("insert into bronze_label_date values (?, ?, ?, ?)", row)
     return open_warehouse(settings)
 
 
@@ -57,76 +53,69 @@ def refused(home: Path, *rows: Row) -> str:
     return str(refusal.value)
 
 
-@pytest.mark.parametrize("horizon", [None, 90])
-def test_labels_of_the_date_that_the_batch_ends_with_are_learned_from(tmp_path, horizon):
-    """As in the published data, and whether or not the file names a horizon."""
-    assert chosen(tmp_path, ("2025-04-30", horizon, 800, 80)) == "2025-04-30"
+def test_labels_of_the_date_that_the_batch_ends_with_are_learned_from(tmp_path):
+    """As in the published data."""
+    assert chosen(tmp_path, ("2025-04-30", "2025-04-30", 800, 80)) == "2025-04-30"
 
 
 def test_the_newest_matured_date_is_learned_from(tmp_path):
     rows = [
-        ("2024-12-31", 90, 800, 80),
-        ("2025-01-31", 89, 800, 80),  # known on the very day that the batch ends with
-        ("2025-02-28", 92, 800, 80),
-        ("2025-04-30", 92, 800, 5),  # who has left by now, which is not the outcome
+        ("2024-12-31", "2025-03-31", 800, 80),
+        ("2025-01-31", "2025-04-30", 800, 80),  # known on the very day that the batch ends with
+        ("2025-02-28", "2025-05-31", 800, 80),
+        ("2025-04-30", "2025-07-31", 800, 5),  # who has left by now, which is not the outcome
     ]
     assert chosen(tmp_path, *rows) == "2025-01-31"
 
 
 def test_labels_known_a_day_after_the_batch_are_not(tmp_path):
-    rows = [("2024-12-31", 90, 800, 80), ("2025-01-31", 90, 800, 80)]
+    rows = [("2024-12-31", "2025-03-31", 800, 80), ("2025-01-31", "2025-05-01", 800, 80)]
     assert chosen(tmp_path, *rows) == "2024-12-31"
 
 
-def test_without_a_horizon_labels_are_known_on_the_next_label_date(tmp_path):
-    settings = settings_of(tmp_path)
-    rows = [("2024-12-31", None, 800, 80), ("2025-03-31", None, 800, 80)]
-    warehouse = labels(settings, *rows)
-    assert [day.matured for day in labelled_dates(warehouse, NEWEST)] == [
-        date(2025, 3, 31),
-        NEWEST,
+def test_dates_come_oldest_first_with_their_counts(tmp_path):
+    rows = [("2025-03-31", "2025-04-30", 790, 70), ("2024-12-31", "2025-03-31", 800, 80)]
+    assert labelled_dates(labels(settings_of(tmp_path), *rows)) == [
+        LabelledDate(date(2024, 12, 31), date(2025, 3, 31), 800, 80),
+        LabelledDate(date(2025, 3, 31), date(2025, 4, 30), 790, 70),
     ]
-    assert training_date(warehouse, settings, NEWEST) == date(2025, 3, 31)
-
-
-def test_labels_of_a_later_date_than_the_batch_are_no_labels_of_it(tmp_path):
-    rows = [("2024-12-31", None, 800, 80), ("2025-12-31", None, 800, 80)]
-    assert chosen(tmp_path, *rows) == "2024-12-31"
 
 
 def test_an_older_date_with_leavers_enough_goes_before_a_newer_one_without(tmp_path):
-    rows = [("2024-12-31", 90, 800, 80), ("2025-01-31", 89, 60, 8)]
+    rows = [("2024-12-31", "2025-03-31", 800, 80), ("2025-01-31", "2025-04-30", 60, 8)]
     assert chosen(tmp_path / "a", *rows) == "2024-12-31"
     few = {"backtest.minimum_churner_count": 8}
     assert chosen(tmp_path / "b", *rows, **few) == "2025-01-31"
 
 
 def test_where_no_date_has_enough_the_newest_that_can_be_split_is_learned_from(tmp_path):
-    rows = [("2024-12-31", 90, 300, 30), ("2025-01-31", 89, 300, 25)]
+    rows = [("2024-12-31", "2025-03-31", 300, 30), ("2025-01-31", "2025-04-30", 300, 25)]
     assert chosen(tmp_path, *rows) == "2025-01-31"
 
 
 def test_labels_that_have_not_matured_are_named_with_their_day(tmp_path):
-    said = refused(tmp_path, ("2025-02-28", 92, 800, 80), ("2025-03-31", 91, 790, 75))
+    said = refused(
+        tmp_path, ("2025-02-28", "2025-05-31", 800, 80), ("2025-03-31", "2025-06-30", 790, 75)
+    )
     assert "as of 2025-04-30" in said
     assert "2025-02-28 (800 customers, 80 leavers): known on 2025-05-31" in said
     assert "2025-03-31 (790 customers, 75 leavers): known on 2025-06-30" in said
 
 
 def test_too_few_labels_are_counted(tmp_path):
-    said = refused(tmp_path, ("2024-12-31", 90, 800, 4))
+    said = refused(tmp_path, ("2024-12-31", "2025-03-31", 800, 4))
     assert "2024-12-31 (800 customers, 4 leavers): too few for 5 folds and a test part" in said
 
 
 def test_of_many_dates_the_newest_are_named(tmp_path):
-    rows = [(f"2024-{month:02}-28", 400, 20, 1) for month in range(5, 13)]
+    rows = [(f"2024-{month:02}-28", "2026-01-01", 20, 1) for month in range(5, 13)]
     said = refused(tmp_path, *rows)
     assert "2024-12-28" in said and "2024-05-28" not in said
     assert "and 2 older dates" in said
 
 
 def test_no_label_at_all_is_said(tmp_path):
-    assert "no label of a date up to then" in refused(tmp_path, ("2026-01-31", None, 10, 2))
+    assert "no label of a date up to then" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(
