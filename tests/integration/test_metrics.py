@@ -26,59 +26,56 @@ HEADLINES = {  # metric, and its column in mart_overview
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The micro-data, built by dbt by hand, and where mf finds them."""
-    work = tmp_path_factory.mktemp("metrics")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project in a place of its own, as mf reads what dbt writes into `target`; the micro-data
+    are built by dbt by hand."""
+    project = tmp_path_factory.mktemp("metrics")
+    for name in ("models", "macros", "seeds", "analyses", "tests", "selectors.yml"):
+        (project / name).symlink_to(ROOT / name)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (project / name).symlink_to(ROOT / name)
+    call(project, "dbt", "build", "--exclude-resource-type", "test", "unit_test", "--quiet")
+    return project
+
+
+def call(project: Path, *command: str) -> None:
     kept = {name: value for name, value in os.environ.items() if "SPANISHGAS" not in name}
-    kept |= {
-        "DBT_SPANISHGAS_WAREHOUSE": str(work / "dev.duckdb"),
-        "SPANISHGAS_HOME": str(work),
-        "DBT_TARGET_PATH": str(work / "target"),
-        "DBT_LOG_PATH": str(work / "logs"),
-    }
     done = subprocess.run(
-        [BIN / "dbt", "build", "--exclude-resource-type", "test", "unit_test", "--quiet"],
-        cwd=ROOT,
-        env=kept,
+        [BIN / command[0], *command[1:]],
+        cwd=project,
+        env=kept | {"DBT_SPANISHGAS_WAREHOUSE": str(project / "dev.duckdb")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:]
-    return kept
-
-
-def answer(environment: dict[str, str], metrics: list[str], *options: str) -> list[dict[str, str]]:
-    """What `mf query` writes."""
-    file = Path(environment["SPANISHGAS_HOME"]) / "answer.csv"
-    command = [BIN / "mf", "query", "--metrics", ",".join(metrics), "--csv", str(file), *options]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def answer(project: Path, metrics: list[str], *options: str) -> list[dict[str, str]]:
+    """What `mf query` writes."""
+    file = project / "answer.csv"
+    call(project, "mf", "query", "--metrics", ",".join(metrics), "--csv", str(file), *options)
     with file.open(encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
 
 
-def query(environment: dict[str, str], sql: str) -> list[tuple]:
-    with duckdb.connect(environment["DBT_SPANISHGAS_WAREHOUSE"], read_only=True) as warehouse:
+def query(project: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(project / "dev.duckdb"), read_only=True) as warehouse:
         return warehouse.execute(sql).fetchall()
 
 
-def test_headline_figures_are_the_metrics(environment: dict[str, str]) -> None:
-    (found,) = answer(environment, list(HEADLINES))
-    (shown,) = query(environment, f"select {', '.join(HEADLINES.values())} from mart_overview")
+def test_headline_figures_are_the_metrics(project: Path) -> None:
+    (found,) = answer(project, list(HEADLINES))
+    (shown,) = query(project, f"select {', '.join(HEADLINES.values())} from mart_overview")
     for metric, figure in zip(HEADLINES, shown, strict=True):
         assert float(found[metric]) == pytest.approx(float(figure), abs=0.01), metric
         assert figure > 0, metric
 
 
-def test_metrics_are_told_by_dimensions_and_days(environment: dict[str, str]) -> None:
-    by_tier = answer(
-        environment, ["customers", "saved_margin"], "--group-by", "customer__risk_tier"
-    )
+def test_metrics_are_told_by_dimensions_and_days(project: Path) -> None:
+    by_tier = answer(project, ["customers", "saved_margin"], "--group-by", "customer__risk_tier")
     expected = query(
-        environment,
+        project,
         "select risk_tier, count(*), sum(expected_saved_margin_eur) from mart_recommendation"
         " group by risk_tier",
     )
@@ -88,6 +85,6 @@ def test_metrics_are_told_by_dimensions_and_days(environment: dict[str, str]) ->
     assert sum(float(row["saved_margin"]) for row in by_tier) == pytest.approx(
         sum(margin for *_, margin in expected), abs=0.01
     )
-    by_day = answer(environment, ["churn_rate", "margin"], "--group-by", "metric_time__month")
+    by_day = answer(project, ["churn_rate", "margin"], "--group-by", "metric_time__month")
     assert any(float(row["churn_rate"] or 0) > 0 for row in by_day)
     assert len({row["metric_time__month"] for row in by_day if row["margin"]}) == 12
