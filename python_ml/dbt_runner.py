@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.config import PROJECT_DIR, Settings
+from python_ml.embedding import visible
 from python_ml.errors import QualityGateError, SpanishGasError, of_disk
 from python_ml.progress import Reporter, silent
 
@@ -220,7 +222,7 @@ class DbtRunner:
                 if separator:
                     told.setdefault(test, []).append(rule)
 
-        with _environment(self._environment | dict(environment or {})):
+        with _environment(self._environment | dict(environment or {})), _called_as(command):
             try:
                 outcome = dbtRunner(manifest=self._manifest, callbacks=[hear]).invoke(command)
             finally:
@@ -284,6 +286,17 @@ def _raise(broken: list[DbtNode]) -> None:
         raise QualityGateError(f"{len(failed_tests)} data tests failed:\n{listing}")
     listing = "\n".join(f"  {node.name}: {node.message}" for node in broken)
     raise SpanishGasError(f"dbt could not build {len(broken)} nodes:\n{listing}")
+
+
+@contextmanager
+def _called_as(command: Sequence[str]) -> Iterator[None]:
+    """dbt logs what the process was called with, and fails where that is not UTF-8 (a reason, a
+    folder); it gets to see its own command, and no text of ours."""
+    before, sys.argv = sys.argv, ["dbt", *map(visible, command)]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 @contextmanager

