@@ -470,7 +470,10 @@ def test_texts_of_people_come_through_a_whole_run(
     assert SCRIPTS[9].replace("/", "_") in errors
 
     found: dict[str, str] = {}
-    files = [it for it in hostile_company.glob("reports/**/*.html") if "assets" not in it.parts]
+    pages = hostile_company.glob("reports/**/*.html")
+    # The first page of the dashboards is a redirect, and their assets hold a template.
+    files = [it for it in pages if it.parts[-2:] != ("dashboards", "index.html")]
+    files = [it for it in files if "assets" not in it.parts]
     assert len(files) > len(PAGES) + 5
     for file in files:
         page = quiet(file)
