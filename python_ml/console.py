@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import os
 import sys
 import unicodedata
@@ -38,6 +39,11 @@ class PlainConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `writing_to_stdout`; rich would end the process with exit code 1, also after
+        a run has published."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads the output")
 
     def render_str(self, text: str, **options: Any) -> Text:
         options |= {"markup": False, "emoji": False}

@@ -174,3 +174,12 @@ def test_a_document_loses_no_character_on_any_terminal(encoding):
 def test_a_stream_that_cannot_be_changed_is_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "stdout", SimpleNamespace())
     console.open_streams()
+
+
+def test_who_stops_reading_does_not_end_the_process():
+    class Closed(io.StringIO):
+        def write(self, _text):
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        console.PlainConsole(file=Closed()).print("a")
