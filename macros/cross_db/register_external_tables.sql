@@ -82,7 +82,7 @@ quotes, stand for themselves, as in python_ml/sql.py.
 
 {% macro athena__register_external_tables(folders, sources) -%}
     {%- set schemas = [] -%}
-    {%- set lake = env_var('DBT_SPANISHGAS_LAKE') -%}
+    {%- set lake = env_var('DBT_SPANISHGAS_LAKE', env_var('SPANISHGAS_ATHENA__LAKE', '')) -%}
     {%- for source in graph.sources.values() if sources is none or source.source_name in sources -%}
         {%- set folder = folders.get(source.source_name, lake ~ '/' ~ source.source_name) -%}
         {%- set relation = api.Relation.create(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 from dbt_home import settings_of
 
+from python_ml.config import PROJECT_DIR
 from python_ml.dbt_runner import DbtRunner
 from python_ml.schema import load_source
 from python_ml.warehouse import open_warehouse
@@ -32,3 +34,44 @@ def test_what_dbt_has_read_serves_the_next_home_which_reads_its_own_lake(tmp_pat
     assert {key: node["created_at"] for key, node in first.items()} == {
         key: node["created_at"] for key, node in second.items()
     }
+
+
+def test_dbt_is_imported_in_one_place() -> None:
+    """A newer dbt is then a change of pins and, at most, of one module."""
+    found = {
+        path.relative_to(PROJECT_DIR).as_posix()
+        for path in (PROJECT_DIR / "python_ml").rglob("*.py")
+        if re.search(r"^\s*(?:from|import) dbt\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert found == {"python_ml/dbt_runner.py"}
+
+
+def test_what_dbt_does_not_promise_is_still_there(tmp_path: Path) -> None:
+    """All that dbt_runner uses beside the documented dbtRunner; each line says what breaks."""
+    from dbt import mp_context
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    assert hasattr(mp_context, "_MP_CONTEXT"), "dbt's locks start a process that outlives a run"
+    assert callable(DuckDBConnectionManager.close_all_connections), (
+        "the database would stay open, and locked for every other process, after a command"
+    )
+    settings = settings_of(tmp_path)
+    runner = DbtRunner(settings, tmp_path / "warehouse.duckdb", tmp_path / "dbt", {})
+    runner._kept = tmp_path / "kept"
+    heard: list[tuple[str, float]] = []
+    nodes = runner.build("risk_tiers", lambda what, share: heard.append((what, share or 0.0)))
+    assert list((tmp_path / "kept").rglob("partial_parse.msgpack")), (
+        "what dbt has read is kept under another name: every run reads the project anew"
+    )
+    assert any("risk_tiers" in what for what, _ in heard) and heard[-1][1] == 1.0, (
+        "the event LogStartLine (description, index, total) is another: runs show no progress"
+    )
+    assert {(node.name, node.kind, node.status) for node in nodes} >= {
+        ("risk_tiers", "seed", "success")
+    }, "results name nodes in another way: runs could not tell a failed test from an error"
+    other = DbtRunner(settings, tmp_path / "warehouse.duckdb", tmp_path / "other", {"run_id": "r9"})
+    other._manifest, other._manifest_dir = runner._parsed(), tmp_path / "dbt"
+    with open_warehouse(settings) as warehouse:
+        warehouse.declare_external_tables()
+    sql = other.compile("mart_drift")
+    assert "'r9'" in sql, "a manifest that is handed over no longer takes the variables of now"

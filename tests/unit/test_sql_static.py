@@ -92,7 +92,7 @@ def test_dbt_by_hand_reads_the_variables_of_the_settings(compiled: Path) -> None
     for model, relation in {
         "bronze/bronze_customer_attribute": '"sg_prod_raw"."customer_attributes"',
         "silver/silver_interaction": '"sg_prod_ml"."interaction_sentiment"',
-        "gold/gold_master": '"sg_prod"."silver_customer"',
+        "gold/gold_master": '"sg_prod_dev"."silver_customer"',
     }.items():
         assert relation in (compiled / "models" / f"{model}.sql").read_text("utf-8"), model
 
