@@ -31,6 +31,7 @@ case "$*" in
   "output -json settings")
     echo '{"SPANISHGAS_TARGET": "duckdb", "SPANISHGAS_ATHENA__SCHEMA": "sg"}' ;;
   *describe-images*imageDigest*) echo sha256:0 ;;
+  *describe-images*) exit 1 ;;
   *start-execution*) echo arn:execution ;;
   *describe-execution*) echo '{"status": "SUCCEEDED", "output": "{}"}' ;;
 esac
