@@ -44,7 +44,11 @@ def require_approved(registry: Registry, version: str) -> None:
         UsageError: there is no such version, or it is not approved.
     """
     if (status := registry.status(version)) != APPROVED:
-        raise UsageError(f"model {version} is {status}; only Approved ones score")
+        raise UsageError(
+            f"model {version} is {status}; only Approved ones score. Train another (`spanishgas "
+            f"run`), go back (`spanishgas promote --rollback`), or approve this one all the same "
+            f"(`spanishgas promote {version} --force --reason ...`)."
+        )
 
 
 def score(

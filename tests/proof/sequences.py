@@ -47,8 +47,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from python_ml.config import load_settings
 from python_ml.dbt_runner import import_dbt
 from python_ml.documents import read_json
+from python_ml.registry import APPROVED, open_registry
 from tests.proof.faults_world import LENIENT
 
 CUSTOMERS = 150
@@ -280,6 +282,13 @@ class Sequences(RuleBasedStateMachine):
     def is_published(self) -> bool:
         return (self.home / "warehouse.duckdb").exists()
 
+    @property
+    def may_score(self) -> bool:
+        """The champion was not rejected by an evaluation since."""
+        champion = self.pointer("version")
+        registry = open_registry(load_settings({"home": str(self.home)}, environ={}))
+        return champion is None or registry.status(champion) == APPROVED
+
     # ---------------------------------------------------------------- one command
     def do(
         self,
@@ -344,6 +353,8 @@ class Sequences(RuleBasedStateMachine):
         allowed = {DONE} if mode == "score" else {DONE, MODEL_GATE}
         if mode == "score" and self.pointer("version") is None:
             allowed = {USAGE}
+        elif mode == "score" and not self.may_score:
+            allowed = {DONE, USAGE}  # done: the batch was run before
         self.do(line, allowed, STRICT if is_strict and mode == "train" else None)
 
     @rule(
@@ -386,7 +397,8 @@ class Sequences(RuleBasedStateMachine):
 
     @rule()
     def score(self) -> None:
-        self.do("score", {DONE, MODEL_GATE} if self.is_published else {USAGE})
+        may_score = self.is_published and self.may_score
+        self.do("score", {DONE, MODEL_GATE} if may_score else {USAGE})
 
     @rule(data=st.data())
     def score_with(self, data: st.DataObject) -> None:
