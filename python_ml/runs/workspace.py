@@ -309,7 +309,7 @@ def _protect(settings: Settings) -> None:
     """
     layout = settings.layout
     made_by_us = [layout.lake, layout.reports, layout.work, layout.warehouse]
-    made_by_us += [path for path in layout.home.iterdir() if path.name in (RUNS_FILE, LOCK_FILE)]
+    made_by_us += [layout.home / name for name in (RUNS_FILE, LOCK_FILE)]
     for top in made_by_us:
         for path in (top, *top.rglob("*")):
             if path.is_symlink() or not path.exists():
