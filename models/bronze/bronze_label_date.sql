@@ -30,19 +30,28 @@ placed as (
     from counted
 ),
 
-final as (
+dated as (
     select
-        label_date,
-        ---------- counts
-        customer_count,
-        churner_count,
-        ---------- dates
+        *,
         case
             when date_count = 1 and label_date = batch_as_of_date then batch_as_of_date
             when horizon_days is not null then {{ add_days('horizon_days', 'label_date') }}
             else coalesce(next_label_date, batch_as_of_date)
         end as matured_date
     from placed
+),
+
+final as (
+    select
+        label_date,
+        horizon_days,
+        ---------- counts
+        customer_count,
+        churner_count,
+        ---------- maturity
+        matured_date,
+        matured_date <= batch_as_of_date as is_matured
+    from dated
 )
 
 select * from final

@@ -15,7 +15,7 @@ gold as (
 ),
 
 label_dates as (
-    select * from {{ ref('silver_label_date') }}
+    select * from {{ ref('bronze_label_date') }}
     where is_matured
 ),
 

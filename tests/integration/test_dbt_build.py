@@ -21,7 +21,6 @@ from python_ml.dataset import read_contract
 from python_ml.dbt_runner import DbtRunner
 from python_ml.land import land
 from python_ml.modelling.direction import changed_customers
-from python_ml.modelling.labels import labelled_dates
 from python_ml.simulate import simulate
 from python_ml.warehouse import open_warehouse
 from tests.unit.test_sql_static import read_seed
@@ -374,17 +373,6 @@ def test_observed_churn_is_that_of_the_labels(scored: Path) -> None:
     renewal = shown[shown["dimension"] == "renewal"].sort_values("group_number")["group_name"]
     order = ["expired", "0-3m", "3-6m", "6-12m", "12m+", "unknown"]
     assert list(renewal) == [name for name in order if name in set(renewal)]
-
-
-def test_label_dates_mature_in_sql_as_training_takes_them(scored: Path) -> None:
-    dates = query(scored, "select * from silver_label_date order by label_date")
-    with open_warehouse(settings_of(scored)) as warehouse:
-        newest = dates["label_date"].max().date()
-        taken = labelled_dates(warehouse, newest)
-    assert [(it.as_of_date, it.matured, it.churner_count) for it in taken] == [
-        (row.label_date.date(), row.matured_date.date(), row.churner_count)
-        for row in dates.itertuples()
-    ]
 
 
 def test_every_question_of_an_analyst_has_an_answer(scored: Path) -> None:
