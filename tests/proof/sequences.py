@@ -30,7 +30,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,6 @@ from hypothesis.stateful import (
 )
 
 from python_ml.config import load_settings
-from python_ml.dbt_runner import import_dbt
 from python_ml.documents import read_json
 from python_ml.registry import APPROVED, open_registry
 from tests.proof.faults_world import LENIENT
@@ -76,7 +74,8 @@ DONE, USAGE, BAD_INPUT, MODEL_GATE, QUALITY_GATE = 0, 2, 3, 4, 5
 PUBLISHING = ("run", "score", "promote", "ladder", "backtest", "forget")
 MARTS_OF_A_RUN = ("mart_overview", "mart_customer_risk", "mart_recommendation")
 WATCHED = (*MARTS_OF_A_RUN, "mart_model_performance", "mart_leakage_audit", "mart_policy_value")
-_CONTEXT = multiprocessing.get_context("fork")
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.proof.sequences_preload"])
 tally: Counter[str] = Counter()
 
 
@@ -183,14 +182,6 @@ def session_of(pid: int) -> list[int]:
 @cache
 def template(folder: Path) -> Path:
     """A home with raw files and nothing else, and one with two versions published, made once."""
-    import_dbt()  # every fork finds it there, as the modules below
-    for slow in ("dbt.adapters.duckdb", "python_ml.modelling.score"):
-        import_module(slow)
-    for late in ("python_ml.runs.pipeline", "python_ml.land", "python_ml.modelling.ladder"):
-        import_module(late)
-    from python_ml.runs import identity
-
-    identity.code_hash(), identity.git_sha(), identity.lock_hash()
     empty, published = folder / "raw-only", folder / "published"
     _must(run_command(empty, "simulate --seed 7"))
     shutil.copytree(empty, published)

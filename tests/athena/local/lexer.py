@@ -96,15 +96,19 @@ class Reader:
             parts.append(self.next().value.lower())
         return tuple(parts)
 
-    def until(self, *stops: str) -> str:
-        """The source up to a stop outside any parentheses or angle brackets; the stop stays."""
+    def until(self, *stops: str, is_query: bool = False) -> str:
+        """The source up to a stop outside any brackets; the stop stays.
+
+        Angle brackets are brackets of types in DDL, and comparisons in a query.
+        """
+        opening, closing = ("([", ")]") if is_query else ("(<[", ")>]")
         depth = 0
         first = self.peek()
         last = first
         while (token := self.peek()) is not None:
             if depth == 0 and token.lower in stops:
                 break
-            depth += (token.text in "(<[") - (token.text in ")>]")
+            depth += (token.text in opening) - (token.text in closing)
             last = self.next()
         if first is None or last is None:
             return ""

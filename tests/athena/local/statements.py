@@ -172,7 +172,7 @@ def unload(statement: Statement) -> Unload:
     """
     reader = Reader(statement.sql, list(statement.tokens))
     reader.expect("unload", "(")
-    query = reader.until(")")
+    query = reader.until(")", is_query=True)
     reader.expect(")", "to")
     location = reader.next().value
     properties = properties_clause(reader) if reader.accept("with") else {}
