@@ -284,7 +284,8 @@ class TestTables:
     def test_unload_writes_parquet(self, athena: LocalAthena, queries: Queries) -> None:
         succeed(
             queries,
-            f"unload (select count(case when 2 > 1 then 1 end) as a, 'x' as b) to '{location('unloaded')}/' "
+            "unload (select count(case when 2 > 1 then 1 end) as a, 'x' as b) "
+            f"to '{location('unloaded')}/' "
             "with (format = 'PARQUET', compression = 'SNAPPY')",
         )
         s3 = athena.client("s3")

@@ -1,7 +1,7 @@
-"""What every command of a sequence needs, imported once in the process that they are forked from.
+"""What every command of a sequence needs, imported once where they are forked from.
 
-That process computes nothing itself: a fork of one in which XGBoost has started its threads hangs or
-crashes (seen in a test worker).
+That process computes nothing itself: a fork of one in which XGBoost has started its threads hangs
+or crashes (seen in a test worker).
 """
 
 from __future__ import annotations
