@@ -15,19 +15,38 @@ reasons as (
     group by feature
 ),
 
-long as (
+listed (feature, tier, unit, is_number) as (
+    values
     {% for feature in features %}
-    select
-        customer_id,
-        '{{ feature.name }}' as feature,
-        '{{ feature.tier }}' as tier,
-        '{{ feature.unit }}' as unit,
-        {{ feature.is_number | lower }} as is_number,
-        cast({{ feature.name if feature.is_number else 'null' }} as double) as number_value,
-        cast({{ feature.name }} as varchar) as text_value
-    from gold
-    {{ 'union all' if not loop.last }}
+    (
+        '{{ feature.name }}',
+        '{{ feature.tier }}',
+        '{{ feature.unit }}',
+        {{ feature.is_number | lower }}
+    ){{ ',' if not loop.last }}
     {% endfor %}
+),
+
+-- One pass over gold, whatever the number of features.
+long as (
+    select
+        gold.customer_id,
+        listed.feature,
+        listed.tier,
+        listed.unit,
+        listed.is_number,
+        cast(case listed.feature
+            {% for feature in features if feature.is_number %}
+            when '{{ feature.name }}' then gold.{{ feature.name }}
+            {% endfor %}
+        end as double) as number_value,
+        case listed.feature
+            {% for feature in features if not feature.is_number %}
+            when '{{ feature.name }}' then gold.{{ feature.name }}
+            {% endfor %}
+        end as word_value
+    from gold
+    cross join listed
 ),
 
 -- Doubles are added up in a stated order: another order gives other last digits.
@@ -38,8 +57,8 @@ features as (
         unit,
         is_number,
         count(*) as customer_count,
-        count(*) - count(text_value) as null_count,
-        count(distinct text_value) as distinct_count,
+        count(*) - count(number_value) - count(word_value) as null_count,
+        count(distinct number_value) + count(distinct word_value) as distinct_count,
         avg(number_value order by customer_id) as mean_value,
         stddev_samp(number_value order by customer_id) as sd_value,
         min(number_value) as minimum_value,
