@@ -17,7 +17,11 @@ from tests.proof.old_homes import PROJECT, environment
 SCRIPT = """
 import os, sys
 from pathlib import Path
+import signal
 from python_ml.cli.main import main
+
+# A shell without job control has what it puts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     main()
 finally:
