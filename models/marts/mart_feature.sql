@@ -1,10 +1,9 @@
 {# Every feature of the contract, one after the other, as the contract describes it. #}
-{% set features = gold_features() %}
 with
 
 gold as (
-    select * from {{ ref('gold_master') }}
-    where as_of_date in (select as_of_date from {{ ref('mart_customer_risk') }})
+    select * from {{ ref('gold_master') }} as master
+    where master.as_of_date in (select risk.as_of_date from {{ ref('mart_customer_risk') }} as risk)
 ),
 
 reasons as (
@@ -15,38 +14,8 @@ reasons as (
     group by feature
 ),
 
-listed (feature, tier, unit, is_number) as (
-    values
-    {% for feature in features %}
-    (
-        '{{ feature.name }}',
-        '{{ feature.tier }}',
-        '{{ feature.unit }}',
-        {{ feature.is_number | lower }}
-    ){{ ',' if not loop.last }}
-    {% endfor %}
-),
-
--- One pass over gold, whatever the number of features.
 long as (
-    select
-        gold.customer_id,
-        listed.feature,
-        listed.tier,
-        listed.unit,
-        listed.is_number,
-        cast(case listed.feature
-            {% for feature in features if feature.is_number %}
-            when '{{ feature.name }}' then gold.{{ feature.name }}
-            {% endfor %}
-        end as double) as number_value,
-        case listed.feature
-            {% for feature in features if not feature.is_number %}
-            when '{{ feature.name }}' then gold.{{ feature.name }}
-            {% endfor %}
-        end as word_value
-    from gold
-    cross join listed
+    {{ gold_feature_values('gold') }}
 ),
 
 -- Doubles are added up in a stated order: another order gives other last digits.

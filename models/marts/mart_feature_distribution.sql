@@ -1,5 +1,4 @@
 {# Every feature of the contract: which they are, and whether they are numbers, is read from the contract itself. #}
-{% set features = gold_features() %}
 with
 
 scores as (
@@ -8,35 +7,12 @@ scores as (
 ),
 
 gold as (
-    select * from {{ ref('gold_master') }}
-    where as_of_date in (select as_of_date from scores)
+    select * from {{ ref('gold_master') }} as master
+    where master.as_of_date in (select scores.as_of_date from scores)
 ),
 
-features (feature, is_number) as (
-    values
-    {% for feature in features %}
-    ('{{ feature.name }}', {{ feature.is_number | lower }}){{ ',' if not loop.last }}
-    {% endfor %}
-),
-
--- One pass over gold, whatever the number of features.
 unpivoted as (
-    select
-        gold.customer_id,
-        features.feature,
-        features.is_number,
-        cast(case features.feature
-            {% for feature in features if feature.is_number %}
-            when '{{ feature.name }}' then gold.{{ feature.name }}
-            {% endfor %}
-        end as double) as number_value,
-        case features.feature
-            {% for feature in features if not feature.is_number %}
-            when '{{ feature.name }}' then gold.{{ feature.name }}
-            {% endfor %}
-        end as word_value
-    from gold
-    cross join features
+    {{ gold_feature_values('gold') }}
 ),
 
 long as (
