@@ -1,9 +1,15 @@
 {# Every feature of the contract, one after the other, as the contract describes it. #}
 with
 
+shown as (
+    select distinct as_of_date from {{ ref('mart_customer_risk') }}
+),
+
 gold as (
-    select * from {{ ref('gold_master') }} as master
-    where master.as_of_date in (select risk.as_of_date from {{ ref('mart_customer_risk') }} as risk)
+    select master.*
+    from {{ ref('gold_master') }} as master
+    inner join shown
+        on master.as_of_date = shown.as_of_date
 ),
 
 reasons as (

@@ -6,9 +6,15 @@ scores as (
     where run_id = {{ shown_run_id() }}
 ),
 
+shown as (
+    select distinct as_of_date from scores
+),
+
 gold as (
-    select * from {{ ref('gold_master') }} as master
-    where master.as_of_date in (select scores.as_of_date from scores)
+    select master.*
+    from {{ ref('gold_master') }} as master
+    inner join shown
+        on master.as_of_date = shown.as_of_date
 ),
 
 unpivoted as (
