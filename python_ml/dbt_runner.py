@@ -26,8 +26,8 @@ from python_ml.progress import Reporter, silent
 
 # By this variable models differ in more than their statements: in what they keep.
 _SHAPING = ("touched_months",)
-# Unit tests and those of the micro-data prove the SQL, which a run takes as proven.
-_NO_PROOFS = ("--exclude-resource-type", "unit_test", "--exclude", "tag:micro")
+# Unit tests, those of the micro-data and other proofs of the SQL, which a run takes as proven.
+_NO_PROOFS = ("--exclude-resource-type", "unit_test", "--exclude", "tag:micro", "tag:proof")
 _KEPT = PROJECT_DIR / "target" / "parsed"
 _STATE = "partial_parse.msgpack"  # dbt's name
 

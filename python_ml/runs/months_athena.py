@@ -1,7 +1,7 @@
 """Months of bronze_customer_month that a run on Athena need not read again.
 
-The run's database gets a second entry of the published Iceberg table. What the run deletes and
-merges through it makes new metadata, which readers see once it is published.
+The run's database gets a second entry of the published Iceberg table. What the model deletes and
+appends through it makes new metadata, which readers see once it is published.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from python_ml.config import Section
-from python_ml.sql import literal
 from python_ml.warehouse.athena import AthenaWarehouse
-from python_ml.warehouse.athena_publication import Publication, run_database_name
+from python_ml.warehouse.athena_publication import Publication
 
 
 def begin_with_published(
@@ -42,7 +41,4 @@ def begin_with_published(
     if not kept:
         return sorted(versions)
     publication.continue_table(run_id, table)
-    months = ", ".join(f"date {literal(f'{month}-01')}" for month in kept)
-    mine = AthenaWarehouse(athena, run_database_name(athena, run_id))
-    mine.execute(f"delete from {table} where month_start not in ({months})")
     return sorted(set(versions) - set(kept))

@@ -75,7 +75,9 @@ def by_hand(athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory) -> By
     work = tmp_path_factory.mktemp("micro")
     settings = athena_settings(work / "home", athena, PLACES)
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("SPANISHGAS", "DBT"))}
-    environment = plain | athena.environment | variables_of(settings) | {"SPANISHGAS_THREADS": "4"}
+    environment = plain | athena.environment | variables_of(settings)
+    # Without a home of its own dbt would read what a run has left in this checkout.
+    environment |= {"SPANISHGAS_THREADS": "4", "SPANISHGAS_HOME": str(work / "home")}
     hand = ByHand(settings, environment, work)
     for name, table in load_source("raw").items():
         for part in sorted((MICRO / "raw" / name).rglob("*.csv")):
