@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+_FORGET = ("tests/unit/test_forget_records.py", "tests/unit/test_forget_search.py")
+
 SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/aws/trigger.py": ("tests/unit/test_trigger.py",),
     "python_ml/drift/statistics.py": ("tests/unit/test_drift_statistics.py",),
+    "python_ml/forget/command.py": ("tests/integration/test_forget.py",),
+    "python_ml/forget/containers.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/forget/person.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/forget/records.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/forget/remove.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/forget/search.py": (*_FORGET, "tests/integration/test_forget.py"),
     "python_ml/land/check.py": (
         "tests/unit/test_land_check.py",
         "tests/integration/test_land_dirt.py",
         "tests/integration/test_land_refused.py",
         "tests/integration/test_land.py",
     ),
-    "python_ml/land/scrub.py": ("tests/integration/test_forget.py",),
+    "python_ml/land/scrub.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/land/traces.py": (*_FORGET, "tests/integration/test_forget.py"),
     "python_ml/model/calibrate.py": (
         "tests/unit/test_calibrate.py",
         "tests/unit/test_train.py",
