@@ -6,7 +6,6 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -139,15 +138,31 @@ class Layout:
         return self.home / "reports"
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with the user's home folder in place of `~`.
+
+    A folder may be called `~name`, where no user has that name.
+
+    Raises:
+        UsageError: nothing says which folder `~` stands for.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        if Path(path).parts[0] == "~":
+            raise UsageError(
+                f"{path}: the home folder of this user is unknown. Set the variable HOME, or name "
+                "the whole path."
+            ) from None
+        return Path(path)
+
+
 class Settings(Section):
     """All settings. Build it with `load_settings`; derive a changed copy with `with_overrides`."""
 
     @property
     def layout(self) -> Layout:
-        home = Path(self["home"])
-        with suppress(RuntimeError):  # a folder `~name` where nobody has that name
-            home = home.expanduser()
-        return Layout(home.resolve())
+        return Layout(expanded(self["home"]).resolve())
 
     @property
     def umask(self) -> int:
@@ -181,7 +196,7 @@ def load_settings(
     environ = os.environ if environ is None else environ
     values = _read(PACKAGE_DIR / "settings.yml")
     if own := environ.get(f"{ENV_PREFIX}SETTINGS"):
-        _assign(values, (), _read(Path(own)), own)
+        _assign(values, (), _read(expanded(own)), own)
     for variable, text in environ.items():
         name = variable.removeprefix(ENV_PREFIX)
         if variable.startswith(ENV_PREFIX) and name not in NOT_SETTINGS:

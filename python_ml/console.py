@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import errno
 import os
+import select
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -88,17 +89,28 @@ def writing_to_stdout() -> Iterator[None]:
     """Whoever reads may have seen enough (`| head`), which is no error.
 
     Raises:
-        OSError: stdout takes no more; what is left is dropped, so that it does not fail anew when
-            the process ends.
+        OSError: stdout takes no more, or a service has closed its connection; what is left is
+            dropped, so that it does not fail anew when the process ends.
     """
     try:
         yield
         sys.stdout.flush()
     except OSError as error:
+        has_reader = all(map(_has_reader, (sys.stdout, sys.stderr)))
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if has_reader or not isinstance(error, BrokenPipeError):
             raise
+
+
+def _has_reader(stream: TextIO) -> bool:
+    """Whether what is written to a stream can be read: not so a pipe whose other end is closed."""
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except (OSError, ValueError, TypeError):  # a stream of a caller, which is no file
+        return True
+    return not any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def can_show(stream: TextIO, text: str) -> bool:

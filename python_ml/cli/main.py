@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -31,7 +33,20 @@ def _show_version(context: click.Context) -> None:
     context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Commands whose reader may have seen enough; click would end them with exit code 1."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with writing_to_stdout():  # --help and --version are printed here
+            return super().make_context(*arguments, **options)
+        raise click.exceptions.Exit(0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with writing_to_stdout():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version",
     is_flag=True,
@@ -70,21 +85,24 @@ def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     open_streams()
     try:
-        with writing_to_stdout():
-            cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        error.show()
+        with suppress(BrokenPipeError):
+            error.show()
         sys.exit(UsageError.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(InterruptedRunError.exit_code)
+        _end("interrupted", InterruptedRunError.exit_code)
     except InterruptedRunError as error:
-        click.echo(harmless(str(error)), err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except Exception as error:
         if (told := foreseen(error)) is None:
             raise
-        click.echo(harmless(f"error: {told}"), err=True)
-        sys.exit(told.exit_code)
+        _end(f"error: {told}", told.exit_code)
+
+
+def _end(said: str, exit_code: int) -> NoReturn:
+    with suppress(BrokenPipeError):  # who has stopped reading still gets the exit code
+        click.echo(harmless(said), err=True)
+    sys.exit(exit_code)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from python_ml.config import PACKAGE_DIR, Settings
+from python_ml.config import PACKAGE_DIR, Settings, expanded
 from python_ml.errors import UsageError
 
 RULES_FILE = PACKAGE_DIR / "quality.yml"
@@ -66,7 +66,7 @@ def load_rules(settings: Settings, layer: str) -> LayerRules:
     Raises:
         UsageError: the file cannot be read, or says something that is not a rule.
     """
-    path = Path(settings.quality.rules or RULES_FILE).expanduser()
+    path = expanded(settings.quality.rules or RULES_FILE)
     try:
         document = _read(path)
         return LayerRules(

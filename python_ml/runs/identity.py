@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from python_ml.config import PACKAGE_DIR, PROJECT_DIR, Settings
+from python_ml.config import PACKAGE_DIR, PROJECT_DIR, Settings, expanded
 from python_ml.documents import hash_file, json_text
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import Entry, assign, is_s3, list_source
@@ -106,9 +106,7 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
     left_out = _WITHOUT_EFFECT if with_judges else (*_WITHOUT_EFFECT, *_JUDGES)
     values = {name: value for name, value in settings.as_dict().items() if name not in left_out}
     if "quality" in values and (rules := values["quality"]["rules"]):
-        values["quality"]["rules"] = _content(
-            Path(rules).expanduser()
-        )  # what it says counts, not where it lies
+        values["quality"]["rules"] = _content(expanded(rules))  # what it says, not where it lies
     return _digest([code_hash(), values])
 
 

@@ -8,6 +8,7 @@ import xgboost as xgb
 from python_ml import config
 from python_ml.config import PROJECT_DIR, load_settings
 from python_ml.errors import UsageError
+from python_ml.runs.identity import work_hash
 
 
 def test_flag_wins_over_environment_wins_over_file(tmp_path):
@@ -183,3 +184,16 @@ def test_a_text_in_the_environment_is_no_yaml(tmp_path, monkeypatch):
     for home in ("[x] - {y}: *z", "'quoted'", "12", "null", "a: b"):
         settings = load_settings(environ={"SPANISHGAS_HOME": home})
         assert settings.layout.home == tmp_path / home
+
+
+@pytest.mark.parametrize("name", ["home", "quality.rules"])
+def test_without_a_home_folder_of_the_user_a_tilde_is_refused(monkeypatch, name):
+    def unknown(_path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.expanduser", unknown)
+    with pytest.raises(UsageError, match="Set the variable HOME"):
+        work_hash(load_settings({name: "~/x"}, environ={}))
+    environ = {"SPANISHGAS_SETTINGS": "~/own.yml"}
+    with pytest.raises(UsageError, match="Set the variable HOME"):
+        load_settings(environ=environ)

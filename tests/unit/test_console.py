@@ -183,3 +183,40 @@ def test_who_stops_reading_does_not_end_the_process():
 
     with pytest.raises(BrokenPipeError):
         console.PlainConsole(file=Closed()).print("a")
+
+
+def unread(arguments, *, also_stderr=False):
+    """The exit code and stderr of the command, whose reader has gone before it begins."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "python_ml.cli", *arguments],
+            stdout=writing,
+            stderr=writing if also_stderr else subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    return done.returncode, done.stderr or b""
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["--help"], ["--version"]])
+def test_a_reader_who_has_seen_enough_is_no_error(tmp_path, arguments):
+    (tmp_path / "raw").mkdir()
+    home = ["--home", str(tmp_path)] if arguments[0] == "status" else []
+    assert unread([*arguments, *home]) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [(2, ["no-such-command"]), (2, ["status"]), (3, ["land", "no-such-folder"])],
+)
+def test_who_reads_no_message_still_gets_the_exit_code(tmp_path, code, arguments):
+    home = [] if code == 2 and arguments != ["status"] else ["--home", str(tmp_path / "none")]
+    assert unread([*arguments, *home], also_stderr=True)[0] == code
+
+
+def test_a_connection_that_a_service_has_closed_is_an_error():
+    with pytest.raises(BrokenPipeError), console.writing_to_stdout():
+        raise BrokenPipeError(32, "Broken pipe")
