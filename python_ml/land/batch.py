@@ -189,7 +189,7 @@ class _Batch:
         started = time.perf_counter()
         table = raw.table
         try:
-            source = open_raw(connection, raw, raw.paths(root))
+            source = open_raw(connection, raw, raw.paths(root), self.settings.land)
             checked, counts = materialise(connection, source)
         except Refusal as refusal:
             self.problems += refusal.problems

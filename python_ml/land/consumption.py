@@ -111,7 +111,7 @@ def land_consumption(
 
 def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
     """Sort the parts of one file into those that stay and those that are split into months."""
-    source = open_raw(work.connection, raw, paths)  # names are right, whatever the types
+    source = open_raw(work.connection, raw, paths, work.settings.land)  # names, whatever the types
     others: list[Path] = []
     for number, path in enumerate(paths):
         work.report(f"checking {raw.label} ({number + 1} of {len(paths)})", number / len(paths))
@@ -125,7 +125,7 @@ def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
             work.as_is[month] = path
     if others:
         if raw.kind == "parquet":
-            source = open_raw(work.connection, raw, others)
+            source = open_raw(work.connection, raw, others, work.settings.land)
         work.report(f"splitting {raw.label} by month", None)
         _split(work, source)
 

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from python_ml.config import Section
 from python_ml.land.result import Problem
 
-MOST_COLUMNS = 1_000
 _CHUNK = 1 << 20  # bytes
 _NUMBER = 8  # bytes of a value in memory, at least
 _GZIP = b"\x1f\x8b"
@@ -53,8 +52,12 @@ def parquet_problem(path: Path, label: str, land: Section) -> Problem | None:
         footer = pq.read_metadata(path)
     except (OSError, pa.ArrowException):
         return None
-    if footer.num_columns > MOST_COLUMNS:  # the engine takes minutes over them
-        return Problem(label, f"{path.name} has {footer.num_columns:,} columns", "Export it again.")
+    if footer.num_columns > land.maximum_columns:  # the engine takes minutes over them
+        return Problem(
+            label,
+            f"{path.name} has {footer.num_columns:,} columns, more than land.maximum_columns",
+            "Export it again.",
+        )
     encoded = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
     in_memory = footer.num_rows * footer.num_columns * _NUMBER  # runs of equal values are short
     return _too_much(path, label, land) if max(encoded, in_memory) > _limit(path, land) else None

@@ -12,15 +12,16 @@ from typing import IO, cast
 
 import duckdb
 
+from python_ml.config import Section
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
-from python_ml.land.expansion import MOST_COLUMNS, is_gzip
+from python_ml.land.expansion import is_gzip
 from python_ml.land.result import Problem, Refusal, listing, shown
 from python_ml.schema import TableSchema
 from python_ml.sql import files, identifier, literal, read_parquet
 
 DELIMITERS = ",;\t|"
-_LONGEST_HEADER = 1 << 20  # bytes
+_MEGABYTE = 1_000_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
@@ -49,18 +50,26 @@ class Source:
     unparsed: str = "false"
 
 
-def open_raw(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> Source:
+def open_raw(
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: Section
+) -> Source:
     """The file as a relation.
+
+    Args:
+        connection: that will scan it.
+        raw: what it stands for.
+        paths: where it, or each of its parts, lies.
+        land: the section of the settings, with the limits.
 
     Raises:
         Refusal: it cannot be read, or its columns are not those of the schema.
     """
     _check_magic(raw, paths)
     if raw.kind == "parquet":
-        return _open_parquet(connection, raw, paths)
+        return _open_parquet(connection, raw, paths, land)
     if raw.kind == "json":
-        return _open_json(connection, raw, paths[0])
-    return _open_csv(raw, paths[0])
+        return _open_json(connection, raw, paths[0], land)
+    return _open_csv(raw, paths[0], land)
 
 
 def unreadable(label: str, error: duckdb.Error) -> Problem:
@@ -75,6 +84,9 @@ def unreadable(label: str, error: duckdb.Error) -> Problem:
     first_line = str(error).strip().splitlines()[0]
     if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in str(error):
         raise SpanishGasError(f"{label}: {first_line}. Free memory or disk and land again.")
+    if "maximum_object_size" in str(error):
+        what = "a record is larger than land.maximum_record_mb"
+        return Problem(label, what, "Raise it in the settings if that is what you mean to land.")
     if "unicode" in str(error).lower() or "utf" in str(error).lower():
         return Problem(label, f"the text is not UTF-8: {first_line}", _UTF8)
     return Problem(
@@ -82,7 +94,7 @@ def unreadable(label: str, error: duckdb.Error) -> Problem:
     )
 
 
-def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
+def mapped(raw: RawFile, names: Iterable[str], land: Section) -> dict[str, str]:
     """Schema name -> name in the file.
 
     Raises:
@@ -91,11 +103,12 @@ def mapped(raw: RawFile, names: Iterable[str]) -> dict[str, str]:
     schema, label = raw.table, raw.label
     known = {name: column.name for column in schema.columns for name in column.names}
     names = list(names)
-    if len(names) > MOST_COLUMNS:
+    if len(names) > land.maximum_columns:
         raise Refusal(
             Problem(
                 label,
-                f"the file has {len(names):,} columns ({listing(names)})",
+                f"the file has {len(names):,} columns ({listing(names)}), more than "
+                "land.maximum_columns",
                 f"{schema.name} has {len(schema.columns)}; export it again.",
             )
         )
@@ -175,7 +188,9 @@ def _check_magic(raw: RawFile, paths: list[Path]) -> None:
             )
 
 
-def _open_parquet(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> Source:
+def _open_parquet(
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: Section
+) -> Source:
     relation = read_parquet(*paths, options=", union_by_name = true")
     try:
         described = connection.execute(f"describe select * from {relation}").fetchall()
@@ -183,7 +198,7 @@ def _open_parquet(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
         raise Refusal(unreadable(raw.label, error)) from error
     _same_columns(connection, raw, paths)
     types = {row[0]: row[1] for row in described}
-    names = mapped(raw, types)
+    names = mapped(raw, types, land)
     columns = {name: (identifier(own), types[own]) for name, own in names.items()}
     return Source(raw, relation, columns)
 
@@ -209,16 +224,21 @@ def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
         )
 
 
-def _open_csv(raw: RawFile, path: Path) -> Source:
+def _open_csv(raw: RawFile, path: Path, land: Section) -> Source:
+    longest = int(land.maximum_header_mb * _MEGABYTE)
     try:
         with _text_stream(path) as stream:
-            head = _header(raw, stream.readline(_LONGEST_HEADER))
+            line = stream.readline(longest + 1)
+        if len(line) > longest:
+            what = f"the first line is longer than {longest:,} bytes (land.maximum_header_mb)"
+            raise Refusal(Problem(raw.label, what, "Export it again, one record a line."))
+        head = _header(raw, line)
     except (OSError, EOFError, zlib.error) as error:
         what = f"the file is truncated: {error}"
         raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
     delimiter = _delimiter(raw.table, head)
     header = _cells(head, delimiter)
-    names = mapped(raw, header)
+    names = mapped(raw, header, land)
     types = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
     rejects = f"malformed_{raw.table.name}_{raw.year or 0}"
     relation = (
@@ -237,9 +257,6 @@ def _header(raw: RawFile, line: bytes) -> str:
     Raises:
         Refusal: it is no header.
     """
-    if len(line) == _LONGEST_HEADER:
-        what = f"the first line is longer than {_LONGEST_HEADER:,} bytes, which no header is"
-        raise Refusal(Problem(raw.label, what, "Export it again, one record a line."))
     try:
         head = line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
@@ -254,8 +271,7 @@ def _header(raw: RawFile, line: bytes) -> str:
 
 
 def _cells(head: str, delimiter: str) -> list[str]:
-    # The library's limit on a field is for one that reads whole files.
-    csv.field_size_limit(_LONGEST_HEADER)
+    csv.field_size_limit(len(head) + 1)  # the library's own limit is for whole files
     return next(csv.reader([head], delimiter=delimiter), [])
 
 
@@ -269,7 +285,9 @@ def _delimiter(schema: TableSchema, head: str) -> str:
     return max(DELIMITERS, key=hits)
 
 
-def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) -> Source:
+def _open_json(
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path, land: Section
+) -> Source:
     try:
         with _text_stream(path) as stream:
             start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
@@ -285,7 +303,8 @@ def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) 
         f"read_json_objects({files(path)}, "
         f"format = {literal('newline_delimited' if lines else 'array')}, "
         f"compression = {literal('gzip' if is_gzip(path) else 'uncompressed')}, "
-        f"ignore_errors = {'true' if lines else 'false'}, maximum_object_size = 67108864)"
+        f"ignore_errors = {'true' if lines else 'false'}, "
+        f"maximum_object_size = {int(land.maximum_record_mb * _MEGABYTE)})"
     )
     try:
         keys = connection.execute(
@@ -293,7 +312,7 @@ def _open_json(connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path) 
         ).fetchall()
     except duckdb.Error as error:
         raise Refusal(unreadable(raw.label, error)) from error
-    names = mapped(raw, [key for (key,) in keys])
+    names = mapped(raw, [key for (key,) in keys], land)
     columns = {
         name: (f"(json ->> {literal(_json_path(own))})", "VARCHAR") for name, own in names.items()
     }

@@ -56,6 +56,22 @@ def test_a_header_that_is_none(raw, settings, content, said, is_packed):
     assert said in refused(raw, settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "limit", "label", "content"),
+    [
+        ("maximum_columns", 99, LABEL, ",".join(f"c{n}" for n in range(100)) + "\n" + ROWS),
+        ("maximum_header_mb", 0.001, LABEL, "x" * 1_001),
+        # The engine reads in blocks of some 30 MB, and only notices what fits in none.
+        ("maximum_record_mb", 1.0, "churn_label.json", '[{"note": "' + "x" * 40_000_000 + '"}]'),
+    ],
+    ids=["columns", "header", "record"],
+)
+def test_limits_of_what_is_read_are_settings(raw, settings, name, limit, label, content):
+    (raw / LABEL).unlink()
+    (raw / label).write_text(content)
+    assert f"land.{name}" in refused(raw, settings.with_overrides({f"land.{name}": limit}))
+
+
 def test_a_parquet_file_of_thousands_of_columns(raw, settings):
     (raw / LABEL).unlink()
     table = pa.table({f"c{n}": pa.array([1], pa.int8()) for n in range(5_000)})

@@ -247,12 +247,13 @@ class Sequences(RuleBasedStateMachine):
         self.home = self.place / "home"
         self.history: list[str] = []
         self.pointer_may_lag = False  # a kill came between, and nothing was written since
+        self.broken: str | None = None  # which invariant, and after what
 
     def teardown(self) -> None:
         shutil.rmtree(self.place, ignore_errors=True)
         tally["sequences"] += 1
-        if tally["sequences"] % 10 == 0:
-            print(f"{tally['sequences']} sequences", flush=True)
+        told = "" if self.broken is None else f"BROKE: {self.broken}"
+        print(f"{tally['sequences']} sequences, {tally['commands']} commands {told}", flush=True)
 
     @initialize(has_published=st.sampled_from([True, True, True, False]))
     def begin(self, has_published: bool) -> None:
@@ -311,9 +312,9 @@ class Sequences(RuleBasedStateMachine):
             assert status.code == DONE, status.stderr
             assert json.loads(status.stdout)["holder"] is None
         except Exception as error:
-            raise AssertionError(
-                f"{error}\nafter\n  " + "\n  ".join(self.history) + f"\n{outcome.stderr[-3000:]}"
-            ) from error
+            done = "\n  ".join(self.history)
+            self.broken = f"{error}\nafter\n  {done}\n{outcome.stderr[-3000:]}"
+            raise AssertionError(self.broken) from error
         return outcome
 
     # ---------------------------------------------------------------- raw files

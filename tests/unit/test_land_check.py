@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from python_ml.config import load_settings
 from python_ml.land.check import materialise
 from python_ml.land.discover import assign, list_source
 from python_ml.land.read import open_raw
 from python_ml.schema import load_source
 
 SCHEMAS = load_source("raw")
+LAND = load_settings(environ={}).land
 ids = st.integers(1, 99_999).map(lambda number: f"C{number:05d}")
 dates = st.dates(dt.date(1990, 1, 1), dt.date(2100, 12, 31))
 # Line ends inside a text are kept; the blanks around it are not part of it.
@@ -54,7 +56,7 @@ def _round_trip(name: str, kind: str, rows: list[tuple]) -> list[tuple]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         _write(Path(folder), name, kind, rows)
         raw = assign(list_source(folder), SCHEMAS)[0][0]
-        source = open_raw(connection, raw, raw.paths(Path(folder)))
+        source = open_raw(connection, raw, raw.paths(Path(folder)), LAND)
         checked, counts = materialise(connection, source)
         assert (counts.rows, counts.set_aside) == (len(rows), {})
         names = ", ".join(SCHEMAS[name].column_names)
