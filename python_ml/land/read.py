@@ -271,7 +271,8 @@ def _header(raw: RawFile, line: bytes) -> str:
 
 
 def _cells(head: str, delimiter: str) -> list[str]:
-    csv.field_size_limit(len(head) + 1)  # the library's own limit is for whole files
+    # The library's limit is for readers of whole files, and one for all of the process: only raised.
+    csv.field_size_limit(max(csv.field_size_limit(), len(head) + 1))
     return next(csv.reader([head], delimiter=delimiter), [])
 
 

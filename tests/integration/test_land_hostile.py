@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import random
@@ -70,6 +71,12 @@ def test_limits_of_what_is_read_are_settings(raw, settings, name, limit, label, 
     (raw / LABEL).unlink()
     (raw / label).write_text(content)
     assert f"land.{name}" in refused(raw, settings.with_overrides({f"land.{name}": limit}))
+
+
+def test_other_readers_of_csv_in_the_process_keep_their_limit(raw, settings):
+    before = csv.field_size_limit()
+    land(raw, settings)
+    assert csv.field_size_limit() >= before, "dbt reads seeds in the same process"
 
 
 def test_a_parquet_file_of_thousands_of_columns(raw, settings):
