@@ -12,21 +12,24 @@ province_costs as (
     select * from {{ ref('silver_province_cost_month') }}
 ),
 
--- Doubles are added up in a stated order: another order gives other last digits.
 totals as (
-    select
-        customer_id,
-        as_of_date,
-        sum(elec_kwh order by month_start) as total_elec_kwh,
-        sum(gas_m3 order by month_start) as total_gas_m3,
-        sum(gas_variable_revenue_eur + gas_fixed_revenue_eur order by month_start) as gas_revenue_eur,
-        sum(revenue_eur order by month_start) as revenue_eur,
-        sum(pricing_date_count) as price_update_count,
-        count(*) as month_count,
-        max(max_reading_date) as max_reading_date,
-        max(max_price_date) as max_price_date
-    from customer_months
-    group by customer_id, as_of_date
+    {{ aggregates_in_order(
+        'customer_months',
+        keys=['customer_id', 'as_of_date'],
+        order='month_start',
+        in_order={
+            'total_elec_kwh': ('sum', 'elec_kwh'),
+            'total_gas_m3': ('sum', 'gas_m3'),
+            'gas_revenue_eur': ('sum', 'gas_variable_revenue_eur + gas_fixed_revenue_eur'),
+            'revenue_eur': ('sum', 'revenue_eur'),
+        },
+        in_any_order={
+            'price_update_count': 'sum(pricing_date_count)',
+            'month_count': 'count(*)',
+            'max_reading_date': 'max(max_reading_date)',
+            'max_price_date': 'max(max_price_date)',
+        }
+    ) }}
 ),
 
 province_means as (

@@ -22,31 +22,34 @@ aged as (
     from customer_months
 ),
 
--- Doubles are added up in a stated order: another order gives other last digits.
 behaviour as (
-    select
-        customer_id,
-        as_of_date,
-        stddev_samp(elec_kwh order by month_start) as std_monthly_elec_kwh,
-        stddev_samp(gas_m3 order by month_start) as std_monthly_gas_m3,
-        count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end) as active_months_count,
-        stddev_samp(margin_eur order by month_start) as std_margin,
-        min(margin_eur) as min_monthly_margin,
-        count(case when margin_eur < 0 then 1 end) as loss_month_count,
-        min_by(variable_price_tier1_eur_kwh, month_start) as first_elec_price,
-        max_by(variable_price_tier1_eur_kwh, month_start) as last_elec_price,
-        min_by(gas_variable_price_eur_m3, month_start) as first_gas_price,
-        max_by(gas_variable_price_eur_m3, month_start) as last_gas_price,
-        stddev_samp(variable_price_tier1_eur_kwh order by month_start) as elec_price_volatility,
-        avg(case when months_ago between 1 and 3 then margin_eur end order by month_start)
-        - avg(case when months_ago between 4 and 6 then margin_eur end order by month_start) as rolling_margin_trend,
-        sum(margin_eur order by month_start) as total_margin_eur,
-        count(margin_eur) as margin_month_count,
-        max(max_reading_date) as max_reading_date,
-        max(max_price_date) as max_price_date,
-        max(max_cost_date) as max_cost_date
-    from aged
-    group by customer_id, as_of_date
+    {{ aggregates_in_order(
+        'aged',
+        keys=['customer_id', 'as_of_date'],
+        order='month_start',
+        in_order={
+            'std_monthly_elec_kwh': ('stddev_samp', 'elec_kwh'),
+            'std_monthly_gas_m3': ('stddev_samp', 'gas_m3'),
+            'std_margin': ('stddev_samp', 'margin_eur'),
+            'elec_price_volatility': ('stddev_samp', 'variable_price_tier1_eur_kwh'),
+            'newer_margin_eur': ('avg', 'case when months_ago between 1 and 3 then margin_eur end'),
+            'older_margin_eur': ('avg', 'case when months_ago between 4 and 6 then margin_eur end'),
+            'total_margin_eur': ('sum', 'margin_eur'),
+        },
+        in_any_order={
+            'active_months_count': 'count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end)',
+            'min_monthly_margin': 'min(margin_eur)',
+            'loss_month_count': 'count(case when margin_eur < 0 then 1 end)',
+            'first_elec_price': 'min_by(variable_price_tier1_eur_kwh, month_start)',
+            'last_elec_price': 'max_by(variable_price_tier1_eur_kwh, month_start)',
+            'first_gas_price': 'min_by(gas_variable_price_eur_m3, month_start)',
+            'last_gas_price': 'max_by(gas_variable_price_eur_m3, month_start)',
+            'margin_month_count': 'count(margin_eur)',
+            'max_reading_date': 'max(max_reading_date)',
+            'max_price_date': 'max(max_price_date)',
+            'max_cost_date': 'max(max_cost_date)',
+        }
+    ) }}
 ),
 
 province_trends as (
@@ -73,7 +76,7 @@ final as (
         behaviour.std_margin,
         behaviour.min_monthly_margin,
         coalesce(behaviour.loss_month_count, 0) as loss_month_count,
-        behaviour.rolling_margin_trend,
+        behaviour.newer_margin_eur - behaviour.older_margin_eur as rolling_margin_trend,
         behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin,
         behaviour.total_margin_eur as total_margin_12m,
         ---------- prices
