@@ -271,7 +271,7 @@ def _header(raw: RawFile, line: bytes) -> str:
 
 
 def _cells(head: str, delimiter: str) -> list[str]:
-    # The library's limit is for readers of whole files, and one for all of the process: only raised.
+    # The library's limit is one for the whole process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), len(head) + 1))
     return next(csv.reader([head], delimiter=delimiter), [])
 

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-_FORGET = ("tests/unit/test_forget_records.py", "tests/unit/test_forget_search.py")
+# Of forgetting on a whole home, the tests that start no process.
+_FORGET = (
+    "tests/unit/test_forget_records.py",
+    "tests/unit/test_forget_search.py",
+    *(
+        f"tests/integration/test_forget.py::{name}"
+        for name in (
+            "test_nothing_is_left_and_nobody_else_is_touched",
+            "test_snapshots_that_models_name_by_their_hash_are_known_again",
+            "test_the_next_batch_keeps_the_person_out",
+            "test_rejected_rows_and_other_files_without_a_customer_id_name_people_too",
+            "test_hashes_of_changed_content_lead_to_what_it_is_now",
+            "test_what_cannot_be_opened_is_no_proof",
+            "test_what_was_deleted_from_a_database_is_found_in_its_free_pages",
+            "test_a_month_can_be_added_to_what_forgetting_has_left",
+        )
+    ),
+)
 
 SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/aws/trigger.py": ("tests/unit/test_trigger.py",),
     "python_ml/drift/statistics.py": ("tests/unit/test_drift_statistics.py",),
     "python_ml/forget/command.py": ("tests/integration/test_forget.py",),
-    "python_ml/forget/containers.py": (*_FORGET, "tests/integration/test_forget.py"),
-    "python_ml/forget/person.py": (*_FORGET, "tests/integration/test_forget.py"),
-    "python_ml/forget/records.py": (*_FORGET, "tests/integration/test_forget.py"),
-    "python_ml/forget/remove.py": (*_FORGET, "tests/integration/test_forget.py"),
-    "python_ml/forget/search.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/forget/containers.py": _FORGET,
+    "python_ml/forget/person.py": _FORGET,
+    "python_ml/forget/records.py": _FORGET,
+    "python_ml/forget/remove.py": _FORGET,
+    "python_ml/forget/search.py": _FORGET,
     "python_ml/land/check.py": (
         "tests/unit/test_land_check.py",
         "tests/integration/test_land_dirt.py",
         "tests/integration/test_land_refused.py",
         "tests/integration/test_land.py",
     ),
-    "python_ml/land/scrub.py": (*_FORGET, "tests/integration/test_forget.py"),
-    "python_ml/land/traces.py": (*_FORGET, "tests/integration/test_forget.py"),
+    "python_ml/land/scrub.py": _FORGET,
+    "python_ml/land/traces.py": _FORGET,
     "python_ml/model/calibrate.py": (
         "tests/unit/test_calibrate.py",
         "tests/unit/test_train.py",
@@ -48,5 +65,5 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/runs/manifest.py": ("tests/unit/test_run_manifest.py",),
     "python_ml/runs/record.py": ("tests/unit/test_run_record.py",),
     "python_ml/runs/retention.py": ("tests/unit/test_retention.py",),
-    "python_ml/tombstones.py": ("tests/integration/test_forget.py",),
+    "python_ml/tombstones.py": _FORGET,
 }
