@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from python_ml.config import Settings
-from python_ml.errors import SpanishGasError
+from python_ml.errors import OldTablesError, SpanishGasError
 from python_ml.schema import ColumnSchema
 from python_ml.sql import literal
 from python_ml.store import open_store
@@ -180,8 +180,8 @@ def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) ->
     """All rows of gold_master for one as-of date, typed by the contract, sorted by customer.
 
     Raises:
-        SpanishGasError: a column is missing or not declared, a customer is there twice, or there
-            is no row.
+        OldTablesError: a column is missing or not declared.
+        SpanishGasError: a customer is there twice, or there is no row.
     """
     frame = warehouse.read_table(
         GOLD, where=f"as_of_date = date {literal(f'{as_of_date:%Y-%m-%d}')}"
@@ -189,7 +189,7 @@ def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) ->
     declared = {column.name for column in contract.columns}
     missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
     if missing or unknown:
-        raise SpanishGasError(
+        raise OldTablesError(
             f"{GOLD}: missing columns {missing}, undeclared columns {unknown}. What another "
             "version has built is built anew by `spanishgas run`"
         )

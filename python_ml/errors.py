@@ -19,6 +19,12 @@ class UsageError(SpanishGasError):
     exit_code = 2
 
 
+class OldTablesError(SpanishGasError):
+    """The published tables were built by another version, and lack what this one reads."""
+
+    exit_code = 2
+
+
 class BadInputError(SpanishGasError):
     """A raw batch breaks the contract and was refused whole.
 

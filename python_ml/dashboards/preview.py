@@ -55,7 +55,8 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
 
     Raises:
         DefinitionError: the definitions contradict themselves or the marts.
-        SpanishGasError: nothing has been published yet, or by another version without these marts.
+        UsageError: nothing has been published yet.
+        OldTablesError: another version has published, without these marts.
     """
     start = time.perf_counter()
     pages = load_dashboards()

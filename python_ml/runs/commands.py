@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from python_ml.errors import UsageError
 from python_ml.land.discover import require_source
 from python_ml.runs import steps
 from python_ml.runs.workspace import Run, swap, workspace
-from python_ml.warehouse.published import published_run, require_home
+from python_ml.warehouse.published import published_run, require_current, require_home
 
 if TYPE_CHECKING:
     from python_ml.land import LandResult
@@ -42,7 +44,7 @@ def train_candidate(run: Run) -> TrainResult:
     """
     _require_published(run)
     run.mode = "train_candidate"
-    with workspace(run, of_published=True):
+    with _on_published(run):
         return steps.train_step(run)
 
 
@@ -61,7 +63,7 @@ def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
     version = version or known[-1]
     registry.status(version)
     run.mode = "evaluate"
-    with workspace(run, of_published=True):
+    with _on_published(run):
         return steps.evaluate_step(run, version)
 
 
@@ -79,7 +81,7 @@ def rescore(run: Run, version: str | None) -> None:
     registry = open_registry(run.settings)
     require_approved(registry, version or registry.require_champion())
     run.mode = "rescore"
-    with workspace(run, of_published=True):
+    with _on_published(run):
         _score_and_publish(run, version)
 
 
@@ -92,6 +94,19 @@ def _require_published(run: Run) -> None:
     require_home(run.settings)
     if published_run(run.settings) is None:
         raise UsageError("nothing has been published yet; `spanishgas run` does it")
+
+
+@contextmanager
+def _on_published(run: Run) -> Iterator[None]:
+    """The run's workspace, with the published tables.
+
+    Raises:
+        OldTablesError: another version built them; nothing has been begun.
+    """
+    with workspace(run, of_published=True):
+        with run.warehouse() as warehouse:
+            require_current(warehouse, run.dbt.manifest())
+        yield
 
 
 def _score_and_publish(run: Run, version: str | None) -> None:
@@ -116,7 +131,7 @@ def climb(run: Run, version: str | None) -> None:
     registry.status(version or registry.require_champion())
 
     run.mode = "ladder"
-    with workspace(run, of_published=True):
+    with _on_published(run):
         with run.step("ladder") as (step, report), run.warehouse() as warehouse:
             fitted = climb_ladder(
                 warehouse, run.settings, run.contract, run.run_id, version, report
@@ -184,7 +199,7 @@ def promote(
     require_home(run.settings)
     run.mode = "promote"
     has_published = published_run(run.settings) is not None
-    with workspace(run, of_published=has_published):
+    with _on_published(run) if has_published else workspace(run):
         registry = open_registry(run.settings)
         version = approve(
             registry,

@@ -23,6 +23,7 @@ from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import (
     InterruptedRunError,
     LeaseHeldError,
+    OldTablesError,
     SpanishGasError,
     UsageError,
     foreseen,
@@ -278,7 +279,8 @@ def _end(run: Run, error: Exception | None) -> None:
     seconds = run.settings.runs.lease_seconds
     reason = None if run.has_published else error
     run.is_failing = reason is not None
-    if not isinstance(error, UsageError):
+    has_begun = run.steps or not isinstance(error, UsageError | OldTablesError)
+    if has_begun:
         with run.surviving(f"the end of run {run.run_id} could not be recorded"):
             finish_record(run, reason)
         with run.surviving("nobody could be alerted"):

@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from python_ml.errors import SpanishGasError, UsageError, on_disk
+from python_ml.errors import OldTablesError, SpanishGasError, UsageError, on_disk
 from python_ml.sql import movable, say_where_the_lake_is
 from python_ml.warehouse.base import Warehouse
 
@@ -38,7 +38,7 @@ class DuckDBWarehouse(Warehouse):
                 return connection.execute(sql).df()
             except (duckdb.CatalogException, duckdb.BinderException) as error:
                 what = str(error).split("\n", maxsplit=1)[0]
-                raise SpanishGasError(
+                raise OldTablesError(
                     f"{self.database}: {what} A warehouse that another version has built is built "
                     "anew by `spanishgas run`"
                 ) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from python_ml.config import Settings
-from python_ml.errors import UsageError, on_disk
+from python_ml.errors import OldTablesError, UsageError, on_disk
 from python_ml.store import open_store
-from python_ml.warehouse import open_warehouse
+from python_ml.warehouse import Warehouse, open_warehouse
 
 CHAMPION = "models/champion.json"  # the pointer, replaced in one step
 
@@ -39,6 +41,35 @@ def published_run(settings: Settings) -> tuple[str, str] | None:
             return None
         published = warehouse.query("select run_id, model_version from mart_overview")
     return published["run_id"].iloc[0], published["model_version"].iloc[0]
+
+
+def require_current(warehouse: Warehouse, manifest: Mapping[str, Any]) -> None:
+    """Make sure that the tables below the marts, which no command but `run` builds, are those of
+    this version.
+
+    Args:
+        warehouse: with the tables.
+        manifest: of the dbt project, its JSON document.
+
+    Raises:
+        OldTablesError: one of them, or a column of one, is missing.
+    """
+    found = warehouse.column_types()
+    lacking = []
+    for node in manifest["nodes"].values():
+        if node["resource_type"] not in ("model", "seed") or "marts" in node["fqn"]:
+            continue
+        table = node["name"]
+        if table not in found:
+            lacking.append(table)
+        elif columns := sorted(set(node["columns"]) - set(found[table])):
+            lacking.append(f"{table}.{columns[0]}")
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise OldTablesError(
+            f"the published tables were built by another version: {sorted(lacking)[0]}{more} is "
+            "missing. `spanishgas run` builds them anew"
+        )
 
 
 def is_champion(settings: Settings, version: str) -> bool:

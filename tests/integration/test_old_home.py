@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from python_ml.simulate import simulate
-from tests.proof.sequences import DONE, query, require_whole, run_command
+from tests.proof.sequences import DONE, USAGE, query, require_whole, run_command
 
 OLD = Path(__file__).resolve().parents[1] / "homes" / "2026-11-28.tar.xz"
 
@@ -30,12 +30,18 @@ def test_what_has_been_published_is_shown(home: Path) -> None:
         assert outcome.code == DONE, (line, outcome.stderr)
 
 
-def test_what_cannot_go_on_names_the_command_that_mends_it(home: Path) -> None:
-    for line in ("dashboards preview", "score", "doctor"):
+def test_what_cannot_go_on_names_the_command_that_mends_it_and_begins_nothing(home: Path) -> None:
+    (version,) = [path.parent.name for path in (home / "lake" / "models").glob("*/model.json")]
+    before = (query(home, "from mart_overview"), run_command(home, "status --json").stdout)
+    lines = ("score", "train", "evaluate", f"promote {version}", "ladder", "dashboards preview")
+    for line in lines:
         outcome = run_command(home, line)
-        assert outcome.code == 1, (line, outcome.stderr)
-        assert "spanishgas run" in outcome.stderr + outcome.stdout, line
+        assert outcome.code == USAGE, (line, outcome.stderr)
+        assert "spanishgas run" in outcome.stderr, line
         assert "Traceback" not in outcome.stderr
+    assert (query(home, "from mart_overview"), run_command(home, "status --json").stdout) == before
+    outcome = run_command(home, "doctor")
+    assert outcome.code == 1 and "spanishgas run" in outcome.stderr + outcome.stdout
 
 
 def test_a_run_mends_it(home: Path) -> None:
