@@ -81,8 +81,11 @@ class DynamoManifest(RunManifest):
 
     def claim(self, claim: BatchClaim, seconds: float, *, force: bool = False) -> BatchClaim | None:
         name = _batch_item(claim)
-        _, now = self._get(name)
-        taken = replace(claim, state=CLAIMED, expires_at=iso(now + timedelta(seconds=seconds)))
+        found, now = self._get(name)
+        before = _claim(found) if found else None
+        earlier = before.to_keep if before else None
+        until = iso(now + timedelta(seconds=seconds))
+        taken = replace(claim, state=CLAIMED, expires_at=until, earlier=earlier)
         free = (
             Attr("item").not_exists()
             | Attr("run_id").eq(claim.run_id)
@@ -91,6 +94,8 @@ class DynamoManifest(RunManifest):
         )
         if force:
             free |= Attr("state").eq(DONE)
+        if before is not None:  # the claim that is kept must be the one that is replaced
+            free &= Attr("run_id").eq(before.run_id) & Attr("state").eq(before.state)
         if self._put({"item": name, **asdict(taken)}, free):
             return None
         standing, _ = self._get(name)
@@ -99,8 +104,12 @@ class DynamoManifest(RunManifest):
     def finish(self, claim: BatchClaim, *, succeeded: bool) -> None:
         name, ours = _batch_item(claim), Attr("run_id").eq(claim.run_id)
         if succeeded:
-            done = replace(claim, state=DONE, expires_at=None)
+            done = replace(claim, state=DONE, expires_at=None, earlier=None)
             self._put({"item": name, **asdict(done)}, Attr("item").not_exists() | ours)
+            return
+        found, _ = self._get(name)
+        if found and (earlier := _claim(found).earlier) is not None:
+            self._put({"item": name, **asdict(BatchClaim(**earlier))}, ours)
             return
         try:
             self._table.delete_item(Key=self._key(name), ConditionExpression=ours)
@@ -168,4 +177,6 @@ def _lease(item: dict[str, Any] | None) -> Lease | None:
 
 
 def _claim(item: dict[str, Any]) -> BatchClaim:
-    return BatchClaim(**{name: item[name] for name in BatchClaim.__dataclass_fields__})
+    return BatchClaim(
+        **{name: item[name] for name in BatchClaim.__dataclass_fields__ if name in item}
+    )

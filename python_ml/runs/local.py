@@ -115,7 +115,9 @@ class LocalManifest(RunManifest):
             if standing and standing.state == DONE and same_work and not force:
                 return standing
             until = iso(datetime.now(UTC) + timedelta(seconds=seconds))
-            _write_claim(connection, replace(claim, state=CLAIMED, expires_at=until))
+            earlier = standing.to_keep if standing else None
+            taken = replace(claim, state=CLAIMED, expires_at=until, earlier=earlier)
+            _write_claim(connection, taken)
         return None
 
     def finish(self, claim: BatchClaim, *, succeeded: bool) -> None:
@@ -124,7 +126,10 @@ class LocalManifest(RunManifest):
             if standing is not None and standing.run_id != claim.run_id:
                 return
             if succeeded:
-                _write_claim(connection, replace(claim, state=DONE, expires_at=None))
+                done = replace(claim, state=DONE, expires_at=None, earlier=None)
+                _write_claim(connection, done)
+            elif standing is not None and standing.earlier is not None:
+                _write_claim(connection, BatchClaim(**standing.earlier))
             else:
                 connection.execute(
                     "delete from batch_claim where batch_sha256 = ? and mode = ?",

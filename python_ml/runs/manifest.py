@@ -113,6 +113,14 @@ class BatchClaim:
     run_id: str
     work_sha256: str | None = None
     expires_at: str | None = None
+    earlier: dict[str, Any] | None = (
+        None  # the claim that stood, and stands again if this run fails
+    )
+
+    @property
+    def to_keep(self) -> dict[str, Any] | None:
+        """The last claim of the batch that is done: this one, or the one before it."""
+        return asdict(self) if self.state == DONE else self.earlier
 
 
 class RunManifest(ABC):
@@ -165,7 +173,7 @@ class RunManifest(ABC):
 
     @abstractmethod
     def finish(self, claim: BatchClaim, *, succeeded: bool) -> None:
-        """Turn a run's claim into `done`, or drop it so that the batch can be run again."""
+        """Turn a run's claim into `done`, or put back the one that stood before it, if any."""
 
     @abstractmethod
     def save(self, record: RunRecord) -> None:

@@ -113,6 +113,28 @@ def test_a_batch_of_a_failed_run_can_be_run_again(open_another):
     assert manifest.claim(claim("run-3"), 60).run_id == "run-2"
 
 
+def test_the_claim_of_a_run_that_did_the_batch_stands_again_when_a_later_one_fails(open_another):
+    """Neither a forced run, nor one with other settings, that fails lets the batch be run again."""
+    manifest = open_another()
+    assert manifest.claim(claim("run-1"), 60) is None
+    manifest.finish(claim("run-1"), succeeded=True)
+    for later in (claim("run-2"), claim("run-3", work="w2")):
+        assert manifest.claim(later, 60, force=True) is None
+        assert manifest.claim(later, 60) is None, "renewed, and still known"
+        manifest.finish(later, succeeded=False)
+        assert manifest.claim(claim("run-4"), 60).run_id == "run-1"
+    assert manifest.claim(claim("run-5"), -1, force=True) is None
+    assert manifest.claim(claim("run-6"), 60, force=True) is None, "the fifth has died"
+    manifest.finish(claim("run-6"), succeeded=False)
+    assert manifest.claim(claim("run-7"), 60).run_id == "run-1"
+    assert manifest.claim(claim("run-8"), 60, force=True) is None
+    manifest.finish(claim("run-8"), succeeded=True)
+    assert manifest.claim(claim("run-9"), 60, force=True) is None
+    manifest.finish(claim("run-9"), succeeded=False)
+    standing = manifest.claim(claim("run-10"), 60)
+    assert (standing.run_id, standing.state, standing.earlier) == ("run-8", "done", None)
+
+
 def test_runs_are_kept_newest_first(open_another):
     manifest = open_another()
     for number in range(3):
