@@ -86,7 +86,7 @@ class DynamoManifest(RunManifest):
         earlier = before.to_keep if before else None
         until = iso(now + timedelta(seconds=seconds))
         taken = replace(claim, state=CLAIMED, expires_at=until, earlier=earlier)
-        free = (
+        free: Any = (
             Attr("item").not_exists()
             | Attr("run_id").eq(claim.run_id)
             | (Attr("state").eq(CLAIMED) & Attr("expires_at").lt(iso(now)))

@@ -65,10 +65,10 @@ def require_current(warehouse: Warehouse, manifest: Mapping[str, Any]) -> None:
         elif columns := sorted(set(node["columns"]) - set(found[table])):
             lacking.append(f"{table}.{columns[0]}")
     if lacking:
-        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        more = f" (and {len(lacking) - 1} others)" if len(lacking) > 1 else ""
         raise OldTablesError(
-            f"the published tables were built by another version: {sorted(lacking)[0]}{more} is "
-            "missing. `spanishgas run` builds them anew"
+            f"the published tables were built by another version: {sorted(lacking)[0]} is missing"
+            f"{more}. `spanishgas run` builds them anew"
         )
 
 
