@@ -20,14 +20,26 @@ as_of_dates as (
     select * from {{ ref('silver_as_of_date') }}
 ),
 
+-- Gas is supplied all year to who burns it in winter.
+gas_customers as (
+    select
+        customer_months.customer_id,
+        as_of_dates.as_of_date
+    from as_of_dates
+    inner join customer_months
+        on
+            as_of_dates.window_start_date <= customer_months.month_start
+            and as_of_dates.window_end_date > customer_months.month_start
+    where customer_months.gas_m3 > 0
+    group by customer_months.customer_id, as_of_dates.as_of_date
+),
+
 windowed as (
     select
         customer_months.*,
         customers.as_of_date,
         customers.province_code,
-        -- Gas is supplied all year to who burns it in winter.
-        {{ flag('max(customer_months.gas_m3) over (partition by customers.as_of_date, customers.customer_id) > 0') }}
-            as is_gas_customer
+        {{ flag('gas_customers.customer_id is not null') }} as is_gas_customer
     from as_of_dates
     inner join customer_months
         on
@@ -37,6 +49,10 @@ windowed as (
         on
             customer_months.customer_id = customers.customer_id
             and as_of_dates.as_of_date = customers.as_of_date
+    left join gas_customers
+        on
+            customers.customer_id = gas_customers.customer_id
+            and customers.as_of_date = gas_customers.as_of_date
 ),
 
 amounts as (
@@ -82,9 +98,6 @@ final as (
         month_start,
         as_of_date,
         ---------- consumption
-        elec_tier1_kwh,
-        elec_tier2_kwh,
-        elec_tier3_kwh,
         elec_kwh,
         gas_m3,
         ---------- prices and costs per unit
@@ -113,10 +126,7 @@ final as (
         max_price_date,
         max_cost_date,
         ---------- counts
-        pricing_date_count,
-        reading_count,
-        negative_elec_count,
-        negative_gas_count
+        pricing_date_count
     from amounts
 )
 

@@ -1,3 +1,6 @@
+-- A view: silver_customer_month reads most of it once, and a table of every as-of date is much to write.
+{{ config(materialized='view') }}
+
 with
 
 customers as (
@@ -8,16 +11,33 @@ prices as (
     select * from {{ ref('silver_price_neighbour') }}
 ),
 
+medians as (
+    select * from {{ ref('silver_price_median') }}
+),
+
 as_of_dates as (
     select * from {{ ref('silver_as_of_date') }}
 ),
 
-windowed as (
+-- The next known price counts only if it lies inside the window.
+sourced as (
     select
-        prices.*,
+        {% for price in price_columns() %}
+        case
+            when prices.{{ price }} is not null then 'observed'
+            when prices.last_{{ price }} is not null then 'last_known'
+            when prices.next_{{ price }}_date < as_of_dates.window_end_date then 'next_known'
+            when medians.segment_{{ price }} is not null then 'segment_median'
+            when medians.national_{{ price }} is not null then 'national_median'
+            else 'missing'
+        end as {{ price }}_source,
+        medians.segment_{{ price }},
+        medians.national_{{ price }},
+        {% endfor %}
+        medians.max_segment_price_date,
+        medians.max_national_price_date,
         customers.as_of_date,
-        customers.segment,
-        as_of_dates.window_end_date
+        prices.*
     from as_of_dates
     inner join prices
         on
@@ -27,61 +47,11 @@ windowed as (
         on
             prices.customer_id = customers.customer_id
             and as_of_dates.as_of_date = customers.as_of_date
-),
-
-segment_medians as (
-    select
-        {% for price in price_columns() %}
-        {{ median(price) }} as {{ price }},
-        {% endfor %}
-        max(max_price_date) as max_price_date,
-        as_of_date,
-        segment,
-        month_start
-    from windowed
-    group by as_of_date, segment, month_start
-),
-
-national_medians as (
-    select
-        {% for price in price_columns() %}
-        {{ median(price) }} as {{ price }},
-        {% endfor %}
-        max(max_price_date) as max_price_date,
-        as_of_date,
-        month_start
-    from windowed
-    group by as_of_date, month_start
-),
-
--- The next known price counts only if it lies inside the window.
-sourced as (
-    select
-        {% for price in price_columns() %}
-        case
-            when windowed.{{ price }} is not null then 'observed'
-            when windowed.last_{{ price }} is not null then 'last_known'
-            when windowed.next_{{ price }}_date < windowed.window_end_date then 'next_known'
-            when segment_medians.{{ price }} is not null then 'segment_median'
-            when national_medians.{{ price }} is not null then 'national_median'
-            else 'missing'
-        end as {{ price }}_source,
-        segment_medians.{{ price }} as segment_{{ price }},
-        national_medians.{{ price }} as national_{{ price }},
-        {% endfor %}
-        segment_medians.max_price_date as max_segment_price_date,
-        national_medians.max_price_date as max_national_price_date,
-        windowed.*
-    from windowed
-    inner join segment_medians
+    inner join medians
         on
-            windowed.as_of_date = segment_medians.as_of_date
-            and windowed.segment = segment_medians.segment
-            and windowed.month_start = segment_medians.month_start
-    inner join national_medians
-        on
-            windowed.as_of_date = national_medians.as_of_date
-            and windowed.month_start = national_medians.month_start
+            customers.as_of_date = medians.as_of_date
+            and customers.segment = medians.segment
+            and prices.month_start = medians.month_start
 ),
 
 final as (

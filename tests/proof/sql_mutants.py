@@ -5,7 +5,8 @@
     python -m tests.proof.sql_mutants --path models/bronze/bronze_customer.sql
 
 Each mutant is built on the micro-data by dbt, on DuckDB, with what comes after it and all of its
-tests (`state:modified+`); a mutant of a macro that passes so is tried with the whole project. One that behaves like the original is reviewed by a person and listed with the reason in
+tests (`state:modified+`); a mutant of a macro that passes so is tried with the whole project. One
+that behaves like the original is reviewed by a person and listed with the reason in
 tests/mutation/equivalent.csv; it is counted apart.
 """
 
