@@ -11,15 +11,17 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
-from python_ml.config import Settings
-from python_ml.errors import OldTablesError, SpanishGasError
+from python_ml.config import PROJECT_DIR, Settings
+from python_ml.errors import OldTablesError, SpanishGasError, UsageError
 from python_ml.schema import ColumnSchema
 from python_ml.sql import literal
 from python_ml.store import open_store
@@ -27,6 +29,7 @@ from python_ml.tombstones import read_tombstones
 from python_ml.warehouse import Warehouse
 
 GOLD = "gold_master"
+MODEL_FILE = PROJECT_DIR / "models" / "gold" / "_gold__models.yml"
 SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
 LINEAGE = "lineage"
 ROLES = ("key", "target", "feature", "business", LINEAGE)
@@ -100,6 +103,30 @@ class GoldContract:
         return pa.schema(
             [(c.name, ColumnSchema(c.name, c.data_type).arrow_type) for c in self.columns]
         )
+
+
+def require_experiments(settings: Settings, model_file: Path = MODEL_FILE) -> None:
+    """Make sure, before anything is begun, that every experiment has features.
+
+    Args:
+        settings: with the experiments.
+        model_file: the YAML of gold_master, which dbt need not have read.
+
+    Raises:
+        UsageError: an experiment names a tier that no feature carries, or no tier.
+    """
+    text = model_file.read_text(encoding="utf-8")
+    models = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["models"]
+    columns = [column for model in models if model["name"] == GOLD for column in model["columns"]]
+    tiers = sorted({str(tier) for c in columns if (tier := c["config"]["meta"].get("tier"))})
+    for name, wanted in settings.experiments.items():
+        if unknown := sorted(set(map(str, wanted)) - set(tiers)):
+            raise UsageError(
+                f"experiments.{name}: no feature of {GOLD} has the tier {', '.join(unknown)}; "
+                f"tiers are {', '.join(tiers)}"
+            )
+        if not wanted:
+            raise UsageError(f"experiments.{name}: names no tier; tiers are {', '.join(tiers)}")
 
 
 def read_contract(manifest: Mapping[str, Any]) -> GoldContract:

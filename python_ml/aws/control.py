@@ -20,6 +20,7 @@ from python_ml.aws.report import add_error, add_steps, count, message, open_step
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.config import Settings, load_settings
+from python_ml.dataset import require_experiments
 from python_ml.errors import LeaseHeldError, SpanishGasError, UsageError
 from python_ml.land.upload import remove_other_batches
 from python_ml.registry import APPROVED, PENDING, open_registry
@@ -67,13 +68,14 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         unless `event["force"]`, one of this batch in this mode by this code and these settings.
 
     Raises:
-        UsageError: there is no such mode.
+        UsageError: there is no such mode, or an experiment of the settings has no features.
         BadInputError: there is no batch, or it is not the one that the run was started for.
         LeaseHeldError: another run holds the warehouse; the state machine waits.
         SpanishGasError: mode score, and there is no champion.
     """
     if event["mode"] not in MODES:
         raise UsageError(f"mode {event['mode']!r}: it is one of {', '.join(MODES)}")
+    require_experiments(settings)
     folder = RunFolder(open_store(settings), event["run_id"])
     if _has_succeeded(folder):
         return {"is_done": True}

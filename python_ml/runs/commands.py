@@ -89,8 +89,12 @@ def _require_published(run: Run) -> None:
     """Before anything is begun, since nothing of a command that cannot work is to stay.
 
     Raises:
-        UsageError: this is no home, or no run has published in it.
+        UsageError: this is no home, no run has published in it, or an experiment of the settings
+            has no features.
     """
+    from python_ml.dataset import require_experiments
+
+    require_experiments(run.settings)
     require_home(run.settings)
     if published_run(run.settings) is None:
         raise UsageError("nothing has been published yet; `spanishgas run` does it")
@@ -155,9 +159,11 @@ def backtest(run: Run, source: str) -> None:
         BadInputError: the batch was refused.
         SpanishGasError: no two as-of dates with labels are far enough apart.
     """
+    from python_ml.dataset import require_experiments
     from python_ml.modelling.backtest import BacktestResult, run_backtest
     from python_ml.modelling.plots import backtest_plot
 
+    require_experiments(run.settings)
     require_source(source)
     run.mode, run.source = "backtest", source
     has_published = not run.has_database or run.settings.layout.warehouse.exists()

@@ -42,12 +42,15 @@ def run_pipeline(
         LeaseHeldError: another run holds the warehouse.
         QualityGateError: a gate, data test or guardrail failed; nothing was published.
         ModelGateError: the candidate was rejected; nothing was scored or published.
-        UsageError: there is no run to resume, or it has another source, mode or force.
+        UsageError: there is no run to resume, or it has another source, mode or force; or an
+            experiment of the settings has no features.
     """
+    from python_ml.dataset import require_experiments
     from python_ml.registry import open_registry
     from python_ml.runs.resume import find_failed, require_same, restore
     from python_ml.runs.retention import apply_retention
 
+    require_experiments(run.settings)
     if resume:
         run.run_id = find_failed(run)
         require_same(run, source=source, mode=mode, force=force)

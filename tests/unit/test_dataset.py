@@ -9,11 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from python_ml.cli.main import main
+from python_ml.config import load_settings
 from python_ml.dataset import (
     content_hash,
     read_contract,
     read_gold,
     read_snapshot,
+    require_experiments,
     snapshot_key,
     take_snapshot,
     without_text,
@@ -145,3 +148,24 @@ def test_content_hash_sees_values_names_types_and_nulls_but_not_chunks():
         table.take([1, 0, 2]),
     ]
     assert len({reference, *map(content_hash, others)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("tiers", "message"), [("[1A, 9Z]", "the tier 9Z; tiers are 1A, "), ("[]", "names no tier")]
+)
+@pytest.mark.parametrize("line", ["run", "train", "evaluate", "score", "ladder", "backtest"])
+def test_an_experiment_without_features_is_refused_before_anything_is_begun(
+    monkeypatch, tmp_path, capsys, line, tiers, message
+):
+    (tmp_path / "raw").mkdir()
+    monkeypatch.setenv("SPANISHGAS_EXPERIMENTS__E9_MINE", tiers)
+    monkeypatch.setattr("sys.argv", ["spanishgas", line, "--home", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_the_experiments_that_we_ship_have_features():
+    require_experiments(load_settings(environ={}))
