@@ -42,5 +42,9 @@ longer landed.
         where
             {{ is_touched("substr(cast(month_start as varchar), 1, 7)") }}
             or month_start not in (select month_start from {{ hours }})
+            {%- set versions = var('month_versions', none) %}
+            {%- if versions %}
+            or substr(cast(month_start as varchar), 1, 7) not in ('{{ versions | join("', '") }}')
+            {%- endif %}
     {%- endif -%}
 {%- endmacro %}

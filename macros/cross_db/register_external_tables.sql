@@ -39,7 +39,10 @@ every command that builds or tests (on-run-start).
             cast("{{ column.name }}" as {{ column.data_type }}) as "{{ column.name }}",
             {% endfor %}
             {{ 'month' if source.meta.partition == 'month' }}
-        from read_csv({{ files }}, header = true, all_varchar = true, allow_quoted_nulls = false, {{ options }})
+        from read_csv(
+            {{ files }}, delim = ',', quote = '"', escape = '"', header = true, all_varchar = true,
+            allow_quoted_nulls = false, {{ options }}
+        )
     {%- elif has_files and source.source_name == 'raw' -%}
         select * from read_parquet({{ files }}, {{ options }})
     {%- else -%}

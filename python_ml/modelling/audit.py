@@ -216,7 +216,8 @@ def read_source_dates(
     """
     where = f"as_of_date = date {literal(as_of_date)}"
     names = [column.name for column in contract.source_dates]
-    sources = warehouse.read_table(SOURCE_DATES, where=where).set_index("date_column")
+    sources = warehouse.read_table(SOURCE_DATES)
+    sources = sources[sources["as_of_date"] == pd.Timestamp(as_of_date)].set_index("date_column")
     if missing := sorted(set(names) - set(sources.index)):
         raise SpanishGasError(f"{SOURCE_DATES} has no row of {missing} as of {as_of_date}")
     measures = ", ".join(

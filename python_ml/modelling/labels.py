@@ -38,10 +38,7 @@ def labelled_dates(warehouse: Warehouse) -> list[LabelledDate]:
     Args:
         warehouse: holds `bronze_label_date`, which says when labels are known.
     """
-    rows = warehouse.query(
-        "select label_date, matured_date, customer_count, churner_count "
-        "from bronze_label_date order by label_date"
-    )
+    rows = warehouse.read_table("bronze_label_date").sort_values("label_date")
     return [
         LabelledDate(
             row["label_date"].date(),

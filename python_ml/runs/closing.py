@@ -53,22 +53,10 @@ _FIRST_TO_CALL = """
     limit 5
 """
 
-_ASSIGNMENTS = """
-    select
-        customer_id,
-        as_of_date,
-        campaign,
-        policy,
-        is_holdout,
-        holdout_propensity,
-        offer,
-        discount_eur_month,
-        churn_probability,
-        expected_net_value_eur
-    from mart_recommendation
-    where decision in ('offered', 'held_out')
-    order by customer_id
-"""
+_ASSIGNMENT = [
+    *("customer_id", "as_of_date", "campaign", "policy", "is_holdout", "holdout_propensity"),
+    *("offer", "discount_eur_month", "churn_probability", "expected_net_value_eur"),
+]
 
 # Five of the twenty steps are enough to see how much more a budget brings.
 _BUDGETS = """
@@ -114,7 +102,9 @@ def read_closing(warehouse: Warehouse) -> Closing:
 
 def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
     """Who is offered what and who was drawn to be left alone, kept as `ml.offer_assignment`."""
-    warehouse.write_external("offer_assignment", warehouse.query(_ASSIGNMENTS), run_id)
+    offers = warehouse.read_table("mart_recommendation").sort_values("customer_id")
+    is_assigned = offers["decision"].isin(["offered", "held_out"])
+    warehouse.write_external("offer_assignment", offers.loc[is_assigned, _ASSIGNMENT], run_id)
 
 
 def keep_costs(warehouse: Warehouse, athena: Section, run_id: str, began: datetime) -> None:

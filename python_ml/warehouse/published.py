@@ -39,7 +39,7 @@ def published_run(settings: Settings) -> tuple[str, str] | None:
     with open_warehouse(settings) as warehouse:
         if "mart_overview" not in warehouse.table_names():
             return None
-        published = warehouse.query("select run_id, model_version from mart_overview")
+        published = warehouse.read_table("mart_overview")
     return published["run_id"].iloc[0], published["model_version"].iloc[0]
 
 

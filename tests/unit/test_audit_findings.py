@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import gold_fixture as gold
 import numpy as np
@@ -247,20 +248,24 @@ def test_each_alarm_is_decided_once_by_its_full_name() -> None:
     assert alarm_table([], "v1").columns.tolist() == table.columns.tolist()
 
 
-def test_a_date_ahead_has_no_limit_and_one_that_is_left_out_has() -> None:
+def test_rows_of_gold_that_rest_on_a_later_date_raise_an_alarm() -> None:
     row = {
-        "source_table": "t",
-        "source_column": "c",
-        "as_of_date": pd.Timestamp("2024-12-31"),
-        "treatment": "known_ahead",
-        "landed_count": 10,
-        "landed_after_count": 4,
-        "used_after_count": 1,
+        "date_column": "max_contract_date",
+        "bronze_model": "bronze_customer_contract",
+        "row_count": 10,
+        "later_count": 4,
+        "latest_date": pd.Timestamp("2025-02-01"),
+        "gold_row_count": 9,
+        "gold_later_count": 0,
+        "gold_latest_date": pd.Timestamp("2024-12-01"),
     }
-    ahead, left_out = source_date_findings(pd.DataFrame([row, {**row, "treatment": "left_out"}]))
-    assert np.isnan(ahead.limit_value) and ahead.alarm is None
-    assert left_out.limit_value == 0.0 and left_out.alarm == "future_date:t.c"
-    assert (left_out.observed_value, left_out.customer_count) == (1.0, 10)
-    assert left_out.churner_count == 0 and left_out.tier is None and left_out.group_name == ""
-    assert left_out.check_kind == "source_date" and left_out.subject == "t.c"
-    assert "(left out); 1 rows" in left_out.detail
+    day = date(2024, 12, 31)
+    left_out, leaking = source_date_findings(
+        pd.DataFrame([row, {**row, "gold_later_count": 2}]), day
+    )
+    assert left_out.alarm is None and left_out.observed_value == 0.0
+    assert leaking.alarm == "future_date:contract"
+    assert (leaking.observed_value, leaking.limit_value) == (2.0, 0.0)
+    assert leaking.tier is None and leaking.group_name == "" and leaking.subject == "contract"
+    assert "4 of 10 rows of bronze_customer_contract" in left_out.detail
+    assert "2 of 9 rows of gold rest on a later date" in leaking.detail
