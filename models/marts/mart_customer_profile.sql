@@ -30,7 +30,10 @@ final as (
         risks.risk_tier,
         risks.churn_probability,
         risks.expected_monthly_loss_eur,
-        row_number() over (order by risks.expected_monthly_loss_eur desc, risks.customer_id asc) as loss_rank,
+        -- Products of the same two numbers may differ in their last digit from engine to engine.
+        row_number() over (
+            order by round(risks.expected_monthly_loss_eur, 6) desc, risks.customer_id asc
+        ) as loss_rank,
         ---------- offer
         recommendations.offer,
         recommendations.decision,
