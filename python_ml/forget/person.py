@@ -22,7 +22,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.forget import containers
 from python_ml.forget.containers import Kind
 from python_ml.forget.records import json_documents
-from python_ml.land.read import DELIMITERS
+from python_ml.land.read import DELIMITERS, allow_fields
 from python_ml.land.traces import (
     Traces,
     customer_columns,
@@ -162,6 +162,7 @@ def _said_in_text(name: str, data: bytes) -> Iterator[_Said]:
     if ".csv" in name:
         header = text[: text.find("\n")]
         delimiter = max(DELIMITERS, key=header.count)
+        allow_fields(len(text))
         rows: Iterable[Any] = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     else:
         rows = (row for document in json_documents(text) for row in _records(document))

@@ -271,9 +271,16 @@ def _header(raw: RawFile, line: bytes) -> str:
 
 
 def _cells(head: str, delimiter: str) -> list[str]:
-    # The library's limit is one for the whole process, so it is only ever raised.
-    csv.field_size_limit(max(csv.field_size_limit(), len(head) + 1))
+    allow_fields(len(head))
     return next(csv.reader([head], delimiter=delimiter), [])
+
+
+def allow_fields(length: int) -> None:
+    """Let the csv library read fields of so many characters.
+
+    Its limit is one for the whole process, so it is only ever raised.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), length + 1))
 
 
 def _delimiter(schema: TableSchema, head: str) -> str:

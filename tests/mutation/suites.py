@@ -6,6 +6,7 @@ from __future__ import annotations
 _FORGET = (
     "tests/unit/test_forget_records.py",
     "tests/unit/test_forget_search.py",
+    "tests/unit/test_forget_person.py",
     *(
         f"tests/integration/test_forget.py::{name}"
         for name in (
