@@ -85,7 +85,9 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
             click.echo(f"  {place}", err=as_json)
         click.echo(
             f"{len(survey.places):,} places in {survey.file_count:,} files under "
-            f"{settings.layout.home} hold something of {customer_id}.",
+            f"{settings.layout.home} hold something of {customer_id}."
+            + _left_to_people(sum(place.is_by_hand for place in survey.places))
+            + _not_searched(survey.traces.short_text_count),
             err=as_json,
         )
     if dry_run:
@@ -101,8 +103,26 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
         click.echo(
             f"Removed from {len(result.places):,} places; {result.searched_files:,} files were "
             f"searched, and nothing of the customer was found.{pages} Raw files outside the home "
-            "are not ours and stay."
+            "are not ours and stay." + _not_searched(result.short_texts)
         )
+
+
+def _left_to_people(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f" {count:,} of them are workbooks or of unknown formats, which are searched and not "
+        "edited: edit or delete these files yourself, before or after."
+    )
+
+
+def _not_searched(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f" {count:,} texts of fewer than three words go with the records that say whose they are; "
+        "quoted elsewhere they would give nobody away, and are not searched for."
+    )
 
 
 @click.command()

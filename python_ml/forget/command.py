@@ -49,6 +49,7 @@ class Survey:
             "is_dry_run": True,
             "places": [place.as_dict() for place in self.places],
             "searched_files": self.file_count,
+            "short_texts": self.traces.short_text_count,
         }
 
 
@@ -58,10 +59,12 @@ class ForgetResult:
 
     places: list[Find] = field(default_factory=list)
     searched_files: int = 0
+    short_texts: int = 0  # which only the person has said, of too few words to be searched for
     pages_written: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"is_dry_run": False}
+        places = [place.as_dict() for place in self.places]
+        return asdict(self) | {"is_dry_run": False, "places": places}
 
 
 def survey_customer(run: Run, customer_id: str) -> Survey:
@@ -128,7 +131,8 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
         if not left.is_clean:
             raise SpanishGasError(_told(left, survey.traces))
         pending.clear()
-    return ForgetResult(survey.places, left.file_count, pages_written)
+    short = survey.traces.short_text_count
+    return ForgetResult(survey.places, left.file_count, short, pages_written)
 
 
 def _search(run: Run, traces: Traces) -> Searched:

@@ -110,6 +110,16 @@ def members(data: Bytes) -> Iterator[tuple[str, bytes]]:
                 yield name, archive.read(name)
 
 
+def is_workbook(data: Bytes) -> bool:
+    """Whether an archive is a workbook, whose cells refer to each other by number.
+
+    Raises:
+        zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return "[Content_Types].xml" in archive.namelist()
+
+
 def encoded(data: Bytes) -> Iterator[tuple[slice, bytes]]:
     """Where a text holds data in base64, and the data."""
     for match in _BASE64.finditer(data):

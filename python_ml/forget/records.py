@@ -136,6 +136,7 @@ def edit_json(text: str, traces: Traces) -> str:
             is_only = not (text[:start] + text[end:]).strip()
             if isinstance(value, dict) and _is_record(value, traces, own_keys_only=is_only):
                 lead, document = "", ""
+                end = _skip(text, end) if at <= 1 else end  # nor is a line of the first one left
             parts += [lead, _edit(document, 0, traces)]
         at = end
     return "".join(parts)

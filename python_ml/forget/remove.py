@@ -62,7 +62,7 @@ def _edit(name: str, data: Bytes, traces: Traces) -> bytes:
             inner = name[:-3] if name.lower().endswith(".gz") else name
             with containers.unpacked(data) as content:
                 edited = gzip.compress(_edit(inner, content, traces), mtime=0)
-        case Kind.ZIP if not _is_workbook(data):
+        case Kind.ZIP if not containers.is_workbook(data):
             edited = _edit_zip(data, traces)
         case Kind.SQLITE:
             with containers.sqlite(data) as connection:
@@ -108,11 +108,6 @@ def _edit_zip(data: Bytes, traces: Traces) -> bytes:
             if not traces.count(name.encode(errors="surrogateescape")):
                 archive.writestr(name, _edit(name, member, traces))
     return target.getvalue()
-
-
-def _is_workbook(data: Bytes) -> bool:
-    """Whether an archive is a workbook, whose cells refer to each other by number."""
-    return any(name == "[Content_Types].xml" for name, _ in containers.members(data))
 
 
 def _in_a_file(name: str, data: Bytes, traces: Traces) -> bytes:

@@ -23,6 +23,7 @@ from python_ml.land.traces import Traces
 
 NAME = "its name"
 UNREADABLE = "cannot be opened, so nobody knows what is in it"
+BY_HAND = ", which only a person can edit or delete"
 _Found = tuple[str, int]  # what, and how often
 FREE_BLOCKS = "free blocks, which nobody can read"
 FREE_PAGES = "pages that were deleted"
@@ -37,8 +38,13 @@ class Find:
     what: str
     count: int = 1
 
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether its format is searched, but not edited: a workbook's, or an unknown one."""
+        return self.what.endswith(BY_HAND)
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "is_by_hand": self.is_by_hand}
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}" + (f" ({self.count:,})" if self.count > 1 else "")
@@ -59,9 +65,6 @@ class Searched:
     @property
     def places(self) -> list[Find]:
         return [*self.found, *self.doubtful]
-
-    def paths(self) -> list[str]:
-        return list(dict.fromkeys(find.path for find in self.places))
 
 
 def search(folder: Path, traces: Traces, skip: Collection[Path] = ()) -> Searched:
@@ -119,7 +122,7 @@ def _in_data(data: Bytes, traces: Traces, path: Path | None = None) -> Iterator[
         is_found = True
         yield find
     if kind not in (Kind.TEXT, Kind.UTF16) and not is_found and (n := _in_bytes(data, traces)):
-        yield "bytes", n
+        yield f"bytes{BY_HAND if kind is Kind.OTHER else ''}", n
 
 
 def _in_gzip(data: Bytes, traces: Traces, _: Path | None) -> Iterator[_Found]:
@@ -128,11 +131,12 @@ def _in_gzip(data: Bytes, traces: Traces, _: Path | None) -> Iterator[_Found]:
 
 
 def _in_zip(data: Bytes, traces: Traces, _: Path | None) -> Iterator[_Found]:
+    by_hand = BY_HAND if containers.is_workbook(data) else ""
     for name, member in containers.members(data):
         if traces.count(name.encode(errors="surrogateescape")):
-            yield f"name of {name}", 1
+            yield f"name of {name}{by_hand}", 1
         for what, count in _in_data(member, traces):
-            yield f"{name}: {what}", count
+            yield f"{name}: {what.removesuffix(by_hand)}{by_hand}", count
 
 
 def _in_parquet(data: Bytes, traces: Traces, path: Path | None) -> Iterator[_Found]:

@@ -79,6 +79,11 @@ class Traces:
     texts: tuple[bytes, ...] = ()
     text_hashes: frozenset[str] = frozenset()
 
+    @property
+    def short_text_count(self) -> int:
+        """Texts of so few words that by them nobody could be told: they are not searched for."""
+        return sum(len(text.split()) < _SHORTEST for text in self.texts)
+
     @cached_property
     def seeds(self) -> tuple[str, ...]:
         """Lower-case strings, of which everything that holds a trace holds one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
 import hashlib
 import json
@@ -158,7 +159,10 @@ def test_nothing_is_left_and_nobody_else_is_touched(home, source):
     with sqlite3.connect(home / "runs.sqlite") as connection:
         old, new = connection.execute("select document from run order by run_id").fetchall()
     assert json.loads(old[0])["error_message"] == "(forgotten) has two contracts"
-    assert json.loads(new[0])["mode"] == "forget", "that it happened is on record"
+    record = json.loads(new[0])
+    assert record["mode"] == "forget", "that it happened is on record"
+    assert [step["step"] for step in record["steps"]] == ["forget"]
+    assert record["steps"][0]["row_count"] == sum(place.count for place in result.places)
     assert not settings_of(home).layout.forgetting.exists()
 
 
@@ -273,13 +277,57 @@ def test_a_dry_run_lists_files_and_counts_and_without_yes_a_person_confirms(home
     before = tree_hash(home)
     done = spanishgas("forget", GONE, "--dry-run", home=home)
     assert done.returncode == 0, done.stderr
-    places = json.loads(done.stdout)["places"]
-    assert {"path": "raw/churn_label.csv", "what": "mentions", "count": 1} in places
+    told = json.loads(done.stdout)
+    places = told["places"]
+    label = {"path": "raw/churn_label.csv", "what": "mentions", "count": 1, "is_by_hand": False}
+    assert label in places and told["is_dry_run"] is True
+    assert told["searched_files"] > len({place["path"] for place in places}) > 20
     assert "confirm" in spanishgas("forget", GONE, home=home).stderr, "no terminal, nobody to ask"
     assert tree_hash(home) == before
     done = spanishgas("forget", GONE, "--yes", home=home)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["places"] == places
+    short_texts, told = told["short_texts"], json.loads(done.stdout)
+    assert (told["places"], told["is_dry_run"]) == (places, False)
+    assert told["short_texts"] == short_texts
+
+
+def test_short_texts_and_what_only_a_person_can_edit_are_told(home, tmp_path, monkeypatch, capsys):
+    short = survey_customer(Run(settings_of(home)), GONE).traces.short_text_count + 1
+    (home / "raw" / "said.csv").write_text(f"customer_id,interaction_summary\n{GONE},Call me.\n")
+    (home / "reports" / "scan.bin").write_bytes(b"\0\1" + GONE.encode())
+    arguments = ["forget", GONE, "--home", str(home)]
+    cli.main([*arguments, "--dry-run"], standalone_mode=False)
+    told = capsys.readouterr().out
+    assert "1 of them are workbooks or of unknown formats" in told
+    assert f" {short} texts of fewer than three words" in told
+    (home / "reports" / "scan.bin").unlink()
+    cli.main([*arguments, "--yes"], standalone_mode=False)
+    told = capsys.readouterr().out
+    assert "unknown formats" not in told and f" {short} texts of fewer than three words" in told
+    assert not list(csv.reader((home / "raw" / "said.csv").open()))[1:], "its record is gone"
+
+
+def test_the_dashboards_are_written_anew_from_the_cleaned_warehouse(home, monkeypatch):
+    (home / "reports" / "dashboards").mkdir()
+    seen = []
+
+    def write_preview(warehouse, _settings, folder):
+        seen.append(set(warehouse.read_table("scores")["customer_id"]))
+        (folder / "index.html").write_text("new")
+
+    monkeypatch.setattr("python_ml.forget.command.write_preview", write_preview)
+    assert forget(home).pages_written
+    (customers,) = seen
+    assert GONE not in customers and len(customers) == 8
+    assert (home / "reports" / "dashboards" / "index.html").read_text() == "new"
+
+
+def test_dashboards_that_cannot_be_written_anew_are_removed(home, monkeypatch, caplog):
+    (home / "reports" / "dashboards").mkdir()
+    (home / "reports" / "dashboards" / "index.html").write_text("of before")
+    assert not forget(home).pages_written
+    assert not (home / "reports" / "dashboards").exists()
+    assert "the next run writes them" in caplog.text
 
 
 def test_on_a_terminal_no_is_no(home, monkeypatch):

@@ -7,7 +7,13 @@ import json
 import pytest
 
 from python_ml.forget.person import traces_in
-from python_ml.forget.records import edit_csv, edit_json, edit_text
+from python_ml.forget.records import (
+    edit_csv,
+    edit_json,
+    edit_text,
+    is_record_of,
+    json_documents,
+)
 from python_ml.land.traces import Traces, plain_words
 
 GONE = "C00002"
@@ -148,3 +154,60 @@ def test_an_id_within_a_longer_word_is_another(text):
 def test_an_id_is_found_between_anything(text):
     assert ID.is_in(text)
     assert not ID.is_in(ID.redact(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.json", f'[{{"id": "{GONE}"}}, {{"id": "x"}}]', '[{"id": "x"}]'),
+        ("a.JSONL", f'{{"id": "{GONE}"}}\n{{"id": "x"}}\n', '{"id": "x"}\n'),
+        ("a.ndjson", f'{{"id": "{GONE}"}}\n{{"id": "x"}}\n', '{"id": "x"}\n'),
+        ("a.log", f' [{{"id": "{GONE}"}}, {{"id": "x"}}]', ' [{"id": "x"}]'),
+        ("a.log", f'{{"rows": [{{"id": "{GONE}"}}]}}', '{"rows": []}'),
+        ("a.log", f'ran "{GONE}", {{"id": 1}}', 'ran "(forgotten)", {"id": 1}'),
+        ("a.json", f'"of {GONE}"', '"of (forgotten)"'),
+        ("a.tsv", f"id\tn\n{GONE}\t1\nx\t2\n", "id\tn\nx\t2\n"),
+        ("a.CSV", f"id,n\n{GONE},1\nx,2\n", "id,n\nx,2\n"),
+        ("a.htm", f"<ul><li>{GONE}</li><li>x</li></ul>", "<ul><li>x</li></ul>"),
+        ("a.MD", f"| a |\n| {GONE} |\n", "| a |\n"),
+        (
+            "a.json",
+            f'{{"why": "año de {GONE}", "n": [1]}}',
+            '{"why": "año de (forgotten)", "n": [1]}',
+        ),
+    ],
+)
+def test_a_name_or_the_first_character_says_what_a_record_is(name, text, expected):
+    assert edit_text(name, text.encode(), ID).decode() == expected
+
+
+def test_json_documents_are_objects_and_lists_one_after_the_other():
+    text = '[1, {"a": 2}]\n{"b": 1}\n7 "x"\n{torn\n[]\n{"c": [3]}'
+    assert list(json_documents(text)) == [[1, {"a": 2}], {"b": 1}, [], {"c": [3]}]
+    assert list(json_documents("\n torn")) == list(json_documents("")) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "is_record"),
+    [
+        ({"customer_id": GONE, "p": 1}, True),
+        ({"interaction_summary": SAID}, True),
+        ({"note": GONE}, False),
+        ({"note": {"customer_id": GONE}}, False),
+        ([GONE], False),
+        (GONE, False),
+    ],
+)
+def test_a_file_is_one_record_if_it_says_whose_it_is(document, is_record):
+    assert is_record_of(json.dumps(document).encode(), TRACES) is is_record
+    assert not is_record_of(json.dumps(document).encode()[:-1], TRACES)
+
+
+def test_lines_of_a_csv_without_quotes_that_mention_others_too():
+    """Suspects are lines with a seed of the traces, each looked at once."""
+    text = f"id,n\nx,of {GONE} and {GONE}\nC000021,1\n{GONE},{GONE}\ny,2"
+    edited = edit_csv(text.encode(), ID).decode()
+    assert edited == "id,n\nx,of (forgotten) and (forgotten)\nC000021,1\ny,2"
+    assert edit_csv(f"{GONE},n\nx,1\n".encode(), ID) == b"(forgotten),n\nx,1\n", "a header stays"
+    assert edit_csv(f'{GONE},"n"\nx,1\n'.encode(), ID) == b'(forgotten),"n"\nx,1\n'
+    assert edit_csv(f"id,n\nx,1,{GONE}\n".encode(), ID) == b"id,n\n", "a column too many"

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import sqlite3
 import zipfile
 
@@ -14,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from python_ml.forget import containers
 from python_ml.forget.remove import remove_from
-from python_ml.forget.search import FREE_BLOCKS, UNREADABLE, search
+from python_ml.forget.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
 from python_ml.land.scrub import scrub_parquet
 from python_ml.land.traces import Traces
 
@@ -88,7 +90,33 @@ def test_a_workbook_is_searched_and_left_to_a_person(tmp_path):
     remove_from(tmp_path / "list.xlsx", TRACES)
     assert (tmp_path / "list.xlsx").read_bytes() == before
     (found,) = search(tmp_path, TRACES).found
-    assert str(found) == "list.xlsx: xl/sharedStrings.xml: mentions"
+    assert str(found) == f"list.xlsx: xl/sharedStrings.xml: mentions{BY_HAND}"
+    assert found.is_by_hand and found.as_dict()["is_by_hand"]
+
+
+def test_what_only_a_person_can_edit_is_told_apart_at_any_depth(tmp_path):
+    unknown = b"\0\1" + GONE.encode()
+    (tmp_path / "scan.bin").write_bytes(unknown)
+    (tmp_path / "scan.gz").write_bytes(gzip.compress(unknown))
+    (tmp_path / "sent.zip").write_bytes(in_zip(unknown))
+    (tmp_path / "sent.csv").write_bytes(ROWS)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(f"{GONE}.bin", unknown)
+    (tmp_path / "list.xlsx").write_bytes(target.getvalue())
+    found = {str(find): find.is_by_hand for find in search(tmp_path, TRACES).found}
+    assert found == {
+        f"list.xlsx: name of {GONE}.bin{BY_HAND}": True,
+        f"list.xlsx: {GONE}.bin: bytes{BY_HAND}": True,
+        f"scan.bin: bytes{BY_HAND}": True,
+        f"scan.gz: bytes{BY_HAND}": True,
+        f"sent.zip: rows.csv: bytes{BY_HAND}": True,
+        "sent.csv: mentions": False,
+    }
+    for path in tmp_path.iterdir():
+        remove_from(path, TRACES)
+    assert {find.is_by_hand for find in search(tmp_path, TRACES).found} == {True}
 
 
 def test_parquet_of_any_type_keeps_its_schema_order_and_compression(tmp_path):
@@ -197,3 +225,76 @@ def test_colours_of_the_products_own_assets_are_nobody(tmp_path):
     for path in ASSETS.glob("*.js"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     assert not search(tmp_path, Traces(frozenset(["C01234"]))).found
+
+
+def test_large_data_is_unpacked_into_a_file(monkeypatch):
+    monkeypatch.setattr(containers, "_IN_MEMORY", 10)
+    with containers.unpacked(gzip.compress(ROWS)) as content:
+        assert content[:] == ROWS
+    with pytest.raises(EOFError), containers.unpacked(gzip.compress(ROWS)[:-3]):
+        pass
+
+
+def test_utf_16_that_is_damaged_is_read_as_far_as_it_goes(tmp_path):
+    (tmp_path / "a.txt").write_bytes(f"of {GONE}.".encode("utf-16") + b"x")
+    assert [find.what for find in search(tmp_path, TRACES).found] == ["mentions"]
+
+
+@pytest.mark.parametrize("name", [b"\xff " + GONE.encode(), GONE.encode() + b".\xe9.csv"])
+def test_a_name_that_is_no_text_is_searched_too(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    path.touch()
+    assert [find.what for find in search(tmp_path, TRACES).found] == ["its name"]
+    remove_from(path, TRACES)
+    assert not path.exists()
+
+
+def test_documents_in_databases_lose_a_record_and_texts_a_mention(tmp_path):
+    rows = [
+        (1, '{"ids": ["C00002", "C00003"]}', '{"ids": ["C00003"]}'),
+        (2, '[{"id": "C00002"}, {"id": "x"}]', '[{"id": "x"}]'),
+        (3, "of C00002, twice", "of (forgotten), twice"),
+    ]
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        connection.execute("create table t (n integer, note text)")
+        connection.executemany("insert into t values (?, ?)", [row[:2] for row in rows])
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:
+        database.execute("create table t (n integer, note varchar)")
+        database.executemany("insert into t values (?, ?)", [row[:2] for row in rows])
+    for path in sorted(tmp_path.iterdir()):
+        remove_from(path, TRACES)
+    assert search(tmp_path, TRACES).places == []
+    expected = [(n, after.replace(" ", "")) for n, _, after in rows]
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        left = connection.execute("select n, note from t order by n").fetchall()
+    assert [(n, note.replace(" ", "")) for n, note in left] == expected
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:
+        left = database.execute("select n, note from t order by n").fetchall()
+    assert [(n, note.replace(" ", "")) for n, note in left] == expected
+
+
+def test_an_archive_loses_files_that_are_named_after_the_person_and_edits_the_others(tmp_path):
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("folder/", "")
+        archive.writestr(f"letters/{GONE}.txt", "Dear customer")
+        archive.writestr("letters/list.txt", f"{GONE} and {KEPT}")
+    assert [str(find) for find in search(tmp_path, TRACES).found] == [
+        f"sent.zip: name of letters/{GONE}.txt",
+        "sent.zip: letters/list.txt: mentions",
+    ]
+    remove_from(path, TRACES)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["letters/list.txt"]
+        assert archive.read("letters/list.txt") == f"(forgotten) and {KEPT}".encode()
+
+
+def test_counts_and_words_of_a_find():
+    assert str(Find("a", "mentions", 1)) == "a: mentions"
+    assert str(Find("a", "mentions", 1200)) == "a: mentions (1,200)"
+    assert Find("a", "b", 2).as_dict() == {
+        **{"path": "a", "what": "b", "count": 2, "is_by_hand": False}
+    }
+    searched = Searched([Find("a", "x"), Find("b", "x")], [Find("a", "y")], 3)
+    assert searched.places == [*searched.found, *searched.doubtful] and not searched.is_clean
+    assert not Searched(doubtful=[Find("a", "y")]).is_clean and Searched().is_clean
