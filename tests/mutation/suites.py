@@ -32,6 +32,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/forget/remove.py": _FORGET,
     "python_ml/forget/search.py": _FORGET,
     "python_ml/land/check.py": (
+        "tests/unit/test_land_judge.py",
         "tests/unit/test_land_check.py",
         "tests/integration/test_land_dirt.py",
         "tests/integration/test_land_refused.py",

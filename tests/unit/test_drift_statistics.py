@@ -35,6 +35,13 @@ def test_the_stability_index_of_numbers_is_over_the_deciles_of_the_reference() -
     assert compare_numbers(reference, current).psi == pytest.approx(expected)
 
 
+def test_each_decile_counts_for_itself_in_the_stability_index() -> None:
+    counts = np.arange(1, 11)
+    current = np.repeat(np.arange(5.0, 100.0, 10.0), counts)
+    expected = ((counts / 55 - 0.1) * np.log(counts / 5.5)).sum()
+    assert compare_numbers(np.arange(100.0), current).psi == pytest.approx(expected)
+
+
 def test_weights_count_in_the_stability_index_and_in_the_size() -> None:
     rng = np.random.default_rng(0)
     reference, current = rng.normal(size=300), rng.normal(0.2, 1, 200)

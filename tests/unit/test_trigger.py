@@ -123,6 +123,25 @@ def test_six_files_are_not_a_batch(cloud):
     assert send("raw/2025-01/customer_interactions.json") == ["started"]
 
 
+def test_a_file_of_another_folder_completes_no_batch(cloud):
+    """Nor one at the root of the bucket, whose key is that of none."""
+    for prefix in ("", "raw/", "raw/2025-02/"):
+        put(cloud, f"{prefix}customer_interactions.json")
+        put(cloud, f"{prefix}_SUCCESS", b"score")
+    assert send(*upload(cloud, "raw/2025-01/", files=FILES[:6])) == ["incomplete"]
+
+
+def test_the_item_of_an_upload_names_its_execution(cloud):
+    send(*upload(cloud, "raw/a/"))
+    (run,) = executions()
+    item = UploadTable(TABLE, "spanishgas").read(run["batch_sha256"])
+    assert item["execution_arn"].endswith(f":execution:spanishgas:{run['run_id']}")
+    assert item["execution_arn"] == trigger.start(
+        trigger.os.environ["STATE_MACHINE_ARN"],
+        Claim(run["batch_sha256"], run["run_id"], run["source"], "train", datetime.now(UTC)),
+    ), "who starts it again finds it"
+
+
 def test_a_folder_of_parts_needs_the_marker(cloud):
     keys = upload(cloud, "raw/2025-01/", files=[name for name in FILES if "hourly" not in name])
     for month in ("01", "02"):
