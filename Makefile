@@ -75,7 +75,7 @@ lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 
 layering: setup # of dbt models and of Python packages; the data dictionary is what the models say
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
-	@$(BIN)/python -m python_ml.dictionary target/manifest.json | cmp -s - docs/data-dictionary.md || { echo "docs/data-dictionary.md is not what the models say: make dictionary"; exit 1; }
+	@$(BIN)/python -m python_ml.contracts.dictionary target/manifest.json | cmp -s - docs/data-dictionary.md || { echo "docs/data-dictionary.md is not what the models say: make dictionary"; exit 1; }
 	@$(BIN)/lint-imports --no-logo > target/imports.log || { cat target/imports.log; exit 1; }
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 
@@ -88,7 +88,7 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 
 dictionary: setup # docs/data-dictionary.md, of the models' YAML
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
-	@$(BIN)/python -m python_ml.dictionary target/manifest.json > docs/data-dictionary.md
+	@$(BIN)/python -m python_ml.contracts.dictionary target/manifest.json > docs/data-dictionary.md
 
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
 	@DBT_SPANISHGAS_LAKE="$$HOME_DIR/lake" DBT_SPANISHGAS_WAREHOUSE="$$HOME_DIR/warehouse.duckdb" $(BIN)/dbt docs generate --static --quiet --no-use-colors

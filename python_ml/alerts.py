@@ -22,11 +22,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from python_ml.config import Settings
 from python_ml.console import line
 from python_ml.documents import json_text, write_json
 from python_ml.errors import TerminalError, TransientError, UsageError, foreseen
 from python_ml.progress import console
+from python_ml.settings import Settings
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 _COLOURS = {INFO: "dim", WARNING: "yellow", CRITICAL: "red"}
@@ -227,7 +227,7 @@ def quality_alert(run_id: str, check_count: int, warnings: Sequence[str]) -> Ale
 def _aws(service: str, settings: Settings) -> Any:
     from botocore.config import Config  # slow to import
 
-    from python_ml import cloud
+    from python_ml.engines import cloud
 
     timeout = settings.alerts.timeout_seconds
     config = Config(connect_timeout=timeout, read_timeout=timeout, retries={"max_attempts": 1})

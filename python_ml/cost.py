@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from python_ml import cloud
-from python_ml.config import Section, Settings
-from python_ml.sql import literal
+from python_ml.engines import cloud
+from python_ml.engines.sql import literal
+from python_ml.settings import Section, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from python_ml.dashboards.model import Card, Dashboard
+    from python_ml.pages.model import Card, Dashboard
 
 MINIMUM_BYTES = 10_000_000  # billed for every query that reads at all
 PYTHON, DASHBOARD, OTHER = "python_ml", "dashboard", "other"
@@ -118,8 +118,8 @@ def dashboard_costs(settings: Settings) -> CostReport:
     Raises:
         SpanishGasError: a card's query fails; the message is Athena's.
     """
-    from python_ml.dashboards.compile import load_dashboards
-    from python_ml.warehouse.athena import AthenaWarehouse
+    from python_ml.engines.athena import AthenaWarehouse
+    from python_ml.pages.compile import load_dashboards
 
     cards = [(page, card) for page in load_dashboards() for card in page.cards]
     warehouse = AthenaWarehouse(settings.athena)
@@ -130,7 +130,7 @@ def dashboard_costs(settings: Settings) -> CostReport:
 
 def first_view(page: Dashboard, card: Card) -> str:
     """The statement of a card as it is sent when the page is opened, marked with its name."""
-    from python_ml.dashboards.template import card_sql, with_values
+    from python_ml.pages.template import card_sql, with_values
 
     defaults = {it.key: it.default for it in page.parameters if it.default is not None}
     values = {

@@ -26,5 +26,5 @@ COPY python_ml python_ml
 RUN python -m compileall -q python_ml
 RUN mkdir /tmp/spanishgas && chown spanishgas /tmp/spanishgas
 USER 10001
-HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import xgboost, python_ml.modelling.train"]
+HEALTHCHECK --interval=60s --timeout=10s CMD ["python", "-c", "import xgboost, python_ml.pipeline.train"]
 ENTRYPOINT ["python", "-m", "python_ml.aws.sagemaker_entry"]

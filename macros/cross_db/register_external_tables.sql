@@ -76,7 +76,7 @@ batch has landed there; until then the micro-data of the repository.
 
 {#
 Files below a folder, as an SQL string for DuckDB's scans. Wildcards in the folder's own name, and
-quotes, stand for themselves, as in python_ml/sql.py.
+quotes, stand for themselves, as in python_ml/engines/sql.py.
 #}
 {% macro _files_below(folder, pattern) -%}
     {%- set plain = folder | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from python_ml import cloud
 from python_ml.aws.run_folder import RunFolder, RunRequest
-from python_ml.config import Settings
+from python_ml.engines import cloud
+from python_ml.engines.ledger import SUCCEEDED, RunRecord, StepRecord
 from python_ml.errors import BadInputError, LeaseHeldError, ModelGateError, UsageError
-from python_ml.runs.identity import git_sha, lock_hash
-from python_ml.runs.manifest import SUCCEEDED, RunRecord, StepRecord
+from python_ml.pipeline.identity import git_sha, lock_hash
+from python_ml.settings import Settings
 
 NAMESPACE = "SpanishGas"
 _EXIT_CODES = {

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from python_ml.engines.ledger import CLAIMED, BatchClaim
+from python_ml.engines.store import Store
 from python_ml.errors import BadInputError, SpanishGasError
-from python_ml.runs.manifest import CLAIMED, BatchClaim
-from python_ml.store import Store
 
 REQUEST = "request"
 # In the order of a run; mode score leaves out train and evaluate.

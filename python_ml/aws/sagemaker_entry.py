@@ -26,10 +26,10 @@ from typing import Any
 import yaml
 
 from python_ml.aws.step import WORK, run_step
-from python_ml.config import Settings, load_settings
+from python_ml.engines.store import open_store
 from python_ml.errors import UsageError, foreseen
 from python_ml.registry.sagemaker import ARTIFACTS
-from python_ml.store import open_store
+from python_ml.settings import Settings, load_settings
 
 TRAIN = "train"
 _LONGEST_FAILURE = 1024  # SageMaker shows no more

@@ -14,7 +14,7 @@ import secrets
 import time
 from typing import Any
 
-from python_ml import cloud
+from python_ml.engines import cloud
 from python_ml.errors import SpanishGasError, UsageError
 
 _POLL_SECONDS = 30.0

@@ -25,12 +25,12 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
-from python_ml import cloud
 from python_ml.aws.uploads import Claim, UploadTable
+from python_ml.contracts.schema import load_source
+from python_ml.engines import cloud
+from python_ml.engines.ledger import listing_hash
 from python_ml.errors import AlreadyThereError
 from python_ml.land.discover import Entry, assign
-from python_ml.runs.manifest import listing_hash
-from python_ml.schema import load_source
 
 MARKER = "_SUCCESS"
 MODES = ("train", "score")

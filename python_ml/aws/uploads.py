@@ -8,7 +8,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
-from python_ml import cloud
+from python_ml.engines import cloud
 from python_ml.errors import ConditionFailedError, SpanishGasError
 
 STARTING, STARTED, FAILED, SUCCEEDED = "starting", "started", "failed", "succeeded"

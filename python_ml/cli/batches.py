@@ -8,8 +8,8 @@ import click
 from click.core import ParameterSource
 
 from python_ml.cli.options import common, print_json
-from python_ml.config import Settings
 from python_ml.errors import UsageError
+from python_ml.settings import Settings
 
 
 @click.command()
@@ -53,11 +53,11 @@ def simulate(
     report: bool,
 ) -> None:
     """Write the company's seven raw files, dirt included, or the month that follows."""
-    from python_ml.cli import summary
     from python_ml.progress import reporting
     from python_ml.simulate import append_month
     from python_ml.simulate.batch import simulate_batch
     from python_ml.simulate.report import simulation_report
+    from python_ml.view import summary
 
     settings = settings.with_overrides(
         {
@@ -103,8 +103,8 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
 
     SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
     """
-    from python_ml.cli import summary
-    from python_ml.runs.commands import Run, land_batch
+    from python_ml.pipeline.commands import Run, land_batch
+    from python_ml.view import summary
 
     if settings.target != "duckdb":
         raise UsageError(

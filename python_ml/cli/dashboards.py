@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from python_ml.cli.options import common, print_json
-from python_ml.config import Settings
 from python_ml.errors import UsageError
+from python_ml.settings import Settings
 
 if TYPE_CHECKING:
-    from python_ml.dashboards.wanted import Wanted
+    from python_ml.pages.metabase.wanted import Wanted
 
 
 @click.group()
@@ -27,8 +27,8 @@ _no_descriptions = click.option(
 
 
 def _wanted(settings: Settings) -> Wanted:
-    from python_ml.dashboards.compile import load_dashboards
-    from python_ml.dashboards.wanted import Wanted
+    from python_ml.pages.compile import load_dashboards
+    from python_ml.pages.metabase.wanted import Wanted
 
     return Wanted(load_dashboards(), settings.metabase.engine, settings.metabase.instance)
 
@@ -39,11 +39,11 @@ def _wanted(settings: Settings) -> Wanted:
 @_no_descriptions
 def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bool) -> None:
     """Show what `apply` would change on the server, without changing it."""
-    from python_ml.dashboards import server
-    from python_ml.dashboards.client import Credentials, MetabaseClient
-    from python_ml.dashboards.descriptions import mart_manifest
-    from python_ml.dashboards.plan import make_plan
-    from python_ml.dashboards.show import show_plan
+    from python_ml.pages.metabase import server
+    from python_ml.pages.metabase.client import Credentials, MetabaseClient
+    from python_ml.pages.metabase.descriptions import mart_manifest
+    from python_ml.pages.metabase.plan import make_plan
+    from python_ml.view.dashboards import show_plan
 
     settings = settings.with_overrides({"metabase.url": url})
     wanted = _wanted(settings)
@@ -72,11 +72,11 @@ def apply(
     collection is touched. At the end everything is read again and each card is run once: exit code
     5 if something differs or fails.
     """
-    from python_ml.dashboards.apply import apply as apply_definitions
-    from python_ml.dashboards.client import Credentials, MetabaseClient
-    from python_ml.dashboards.descriptions import mart_manifest
-    from python_ml.dashboards.show import show_applied
+    from python_ml.pages.metabase.apply import apply as apply_definitions
+    from python_ml.pages.metabase.client import Credentials, MetabaseClient
+    from python_ml.pages.metabase.descriptions import mart_manifest
     from python_ml.progress import reporting
+    from python_ml.view.dashboards import show_applied
 
     settings = settings.with_overrides({"metabase.url": url})
     wanted = _wanted(settings)
@@ -102,9 +102,9 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
     Exit code 2 for a definition that contradicts itself, the grid or the marts; 5 when the server
     differs or a card fails.
     """
-    from python_ml.dashboards.apply import verify
-    from python_ml.dashboards.client import Credentials, MetabaseClient
-    from python_ml.dashboards.template import card_sql
+    from python_ml.pages.metabase.apply import verify
+    from python_ml.pages.metabase.client import Credentials, MetabaseClient
+    from python_ml.pages.template import card_sql
 
     if offline and url is not None:
         raise UsageError("--url does not go with --offline, which asks no server")
@@ -130,8 +130,8 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
 @click.argument("file", type=click.Path(dir_okay=False))
 def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> None:
     """Make an API key for machines, or renew ours, and write it to FILE, readable by you alone."""
-    from python_ml.dashboards import server
-    from python_ml.dashboards.client import Credentials, MetabaseClient
+    from python_ml.pages.metabase import server
+    from python_ml.pages.metabase.client import Credentials, MetabaseClient
 
     settings = settings.with_overrides({"metabase.url": url})
     with MetabaseClient(settings.metabase) as client:
@@ -156,8 +156,8 @@ def preview(settings: Settings, as_json: bool, out: str | None) -> None:
 
     The rows come from the published marts; open index.html in any browser.
     """
-    from python_ml.dashboards.preview import preview_folder, write_preview
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.pages.preview import preview_folder, write_preview
 
     with open_warehouse(settings) as warehouse:
         written = write_preview(warehouse, settings, Path(out) if out else preview_folder(settings))
@@ -177,9 +177,9 @@ def publish_marts(settings: Settings, as_json: bool) -> None:
 
     In one transaction: readers see the marts of the run before until they see all of the new ones.
     """
-    from python_ml.dashboards.publish import publish
+    from python_ml.engines import open_warehouse
+    from python_ml.pages.metabase.publish import publish
     from python_ml.progress import reporting
-    from python_ml.warehouse import open_warehouse
 
     with open_warehouse(settings) as warehouse, reporting("publish-marts") as say:
         published = publish(warehouse, settings, say)

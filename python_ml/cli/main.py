@@ -21,9 +21,9 @@ from python_ml.cli.models import (
     train,
 )
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
-from python_ml.config import project
 from python_ml.console import harmless, open_streams, writing_to_stdout
 from python_ml.errors import InterruptedRunError, UsageError, foreseen
+from python_ml.settings import project
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import click
 
 from python_ml.cli.options import common, print_json, shown
-from python_ml.config import Settings
 from python_ml.errors import UsageError
+from python_ml.settings import Settings
 
 
 @click.command()
 @common
 def train(settings: Settings, as_json: bool) -> None:
     """Fit a candidate on the published gold and register it, pending approval."""
-    from python_ml.cli import summary
-    from python_ml.runs.commands import Run, train_candidate
+    from python_ml.pipeline.commands import Run, train_candidate
+    from python_ml.view import summary
 
     this_run = Run(settings)
     trained = train_candidate(this_run)
@@ -32,8 +32,8 @@ def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
     """
-    from python_ml.cli import summary
-    from python_ml.runs.commands import Run, evaluate_candidate
+    from python_ml.pipeline.commands import Run, evaluate_candidate
+    from python_ml.view import summary
 
     evaluated = evaluate_candidate(Run(settings), version)
     if as_json:
@@ -51,7 +51,7 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
 
     With another version than the champion, that version becomes the champion.
     """
-    from python_ml.runs.commands import Run, rescore
+    from python_ml.pipeline.commands import Run, rescore
 
     this_run = Run(settings)
     with shown(this_run, as_json):
@@ -81,7 +81,7 @@ def promote(
     VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
     and --reason any other. The decision is recorded with its evidence.
     """
-    from python_ml.runs import commands
+    from python_ml.pipeline import commands
 
     if rollback == (version is not None):
         raise UsageError("name the version to promote, or --rollback, not both")
@@ -102,8 +102,8 @@ def rebuild(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is a registered model (default: the champion). A difference ends with exit code 1.
     """
-    from python_ml.modelling.rebuild import rebuild_version
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.pipeline.rebuild import rebuild_version
 
     with open_warehouse(settings) as warehouse:
         rebuilt = rebuild_version(warehouse, settings, version)
@@ -122,9 +122,9 @@ def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
 
     CUSTOMER_ID is one of those scored, for example C01234.
     """
-    from python_ml.cli.customer_view import show_customer
-    from python_ml.modelling.customer import explain_customer
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.judge.customer import explain_customer
+    from python_ml.view.customer import show_customer
 
     with open_warehouse(settings) as warehouse:
         explained = explain_customer(warehouse, settings, customer_id)
@@ -142,8 +142,8 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is the model whose rows and split are used (default: the champion).
     """
-    from python_ml.cli import summary_ladder
-    from python_ml.runs.commands import Run, climb
+    from python_ml.pipeline.commands import Run, climb
+    from python_ml.view import ladder as summary_ladder
 
     this_run = Run(settings)
     climb(this_run, version)
@@ -162,8 +162,8 @@ def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
 
     The raw batch needs labels of several as-of dates; `simulate --months 24` writes such a one.
     """
-    from python_ml.cli import summary_backtest
-    from python_ml.runs import commands
+    from python_ml.pipeline import commands
+    from python_ml.view import backtest as summary_backtest
 
     this_run = commands.Run(settings)
     commands.backtest(this_run, raw or str(settings.layout.raw))

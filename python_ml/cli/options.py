@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_ml.config import load_settings
 from python_ml.console import can_show, writing_to_stdout
 from python_ml.errors import InterruptedRunError
+from python_ml.settings import load_settings
 
 if TYPE_CHECKING:
-    from python_ml.runs.workspace import Run
+    from python_ml.pipeline.workspace import Run
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -57,7 +57,7 @@ def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> It
         as_json: print the document, also of a run that failed.
         extra: what the document says first; may fill in as well.
     """
-    from python_ml.runs.preview import refresh_preview
+    from python_ml.pipeline.preview import refresh_preview
 
     def document() -> None:
         with run.surviving("the document could not be printed"), writing_to_stdout():
@@ -78,7 +78,7 @@ def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> It
         click.echo(run.skipped, err=as_json)
     elif "closing" in run.results and not as_json:
         # Takes a second, which a batch that was done before need not take.
-        from python_ml.cli import summary
+        from python_ml.view import summary
 
         with run.surviving("the summary could not be shown"), writing_to_stdout():
             summary.show_run(run)

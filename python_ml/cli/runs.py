@@ -7,8 +7,8 @@ import sys
 import click
 
 from python_ml.cli.options import common, print_json, shown
-from python_ml.config import Settings
 from python_ml.errors import UsageError
+from python_ml.settings import Settings
 
 
 @click.command()
@@ -35,7 +35,7 @@ def run(
 
     A batch that the same code and settings have run already is not run again.
     """
-    from python_ml.runs.pipeline import Run, run_pipeline
+    from python_ml.pipeline.run import Run, run_pipeline
 
     this_run = Run(settings)
     with shown(this_run, as_json):
@@ -47,7 +47,7 @@ def run(
 @click.option("--last", type=click.IntRange(1), default=10, show_default=True, help="How many.")
 def status(settings: Settings, as_json: bool, last: int) -> None:
     """Who holds the warehouse, what is published, and what became of the last runs."""
-    from python_ml.runs.status import read_status, show_status
+    from python_ml.pipeline.status import read_status, show_status
 
     found = read_status(settings, last)
     if as_json:
@@ -68,8 +68,8 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
     it belong to the company and stay. Afterwards every file is searched, and the command fails
     with exit code 1 for as long as something of the person is left. It cannot be undone.
     """
-    from python_ml.forget.command import forget_customer, survey_customer
-    from python_ml.runs.workspace import Run
+    from python_ml.pipeline.forget import forget_customer, survey_customer
+    from python_ml.pipeline.workspace import Run
 
     if dry_run and yes:
         raise UsageError("--yes does not go with --dry-run, which changes nothing")
@@ -130,8 +130,8 @@ def _not_searched(count: int) -> str:
 @click.option("--all", "show_all", is_flag=True, help="Show what is stable, too.")
 def drift(settings: Settings, as_json: bool, show_all: bool) -> None:
     """What has changed since the champion was trained, and what only moves with the calendar."""
-    from python_ml.drift.view import drift_document, read_drift, show_drift
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.view.drift import drift_document, read_drift, show_drift
 
     with open_warehouse(settings) as warehouse:
         rows = read_drift(warehouse)

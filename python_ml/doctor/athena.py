@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from python_ml import cloud
-from python_ml.config import Section, Settings
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
+from python_ml.engines import cloud
+from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import ServiceError
-from python_ml.store.location import bucket_and_prefix
+from python_ml.settings import Section, Settings
 
 _LOCATIONS = ("lake", "data", "staging")
 _LAKE_FOLDERS = ("raw", "batches", "rejected", "ml", "models", "runs")
@@ -200,15 +200,15 @@ def _glue(athena: Section) -> Check:
 
 
 def _runs(settings: Settings) -> Check:
-    from python_ml.runs import open_manifest
+    from python_ml.engines import open_ledger
 
-    holder = open_manifest(settings).holder()
+    holder = open_ledger(settings).holder()
     held = "free" if holder is None else f"held by {holder}"
     return Check("runs table", OK, f"{settings.athena.runs_table}; the lease is {held}")
 
 
 def _published(athena: Section) -> Check:
-    from python_ml.warehouse.athena_publication import Publication
+    from python_ml.engines.athena_publication import Publication
 
     if (run_id := Publication(athena).published_run()) is None:
         return Check("published", WARN, "nothing has been published yet", "spanishgas run")
@@ -217,7 +217,7 @@ def _published(athena: Section) -> Check:
 
 def _query(athena: Section) -> Check:
     """One query that reads nothing and costs nothing, through UNLOAD as a run reads."""
-    from python_ml.warehouse.athena import AthenaWarehouse
+    from python_ml.engines.athena import AthenaWarehouse
 
     frame = AthenaWarehouse(athena).query("select 1 as one")
     if frame["one"].tolist() != [1]:

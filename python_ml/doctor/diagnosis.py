@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from python_ml.config import Settings, project
 from python_ml.errors import SpanishGasError
+from python_ml.settings import Settings, project
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20}
@@ -200,8 +200,8 @@ def _warehouse(settings: Settings) -> Check:
 
 def _consistent(settings: Settings) -> Check:
     """The published tables against what they were made from in the lake."""
+    from python_ml.engines import open_warehouse
     from python_ml.land.write import current
-    from python_ml.warehouse import open_warehouse
 
     remedy = "restore the lake, or run again: spanishgas run"
     with open_warehouse(settings) as warehouse:
@@ -234,8 +234,8 @@ def _place(settings: Settings) -> Check:
 
 
 def _reads_itself(settings: Settings) -> Check:
-    from python_ml.sql import file_pattern, places_of
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.engines.sql import file_pattern, places_of
 
     with open_warehouse(settings) as warehouse:
         views = warehouse.query("select sql from duckdb_views() where not internal")["sql"]

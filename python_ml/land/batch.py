@@ -13,8 +13,9 @@ from typing import Any
 
 import duckdb
 
-from python_ml.config import Settings
+from python_ml.contracts.schema import load_source
 from python_ml.documents import hash_file
+from python_ml.engines.sql import identifier, identifiers, literal, one_row
 from python_ml.errors import UsageError
 from python_ml.land import write
 from python_ml.land.check import judge, judge_mean, materialise, rejected_sql, write_rejected
@@ -34,8 +35,7 @@ from python_ml.land.known import describe_months, known_months
 from python_ml.land.read import open_raw, unreadable
 from python_ml.land.result import LandResult, Problem, Refusal, TableResult, refuse
 from python_ml.progress import Reporter, silent
-from python_ml.schema import load_source
-from python_ml.sql import identifier, identifiers, literal, one_row
+from python_ml.settings import Settings
 
 RULES = 1  # raise it when the same bytes are to land differently, so that they do
 CONSUMPTION = "consumption_hourly"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.config import Settings
+from python_ml.contracts.schema import ColumnSchema, TableSchema
+from python_ml.engines.sql import identifier, literal, one_row
 from python_ml.land.convert import (
     Convention,
     convention,
@@ -20,8 +21,7 @@ from python_ml.land.convert import (
 )
 from python_ml.land.read import Source
 from python_ml.land.result import Problem, Refusal
-from python_ml.schema import ColumnSchema, TableSchema
-from python_ml.sql import identifier, literal, one_row
+from python_ml.settings import Settings
 
 RAW_PREFIX = "raw__"
 MALFORMED = "malformed line"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.config import Settings
+from python_ml.contracts.schema import TableSchema
+from python_ml.engines.sql import files, identifier, identifiers, literal, read_parquet
 from python_ml.errors import SpanishGasError
 from python_ml.land.check import (
     MALFORMED,
@@ -41,8 +42,7 @@ from python_ml.land.known import KnownMonth, customers_table, keep_customers
 from python_ml.land.read import Source, open_raw, unreadable
 from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.write import take
-from python_ml.schema import TableSchema
-from python_ml.sql import files, identifier, identifiers, literal, read_parquet
+from python_ml.settings import Settings
 
 _SAMPLE = 50_000
 _SECOND = "timestamp: second row for the same hour"

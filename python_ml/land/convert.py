@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
+from python_ml.contracts.schema import ColumnSchema
+from python_ml.engines.sql import literal, literals
 from python_ml.land.result import Problem
-from python_ml.schema import ColumnSchema
-from python_ml.sql import literal, literals
 
 # Spanish clock time: an instant with a zone is put on it.
 TIME_ZONE = "Europe/Madrid"

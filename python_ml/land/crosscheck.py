@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from python_ml.contracts.schema import TableSchema
+from python_ml.engines.sql import one_row
 from python_ml.land.check import judge_mean
 from python_ml.land.inspect import Inspection
 from python_ml.land.result import Problem
-from python_ml.schema import TableSchema
-from python_ml.sql import one_row
 
 WINDOW_MONTHS = 12  # the features look back over them
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from python_ml.contracts.schema import TableSchema
 from python_ml.errors import BadInputError, ServiceError, TransientError
 from python_ml.land.result import Problem, shown
-from python_ml.schema import TableSchema
 
 _KINDS = {
     ".csv": "csv",
@@ -232,7 +232,7 @@ def _list_s3(source: str) -> list[Entry]:
 def _s3(source: str) -> tuple[Any, str, str]:
     import boto3  # slow to import
 
-    from python_ml import cloud
+    from python_ml.engines import cloud
 
     parts = urlparse(source)
     prefix = parts.path.strip("/")

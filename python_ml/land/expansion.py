@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from python_ml.config import Section
 from python_ml.land.result import Problem
+from python_ml.settings import Section
 
 _CHUNK = 1 << 20  # bytes
 _NUMBER = 8  # bytes of a value in memory, at least

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from python_ml.land.scrub import ids_in, scrub_parquet
-from python_ml.land.traces import REMOVED, Traces
-from python_ml.schema import customer_id_pattern
-from python_ml.tombstones import read_tombstones
+from python_ml.contracts.schema import customer_id_pattern
+from python_ml.privacy.scrub import ids_in, scrub_parquet
+from python_ml.privacy.tombstones import read_tombstones
+from python_ml.privacy.traces import REMOVED, Traces
 
 
 def keep_out(lake: Path, staged: Path) -> dict[Path, int]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.schema import ColumnSchema, TableSchema
-from python_ml.sql import files, identifier, literal, one_row, read_parquet
+from python_ml.contracts.schema import ColumnSchema, TableSchema
+from python_ml.engines.sql import files, identifier, literal, one_row, read_parquet
 
 HOUR_US = 3_600_000_000
 

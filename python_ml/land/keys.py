@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
+from python_ml.engines.sql import identifier, identifiers, one_row
 from python_ml.land.discover import RawFile
 from python_ml.land.result import Problem, TableResult
-from python_ml.sql import identifier, identifiers, one_row
 
 NOTABLE_SHARE = 0.01  # of a table's rows set aside; worth a warning
 

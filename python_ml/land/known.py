@@ -15,8 +15,8 @@ import duckdb
 from pydantic import TypeAdapter
 
 from python_ml.documents import hash_file
+from python_ml.engines.sql import literal, read_parquet
 from python_ml.land.inspect import Inspection
-from python_ml.sql import literal, read_parquet
 
 CUSTOMERS = "customers_by_month.parquet"
 

@@ -12,15 +12,14 @@ from typing import IO, cast
 
 import duckdb
 
-from python_ml.config import Section
+from python_ml.contracts.schema import DELIMITERS, TableSchema
+from python_ml.engines.sql import files, identifier, literal, read_parquet
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
 from python_ml.land.expansion import is_gzip
 from python_ml.land.result import Problem, Refusal, listing, shown
-from python_ml.schema import TableSchema
-from python_ml.sql import files, identifier, literal, read_parquet
+from python_ml.settings import Section
 
-DELIMITERS = ",;\t|"
 _MEGABYTE = 1_000_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from python_ml import cloud
-from python_ml.config import Section
+from python_ml.contracts.schema import load_source
+from python_ml.engines import cloud
+from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import NotFoundError
 from python_ml.progress import Reporter, silent
-from python_ml.schema import load_source
-from python_ml.store.location import bucket_and_prefix
+from python_ml.settings import Section
 
 
 def are_registered(athena: Section) -> bool:

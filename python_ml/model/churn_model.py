@@ -14,13 +14,13 @@ import pandas as pd
 import xgboost as xgb
 from scipy.special import expit
 
-from python_ml.config import Settings
-from python_ml.dataset import Column
+from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
 from python_ml.model.calibrate import PlattScaling
 from python_ml.model.contributions import TreeTable, contributions, tree_tables
 from python_ml.model.interval import VennAbers
 from python_ml.model.preprocess import Preprocessor
+from python_ml.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from python_ml.dataset import INCREASING, Column, Monotone
+from python_ml.contracts.gold import INCREASING, Column, Monotone
 from python_ml.errors import SpanishGasError
 
 ONE_HOT, NATIVE = "one_hot", "native"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from python_ml.quality.examiner import Examiner
 from python_ml.quality.gate import QualityResult, check_layer
+from python_ml.quality.process import QualityProcess
 
-__all__ = ["Examiner", "QualityResult", "check_layer"]
+__all__ = ["QualityProcess", "QualityResult", "check_layer"]

@@ -12,9 +12,9 @@ from datetime import date
 
 import pandas as pd
 
+from python_ml.contracts.schema import TableSchema
 from python_ml.quality.profile import Declared, TableProfile
 from python_ml.quality.rules import STOP, WARN, LayerRules, NullRule, RangeRule, TableRules
-from python_ml.schema import TableSchema
 
 # Kinds of checks: those that have a lower limit, and those that have an upper one.
 LOWER = ("row_count", "minimum")

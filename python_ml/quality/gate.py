@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from python_ml.config import Settings
+from python_ml.contracts.schema import load_source
+from python_ml.engines import Warehouse
 from python_ml.errors import QualityGateError
 from python_ml.quality.checks import Subject, checks_frame, layer_checks
-from python_ml.quality.examiner import Examiner
+from python_ml.quality.process import QualityProcess
 from python_ml.quality.profile import (
     Built,
     Declared,
@@ -22,8 +23,7 @@ from python_ml.quality.profile import (
     profile_tables,
 )
 from python_ml.quality.rules import LAYERS, STOP, LayerRules, TableRules, load_rules
-from python_ml.schema import load_source
-from python_ml.warehouse import Warehouse
+from python_ml.settings import Settings
 
 if TYPE_CHECKING:
     from python_ml.land.result import LandResult
@@ -56,7 +56,7 @@ def check_layer(
     batch: Path | None = None,
     landed: LandResult | None = None,
     manifest: Mapping[str, Any] | None = None,
-    examiner: Examiner,
+    examiner: QualityProcess,
 ) -> QualityResult:
     """Hold one layer against its limits, and add the results to the run's `quality_check`.
 

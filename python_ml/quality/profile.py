@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from python_ml.contracts.schema import TableSchema
+from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
 from python_ml.quality.rules import TableRules
-from python_ml.schema import TableSchema
-from python_ml.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from python_ml.land.result import TableResult

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from python_ml.config import PACKAGE_DIR, Settings, expanded
 from python_ml.errors import UsageError
+from python_ml.settings import PACKAGE_DIR, Settings, expanded
 
 RULES_FILE = PACKAGE_DIR / "quality.yml"
 LAYERS = ("raw", "bronze", "silver", "gold")

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from python_ml.config import Settings
-from python_ml.dataset import scored_on
 from python_ml.documents import json_text
+from python_ml.engines.published import CHAMPION
+from python_ml.engines.store import Store, open_store
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.store import Store, open_store
-from python_ml.warehouse.published import CHAMPION
+from python_ml.settings import Settings
 
 if TYPE_CHECKING:
     from python_ml.model.churn_model import ChurnModel
@@ -311,3 +310,8 @@ def _decision(
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def scored_on(origin: Mapping[str, Any]) -> str:
+    """As-of date of the batch that a version was trained for; versions once had but one date."""
+    return origin.get("scoring_as_of_date", origin["as_of_date"])

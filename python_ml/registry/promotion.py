@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from python_ml.config import Settings
 from python_ml.embedding import in_rows
+from python_ml.engines.published import published_run
 from python_ml.errors import UsageError
 from python_ml.registry import APPROVED, PENDING, REJECTED, Registry, open_registry
-from python_ml.warehouse.published import published_run
+from python_ml.settings import Settings
 
 PROMOTE, ROLL_BACK = "promote", "roll_back"
 

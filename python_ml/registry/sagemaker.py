@@ -15,11 +15,11 @@ import tarfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from python_ml import cloud
-from python_ml.config import Section
+from python_ml.engines import cloud
+from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError
 from python_ml.registry import PENDING, StoredRegistry
-from python_ml.store import Store
+from python_ml.settings import Section
 
 if TYPE_CHECKING:
     from python_ml.model.churn_model import ChurnModel

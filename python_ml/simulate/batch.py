@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from python_ml.config import Settings
 from python_ml.errors import UsageError
 from python_ml.progress import Reporter, silent
+from python_ml.settings import Settings
 from python_ml.simulate.place import read_marker, simulator_hash
 from python_ml.simulate.run import SimulationResult, described, simulate
 

@@ -11,7 +11,6 @@ import datetime as dt
 
 import numpy as np
 
-from python_ml.simulate.course import Course
 from python_ml.simulate.interactions import (
     Interactions,
     draw_pair,
@@ -19,6 +18,7 @@ from python_ml.simulate.interactions import (
     newest_contact,
     write_down,
 )
+from python_ml.simulate.lifecycle import Course
 from python_ml.simulate.noise import Integers, uniform
 from python_ml.simulate.reference import calibration
 

@@ -19,11 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from python_ml.engines.sql import literal, read_parquet
 from python_ml.simulate.noise import Floats, hashed, uniform
 from python_ml.simulate.panel import MONTHS
 from python_ml.simulate.reference import HOLIDAYS, calibration, load_profiles
 from python_ml.simulate.traits import Traits
-from python_ml.sql import literal, read_parquet
 
 ALL_HOURS, TYPICAL_DAYS = "all-hours", "typical-days"
 READINGS = (ALL_HOURS, TYPICAL_DAYS)

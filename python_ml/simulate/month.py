@@ -18,7 +18,6 @@ import pandas as pd
 
 from python_ml.errors import BadInputError
 from python_ml.simulate.contacts import draw_month_contacts
-from python_ml.simulate.course import Course, draw_course
 from python_ml.simulate.files import (
     attribute_frame,
     contract_frame,
@@ -27,6 +26,7 @@ from python_ml.simulate.files import (
     price_frame,
 )
 from python_ml.simulate.hourly import write_month, write_panel
+from python_ml.simulate.lifecycle import Course, draw_course
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.reference import calibration, provinces
 from python_ml.simulate.world import World

@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from python_ml.config import PROJECT_DIR
+from python_ml.engines.sql import files
 from python_ml.errors import BadInputError
-from python_ml.sentiment import label_texts
+from python_ml.settings import PROJECT_DIR
 from python_ml.simulate.reference import REFERENCE_DIR
-from python_ml.sql import files
+from python_ml.transform.sentiment import label_texts
 
 _FILES = {
     "labels": "churn_label.csv",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from python_ml.config import Settings
+from python_ml.settings import Settings
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import BUCKET, run_on_duckdb
 from tests.athena.queries import Queries

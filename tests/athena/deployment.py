@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from moto.core.config import default_user_config
 
-from python_ml.config import PROJECT_DIR, Settings
+from python_ml.settings import PROJECT_DIR, Settings
 from tests.athena.images import Image
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import NO_GATE, athena_settings
@@ -83,7 +83,7 @@ class Deployment:
         return self.images["trigger"].invoke(handler, event, environment)
 
     def control(self, payload: Any) -> dict[str, Any]:
-        return self.function("python_ml.aws.control.handler", payload)
+        return self.function("python_ml.aws.state_machine.handler", payload)
 
     def trigger(self, event: Any) -> list[str]:
         """What the trigger did with each batch of an event."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from python_ml.config import PROJECT_DIR
+from python_ml.settings import PROJECT_DIR
 
 # What Lambda's runtime client does with a handler, an event and what the handler raises.
 _INVOKE = """

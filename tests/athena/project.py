@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from python_ml.config import PROJECT_DIR, Settings, load_settings
+from python_ml.contracts.schema import load_source
 from python_ml.cost import CostReport, costs_since
-from python_ml.dbt_runner import DbtNode, DbtRunner
-from python_ml.schema import load_source
-from python_ml.warehouse import open_warehouse
+from python_ml.engines import open_warehouse
+from python_ml.settings import PROJECT_DIR, Settings, load_settings
+from python_ml.transform.dbt import DbtNode, DbtRunner
 from tests.athena.local.server import REGION, LocalAthena
 
 CUSTOMERS = 500

@@ -13,9 +13,9 @@ from typing import Any
 
 import boto3
 
-from python_ml.config import Section, load_settings
-from python_ml.store.location import bucket_and_prefix
-from python_ml.warehouse.athena_publication import Publication
+from python_ml.engines.athena_publication import Publication
+from python_ml.engines.location import bucket_and_prefix
+from python_ml.settings import Section, load_settings
 from tests.athena.queries import Outcome, Queries
 
 LIMIT = 10_000_000  # the lowest that Athena takes

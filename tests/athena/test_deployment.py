@@ -13,14 +13,13 @@ import hcl2
 import pytest
 
 from python_ml.aws.run_folder import STEPS
-from python_ml.config import Settings
+from python_ml.contracts.schema import load_source
+from python_ml.engines import open_ledger, open_warehouse
+from python_ml.engines.athena_publication import Publication
+from python_ml.engines.ledger import RunRecord
+from python_ml.engines.store import open_store
 from python_ml.registry import APPROVED, open_registry
-from python_ml.runs import open_manifest
-from python_ml.runs.manifest import RunRecord
-from python_ml.schema import load_source
-from python_ml.store import open_store
-from python_ml.warehouse import open_warehouse
-from python_ml.warehouse.athena_publication import Publication
+from python_ml.settings import Settings
 from tests.athena.compare import differences
 from tests.athena.deployment import DATA, NAME, STATE_MACHINE, TERRAFORM, Deployment, deployed
 from tests.athena.local.server import LocalAthena
@@ -44,7 +43,7 @@ def execution(deployment: Deployment, duckdb_run: Settings) -> dict[str, Any]:
     """The one that an upload has started, at its end."""
     files = {name: image.files() for name, image in deployment.images.items()}
     dead = RunRecord(DEAD, "train", "athena", started_at="2024-01-01T00:00:00+00:00")
-    open_manifest(deployment.settings).save(dead)
+    open_ledger(deployment.settings).save(dead)
     events = deployment.upload(duckdb_run.layout.raw, PREFIX)
     assert [deployment.trigger(event) for event in events[-2:]] == [["started"], ["known"]]
     states = deployment.athena.client("stepfunctions")
@@ -66,7 +65,7 @@ def test_an_upload_becomes_a_published_run(
     registry = open_registry(settings)
     assert registry.champion() == f"churn-{run_id}"
     assert registry.status(f"churn-{run_id}") == APPROVED
-    manifest = open_manifest(settings)
+    manifest = open_ledger(settings)
     assert manifest.holder() is None
     record, dead = manifest.runs()
     assert (dead.status, dead.run_id) == ("failed", DEAD)

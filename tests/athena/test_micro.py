@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from python_ml.config import PROJECT_DIR, Settings
-from python_ml.schema import TableSchema, load_source
-from python_ml.sql import files
-from python_ml.warehouse import open_warehouse
+from python_ml.contracts.schema import TableSchema, load_source
+from python_ml.engines import open_warehouse
+from python_ml.engines.sql import files
+from python_ml.settings import PROJECT_DIR, Settings
 from tests.athena.compare import differences
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import BUCKET, athena_settings, variables_of

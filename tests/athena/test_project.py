@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_ml.config import Settings
+from python_ml.contracts.gold import read_contract
 from python_ml.cost import OTHER, PYTHON, costs_since, dashboard_costs
-from python_ml.dataset import read_contract, read_gold
-from python_ml.dbt_runner import DbtRunner
 from python_ml.doctor.diagnosis import FAIL, diagnose
+from python_ml.engines import Warehouse, open_warehouse
+from python_ml.engines.athena_months import begin_with_published
+from python_ml.engines.athena_publication import Publication, run_database_name
 from python_ml.errors import SpanishGasError
+from python_ml.judge.snapshot import read_gold
 from python_ml.registry import open_registry
-from python_ml.runs.months_athena import begin_with_published
-from python_ml.warehouse import Warehouse, open_warehouse
-from python_ml.warehouse.athena_publication import Publication, run_database_name
+from python_ml.settings import Settings
+from python_ml.transform.dbt import DbtRunner
 from tests.athena.compare import differences
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import BUCKET, CUSTOMERS, Project, run_on_athena

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from python_ml.config import Section, load_settings
-from python_ml.warehouse import athena_publication as publish
-from python_ml.warehouse.athena_publication import Publication, run_database_name
+from python_ml.engines import athena_publication as publish
+from python_ml.engines.athena_publication import Publication, run_database_name
+from python_ml.settings import Section, load_settings
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import BUCKET
 from tests.athena.queries import Queries

@@ -23,9 +23,9 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from python_ml.config import Settings, load_settings
-from python_ml.dbt_runner import DbtRunner
 from python_ml.progress import peak_memory_mb
+from python_ml.settings import Settings, load_settings
+from python_ml.transform.dbt import DbtRunner
 from tests.bench import peers
 
 MODEL = "bronze_customer_month"

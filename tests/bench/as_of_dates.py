@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from python_ml.config import Settings, load_settings
-from python_ml.dbt_runner import DbtRunner
+from python_ml.engines import open_warehouse
 from python_ml.land import land
-from python_ml.sentiment import label_sentiment, sentiment_backend
+from python_ml.settings import Settings, load_settings
 from python_ml.simulate import simulate
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.dbt import DbtRunner
+from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 
 MONTHS_MORE = 11  # month ends with twelve months before them: one of the first year, and these
 LIMIT = 3.0

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from python_ml.quality import Examiner
+from python_ml.quality import QualityProcess
 from python_ml.quality.checks import Check, checks_frame
 from tests.bench import aggregation
 
@@ -224,7 +224,7 @@ def machine() -> str:
 
 def examiner_gb() -> float:
     """Resident memory of the process that decides the gates, after a layer."""
-    with closing(Examiner()) as examiner:
+    with closing(QualityProcess()) as examiner:
         check = Check("raw", "table", "", "row_count", "stop", 1, 1, 0, 1)
         examiner.decide(checks_frame([check]))
         status = Path(f"/proc/{examiner._process.pid}/status").read_text(encoding="ascii")

@@ -19,8 +19,8 @@ from typing import Any
 
 import duckdb
 
-from python_ml.config import load_settings
-from python_ml.dbt_runner import DbtRunner
+from python_ml.settings import load_settings
+from python_ml.transform.dbt import DbtRunner
 
 
 def enlarged(home: Path, customers: int, place: Path) -> Path:
@@ -40,10 +40,10 @@ def enlarged(home: Path, customers: int, place: Path) -> Path:
 
 def measure(home: Path, manifest: Mapping[str, Any], backend: str, answers: Any) -> None:
     """Score every customer of a home; puts seconds and peak memory in MB on a queue."""
-    from python_ml.dataset import read_contract
-    from python_ml.modelling.score import score
+    from python_ml.contracts.gold import read_contract
+    from python_ml.engines import open_warehouse
+    from python_ml.pipeline.score import score
     from python_ml.progress import peak_memory_mb
-    from python_ml.warehouse import open_warehouse
 
     settings = load_settings({"home": str(home), "sentiment.backend": backend}, environ={})
     with open_warehouse(settings) as warehouse:

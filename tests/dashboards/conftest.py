@@ -3,7 +3,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from python_ml.config import load_settings
+from python_ml.settings import load_settings
 from tests.dashboards import marts, postgres
 from tests.dashboards.fake import FakeMetabase
 from tests.dashboards.fake.contract import Contract
@@ -58,8 +58,8 @@ def settings(environment):
 @pytest.fixture(scope="session")
 def published(settings):
     """The marts, loaded into Postgres."""
-    from python_ml.dashboards.publish import publish
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.pages.metabase.publish import publish
 
     with open_warehouse(settings) as warehouse:
         return publish(warehouse, settings)

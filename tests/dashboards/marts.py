@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.dashboards.marts import mart_columns
+from python_ml.pages.marts import mart_columns
 
 ROWS = 60
 # What text can hold; some values are those that cards look for.

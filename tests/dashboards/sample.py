@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from python_ml.dashboards.model import (
+from python_ml.pages.model import (
     Card,
     Click,
     ClickParameter,

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from dbtmetabase import DbtMetabase
 
-from python_ml.dashboards.apply import apply, verify
-from python_ml.dashboards.client import Credentials, MetabaseClient
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.descriptions import mart_manifest, undescribed
-from python_ml.dashboards.server import make_api_key
-from python_ml.dashboards.wanted import Wanted
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.metabase.apply import apply, verify
+from python_ml.pages.metabase.client import Credentials, MetabaseClient
+from python_ml.pages.metabase.descriptions import mart_manifest, undescribed
+from python_ml.pages.metabase.server import make_api_key
+from python_ml.pages.metabase.wanted import Wanted
 from tests.dashboards import representation
 from tests.dashboards.conftest import HERE
 from tests.dashboards.fake import running
@@ -35,7 +35,7 @@ def wanted():
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory):
-    from python_ml.config import load_settings
+    from python_ml.settings import load_settings
 
     return mart_manifest(load_settings({"home": str(tmp_path_factory.mktemp("manifest"))}, {}))
 

@@ -4,11 +4,11 @@ import duckdb
 import psycopg
 import pytest
 
-from python_ml.dashboards import publish as module
-from python_ml.dashboards.marts import mart_columns
-from python_ml.dashboards.publish import publish
+from python_ml.engines import open_warehouse
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.warehouse import open_warehouse
+from python_ml.pages.marts import mart_columns
+from python_ml.pages.metabase import publish as module
+from python_ml.pages.metabase.publish import publish
 from tests.dashboards import marts
 from tests.dashboards.hostile import TEXTS
 from tests.dashboards.postgres import READER, WRITER

@@ -12,7 +12,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from python_ml.config import PROJECT_DIR
+from python_ml.settings import PROJECT_DIR
 
 sys.path.insert(0, str(PROJECT_DIR / "tests/unit"))
 import aws_fixture as aws

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from raw_batch import RawBatch
 
-from python_ml.config import Settings, load_settings
+from python_ml.settings import Settings, load_settings
 
 
 @pytest.fixture

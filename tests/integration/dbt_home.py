@@ -16,8 +16,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from python_ml.config import Settings, load_settings
-from python_ml.warehouse import open_warehouse
+from python_ml.engines import open_warehouse
+from python_ml.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 from dbt_home import build, dbt, settings_of, write_scores
 
-from python_ml.dbt_runner import DbtRunner
 from python_ml.errors import QualityGateError
 from python_ml.land import land
 from python_ml.simulate import simulate
+from python_ml.transform.dbt import DbtRunner
 
 RUN = "test-run"
 # What breaks a rule of a table that `spoil` does not.

@@ -17,12 +17,12 @@ import yaml
 from dbt.contracts.graph.manifest import Manifest
 from dbt_home import ROOT, build, dbt, query, settings_of, write_scores
 
-from python_ml.dataset import read_contract
-from python_ml.dbt_runner import DbtRunner
+from python_ml.contracts.gold import read_contract
+from python_ml.engines import open_warehouse
+from python_ml.judge.direction import changed_customers
 from python_ml.land import land
-from python_ml.modelling.direction import changed_customers
 from python_ml.simulate import simulate
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.dbt import DbtRunner
 from tests.unit.test_sql_static import read_seed
 
 CUSTOMERS = 300

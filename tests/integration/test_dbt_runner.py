@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 from dbt_home import settings_of
 
-from python_ml.config import PROJECT_DIR
-from python_ml.dbt_runner import DbtRunner
-from python_ml.schema import load_source
-from python_ml.warehouse import open_warehouse
+from python_ml.contracts.schema import load_source
+from python_ml.engines import open_warehouse
+from python_ml.settings import PROJECT_DIR
+from python_ml.transform.dbt import DbtRunner
 
 
 def test_what_dbt_has_read_serves_the_next_home_which_reads_its_own_lake(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_dbt_is_imported_in_one_place() -> None:
         for path in (PROJECT_DIR / "python_ml").rglob("*.py")
         if re.search(r"^\s*(?:from|import) dbt\b", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert found == {"python_ml/dbt_runner.py"}
+    assert found == {"python_ml/transform/dbt.py"}
 
 
 def test_what_dbt_does_not_promise_is_still_there(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ import duckdb
 import pytest
 
 from python_ml import land
-from python_ml.config import load_settings
+from python_ml.engines import open_ledger
 from python_ml.errors import SpanishGasError
+from python_ml.pipeline import identity, record, resume, retention, steps
+from python_ml.pipeline import run as pipeline
+from python_ml.pipeline.workspace import Run, swap
 from python_ml.registry import promotion
-from python_ml.runs import identity, open_manifest, pipeline, record, resume, retention, steps
-from python_ml.runs.workspace import Run, swap
+from python_ml.settings import load_settings
 from tests.integration.raw_batch import RawBatch
 
 CONTEXT = multiprocessing.get_context("fork")
@@ -147,12 +149,12 @@ def test_a_killed_run_leaves_the_last_good_state_and_nothing_in_the_way(home, so
 
     can_resume = any((home / ".runs").glob("*/state.json"))
     assert can_resume is not (step == "land" and where != "end")
-    run = open_manifest(settings_of(home)).runs(1)[0]
+    run = open_ledger(settings_of(home)).runs(1)[0]
     assert finish(home, source, resume=can_resume) == 0
     assert churners(home) == 6
     assert not list((home / ".runs").iterdir())
     assert not list((home / "lake").glob(".staging*"))
-    now = open_manifest(settings_of(home)).runs()
+    now = open_ledger(settings_of(home)).runs()
     assert all(each.status in ("succeeded", "failed") for each in now)
     (killed,) = [each for each in now if each.run_id == run.run_id]
     assert killed.status == ("succeeded" if can_resume or has_published else "failed")
@@ -162,7 +164,7 @@ def test_of_two_runs_at_once_one_proceeds_and_the_other_is_told(home, source):
     first, listener = start(home, source, stop_at=("begin", "land"))
     assert listener.poll(60)
     assert finish(home, source) == 6
-    holder = open_manifest(settings_of(home)).holder()
+    holder = open_ledger(settings_of(home)).holder()
     assert (holder.pid, holder.mode) == (first.pid, "train")
     first.kill()
     first.join()
@@ -171,10 +173,10 @@ def test_of_two_runs_at_once_one_proceeds_and_the_other_is_told(home, source):
 
 def test_the_same_batch_is_run_once_and_a_corrected_one_again(home, source, tmp_path):
     assert finish(home, tmp_path / "old") == 0
-    assert len(open_manifest(settings_of(home)).runs()) == 1, "nothing was done"
+    assert len(open_ledger(settings_of(home)).runs()) == 1, "nothing was done"
     assert finish(home, tmp_path / "old", force=True) == 0
     assert finish(home, source) == 0
-    assert len(open_manifest(settings_of(home)).runs()) == 3
+    assert len(open_ledger(settings_of(home)).runs()) == 3
 
 
 def test_a_full_disk_loses_nothing(home, source):

@@ -12,10 +12,10 @@ import pytest
 from command import spanishgas
 from raw_batch import RawBatch, landed, rejected
 
-from python_ml.config import load_settings
+from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land import land
-from python_ml.schema import load_source
+from python_ml.settings import load_settings
 
 NAMES = [
     "o'Brien & sons",

@@ -17,23 +17,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.cli.main import cli
-from python_ml.config import load_settings
-from python_ml.dataset import content_hash
 from python_ml.doctor.diagnosis import diagnose
+from python_ml.engines import open_warehouse
+from python_ml.engines.ledger import RunRecord
+from python_ml.engines.sqlite_ledger import SqliteLedger
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
-from python_ml.forget import containers
-from python_ml.forget.command import forget_customer, survey_customer
-from python_ml.forget.person import traces_in
-from python_ml.forget.search import search
+from python_ml.judge.snapshot import content_hash
 from python_ml.land import land
-from python_ml.land.scrub import ids_in, scrub_parquet
-from python_ml.land.traces import Traces
-from python_ml.runs.local import LocalManifest
-from python_ml.runs.manifest import RunRecord
-from python_ml.runs.workspace import Run
+from python_ml.pipeline.forget import forget_customer, survey_customer
+from python_ml.pipeline.workspace import Run
+from python_ml.privacy import containers
+from python_ml.privacy.person import traces_in
+from python_ml.privacy.scrub import ids_in, scrub_parquet
+from python_ml.privacy.search import search
+from python_ml.privacy.tombstones import read_tombstones
+from python_ml.privacy.traces import Traces
+from python_ml.settings import load_settings
 from python_ml.simulate import append_month, simulate
-from python_ml.tombstones import read_tombstones
-from python_ml.warehouse import open_warehouse
 from tests.integration.command import spanishgas
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
 
@@ -99,7 +99,7 @@ def home(tmp_path, source):
     with zipfile.ZipFile(home / "reports" / "sent.zip", "w") as archive:
         archive.writestr("list.csv", f"customer_id,offer\n{GONE},large\nC00003,small\n")
     failed = RunRecord("0", "train", "duckdb", "failed", error_message=f"{GONE} has two contracts")
-    LocalManifest(home).save(failed)
+    SqliteLedger(home).save(failed)
     return home
 
 

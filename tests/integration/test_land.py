@@ -20,10 +20,10 @@ from raw_batch import (
     write_parquet,
 )
 
-from python_ml.config import load_settings
+from python_ml.contracts.schema import load_source
 from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.land import LandResult, land, write
-from python_ml.schema import load_source
+from python_ml.settings import load_settings
 
 TABLES = list(load_source("raw"))
 

@@ -15,10 +15,10 @@ import pytest
 from moto import mock_aws
 from raw_batch import READINGS, RawBatch, landed, readings, write_parquet
 
-from python_ml.config import Settings
 from python_ml.errors import BadInputError
 from python_ml.land import land
 from python_ml.land.discover import fetch, list_source
+from python_ml.settings import Settings
 
 LABEL = "churn_label.csv"
 ROWS = "C00001,0\nC00002,1\nC00003,0\nC00004,0\nC00005,1\nC00006,0\n"

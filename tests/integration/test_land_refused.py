@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from raw_batch import READINGS, RawBatch, day_first, spoil, tree_hash, write_parquet
 
-from python_ml.config import Settings, load_settings
 from python_ml.errors import BadInputError
 from python_ml.land import land
+from python_ml.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 from raw_batch import landed
 
+from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError
 from python_ml.land import land
-from python_ml.schema import load_source
 
 TABLES = list(load_source("raw"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from python_ml.config import load_settings
 from python_ml.land import consumption, inspect
-from python_ml.runs.identity import identify_batch
-from python_ml.runs.steps import bronze_step, land_step
-from python_ml.runs.workspace import Run, swap, workspace
+from python_ml.pipeline.identity import identify_batch
+from python_ml.pipeline.steps import bronze_step, land_step
+from python_ml.pipeline.workspace import Run, swap, workspace
+from python_ml.settings import load_settings
 from tests.integration.raw_batch import READINGS, RawBatch, readings, write_parquet
 
 

@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from python_ml.config import Settings, load_settings
-from python_ml.dbt_runner import DbtRunner
+from python_ml.engines import open_warehouse
 from python_ml.errors import QualityGateError
 from python_ml.land import land
 from python_ml.land.result import LandResult
-from python_ml.quality import Examiner, QualityResult, check_layer
+from python_ml.quality import QualityProcess, QualityResult, check_layer
 from python_ml.quality.rules import LAYERS, load_rules
+from python_ml.settings import Settings, load_settings
 from python_ml.simulate import simulate
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.dbt import DbtRunner
 
 AS_OF_DATE = date(2024, 12, 31)
 CLEAN, SPOILT = "20250101T000000-aaaaaa", "20250108T000000-bbbbbb"
@@ -38,7 +38,7 @@ class Built:
     settings: Settings
     landed: LandResult
     manifest: dict[str, Any]
-    examiner: Examiner
+    examiner: QualityProcess
 
     def check(self, layer: str, run_id: str = SPOILT, **changed: Any) -> QualityResult:
         settings = self.settings.with_overrides({"quality.data_docs": False, **changed})
@@ -68,7 +68,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     warehouse = open_warehouse(settings)
     warehouse.declare_external_tables()
     dbt.build("resource_type:seed bronze silver gold")
-    with closing(Examiner()) as examiner:
+    with closing(QualityProcess()) as examiner:
         built = Built(settings, landed, dbt.manifest(), examiner)
         for layer in LAYERS:
             built.check(layer, CLEAN)

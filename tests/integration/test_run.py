@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from command import spanishgas
 
-from python_ml.sql import say_where_the_lake_is
+from python_ml.engines.sql import say_where_the_lake_is
 
 CUSTOMERS = 1000
 # With some 20 churners in the test part, the limits of the full size would decide by chance.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.config import PROJECT_DIR
+from python_ml.settings import PROJECT_DIR
 
 
 @pytest.mark.parametrize("text_signal", ["as-published", "none"])

@@ -10,17 +10,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from python_ml.config import load_settings
-from python_ml.dataset import TRAINING_ROWS, read_contract, read_gold, read_snapshot
+from python_ml.contracts.gold import read_contract
+from python_ml.engines import open_warehouse
+from python_ml.judge.snapshot import TRAINING_ROWS, read_gold, read_snapshot
 from python_ml.land import land
-from python_ml.modelling.backtest import _runner
-from python_ml.modelling.rebuild import rebuild_version
+from python_ml.pipeline import commands
+from python_ml.pipeline.backtest import _runner
+from python_ml.pipeline.rebuild import rebuild_version
+from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.registry import open_registry
-from python_ml.runs import commands
-from python_ml.runs.pipeline import Run, run_pipeline
-from python_ml.sentiment import label_sentiment
+from python_ml.settings import load_settings
 from python_ml.simulate import simulate
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.sentiment import label_sentiment
 
 # With some 30 leavers the limits of the full size would decide by chance.
 QUICK = {

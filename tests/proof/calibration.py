@@ -13,8 +13,8 @@ import sys
 
 import pandas as pd
 
-from python_ml.config import load_settings
-from python_ml.warehouse import open_warehouse
+from python_ml.engines import open_warehouse
+from python_ml.settings import load_settings
 from tests.proof.homes import home_of, parser
 
 METRICS = ("pr_auc", "roc_auc", "ece", "recall", "precision")

@@ -15,13 +15,13 @@ from dataclasses import replace
 
 import httpx
 
-from python_ml.config import load_settings
-from python_ml.dashboards.apply import apply
-from python_ml.dashboards.client import Credentials, MetabaseClient
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.model import Dashboard, Tab
-from python_ml.dashboards.plan import make_plan
-from python_ml.dashboards.wanted import Wanted
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.metabase.apply import apply
+from python_ml.pages.metabase.client import Credentials, MetabaseClient
+from python_ml.pages.metabase.plan import make_plan
+from python_ml.pages.metabase.wanted import Wanted
+from python_ml.pages.model import Dashboard, Tab
+from python_ml.settings import load_settings
 from tests.dashboards.fake import FakeMetabase, create_app
 
 ADMIN = Credentials(None, "admin@spanishgas.example", "correct horse battery")

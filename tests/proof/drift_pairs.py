@@ -31,11 +31,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from python_ml.config import Settings, load_settings
-from python_ml.dataset import Column, read_contract
-from python_ml.drift.samples import Finding, Sample, compare_samples
-from python_ml.drift.watch import months_between
+from python_ml.contracts.gold import Column, read_contract
+from python_ml.judge.drift.monitor import months_between
+from python_ml.judge.drift.samples import Finding, Sample, compare_samples
 from python_ml.model.churn_model import ChurnModel
+from python_ml.settings import Settings, load_settings
 
 DECEMBER, JANUARY = date(2024, 12, 31), date(2025, 1, 31)
 NO_SHIFT = "none"
@@ -64,10 +64,10 @@ class Case:
 
 def build_case(settings: Settings, raw: Path, as_of_date: date) -> tuple[pd.DataFrame, Any]:
     """Land a batch, build up to gold, and read it; also dbt's manifest."""
-    from python_ml.dbt_runner import DbtRunner
+    from python_ml.engines import open_warehouse
     from python_ml.land import land
-    from python_ml.sentiment import label_sentiment, sentiment_backend
-    from python_ml.warehouse import open_warehouse
+    from python_ml.transform.dbt import DbtRunner
+    from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 
     home = settings.layout.home
     shutil.rmtree(home, ignore_errors=True)
@@ -122,7 +122,7 @@ def build_cases(home: Path, customers: int, seed: int) -> tuple[dict[str, pd.Dat
 
 def fit_model(frame: pd.DataFrame, columns: tuple[Column, ...], settings: Settings) -> ChurnModel:
     """The champion's protocol on customers that are kept out of all pairs."""
-    from python_ml.modelling.train import fit_by_protocol
+    from python_ml.pipeline.train import fit_by_protocol
 
     rows = frame.sort_values("customer_id", ignore_index=True)
     rows = rows.assign(cv_fold=np.arange(len(rows)) % settings.model.folds + 1)

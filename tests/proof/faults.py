@@ -168,7 +168,8 @@ def _turn_clock() -> None:
     from datetime import datetime as real
     from datetime import timedelta
 
-    from python_ml.runs import local, workspace
+    from python_ml.engines import sqlite_ledger as local
+    from python_ml.pipeline import workspace
 
     class Earlier(real):
         @classmethod
@@ -187,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    for slow in ("dbt.cli.main", "dbt.adapters.duckdb", "python_ml.modelling.score"):
+    for slow in ("dbt.cli.main", "dbt.adapters.duckdb", "python_ml.pipeline.score"):
         import_module(slow)  # every fork finds it there
 
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:

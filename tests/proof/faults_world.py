@@ -15,11 +15,11 @@ from typing import Any
 
 import duckdb
 
-from python_ml.config import Settings, load_settings
 from python_ml.documents import read_json
 from python_ml.errors import SpanishGasError
-from python_ml.runs.pipeline import run_pipeline
-from python_ml.runs.workspace import Run
+from python_ml.pipeline.run import run_pipeline
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import Settings, load_settings
 from python_ml.simulate import simulate
 
 # What differs from run to run although nothing is wrong: names of runs and models, and times.

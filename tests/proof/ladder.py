@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from python_ml.config import PROJECT_DIR, load_settings
-from python_ml.dataset import read_contract
-from python_ml.dbt_runner import DbtRunner
-from python_ml.modelling.evaluate import stored_rows
-from python_ml.modelling.ladder import fit_and_score
-from python_ml.modelling.metrics import ranking_metrics
-from python_ml.modelling.split import TEST, TRAIN
+from python_ml.contracts.gold import read_contract
+from python_ml.engines import open_warehouse
+from python_ml.judge.metrics import ranking_metrics
+from python_ml.judge.split import TEST, TRAIN
+from python_ml.pipeline.evaluate import stored_rows
+from python_ml.pipeline.ladder import fit_and_score
 from python_ml.registry import open_registry
-from python_ml.warehouse import open_warehouse
+from python_ml.settings import PROJECT_DIR, load_settings
+from python_ml.transform.dbt import DbtRunner
 from tests.proof.homes import home_of, parser
 
 PR_AUC_BAND, ROC_AUC_BAND, WANTED = 0.04, 0.02, 18

@@ -1,7 +1,7 @@
 """Plant small faults in the core modules, at random, and see whether a test notices each.
 
     python -m tests.proof.mutants --seeds 1 2 3 --count 100 --jobs 2
-    python -m tests.proof.mutants --module python_ml/modelling/gate.py      # all of one module
+    python -m tests.proof.mutants --module python_ml/judge/gate.py      # all of one module
 
 A mutant that no test can kill, since it behaves like the original, is reviewed by a person and
 listed with the reason in tests/mutation/equivalent.csv; it is counted apart.

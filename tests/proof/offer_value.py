@@ -23,16 +23,16 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from python_ml.config import load_settings
-from python_ml.dataset import GOLD
-from python_ml.dbt_runner import DbtRunner
+from python_ml.contracts.gold import GOLD
+from python_ml.engines import open_warehouse
+from python_ml.judge.policies import EXPECTED_VALUE, FIXED_TIERS
+from python_ml.judge.profit import economics_values
+from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.churn_model import ChurnModel
-from python_ml.modelling.policies import EXPECTED_VALUE, FIXED_TIERS
-from python_ml.modelling.profit import economics_values
-from python_ml.modelling.score import assign_tier, read_tiers
 from python_ml.registry import open_registry
+from python_ml.settings import load_settings
 from python_ml.simulate.response import TRUTH
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.dbt import DbtRunner
 from tests.proof.homes import home_of, parser
 
 BUDGETS = (0.25, 0.5, 0.75, 1.0)  # of what fixed tiers spend without a limit

@@ -21,20 +21,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from python_ml.config import load_settings
-from python_ml.dbt_runner import DbtRunner
+from python_ml.engines import open_warehouse
 from python_ml.errors import QualityGateError
 from python_ml.land import land
-from python_ml.quality import Examiner, check_layer
+from python_ml.quality import QualityProcess, check_layer
 from python_ml.quality.rules import LAYERS
-from python_ml.sentiment import label_sentiment, sentiment_backend
+from python_ml.settings import load_settings
 from python_ml.simulate import simulate
-from python_ml.warehouse import open_warehouse
+from python_ml.transform.dbt import DbtRunner
+from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 
 Plant = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def gates(raw: Path, home: Path, examiner: Examiner) -> tuple[str | None, list[str]]:
+def gates(raw: Path, home: Path, examiner: QualityProcess) -> tuple[str | None, list[str]]:
     """Where a batch is stopped (None: nowhere) and why; or the warnings of one that passes."""
     shutil.rmtree(home, ignore_errors=True)
     settings = load_settings({"home": str(home), "quality.data_docs": False}, environ={})
@@ -115,7 +115,7 @@ FAULTS: tuple[tuple[str, str, Plant, str], ...] = (
 )
 
 
-def clean_seeds(asked: argparse.Namespace, examiner: Examiner) -> int:
+def clean_seeds(asked: argparse.Namespace, examiner: QualityProcess) -> int:
     """How many clean batches were stopped."""
     failed = 0
     for seed in range(1, asked.seeds + 1):
@@ -129,7 +129,7 @@ def clean_seeds(asked: argparse.Namespace, examiner: Examiner) -> int:
     return failed
 
 
-def planted_faults(asked: argparse.Namespace, examiner: Examiner) -> int:
+def planted_faults(asked: argparse.Namespace, examiner: QualityProcess) -> int:
     """How many faults were not stopped by their gate, by name."""
     failed = 0
     for expected, file, plant, name in FAULTS:
@@ -154,7 +154,7 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=10)
     asked = parser.parse_args()
-    with closing(Examiner()) as examiner:
+    with closing(QualityProcess()) as examiner:
         failed = clean_seeds(asked, examiner) + planted_faults(asked, examiner)
     print("all claims hold" if not failed else f"{failed} claims FAILED")
     return 1 if failed else 0

@@ -46,9 +46,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from python_ml.config import load_settings
 from python_ml.documents import read_json
 from python_ml.registry import APPROVED, open_registry
+from python_ml.settings import load_settings
 from tests.proof.faults_world import LENIENT
 
 CUSTOMERS = 150
@@ -128,7 +128,7 @@ def _call(
     speaker: Any,
 ) -> None:
     from python_ml.cli.main import main
-    from python_ml.runs.workspace import Run
+    from python_ml.pipeline.workspace import Run
 
     os.setsid()  # whatever it starts can be told by its session
     for descriptor, path in ((1, out), (2, err)):

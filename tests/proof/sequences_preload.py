@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from python_ml.dbt_runner import import_dbt
+from python_ml.transform.dbt import import_dbt
 
 import_dbt()
 for name in (
     *("dbt.adapters.duckdb", "hypothesis.stateful", "python_ml.cli.main"),
-    *("python_ml.modelling.score", "python_ml.runs.pipeline", "python_ml.land"),
-    "python_ml.modelling.ladder",
+    *("python_ml.pipeline.score", "python_ml.pipeline.run", "python_ml.land"),
+    "python_ml.pipeline.ladder",
 ):
     import_module(name)

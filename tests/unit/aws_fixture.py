@@ -37,7 +37,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-from python_ml.config import PROJECT_DIR, Settings, load_settings
+from python_ml.settings import PROJECT_DIR, Settings, load_settings
 
 REGION, ACCOUNT = "eu-south-2", "123456789012"
 LAKE, TABLE, TOPIC, QUEUE = "lake", "runs", "runs-topic", "inbox"

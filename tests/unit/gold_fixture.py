@@ -10,12 +10,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from python_ml.config import Settings, load_settings
-from python_ml.dataset import GoldContract, read_contract
+from python_ml.contracts.gold import GoldContract, read_contract
+from python_ml.engines import Warehouse, open_warehouse
 from python_ml.model.calibrate import PlattScaling
 from python_ml.model.churn_model import ChurnModel, fit_classifier
 from python_ml.model.interval import fit_venn_abers
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.settings import Settings, load_settings
 
 AS_OF_DATE = date(2024, 12, 31)
 COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -8,12 +8,13 @@ import aws_fixture as aws
 import boto3
 import pytest
 
-from python_ml.aws import control, step
+from python_ml.aws import state_machine as control
+from python_ml.aws import step
 from python_ml.aws.run_folder import STEPS
 from python_ml.aws.step import Outcome
+from python_ml.engines import open_ledger
+from python_ml.engines.athena_publication import Publication, run_database_name
 from python_ml.registry import APPROVED, open_registry
-from python_ml.runs import open_manifest
-from python_ml.warehouse.athena_publication import Publication, run_database_name
 
 SOURCE = f"s3://{aws.LAKE}/raw/a/"
 JOBS = [name for name in STEPS if name not in ("register", "publish")]
@@ -134,7 +135,7 @@ def run(jobs, run_id, mode="train", **more):
 
 
 def record(jobs, run_id):
-    return next(r for r in open_manifest(jobs.settings).runs() if r.run_id == run_id)
+    return next(r for r in open_ledger(jobs.settings).runs() if r.run_id == run_id)
 
 
 def put_champion(jobs):
@@ -159,4 +160,4 @@ def published(jobs):
 
 
 def is_free(jobs):
-    return open_manifest(jobs.settings).holder() is None
+    return open_ledger(jobs.settings).holder() is None

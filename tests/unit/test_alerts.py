@@ -22,8 +22,8 @@ from python_ml.alerts import (
     run_alert,
     send_alert,
 )
-from python_ml.config import Settings, load_settings
 from python_ml.errors import QualityGateError, UsageError
+from python_ml.settings import Settings, load_settings
 
 ALERT = Alert("drift", CRITICAL, "Drift: año\nnuevo", "why", "run-1", {"drift_alarms": 3.0})
 FIGURES = Alert("drift", INFO, "no drift", "", "run-1", {"drift_alarms": 0.0})

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
-from python_ml.config import load_settings
-from python_ml.warehouse.athena import AthenaWarehouse
+from python_ml.engines.athena import AthenaWarehouse
+from python_ml.settings import load_settings
 
 HIVE = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 

@@ -13,21 +13,21 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from python_ml.config import PROJECT_DIR, load_settings
-from python_ml.dataset import Column
+from python_ml.contracts.gold import Column
 from python_ml.errors import ModelGateError, SpanishGasError, UsageError
-from python_ml.modelling import audit_groups
-from python_ml.modelling.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
-from python_ml.modelling.audit import (
+from python_ml.judge import audit_groups
+from python_ml.judge.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
+from python_ml.judge.audit import (
     _purity,
     audit_training,
     findings_table,
     read_source_dates,
     source_date_findings,
 )
-from python_ml.modelling.evaluate import evaluate
-from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
+from python_ml.settings import PROJECT_DIR, load_settings
 
 NUMBER = {"data_type": "double", "role": "feature", "tier": "1A"}
 

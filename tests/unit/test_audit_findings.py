@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.config import load_settings
-from python_ml.dataset import Column
+from python_ml.contracts.gold import Column
 from python_ml.errors import UsageError
-from python_ml.modelling.alarms import (
+from python_ml.judge.alarms import (
     GATE_CHECK,
     alarm_check,
     alarm_table,
     decide_alarms,
     read_acceptances,
 )
-from python_ml.modelling.audit import (
+from python_ml.judge.audit import (
     _ablation,
     _features,
     _identifiers,
@@ -30,8 +29,9 @@ from python_ml.modelling.audit import (
     findings_table,
     source_date_findings,
 )
-from python_ml.modelling.audit_groups import Group
-from python_ml.modelling.metrics import Estimate
+from python_ml.judge.audit_groups import Group
+from python_ml.judge.metrics import Estimate
+from python_ml.settings import load_settings
 
 SETTINGS = load_settings(
     {

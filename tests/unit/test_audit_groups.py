@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from python_ml.modelling.audit_groups import (
+from python_ml.judge.audit_groups import (
     Group,
     group_names,
     groups,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.modelling.backtest import LabelledDate, choose_pairs, churn_levels, measure_later
-from python_ml.modelling.metrics import resample_weights
+from python_ml.judge.metrics import resample_weights
+from python_ml.pipeline.backtest import LabelledDate, choose_pairs, churn_levels, measure_later
 from tests.unit.gold_fixture import contract, gold_frame, settings_for
 
 TIERS = pd.DataFrame(

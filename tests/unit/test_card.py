@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import gold_fixture as gold
 import pytest
 
-from python_ml.modelling.card.document import Document, Section, Table, Text
-from python_ml.modelling.evaluate import evaluate
-from python_ml.modelling.train import train
+from python_ml.pages.card.document import Document, Section, Table, Text
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
 
 pytestmark = pytest.mark.slow
@@ -124,8 +124,8 @@ def test_the_card_does_not_touch_the_version(card):
 
 
 def test_it_is_quick(card):
-    from python_ml.modelling.plots import gain_plot
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
+    from python_ml.pages.plots import gain_plot
 
     settings = card[0]
     curves = open_warehouse(settings).read_external("model_curve", "run-1")

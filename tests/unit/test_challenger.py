@@ -11,10 +11,10 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from python_ml.errors import UsageError
-from python_ml.modelling.challenger import Paired, segment_checks
-from python_ml.modelling.evaluate import evaluate
-from python_ml.modelling.score import score
-from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
+from python_ml.judge.challenger import Paired, segment_checks
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.score import score
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,6 @@ from click.testing import CliRunner
 
 from python_ml.cli import main as cli
 from python_ml.cli.options import shown
-from python_ml.config import load_settings
 from python_ml.errors import (
     BadInputError,
     LeaseHeldError,
@@ -15,7 +14,8 @@ from python_ml.errors import (
     SpanishGasError,
     UsageError,
 )
-from python_ml.runs.workspace import Run
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 
 
 def commands(group, path=()):
@@ -195,7 +195,7 @@ def test_a_run_whose_output_cannot_be_written_has_succeeded(monkeypatch, tmp_pat
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("python_ml.cli.summary.show_run", no_space)
+    monkeypatch.setattr("python_ml.view.summary.show_run", no_space)
     monkeypatch.setattr("python_ml.cli.options.print_json", no_space)
     for as_json in (True, False):
         with shown(done, as_json):

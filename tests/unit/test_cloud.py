@@ -8,8 +8,10 @@ import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as aws
 
-from python_ml import cloud, errors
-from python_ml.config import PACKAGE_DIR
+from python_ml import errors
+from python_ml.engines import cloud
+from python_ml.engines.sqlite_ledger import SqliteLedger
+from python_ml.engines.store import FolderStore
 from python_ml.errors import (
     AlreadyThereError,
     BadInputError,
@@ -19,8 +21,7 @@ from python_ml.errors import (
     TerminalError,
     TransientError,
 )
-from python_ml.runs.local import LocalManifest
-from python_ml.store import FolderStore
+from python_ml.settings import PACKAGE_DIR
 
 
 def refused(code, status=400):
@@ -182,7 +183,7 @@ def test_the_record_of_runs_says_whether_a_retry_helps(tmp_path, monkeypatch, co
 
     monkeypatch.setattr("sqlite3.connect", fail)
     with pytest.raises(SpanishGasError, match=r"runs\.sqlite: no") as told:
-        LocalManifest(tmp_path).runs()
+        SqliteLedger(tmp_path).runs()
     assert type(told.value) is kind
     assert ("move it away" in str(told.value)) is (kind is SpanishGasError)
 

@@ -5,10 +5,10 @@ import warnings
 import pytest
 import xgboost as xgb
 
-from python_ml import config
-from python_ml.config import PROJECT_DIR, load_settings
+from python_ml import settings as config
 from python_ml.errors import UsageError
-from python_ml.runs.identity import work_hash
+from python_ml.pipeline.identity import work_hash
+from python_ml.settings import PROJECT_DIR, load_settings
 
 
 def test_flag_wins_over_environment_wins_over_file(tmp_path):

@@ -13,11 +13,11 @@ import pytest
 from rich.text import Text
 
 from python_ml import alerts, console, progress
-from python_ml.config import PACKAGE_DIR, load_settings
-from python_ml.drift.view import show_drift
+from python_ml.engines.ledger import FAILED, RunRecord
 from python_ml.errors import SpanishGasError
-from python_ml.runs import status
-from python_ml.runs.manifest import FAILED, RunRecord
+from python_ml.pipeline import status
+from python_ml.settings import PACKAGE_DIR, load_settings
+from python_ml.view.drift import show_drift
 
 # Markup that closes nothing, markup that would vanish, an emoji's name, a link, an escape.
 HOSTILE = [

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from python_ml import cost
 from python_ml.cli import main as cli
-from python_ml.config import load_settings
-from python_ml.dashboards.compile import load_dashboards
+from python_ml.contracts.schema import load_source
 from python_ml.errors import UsageError
-from python_ml.schema import load_source
+from python_ml.pages.compile import load_dashboards
+from python_ml.settings import load_settings
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 MODEL = '-- {"app": "dbt", "node_id": "model.spanishgas.gold_master"}\n'

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from python_ml.cli import main as cli
-from python_ml.cli.customer_view import show_customer
 from python_ml.errors import UsageError
-from python_ml.modelling.customer import explain_customer
-from python_ml.modelling.score import score
-from python_ml.modelling.train import train
+from python_ml.judge.customer import explain_customer
+from python_ml.pipeline.score import score
+from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, open_registry
+from python_ml.view.customer import show_customer
 
 QUIET, UPSET = "C00001", "C00002"
 

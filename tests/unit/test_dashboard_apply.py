@@ -5,13 +5,13 @@ import httpx
 import pytest
 import sqlglot
 
-from python_ml.config import load_settings
-from python_ml.dashboards.apply import apply
-from python_ml.dashboards.client import Credentials, MetabaseClient
-from python_ml.dashboards.model import Position, Tab
-from python_ml.dashboards.plan import make_plan
-from python_ml.dashboards.wanted import Wanted, entity_id
 from python_ml.errors import QualityGateError
+from python_ml.pages.metabase.apply import apply
+from python_ml.pages.metabase.client import Credentials, MetabaseClient
+from python_ml.pages.metabase.plan import make_plan
+from python_ml.pages.metabase.wanted import Wanted, entity_id
+from python_ml.pages.model import Position, Tab
+from python_ml.settings import load_settings
 from tests.dashboards.fake import FakeMetabase, create_app
 from tests.dashboards.sample import sample
 

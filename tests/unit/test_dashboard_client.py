@@ -1,12 +1,12 @@
 import httpx
 import pytest
 
-from python_ml.config import load_settings
-from python_ml.dashboards import server
-from python_ml.dashboards.client import Credentials, MetabaseClient, MetabaseError
-from python_ml.dashboards.difference import differences
-from python_ml.dashboards.wanted import entity_id, is_ours
 from python_ml.errors import UsageError
+from python_ml.pages.metabase import server
+from python_ml.pages.metabase.client import Credentials, MetabaseClient, MetabaseError
+from python_ml.pages.metabase.difference import differences
+from python_ml.pages.metabase.wanted import entity_id, is_ours
+from python_ml.settings import load_settings
 from tests.dashboards.fake import FakeMetabase, create_app
 from tests.dashboards.fake.queries import read_back
 

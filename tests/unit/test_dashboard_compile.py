@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import trino_sql_validator
 
-from python_ml.dashboards.compile import DEFINITIONS, load_dashboards
-from python_ml.dashboards.exposures import EXPOSURES_FILE, exposures_yaml
-from python_ml.dashboards.model import Card
-from python_ml.dashboards.problems import DefinitionError
-from python_ml.dashboards.template import DIALECTS, TAG, card_sql, parse, with_values
+from python_ml.pages.compile import DEFINITIONS, load_dashboards
+from python_ml.pages.exposures import EXPOSURES_FILE, exposures_yaml
+from python_ml.pages.model import Card
+from python_ml.pages.problems import DefinitionError
+from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
 
 PAGES = load_dashboards()
 CARDS = {card.symbol: card for page in PAGES for card in page.cards}
@@ -95,7 +95,7 @@ def test_every_page_says_its_as_of_date_and_run() -> None:
 
 def test_exposures_are_those_of_the_definitions() -> None:
     assert EXPOSURES_FILE.read_text(encoding="utf-8") == exposures_yaml(PAGES), (
-        "run python -m python_ml.dashboards.exposures"
+        "run python -m python_ml.pages.exposures"
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.dashboards.embed import _stored
-from python_ml.dashboards.results import plain, plain_column
+from python_ml.pages.embed import _stored
+from python_ml.pages.results import plain, plain_column
 
 COLUMNS = {
     "whole": pd.Series([1, -2, 3]),

@@ -10,18 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.cli.main import main
-from python_ml.config import load_settings
-from python_ml.dataset import (
+from python_ml.contracts.gold import read_contract, require_experiments, without_text
+from python_ml.errors import SpanishGasError
+from python_ml.judge.snapshot import (
     content_hash,
-    read_contract,
     read_gold,
     read_snapshot,
-    require_experiments,
     snapshot_key,
     take_snapshot,
-    without_text,
 )
-from python_ml.errors import SpanishGasError
+from python_ml.settings import load_settings
 
 
 def names(columns):

@@ -6,11 +6,11 @@ import gold_fixture as gold
 import numpy as np
 import pytest
 
-from python_ml.dataset import read_contract
+from python_ml.contracts.gold import read_contract
 from python_ml.errors import SpanishGasError
+from python_ml.judge.direction import CHANGES, ChangedCustomers, direction_checks
 from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
-from python_ml.modelling.direction import CHANGES, ChangedCustomers, direction_checks
-from python_ml.modelling.train import fit_by_protocol, labelled_rows
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows
 
 DECLARED = {
     "months_to_renewal": "decreasing",

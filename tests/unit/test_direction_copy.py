@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pandas as pd
 
-from python_ml.modelling.direction import load_table, read_by
+from python_ml.judge.direction import load_table, read_by
 
 
 def node(kind: str, name: str, folder: str, *parents: str) -> tuple[str, dict]:

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from python_ml.cli import main as cli
-from python_ml.config import load_settings
 from python_ml.doctor import athena as aws_doctor
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, diagnose, parse_bytes
 from python_ml.documents import write_json
 from python_ml.errors import SpanishGasError
 from python_ml.land.write import MANIFEST
+from python_ml.settings import load_settings
 from tests.athena.images import Image
 
 

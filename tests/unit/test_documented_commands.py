@@ -15,7 +15,7 @@ import pytest
 from botocore import xform_name
 
 from python_ml.cli.main import cli
-from python_ml.config import PROJECT_DIR
+from python_ml.settings import PROJECT_DIR
 
 DOCUMENTS = [*sorted((PROJECT_DIR / "docs").glob("*.md")), PROJECT_DIR / "README.md"]
 DOCUMENTS += [PROJECT_DIR / "CONTRIBUTING.md"]

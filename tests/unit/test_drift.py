@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from python_ml.config import load_settings
-from python_ml.dataset import Column
-from python_ml.drift.samples import Finding, Sample, compare_samples, label_finding
-from python_ml.drift.statistics import (
+from python_ml.contracts.gold import Column
+from python_ml.judge.drift.monitor import months_between, watch_drift
+from python_ml.judge.drift.samples import Finding, Sample, compare_samples, label_finding
+from python_ml.judge.drift.statistics import (
     as_numbers,
     compare_categories,
     compare_numbers,
     effective_size,
     psi,
 )
-from python_ml.drift.watch import months_between, watch_drift
-from python_ml.modelling.train import train
+from python_ml.pipeline.train import train
+from python_ml.settings import load_settings
 from tests.unit import gold_fixture as gold
 
 LIMITS = load_settings({}, environ={}).drift
@@ -216,7 +216,7 @@ def test_months_are_those_of_the_features() -> None:
 
 
 def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
-    from python_ml.modelling.score import score
+    from python_ml.pipeline.score import score
     from python_ml.registry import APPROVED, open_registry
 
     settings = gold.settings_for(tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from python_ml.drift.statistics import (
+from python_ml.judge.drift.statistics import (
     MISSING,
     adjust,
     as_numbers,

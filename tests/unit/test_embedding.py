@@ -11,7 +11,7 @@ import pytest
 
 from python_ml.documents import json_text, read_json, write_json
 from python_ml.embedding import in_html, in_markdown, in_plot, in_script, visible
-from python_ml.modelling.plots import draw
+from python_ml.pages.plots import draw
 from tests.dashboards.hostile import SURROGATES, TEXTS
 
 ALL = (*TEXTS, *SURROGATES)

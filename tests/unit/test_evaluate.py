@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from python_ml.errors import ModelGateError, SpanishGasError
-from python_ml.modelling.evaluate import evaluate
-from python_ml.modelling.train import train
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, REJECTED, open_registry
 
 
@@ -163,7 +163,7 @@ def test_each_limit_alone_rejects(tmp_path, limit, value, check):
 
 @pytest.mark.slow
 def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
-    from python_ml.modelling.score import score
+    from python_ml.pipeline.score import score
 
     settings, warehouse, first = run(tmp_path)
     registry = open_registry(settings)

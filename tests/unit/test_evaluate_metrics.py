@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from python_ml.modelling.metrics import (
+from python_ml.judge.metrics import (
     calibration_metrics,
     decision_metrics,
     equal_count_bins,

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.quality import Examiner
+from python_ml.quality import QualityProcess
 from python_ml.quality.checks import Check, checks_frame
 
 
 @pytest.fixture(scope="module")
-def examiner() -> Iterator[Examiner]:
-    with closing(Examiner()) as examiner:
+def examiner() -> Iterator[QualityProcess]:
+    with closing(QualityProcess()) as examiner:
         yield examiner
 
 
@@ -35,18 +35,18 @@ def layer(name: str, *shares: float) -> pd.DataFrame:
     )
 
 
-def test_a_value_at_its_limit_passes_and_one_beyond_fails(examiner: Examiner) -> None:
+def test_a_value_at_its_limit_passes_and_one_beyond_fails(examiner: QualityProcess) -> None:
     decided = examiner.decide(layer("bronze", 0.0, 0.05, 0.0501))
     assert decided["is_passed"].tolist() == [True, True, False]
 
 
-def test_a_layer_can_be_decided_again(examiner: Examiner) -> None:
+def test_a_layer_can_be_decided_again(examiner: QualityProcess) -> None:
     for shares, passed in (((0.2,), [False]), ((0.0, 0.0), [True, True])):
         assert examiner.decide(layer("silver", *shares))["is_passed"].tolist() == passed
 
 
 def test_data_docs_show_layers_that_another_process_has_decided(
-    examiner: Examiner, tmp_path: Path
+    examiner: QualityProcess, tmp_path: Path
 ) -> None:
     decided = pd.concat([layer("raw", 0.0), examiner.decide(layer("gold", 0.9))])
     examiner.write_docs(decided, tmp_path / "docs")
@@ -56,7 +56,7 @@ def test_data_docs_show_layers_that_another_process_has_decided(
 
 
 def test_what_the_library_cannot_decide_is_an_error_and_the_next_is_decided(
-    examiner: Examiner,
+    examiner: QualityProcess,
 ) -> None:
     unknown = layer("bronze", 0.0).assign(check_name="colour")
     with pytest.raises(SpanishGasError, match="check colour has no direction"):
@@ -65,7 +65,7 @@ def test_what_the_library_cannot_decide_is_an_error_and_the_next_is_decided(
 
 
 def test_a_process_that_has_ended_is_an_error() -> None:
-    examiner = Examiner()
+    examiner = QualityProcess()
     examiner._process.kill()
     examiner._process.wait()
     with pytest.raises(SpanishGasError, match="--resume"):
@@ -76,8 +76,8 @@ def test_a_process_that_has_ended_is_an_error() -> None:
 def test_a_killed_run_takes_its_process_along() -> None:
     """Also while the library is still being imported, which is most of a small run."""
     script = (
-        "from python_ml.quality import Examiner; import time\n"
-        "print(Examiner()._process.pid, flush=True); time.sleep(600)"
+        "from python_ml.quality import QualityProcess; import time\n"
+        "print(QualityProcess()._process.pid, flush=True); time.sleep(600)"
     )
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert run.stdout is not None

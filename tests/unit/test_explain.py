@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from python_ml.model.explain import top_reasons
-from python_ml.modelling.train import fit_by_protocol, labelled_rows
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows
 
 
 @pytest.fixture(scope="module", params=["one_hot", "native"])

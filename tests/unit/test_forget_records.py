@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from python_ml.forget.person import traces_in
-from python_ml.forget.records import (
+from python_ml.privacy.person import traces_in
+from python_ml.privacy.records import (
     edit_csv,
     edit_json,
     edit_text,
     is_record_of,
     json_documents,
 )
-from python_ml.land.traces import Traces, plain_words
+from python_ml.privacy.traces import Traces, plain_words
 
 GONE = "C00002"
 SAID = 'He said "the bill is wrong",\nand that año after año nobody answers his letters.'

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from python_ml.forget import containers
-from python_ml.forget.remove import remove_from
-from python_ml.forget.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
-from python_ml.land.scrub import scrub_parquet
-from python_ml.land.traces import Traces
+from python_ml.privacy import containers
+from python_ml.privacy.remove import remove_from
+from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
+from python_ml.privacy.scrub import scrub_parquet
+from python_ml.privacy.traces import Traces
 
 GONE, KEPT = "C00002", "C00003"
 TRACES = Traces(frozenset([GONE]))
@@ -195,8 +195,8 @@ def test_what_is_damaged_is_told(tmp_path):
 
 
 def test_a_long_file_is_searched_block_by_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("python_ml.land.traces._BLOCK", 64)
-    monkeypatch.setattr("python_ml.land.traces._OVERLAP", 32)
+    monkeypatch.setattr("python_ml.privacy.traces._BLOCK", 64)
+    monkeypatch.setattr("python_ml.privacy.traces._OVERLAP", 32)
     for start in range(40, 80):
         assert TRACES.count_long(b"x" * start + b" " + GONE.encode() + b" " + b"y" * 99)
         assert not TRACES.count_long(b"x" * start + GONE.encode() + b"0 " + b"y" * 99)
@@ -216,7 +216,7 @@ def test_names_and_links(tmp_path):
 
 
 def test_colours_of_the_products_own_assets_are_nobody(tmp_path):
-    from python_ml.dashboards.preview import ASSETS
+    from python_ml.settings import ASSETS
 
     script = (ASSETS / "vendor" / "echarts.common.min.js").read_bytes()
     (tmp_path / "echarts.common.min.js").write_bytes(script + b"//C23531")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from python_ml.config import load_settings
-from python_ml.modelling.gate import metric_checks
-from python_ml.modelling.metrics import Estimate, chance_ece
+from python_ml.judge.gate import metric_checks
+from python_ml.judge.metrics import Estimate, chance_ece
+from python_ml.settings import load_settings
 
 SETTINGS = load_settings(environ={})
 PROBABILITY = np.linspace(0.0, 0.2, 4000)

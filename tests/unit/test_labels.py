@@ -8,15 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from python_ml.config import Settings, load_settings
+from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import BadInputError
-from python_ml.modelling.labels import (
+from python_ml.judge.labels import (
     LabelledDate,
     labelled_dates,
     require_snapshots,
     training_date,
 )
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.settings import Settings, load_settings
 
 NEWEST = date(2025, 4, 30)
 Row = tuple[str, str, int, int]  # label date, day on which it was known, customers, leavers

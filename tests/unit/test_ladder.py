@@ -8,10 +8,10 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from python_ml.errors import SpanishGasError
-from python_ml.modelling import ladder
-from python_ml.modelling.ladder import KINDS, climb_ladder
-from python_ml.modelling.plots import ladder_plot
-from python_ml.modelling.train import train
+from python_ml.pages.plots import ladder_plot
+from python_ml.pipeline import ladder
+from python_ml.pipeline.ladder import KINDS, climb_ladder
+from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
 
 pytestmark = pytest.mark.slow

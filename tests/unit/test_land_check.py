@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from python_ml.config import load_settings
+from python_ml.contracts.schema import load_source
 from python_ml.land.check import materialise
 from python_ml.land.discover import assign, list_source
 from python_ml.land.read import open_raw
-from python_ml.schema import load_source
+from python_ml.settings import load_settings
 
 SCHEMAS = load_source("raw")
 LAND = load_settings(environ={}).land

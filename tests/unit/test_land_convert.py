@@ -7,9 +7,9 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
+from python_ml.contracts.schema import ColumnSchema
 from python_ml.land.convert import Convention, convention, survey, text_of, value_sql
 from python_ml.land.result import Problem
-from python_ml.schema import ColumnSchema
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from python_ml.contracts.schema import load_source
 from python_ml.land.inspect import Inspection, has_landed_types, inspect, repeated_hours
-from python_ml.schema import load_source
 
 TABLE = load_source("raw")["consumption_hourly"]
 GOOD = """

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.modelling.metrics import resample_weights
-from python_ml.modelling.policies import OfferEconomics, choose_customers, policy_rows
-from python_ml.modelling.profit import economics_values
+from python_ml.judge.metrics import resample_weights
+from python_ml.judge.policies import OfferEconomics, choose_customers, policy_rows
+from python_ml.judge.profit import economics_values
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.config import load_settings
 from python_ml.errors import UsageError
 from python_ml.quality.rules import load_rules
+from python_ml.settings import load_settings
 
 
 def test_rules_that_say_nothing_known_are_refused(tmp_path: Path) -> None:

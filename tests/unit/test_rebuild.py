@@ -8,8 +8,8 @@ import gold_fixture as gold
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.modelling.rebuild import rebuild_version
-from python_ml.modelling.train import train
+from python_ml.pipeline.rebuild import rebuild_version
+from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
 
 

@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
-from python_ml.config import load_settings
 from python_ml.errors import UsageError
+from python_ml.pipeline.identity import BatchIdentity
+from python_ml.pipeline.resume import load_state, require_same, restore, save_state
+from python_ml.pipeline.workspace import Run
 from python_ml.progress import Step
 from python_ml.quality import QualityResult
-from python_ml.runs.identity import BatchIdentity
-from python_ml.runs.resume import load_state, require_same, restore, save_state
-from python_ml.runs.workspace import Run
+from python_ml.settings import load_settings
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from python_ml.config import load_settings
-from python_ml.runs import retention
-from python_ml.runs.manifest import (
+from python_ml.engines.ledger import (
     CLAIMED,
     DONE,
     FAILED,
@@ -18,8 +16,10 @@ from python_ml.runs.manifest import (
     BatchClaim,
     RunRecord,
 )
-from python_ml.runs.retention import apply_retention, clear_leftovers, mend
-from python_ml.runs.workspace import Run
+from python_ml.pipeline import retention
+from python_ml.pipeline.retention import apply_retention, clear_leftovers, mend
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
 TRAINED, EVALUATED = RUNS[0], RUNS[1]
@@ -74,7 +74,7 @@ def run(tmp_path, monkeypatch):
     def read(warehouse, table, run_id=None):
         return evaluated if table == "model_gate" else evaluated[:0]
 
-    monkeypatch.setattr("python_ml.warehouse.duckdb.DuckDBWarehouse.read_external", read)
+    monkeypatch.setattr("python_ml.engines.duckdb.DuckDBWarehouse.read_external", read)
     return run
 
 
@@ -210,7 +210,7 @@ def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
         def clear(self, keep):
             cleared.append((self.athena, keep))
 
-    monkeypatch.setattr("python_ml.warehouse.athena_publication.Publication", Publication)
+    monkeypatch.setattr("python_ml.engines.athena_publication.Publication", Publication)
     clear_leftovers(run.settings, run.run_id)
     assert cleared == []
     on_athena = run.settings.with_overrides({"target": "athena"})

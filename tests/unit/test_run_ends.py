@@ -6,7 +6,9 @@ import duckdb
 import pytest
 
 from python_ml import alerts
-from python_ml.config import load_settings
+from python_ml.engines import open_ledger
+from python_ml.engines import sqlite_ledger as local
+from python_ml.engines.ledger import CLAIMED, BatchClaim
 from python_ml.errors import (
     BadInputError,
     InterruptedRunError,
@@ -14,10 +16,10 @@ from python_ml.errors import (
     TerminalError,
     UsageError,
 )
-from python_ml.runs import local, open_manifest, preview, record, retention, workspace
-from python_ml.runs.identity import BatchIdentity
-from python_ml.runs.manifest import CLAIMED, BatchClaim
-from python_ml.runs.workspace import Run
+from python_ml.pipeline import preview, record, retention, workspace
+from python_ml.pipeline.identity import BatchIdentity
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 
 FAILURES = [
     OSError(28, "No space left on device"),
@@ -66,7 +68,7 @@ def claim_of(settings):
 
 
 def is_settled(settings, *, succeeded):
-    manifest = open_manifest(settings)
+    manifest = open_ledger(settings)
     assert manifest.holder() is None, "the lease is free"
     assert bool(claim_of(settings)) is succeeded
     assert CLAIMED not in str(claim_of(settings))
@@ -106,7 +108,7 @@ def test_claim_and_lease_are_settled_and_the_runs_own_error_told(
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(
-    ("kind", "name"), [(local.LocalManifest, "finish"), (local.LocalManifest, "release")]
+    ("kind", "name"), [(local.SqliteLedger, "finish"), (local.SqliteLedger, "release")]
 )
 def test_a_claim_or_lease_that_cannot_be_given_back_hides_nothing(
     monkeypatch, settings, run, kind, name, failure
@@ -121,7 +123,7 @@ def test_a_claim_or_lease_that_cannot_be_given_back_hides_nothing(
 def test_what_fails_after_publishing_is_a_warning_and_the_run_has_succeeded(settings, run, failure):
     work(run, failure, publishes=True)
     assert is_settled(settings, succeeded=True)
-    (kept,) = open_manifest(settings).runs()
+    (kept,) = open_ledger(settings).runs()
     assert (kept.status, kept.exit_code, kept.error_message) == ("succeeded", 0, None)
     assert len(kept.warnings) == 1 and kept.warnings == run.warnings
     assert run.as_dict()["warnings"] == run.warnings
@@ -134,7 +136,7 @@ def test_pages_that_cannot_be_written_are_a_warning_on_record(monkeypatch, setti
     duckdb.connect(str(settings.layout.warehouse)).close()
     monkeypatch.setattr(preview, name, raising(OSError(28, "No space left on device")))
     preview.refresh_preview(run)
-    (kept,) = open_manifest(settings).runs()
+    (kept,) = open_ledger(settings).runs()
     assert kept.status == "succeeded"
     assert "the pages of the dashboards are not written" in kept.warnings[0]
 
@@ -156,7 +158,7 @@ def test_a_failure_is_told_once(settings, run, capsys):
 
 def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(monkeypatch, settings, run, capsys):
     full = OSError(28, "No space left on device")
-    for kind, name in ((record, "finish_record"), (local.LocalManifest, "release")):
+    for kind, name in ((record, "finish_record"), (local.SqliteLedger, "release")):
         monkeypatch.setattr(kind, name, raising(full))
     monkeypatch.setattr(alerts.FileSink, "send", raising(full))
     with pytest.raises(TerminalError, match="free some space"):
@@ -171,7 +173,7 @@ def test_what_was_asked_for_wrongly_leaves_nothing(settings, run):
     left.mkdir(parents=True)
     with pytest.raises(UsageError):
         work(run, UsageError("no such thing"), has_step=False)
-    assert open_manifest(settings).runs() == []
+    assert open_ledger(settings).runs() == []
     assert not settings.layout.reports.exists(), "no alert"
     assert is_settled(settings, succeeded=False)
     assert list(settings.layout.work.iterdir()) == [left], "and what can be resumed stays"
@@ -191,7 +193,7 @@ def test_an_interrupted_run_says_how_to_go_on(settings, run, can_resume, capsys)
     message = str(told.value)
     assert message.startswith("interrupted at step build") and "\n" not in message
     assert ("--resume" in message) is can_resume
-    (kept,) = open_manifest(settings).runs()
+    (kept,) = open_ledger(settings).runs()
     assert (kept.status, kept.exit_code, kept.failed_step) == ("failed", 130, "build")
     assert "build" not in capsys.readouterr().err, "one line, which the command prints"
     assert run.work_dir.exists() is can_resume
@@ -200,7 +202,7 @@ def test_an_interrupted_run_says_how_to_go_on(settings, run, can_resume, capsys)
 def test_interrupted_after_publishing_it_has_succeeded_on_record(settings, run):
     with pytest.raises(InterruptedRunError, match="had published"):
         work(run, KeyboardInterrupt(), publishes=True)
-    (kept,) = open_manifest(settings).runs()
+    (kept,) = open_ledger(settings).runs()
     assert (kept.status, kept.exit_code) == ("succeeded", 0)
     assert is_settled(settings, succeeded=True)
 
@@ -216,5 +218,5 @@ def test_interrupted_after_publishing_it_has_succeeded_on_record(settings, run):
 def test_an_error_of_the_system_becomes_one_of_ours(settings, run, raised, told):
     with pytest.raises(TerminalError, match=rf"(?i){told}.*does not help"):
         work(run, raised)
-    (kept,) = open_manifest(settings).runs()
+    (kept,) = open_ledger(settings).runs()
     assert kept.exit_code == 1 and kept.error_message

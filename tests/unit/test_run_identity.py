@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from python_ml.config import load_settings
+from python_ml.engines.ledger import listing_hash
 from python_ml.errors import BadInputError, UsageError
-from python_ml.runs import identity
-from python_ml.runs.identity import identify_batch, require_unchanged, work_hash
-from python_ml.runs.manifest import listing_hash
+from python_ml.pipeline import identity
+from python_ml.pipeline.identity import identify_batch, require_unchanged, work_hash
+from python_ml.settings import load_settings
 
 
 @pytest.fixture

@@ -13,12 +13,10 @@ import pytest
 from aws_fixture import create_runs_table
 from moto import mock_aws
 
-from python_ml.errors import LeaseHeldError
-from python_ml.runs import local
-from python_ml.runs import manifest as manifest_module
-from python_ml.runs.dynamodb import DynamoManifest
-from python_ml.runs.local import LocalManifest
-from python_ml.runs.manifest import (
+from python_ml.engines import ledger as manifest_module
+from python_ml.engines import sqlite_ledger as local
+from python_ml.engines.dynamodb_ledger import DynamoLedger
+from python_ml.engines.ledger import (
     DONE,
     BatchClaim,
     RunRecord,
@@ -31,6 +29,8 @@ from python_ml.runs.manifest import (
     new_run_id,
     user_name,
 )
+from python_ml.engines.sqlite_ledger import SqliteLedger
+from python_ml.errors import LeaseHeldError
 
 REGION = "eu-south-2"
 
@@ -48,9 +48,9 @@ def dynamo_table(monkeypatch):
 def open_another(request, tmp_path):
     """Opens the same manifest as another process would."""
     if request.param == "local":
-        return lambda: LocalManifest(tmp_path)
+        return lambda: SqliteLedger(tmp_path)
     table = request.getfixturevalue("dynamo_table")
-    return lambda: DynamoManifest(table, "spanishgas", REGION)
+    return lambda: DynamoLedger(table, "spanishgas", REGION)
 
 
 def claim(run_id, work="w1", mode="train"):
@@ -150,22 +150,22 @@ def test_runs_are_kept_newest_first(open_another):
 
 
 def test_dynamodb_goes_by_the_time_of_the_service(dynamo_table, monkeypatch):
-    first = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    first = DynamoLedger(dynamo_table, "spanishgas", REGION)
     first.acquire(new_lease("run-1", "train"), 60)
     first._table.update_item(
         Key={"warehouse": "spanishgas", "item": "lease"},
         UpdateExpression="set expires_at = :past",
         ExpressionAttributeValues={":past": "2001-01-01T00:00:00+00:00"},
     )
-    second = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    second = DynamoLedger(dynamo_table, "spanishgas", REGION)
     assert second.holder() is None
     assert second.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
-    other_warehouse = DynamoManifest(dynamo_table, "another", REGION)
+    other_warehouse = DynamoLedger(dynamo_table, "another", REGION)
     assert other_warehouse.acquire(new_lease("run-3", "train"), 60).run_id == "run-3"
 
 
 def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table):
-    manifest = DynamoManifest(dynamo_table, "spanishgas", REGION)
+    manifest = DynamoLedger(dynamo_table, "spanishgas", REGION)
     assert manifest.claim(claim("run-1"), 60) is None
     assert manifest.claim(claim("run-2"), 60).run_id == "run-1"
     assert manifest.claim(claim("run-1"), -1) is None
@@ -173,7 +173,7 @@ def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table):
 
 
 def _hold(home, ready):
-    LocalManifest(home).acquire(new_lease("run-1", "train"), 1e6)
+    SqliteLedger(home).acquire(new_lease("run-1", "train"), 1e6)
     ready.set()
     multiprocessing.Event().wait()
 
@@ -188,7 +188,7 @@ def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path):
         (document,) = connection.execute("select document from lease").fetchone()
         expired = json.dumps({**json.loads(document), "expires_at": "2001-01-01T00:00:00+00:00"})
         connection.execute("update lease set document = ?", (expired,))
-    manifest = LocalManifest(tmp_path)
+    manifest = SqliteLedger(tmp_path)
     with pytest.raises(LeaseHeldError, match=f"process {process.pid}"):
         manifest.acquire(new_lease("run-2", "train"), 60)
     process.kill()
@@ -199,13 +199,13 @@ def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path):
 
 def died(home, lease):
     """A holder whose lock went with it and whose lease stays behind."""
-    manifest = LocalManifest(home)
+    manifest = SqliteLedger(home)
     manifest.acquire(lease, 1e6)
     os.close(manifest._lock)
 
 
 def test_a_lease_of_another_machine_holds_until_it_expires(tmp_path, monkeypatch):
-    manifest = LocalManifest(tmp_path)
+    manifest = SqliteLedger(tmp_path)
     monkeypatch.setattr(local, "_machine", lambda: "another-boot")
     theirs = replace(new_lease("run-1", "train"), host="another-host")
     died(tmp_path, theirs)
@@ -221,7 +221,7 @@ def test_a_lease_from_before_a_reboot_is_dead(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_machine", lambda: "the-boot-before")
     died(tmp_path, new_lease("run-1", "train"))
     monkeypatch.undo()
-    assert LocalManifest(tmp_path).holder() is None
+    assert SqliteLedger(tmp_path).holder() is None
 
 
 def at(monkeypatch, moment):

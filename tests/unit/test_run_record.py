@@ -8,12 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from python_ml.config import load_settings
+from python_ml.engines import open_warehouse
+from python_ml.engines.ledger import FAILED, RUNNING, SUCCEEDED, RunRecord, StepRecord
 from python_ml.errors import ModelGateError, SpanishGasError
-from python_ml.progress import Step
-from python_ml.runs import record
-from python_ml.runs.manifest import FAILED, RUNNING, SUCCEEDED, RunRecord, StepRecord
-from python_ml.runs.record import (
+from python_ml.pipeline import record
+from python_ml.pipeline.record import (
     begin_record,
     bury,
     finish_record,
@@ -21,8 +20,9 @@ from python_ml.runs.record import (
     save_record,
     write_run_tables,
 )
-from python_ml.runs.workspace import Run
-from python_ml.warehouse import open_warehouse
+from python_ml.pipeline.workspace import Run
+from python_ml.progress import Step
+from python_ml.settings import load_settings
 
 RUN_ID = "20250106T120000-abcdef"
 

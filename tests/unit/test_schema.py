@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from python_ml.contracts.schema import load_source
 from python_ml.errors import SpanishGasError
-from python_ml.schema import load_source
 
 
 def test_raw_tables_are_the_seven_files_with_key_file_and_partition():

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_ml.dataset import read_contract, read_snapshot
+from python_ml.contracts.gold import read_contract
 from python_ml.errors import SpanishGasError
-from python_ml.modelling.evaluate import evaluate
-from python_ml.modelling.score import assign_tier, read_tiers, score
-from python_ml.modelling.train import train
+from python_ml.judge.snapshot import read_snapshot
+from python_ml.judge.tiers import assign_tier, read_tiers
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.score import score
+from python_ml.pipeline.train import train
 from python_ml.registry import REJECTED, open_registry
 
 pytestmark = pytest.mark.slow

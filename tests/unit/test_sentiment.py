@@ -8,10 +8,10 @@ import sys
 import duckdb
 import pytest
 
-from python_ml import sentiment
-from python_ml.config import load_settings
 from python_ml.errors import UsageError
-from python_ml.sentiment import label_sentiment, label_texts
+from python_ml.settings import load_settings
+from python_ml.transform import sentiment
+from python_ml.transform.sentiment import label_sentiment, label_texts
 
 NOTES = {
     "no price increase": "neutral",
@@ -107,7 +107,7 @@ def test_unknown_backend_is_named():
 @pytest.fixture
 def bronze(tmp_path):
     """A warehouse with the two columns of bronze_interaction that the step reads."""
-    from python_ml.warehouse import open_warehouse
+    from python_ml.engines import open_warehouse
 
     settings = load_settings({"home": str(tmp_path)}, environ={})
 

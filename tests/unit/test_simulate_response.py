@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.contracts.schema import load_source
 from python_ml.land.discover import assign, list_source
-from python_ml.schema import load_source
 from python_ml.simulate import simulate
 from python_ml.simulate.response import TRUTH
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from python_ml.config import PROJECT_DIR
-from python_ml.sentiment import label_texts
+from python_ml.settings import PROJECT_DIR
 from python_ml.simulate.noise import hashed
 from python_ml.simulate.texts import compose, grammar
+from python_ml.transform.sentiment import label_texts
 
 STYLES = ("terse", "summary")
 COUNT = 250

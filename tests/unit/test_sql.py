@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from python_ml.errors import UsageError
-from python_ml.sql import (
+from python_ml.engines.sql import (
     file_pattern,
     files,
     identifier,
@@ -22,6 +21,7 @@ from python_ml.sql import (
     places_of,
     say_where_the_lake_is,
 )
+from python_ml.errors import UsageError
 
 VIEWS = "select sql from duckdb_views() where not internal"
 PACKAGE = Path(__file__).resolve().parents[2] / "python_ml"

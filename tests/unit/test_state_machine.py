@@ -21,8 +21,10 @@ from machine_fixture import (
     run,
 )
 
-from python_ml.aws import control, report, step
+from python_ml.aws import report, step
+from python_ml.aws import state_machine as control
 from python_ml.aws.run_folder import STEPS
+from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.errors import (
     BadInputError,
     QualityGateError,
@@ -31,7 +33,6 @@ from python_ml.errors import (
     TransientError,
 )
 from python_ml.registry import PENDING, REJECTED, StoredRegistry
-from python_ml.runs.dynamodb import DynamoManifest
 
 pytestmark = pytest.mark.slow
 
@@ -230,14 +231,14 @@ def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(job
 
 @pytest.mark.parametrize("name", ["save", "finish"])
 def test_batch_and_lease_come_back_though_the_end_cannot_be_recorded(jobs, monkeypatch, name):
-    call = getattr(DynamoManifest, name)
+    call = getattr(DynamoLedger, name)
 
     def refused_at_the_end(manifest, given, *more, **named):
         if name == "finish" or given.ended_at is not None:
             raise TerminalError("DynamoDB table runs: AccessDenied")
         call(manifest, given, *more, **named)
 
-    monkeypatch.setattr(DynamoManifest, name, refused_at_the_end)
+    monkeypatch.setattr(DynamoLedger, name, refused_at_the_end)
     jobs.errors["gold"] = [QualityGateError("1 data test failed")]
     assert run(jobs, "r1")["status"] == "FAILED"
     assert is_free(jobs)

@@ -9,13 +9,14 @@ import boto3
 import pytest
 from machine_fixture import SOURCE, is_free, put_batch, put_champion, record, run
 
-from python_ml.aws import control, step, trigger
+from python_ml.aws import state_machine as control
+from python_ml.aws import step, trigger
 from python_ml.aws.uploads import UploadTable
+from python_ml.engines import open_ledger
+from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim, new_lease
 from python_ml.errors import BadInputError, QualityGateError
-from python_ml.runs import open_manifest
-from python_ml.runs.identity import identify_batch
-from python_ml.runs.manifest import CLAIMED, DONE, BatchClaim, new_lease
-from python_ml.runs.workspace import Run
+from python_ml.pipeline.identity import identify_batch
+from python_ml.pipeline.workspace import Run
 
 pytestmark = pytest.mark.slow
 
@@ -47,13 +48,13 @@ def claim_by_hand(jobs, mode="train"):
     by_hand = Run(jobs.settings, mode, source=SOURCE)
     by_hand.identity = identify_batch(SOURCE)
     claim = BatchClaim(by_hand.identity.sha256, mode, CLAIMED, "by-hand", by_hand.work_sha256)
-    return claim, open_manifest(jobs.settings).claim(claim, 300)
+    return claim, open_ledger(jobs.settings).claim(claim, 300)
 
 
 def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(jobs):
     claim, standing = claim_by_hand(jobs)
     assert standing is None
-    open_manifest(jobs.settings).finish(claim, succeeded=True)
+    open_ledger(jobs.settings).finish(claim, succeeded=True)
     ended = run(jobs, "r1")
     assert (ended["status"], ended["states"]) == ("SUCCEEDED", ["Begin", "IsDone", "AlreadyDone"])
     assert is_free(jobs)
@@ -63,7 +64,7 @@ def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(jobs):
     assert run(jobs, "r3", force=True)["states"][-1] == "Succeeded"
     put_batch("corrected")
     assert run(jobs, "r4")["states"][-1] == "Succeeded"
-    assert [r.run_id for r in open_manifest(jobs.settings).runs()] == ["r4", "r3", "r2"]
+    assert [r.run_id for r in open_ledger(jobs.settings).runs()] == ["r4", "r3", "r2"]
 
 
 def test_a_batch_that_the_state_machine_has_run_is_not_run_again_by_hand(jobs):
@@ -71,7 +72,7 @@ def test_a_batch_that_the_state_machine_has_run_is_not_run_again_by_hand(jobs):
     run(jobs, "r1")
     claim, standing = claim_by_hand(jobs)
     assert standing is None  # the failed run has given it back
-    open_manifest(jobs.settings).finish(claim, succeeded=False)
+    open_ledger(jobs.settings).finish(claim, succeeded=False)
     run(jobs, "r2")
     _, standing = claim_by_hand(jobs)
     assert (standing.state, standing.run_id) == (DONE, "r2")
@@ -84,7 +85,7 @@ def test_a_batch_that_is_being_run_is_waited_for(jobs):
     assert (ended["status"], ended["error"]) == ("FAILED", "LeaseHeldError")
     assert "is being run already, by by-hand" in record(jobs, "r1").error_message
     assert is_free(jobs)
-    open_manifest(jobs.settings).finish(claim, succeeded=False)
+    open_ledger(jobs.settings).finish(claim, succeeded=False)
     assert run(jobs, "r2")["states"][-1] == "Succeeded"
 
 
@@ -107,7 +108,7 @@ def test_a_batch_that_was_written_over_before_it_is_read_ends_its_run(jobs, when
 
 
 def test_a_run_waits_for_the_lease_and_gives_up_with_words(jobs):
-    manifest = open_manifest(jobs.settings)
+    manifest = open_ledger(jobs.settings)
     held = manifest.acquire(new_lease("someone", "train"), 3600)
     ended = run(jobs, "r1")
     assert (ended["status"], ended["error"]) == ("FAILED", "LeaseHeldError")

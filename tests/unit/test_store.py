@@ -7,8 +7,8 @@ import gold_fixture as gold
 import pytest
 from moto import mock_aws
 
+from python_ml.engines.store import open_store
 from python_ml.errors import SpanishGasError
-from python_ml.store import open_store
 
 
 @pytest.fixture(params=["duckdb", "athena"])

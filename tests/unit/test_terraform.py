@@ -11,7 +11,7 @@ import aws_fixture as aws
 import hcl2
 import pytest
 
-from python_ml.config import PROJECT_DIR
+from python_ml.settings import PROJECT_DIR
 
 ROOT = PROJECT_DIR / "infra/terraform"
 MODULES = sorted(path for path in (ROOT / "modules").iterdir() if path.is_dir())
@@ -202,7 +202,7 @@ def test_the_template_of_the_state_machine_gets_every_variable():
 
 def test_the_settings_that_parts_get_are_settings():
     text = text_of(ROOT / "modules/platform")
-    from python_ml.config import load_settings
+    from python_ml.settings import load_settings
 
     variables = dict.fromkeys(re.findall(r"\bSPANISHGAS_\w+", text), "x")
     variables.pop("SPANISHGAS_TARGET")

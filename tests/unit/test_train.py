@@ -11,7 +11,7 @@ import pytest
 
 from python_ml.errors import BadInputError
 from python_ml.model.calibrate import choose_threshold
-from python_ml.modelling.train import fit_by_protocol, labelled_rows, train
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import open_registry
 
 CHURN = "churn"

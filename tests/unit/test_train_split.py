@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.modelling.split import split_hash, stratified_split
+from python_ml.judge.split import split_hash, stratified_split
 
 
 def population(customers=2000, seed=0):

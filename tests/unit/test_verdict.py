@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from python_ml.errors import ModelGateError
-from python_ml.modelling.gate import Check
-from python_ml.modelling.verdict import EvaluateResult
+from python_ml.judge.gate import Check
+from python_ml.judge.verdict import EvaluateResult
 
 CHECKS = [
     Check("pr_auc", 0.41, 0.7, False, "pr_auc on the test part is 0.41"),

@@ -4,9 +4,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from python_ml.config import load_settings
+from python_ml.engines import open_warehouse
 from python_ml.errors import SpanishGasError
-from python_ml.warehouse import open_warehouse
+from python_ml.settings import load_settings
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from python_ml.config import Settings, load_settings
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.engines import Warehouse, open_warehouse
+from python_ml.settings import Settings, load_settings
 from tests.dashboards import postgres
 
 CUSTOMERS = 600
@@ -66,7 +66,7 @@ def marts_in_postgres(
     warehouse: Warehouse, company_settings: Settings, server: postgres.Postgres
 ) -> Iterator[psycopg.Connection]:
     """The same marts in a Postgres of their own schema, to read as Metabase reads them."""
-    from python_ml.dashboards.publish import publish
+    from python_ml.pages.metabase.publish import publish
 
     settings = company_settings.with_overrides(
         {"marts.host": "127.0.0.1", "marts.port": server.port, "marts.schema": "company"}

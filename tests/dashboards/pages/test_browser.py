@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.results import run_card
-from python_ml.warehouse import Warehouse
+from python_ml.engines import Warehouse
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.results import run_card
 
 PAGES = {page.key: page for page in load_dashboards()}
 CHARTS = {"bar", "row", "line", "area", "combo", "scatter", "pie"}

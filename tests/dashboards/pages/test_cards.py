@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.embed import page_database
-from python_ml.dashboards.model import Card, Dashboard, ValueCard
-from python_ml.dashboards.results import Rows, plain, run_card
-from python_ml.dashboards.template import card_sql, with_values
-from python_ml.warehouse import Warehouse
+from python_ml.engines import Warehouse
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.embed import page_database
+from python_ml.pages.model import Card, Dashboard, ValueCard
+from python_ml.pages.results import Rows, plain, run_card
+from python_ml.pages.template import card_sql, with_values
 
 PAGES = {page.key: page for page in load_dashboards()}
 CARDS = {card.symbol: card for page in PAGES.values() for card in page.cards}

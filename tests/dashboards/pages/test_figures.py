@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from python_ml.config import Settings
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.results import run_card
-from python_ml.modelling.customer import explain_customer
-from python_ml.warehouse import Warehouse
+from python_ml.engines import Warehouse
+from python_ml.judge.customer import explain_customer
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.results import run_card
+from python_ml.settings import Settings
 
 PAGES = {page.key: page for page in load_dashboards()}
 TIERS = ("Critical", "High", "Medium", "Low")

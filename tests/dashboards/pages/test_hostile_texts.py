@@ -20,13 +20,9 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
-from python_ml.config import Settings, load_settings
-from python_ml.dashboards.compile import load_dashboards
-from python_ml.dashboards.model import Card, Dashboard
-from python_ml.dashboards.preview import write_preview
-from python_ml.dashboards.results import filter_values, run_card
 from python_ml.embedding import visible
-from python_ml.modelling.card.document import (
+from python_ml.engines import Warehouse, open_warehouse
+from python_ml.pages.card.document import (
     Block,
     Bullets,
     Document,
@@ -36,10 +32,14 @@ from python_ml.modelling.card.document import (
     Table,
     Text,
 )
-from python_ml.quality import Examiner
+from python_ml.pages.compile import load_dashboards
+from python_ml.pages.model import Card, Dashboard
+from python_ml.pages.preview import write_preview
+from python_ml.pages.results import filter_values, run_card
+from python_ml.quality import QualityProcess
 from python_ml.quality.checks import LOWER, Check, checks_frame
 from python_ml.quality.expectations import DESCRIPTIONS
-from python_ml.warehouse import Warehouse, open_warehouse
+from python_ml.settings import Settings, load_settings
 from tests.dashboards import marts
 from tests.dashboards.hostile import FLAG, SCRIPTS, SURROGATES, TEXTS
 from tests.dashboards.pages.conftest import spanishgas
@@ -321,7 +321,7 @@ def test_every_text_is_shown_by_data_docs(quiet: Callable[[Path], Page], tmp_pat
         limit = 5.0 if kind in LOWER else 0.0
         rows.append(Check("raw", text, text, kind, severity, 1.0, limit, 10, 100))
     checks = checks_frame(rows)
-    with closing(Examiner()) as examiner:
+    with closing(QualityProcess()) as examiner:
         examiner.write_docs(examiner.decide(checks), tmp_path / "<b>docs & 'more'")
         examiner.settle()
     files = sorted((tmp_path / "<b>docs & 'more'").rglob("*.html"))

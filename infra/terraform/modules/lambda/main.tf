@@ -1,7 +1,7 @@
 locals {
   functions = {
     trigger = { handler = "python_ml.aws.trigger.handler", memory = 512, seconds = 60 }
-    control = { handler = "python_ml.aws.control.handler", memory = 1024, seconds = 110 }
+    control = { handler = "python_ml.aws.state_machine.handler", memory = 1024, seconds = 110 }
   }
 }
 

@@ -1,5 +1,5 @@
 locals {
-  # Counted by python_ml.aws.control at the end of each run.
+  # Counted by python_ml.aws.state_machine at the end of each run.
   alarms = {
     failure = {
       metric      = "RunFailed"

@@ -1,0 +1,1 @@
+"""What tables and columns are declared to be: raw files, outputs of python_ml, the gold table."""

@@ -1,1 +1,0 @@
-"""Dashboards as code: definitions, their compiler, and what shows them."""

@@ -1,0 +1,246 @@
+"""Amazon Athena: queries through UNLOAD to Parquet, results of python_ml as partitions in Glue."""
+
+from __future__ import annotations
+
+import io
+import time
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from python_ml.engines import cloud
+from python_ml.engines.base import Warehouse
+from python_ml.engines.location import bucket_and_key
+from python_ml.engines.sql import literal
+from python_ml.errors import NotFoundError, ServiceError, SpanishGasError, TransientError
+from python_ml.settings import Section
+
+_WAITING = ("QUEUED", "RUNNING")
+_FOOTER_BYTES = 1_000_000  # more than the footer of any table of ours
+_NEUTRAL_TYPES = {"string": "varchar", "int": "integer"}  # of Glue, where they differ
+
+
+class AthenaWarehouse(Warehouse):
+    """One work group and Glue database, by default the published one of the section `athena`."""
+
+    def __init__(self, settings: Section, schema: str | None = None) -> None:
+        self.schema = schema or settings.schema
+        self.ml_schema = f"{settings.schema}_ml"
+        self._lake = settings.lake.rstrip("/")
+        self._staging = settings.staging.rstrip("/")
+        self._work_group = settings.work_group
+        self._poll_seconds = settings.poll_seconds
+        self._athena = cloud.client("athena", settings.region)
+        self._glue = cloud.client("glue", settings.region)
+        self._s3 = cloud.client("s3", settings.region)
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """The result of one SELECT; its columns need names, all different.
+
+        Rows come as Parquet, several times faster than pages of text, and exact.
+        """
+        folder = f"{self._staging}/unload/{uuid.uuid4()}/"
+        self.execute(f"unload ({sql}) to {literal(folder)} with (format = 'PARQUET')")
+        parts = self._objects(folder)
+        try:
+            tables = [self._read_parquet(f"{folder}{part}") for part in parts]
+        finally:
+            self._delete(folder, parts)
+        if not tables:  # UNLOAD writes no file for no rows
+            return self._columns_only(sql)
+        return _to_pandas(pa.concat_tables(tables))
+
+    def read_table(self, relation: str, where: str | None = None) -> pd.DataFrame:
+        """All columns of a table that dbt built; whole tables are read from their files."""
+        entry = self._whole(relation) if where is None else None
+        if entry is None:
+            return super().read_table(relation, where)
+        folder = entry["StorageDescriptor"]["Location"].rstrip("/") + "/"
+        names = [column["Name"] for column in entry["StorageDescriptor"]["Columns"]]
+        parts = [self._read_parquet(f"{folder}{part}") for part in self._objects(folder)]
+        if not parts:
+            return pd.DataFrame(columns=names)
+        return _to_pandas(pa.concat_tables(parts).select(names))
+
+    def _whole(self, relation: str) -> Any:
+        """The catalog's entry of a Hive table without partitions; None of anything else."""
+        try:
+            entry = self._glue.get_table(DatabaseName=self.schema, Name=relation)["Table"]
+        except ServiceError:  # a query finds it, or says why not
+            return None
+        is_hive = "parquet" in entry["StorageDescriptor"].get("InputFormat", "").lower()
+        return entry if is_hive and not entry.get("PartitionKeys") else None
+
+    def external_runs(self, table: str) -> list[str]:
+        return [run for run, _ in self._partitions(table)]
+
+    def table_names(self) -> list[str]:
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
+        try:
+            tables = [table for page in pages for table in page["TableList"]]
+        except NotFoundError:
+            return []
+        return sorted(t["Name"] for t in tables if t.get("TableType") != "VIRTUAL_VIEW")
+
+    def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
+        wanted = [name for name in self.table_names() if names is None or name in names]
+        sizes: dict[str, int] = {}
+        asked: list[str] = []
+        for name in wanted:
+            entry = self._whole(name)
+            if entry is None:
+                asked.append(name)
+            else:  # the footers of its files say it
+                folder = entry["StorageDescriptor"]["Location"].rstrip("/") + "/"
+                parts = self._objects(folder)
+                sizes[name] = sum(self._footer_rows(f"{folder}{part}") for part in parts)
+        if asked:
+            counts = [
+                f"select {literal(name)} as name, count(*) as size from {name}" for name in asked
+            ]
+            found = self.query(" union all ".join(counts))
+            sizes |= dict(zip(found["name"], found["size"].astype(int), strict=True))
+        return {name: sizes[name] for name in wanted}
+
+    def column_types(self) -> dict[str, dict[str, str]]:
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
+        return {
+            table["Name"]: {
+                column["Name"]: _neutral_type(column["Type"])
+                for column in table["StorageDescriptor"]["Columns"]
+            }
+            for page in pages
+            for table in page["TableList"]
+        }
+
+    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
+        typed = self._typed(table, frame)
+        registered = self._registered(table)
+        content = io.BytesIO()
+        pq.write_table(typed, content, compression="snappy")
+        folder = f"{self._lake}/ml/{table}/run_id={run_id}/"
+        bucket, key = bucket_and_key(f"{folder}part-0.parquet")
+        self._s3.put_object(Bucket=bucket, Key=key, Body=content.getvalue())
+        # Only now does anyone see it. A part that the run wrote before has just been replaced.
+        answer = self._glue.batch_create_partition(
+            DatabaseName=self.ml_schema,
+            TableName=table,
+            PartitionInputList=[
+                {
+                    "Values": [run_id],
+                    "StorageDescriptor": {**registered["StorageDescriptor"], "Location": folder},
+                }
+            ],
+        )
+        for error in answer.get("Errors", []):
+            if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
+                raise SpanishGasError(f"ml.{table}: {error['ErrorDetail']['ErrorMessage']}")
+
+    def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
+        schema = self._external_arrow_schema(table)
+        frames = [schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))]
+        for run, folder in self._partitions(table):
+            if run_id in (None, run):
+                for part in self._objects(folder):
+                    rows = self._read_parquet(f"{folder}{part}").select(schema.names)
+                    frames.append(rows.cast(schema).to_pandas().assign(run_id=run))
+        return pd.concat(frames[1:] or frames, ignore_index=True)
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+    def execute(self, sql: str) -> str:
+        """Run a statement to its end and return its id.
+
+        Raises:
+            SpanishGasError: it failed; the message is Athena's. A TransientError, where Athena says
+                that it may succeed the next time.
+            ServiceError: Athena refused it.
+        """
+        started = self._athena.start_query_execution(
+            QueryString=sql,
+            WorkGroup=self._work_group,
+            QueryExecutionContext={"Catalog": "awsdatacatalog", "Database": self.schema},
+            ResultConfiguration={"OutputLocation": f"{self._staging}/results/"},
+        )
+        query_id = started["QueryExecutionId"]
+        while True:
+            answer = self._athena.get_query_execution(QueryExecutionId=query_id)
+            status = answer["QueryExecution"]["Status"]
+            if status["State"] not in _WAITING:
+                break
+            time.sleep(self._poll_seconds)
+        if status["State"] != "SUCCEEDED":
+            told = f"Athena query {query_id}: {status.get('StateChangeReason')}"
+            if status.get("AthenaError", {}).get("Retryable"):
+                raise TransientError(told)
+            raise SpanishGasError(told)
+        return query_id
+
+    def _columns_only(self, sql: str) -> pd.DataFrame:
+        query_id = self.execute(f"select * from ({sql}) as rows limit 0")
+        answer = self._athena.get_query_results(QueryExecutionId=query_id)
+        columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        return pd.DataFrame(columns=[column["Name"] for column in columns])
+
+    def _registered(self, table: str) -> Any:
+        try:
+            return self._glue.get_table(DatabaseName=self.ml_schema, Name=table)["Table"]
+        except NotFoundError as error:
+            raise SpanishGasError(
+                f"{self.ml_schema}.{table} is not in the catalog; "
+                "`dbt run-operation register_external_tables --target athena` creates it"
+            ) from error
+
+    def _partitions(self, table: str) -> list[tuple[str, str]]:
+        """Run id and folder of each part that is visible."""
+        pages = self._glue.get_paginator("get_partitions").paginate(
+            DatabaseName=self.ml_schema, TableName=table
+        )
+        try:
+            found = [partition for page in pages for partition in page["Partitions"]]
+        except NotFoundError:
+            return []
+        return sorted((part["Values"][0], part["StorageDescriptor"]["Location"]) for part in found)
+
+    def _objects(self, folder: str) -> list[str]:
+        """Names of the objects in a folder."""
+        bucket, prefix = bucket_and_key(folder)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return sorted(key.removeprefix(prefix) for key in keys)
+
+    def _footer_rows(self, location: str) -> int:
+        """Rows of a Parquet file, by its footer."""
+        bucket, key = bucket_and_key(location)
+        end = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=-{_FOOTER_BYTES}")
+        return pq.read_metadata(pa.BufferReader(end["Body"].read())).num_rows
+
+    def _read_parquet(self, location: str) -> pa.Table:
+        bucket, key = bucket_and_key(location)
+        content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return pq.read_table(pa.BufferReader(content))
+
+    def _delete(self, folder: str, names: list[str]) -> None:
+        bucket, prefix = bucket_and_key(folder)
+        for first in range(0, len(names), 1000):  # the most that one call takes
+            chunk = [{"Key": f"{prefix}{name}"} for name in names[first : first + 1000]]
+            self._s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+
+
+def _neutral_type(hive_type: str) -> str:
+    """A text that is known to be short has its length in Hive's type; ours has none."""
+    bare = "varchar" if hive_type.startswith("varchar(") else hive_type
+    return _NEUTRAL_TYPES.get(bare, bare)
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Dates as datetime64 and integers with nulls as float64, as DuckDB gives them."""
+    frame = table.to_pandas(date_as_object=False)
+    for column in frame.columns[frame.dtypes.astype(str).str.startswith("datetime64")]:
+        frame[column] = frame[column].astype("datetime64[us]")
+    return frame

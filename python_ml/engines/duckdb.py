@@ -1,0 +1,127 @@
+"""DuckDB in process, one file, and a lake in a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+
+from python_ml.engines.base import Warehouse
+from python_ml.engines.sql import movable, say_where_the_lake_is
+from python_ml.errors import OldTablesError, SpanishGasError, UsageError, on_disk
+
+NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
+
+
+class DuckDBWarehouse(Warehouse):
+    """Opens the file for each query and closes it after: a writer locks it for everyone else."""
+
+    def __init__(self, database: Path, lake: Path, threads: int, memory_limit: str) -> None:
+        self.database = database
+        self.lake = lake
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": memory_limit,
+        }
+
+    def query(self, sql: str) -> pd.DataFrame:
+        if not self.database.exists():
+            raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")
+        with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(say_where_the_lake_is(self.lake))
+            try:
+                return connection.execute(sql).df()
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                what = str(error).split("\n", maxsplit=1)[0]
+                raise OldTablesError(
+                    f"{self.database}: {what} A warehouse that another version has built is built "
+                    "anew by `spanishgas run`"
+                ) from error
+            except duckdb.IOException as error:
+                what = str(error).split("\n", maxsplit=1)[0]
+                raise SpanishGasError(
+                    f"{self.database}: {what} If the home was moved since an earlier version built "
+                    "it, `spanishgas run` mends that."
+                ) from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps the file open to read, so that a query need not load its catalog again."""
+        if not self.database.exists():
+            yield
+            return
+        with duckdb.connect(str(self.database), read_only=True, config=self._config):
+            yield
+
+    def external_runs(self, table: str) -> list[str]:
+        parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
+        return sorted({part.parent.name.removeprefix("run_id=") for part in parts} - {NO_RUN})
+
+    def table_names(self) -> list[str]:
+        return list(self.row_counts())
+
+    def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
+        tables = self.query("select table_name, estimated_size from duckdb_tables()")
+        sizes = zip(tables["table_name"], tables["estimated_size"].astype(int), strict=True)
+        return {name: size for name, size in sizes if names is None or name in names}
+
+    def column_types(self) -> dict[str, dict[str, str]]:
+        columns = self.query(
+            "select table_name, column_name, lower(data_type) as data_type "
+            "from information_schema.columns where table_schema = 'main' "
+            "order by table_name, ordinal_position"
+        )
+        return {
+            str(table): dict(zip(rows["column_name"], rows["data_type"], strict=True))
+            for table, rows in columns.groupby("table_name")
+        }
+
+    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
+        typed = self._typed(table, frame)
+        part = self.lake / "ml" / table / f"run_id={run_id}" / "part-0.parquet"
+        unfinished = part.with_suffix(".parquet.tmp")
+        with on_disk(part):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(typed, unfinished, compression="zstd")
+            unfinished.replace(part)
+
+    def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
+        schema = self._external_arrow_schema(table)
+        parts = sorted((self.lake / "ml" / table).glob(f"run_id={run_id or '*'}/*.parquet"))
+        frames = [
+            pq.read_table(part, schema=schema, partitioning=None)
+            .to_pandas()
+            .assign(run_id=part.parent.name.removeprefix("run_id="))
+            for part in parts
+        ]
+        empty = schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))
+        return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+
+    def declare_external_tables(self) -> list[str]:
+        folder = self.lake / "ml"
+        missing = [
+            table
+            for table in self._external_schemas
+            if not any((folder / table).glob("run_id=*/*.parquet"))
+        ]
+        for table in missing:
+            no_rows = self._external_arrow_schema(table).empty_table().to_pandas()
+            self.write_external(table, no_rows, NO_RUN)
+        return missing
+
+    def settle(self) -> None:
+        with duckdb.connect(str(self.database), config=self._config) as connection:
+            connection.execute(say_where_the_lake_is(self.lake))
+            views = connection.execute("select sql from duckdb_views() where not internal")
+            for (view,) in views.fetchall():
+                if (moved := movable(view, self.lake)) != view:
+                    connection.execute(moved.replace("CREATE VIEW", "create or replace view", 1))
+            connection.execute("force checkpoint")
+
+    def close(self) -> None:
+        """Nothing is held between calls."""

@@ -1,0 +1,78 @@
+"""What is published, told without the libraries that made it: quick to import and to ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from python_ml.engines import Warehouse, open_warehouse
+from python_ml.engines.store import open_store
+from python_ml.errors import OldTablesError, UsageError, on_disk
+from python_ml.settings import Settings
+
+CHAMPION = "models/champion.json"  # the pointer, replaced in one step
+
+
+def require_home(settings: Settings) -> None:
+    """Make sure that there is something to look at.
+
+    Raises:
+        UsageError: the folder is no home: no command has written there. (On Athena the home holds
+            nothing that counts.)
+    """
+    layout = settings.layout
+    marks = (layout.runs, layout.warehouse, layout.lake, layout.raw)
+    with on_disk(layout.home):
+        is_home = any(path.exists() for path in marks)
+    if settings.target == "duckdb" and not is_home:
+        raise UsageError(
+            f"{layout.home} is no home of SpanishGas: it holds no raw files, lake, warehouse or "
+            "record of runs. `spanishgas run` makes one; --home names another."
+        )
+
+
+def published_run(settings: Settings) -> tuple[str, str] | None:
+    """Run and model version that the published warehouse shows, or None before the first."""
+    if settings.target == "duckdb" and not settings.layout.warehouse.exists():
+        return None
+    with open_warehouse(settings) as warehouse:
+        if "mart_overview" not in warehouse.table_names():
+            return None
+        published = warehouse.read_table("mart_overview")
+    return published["run_id"].iloc[0], published["model_version"].iloc[0]
+
+
+def require_current(warehouse: Warehouse, manifest: Mapping[str, Any]) -> None:
+    """Make sure that the tables below the marts, which no command but `run` builds, are those of
+    this version.
+
+    Args:
+        warehouse: with the tables.
+        manifest: of the dbt project, its JSON document.
+
+    Raises:
+        OldTablesError: one of them, or a column of one, is missing.
+    """
+    found = warehouse.column_types()
+    lacking = []
+    for node in manifest["nodes"].values():
+        if node["resource_type"] not in ("model", "seed") or "marts" in node["fqn"]:
+            continue
+        table = node["name"]
+        if table not in found:
+            lacking.append(table)
+        elif columns := sorted(set(node["columns"]) - set(found[table])):
+            lacking.append(f"{table}.{columns[0]}")
+    if lacking:
+        more = f" (and {len(lacking) - 1} others)" if len(lacking) > 1 else ""
+        raise OldTablesError(
+            f"the published tables were built by another version: {sorted(lacking)[0]} is missing"
+            f"{more}. `spanishgas run` builds them anew"
+        )
+
+
+def is_champion(settings: Settings, version: str) -> bool:
+    """Whether the pointer names this version."""
+    store = open_store(settings)
+    return store.exists(CHAMPION) and json.loads(store.read(CHAMPION)).get("version") == version

@@ -1,0 +1,87 @@
+"""Where snapshots and model versions are kept: files by key, in a folder or in a bucket.
+
+Everything that reads or writes them does it here. Keys are paths with slashes, and no step relies
+on renaming a folder, which a bucket cannot do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from python_ml.errors import ServiceError, SpanishGasError, on_disk
+from python_ml.settings import Settings
+
+
+class Store(ABC):
+    """Files by key. A write is all or nothing: readers see the whole file or the one before."""
+
+    @abstractmethod
+    def read(self, key: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            SpanishGasError: it is not there.
+            ServiceError: disk or bucket refuses; whether a retry helps, the class says. So in all
+                that follows.
+        """
+
+    @abstractmethod
+    def write(self, key: str, content: bytes) -> None:
+        """Write or replace a file."""
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether the file is there."""
+
+    @abstractmethod
+    def keys(self, prefix: str) -> list[str]:
+        """Keys of all files under a folder, sorted."""
+
+    @abstractmethod
+    def place(self, key: str) -> str:
+        """Where the file lies, for messages."""
+
+
+class FolderStore(Store):
+    """Files under a local folder. A name with a leading dot is an unfinished write."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, key: str) -> bytes:
+        try:
+            with on_disk(self.place(key)):
+                return (self._root / key).read_bytes()
+        except ServiceError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise SpanishGasError(f"{self.place(key)} is not there") from error
+            raise
+
+    def write(self, key: str, content: bytes) -> None:
+        path = self._root / key
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with on_disk(self.place(key)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+
+    def exists(self, key: str) -> bool:
+        return (self._root / key).is_file()
+
+    def keys(self, prefix: str) -> list[str]:
+        found = (self._root / prefix).rglob("[!.]*")
+        return sorted(path.relative_to(self._root).as_posix() for path in found if path.is_file())
+
+    def place(self, key: str) -> str:
+        return str(self._root / key)
+
+
+def open_store(settings: Settings) -> Store:
+    """The lake's store: `models/…` and `ml/feature_snapshot/…`, in the lake of the target."""
+    if settings.target == "athena":
+        from python_ml.engines.s3_store import S3Store
+
+        return S3Store(settings.athena)
+    return FolderStore(settings.layout.lake)

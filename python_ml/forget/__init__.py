@@ -1,1 +1,0 @@
-"""Forgetting a person: what is removed, how the next run keeps the person out, and the proof."""

@@ -1,0 +1,1 @@
+"""Judging a model and its data: split, measures, leakage audit, gate, drift, one customer."""

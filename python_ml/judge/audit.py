@@ -1,0 +1,326 @@
+"""The leakage audit: does anything that the model reads know the outcome?
+
+It looks at the training part alone, so that the test part stays unseen until evaluation. What
+cannot be explained by a customer's own behaviour before the as-of date raises an alarm with a name;
+an alarm that nobody has accepted, by that name and with a reason, fails the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.contracts.gold import GOLD, Column, GoldContract
+from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
+from python_ml.errors import SpanishGasError
+from python_ml.judge.audit_groups import (
+    Group,
+    group_names,
+    groups,
+    identifier_parts,
+    out_of_fold_rate,
+    roc_auc,
+    share_interval,
+    tails,
+)
+from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
+from python_ml.model.churn_model import fit_classifier
+from python_ml.model.preprocess import filled
+from python_ml.settings import Settings
+
+SOURCE_DATES = "silver_source_date"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of `ml.leakage_audit`. With an `alarm`, the limit is broken."""
+
+    check_kind: str
+    subject: str
+    group_name: str
+    tier: str | None
+    observed_value: float
+    ci_low: float
+    ci_high: float
+    limit_value: float
+    customer_count: int
+    churner_count: int
+    alarm: str | None
+    detail: str
+
+
+def audit_training(
+    warehouse: Warehouse,
+    settings: Settings,
+    training: pd.DataFrame,
+    columns: Sequence[Column],
+    contract: GoldContract,
+    as_of_date: date,
+    out_of_fold: np.ndarray,
+) -> list[Finding]:
+    """Every finding of the audit.
+
+    Args:
+        warehouse: holds gold and `silver_source_date` of the as-of date.
+        settings: of audit, evaluation and model.
+        training: the training part, n rows with cv_fold.
+        columns: features of the model.
+        contract: of gold_master.
+        as_of_date: of the training part.
+        out_of_fold: n probabilities of the model itself.
+    """
+    churn = training[contract.target].to_numpy(dtype=np.int64)
+    fold = training["cv_fold"].to_numpy(dtype=np.int64)
+    return [
+        *_model_alone(settings, churn, out_of_fold),
+        *_features(settings, training, columns, churn, fold),
+        *_identifiers(settings, training["customer_id"], churn, fold),
+        *source_date_findings(read_source_dates(warehouse, contract, as_of_date), as_of_date),
+        *_ablation(settings, training, columns, churn, fold),
+    ]
+
+
+def findings_table(findings: Sequence[Finding], model_version: str) -> pd.DataFrame:
+    """Findings as rows of `ml.leakage_audit`."""
+    frame = pd.DataFrame([asdict(finding) for finding in findings])
+    return frame.assign(model_version=model_version)
+
+
+def _model_alone(settings: Settings, churn: np.ndarray, score: np.ndarray) -> Iterator[Finding]:
+    """No model of people is nearly always right."""
+    found = roc_auc(score, churn, settings.evaluate.confidence)
+    limit = settings.audit.maximum_model_auc
+    yield _of_auc("model_auc", "all features", None, found, limit, churn, "too_good:all features")
+
+
+def _features(
+    settings: Settings,
+    training: pd.DataFrame,
+    columns: Sequence[Column],
+    churn: np.ndarray,
+    fold: np.ndarray,
+) -> Iterator[Finding]:
+    audit, confidence = settings.audit, settings.evaluate.confidence
+    for column in columns:
+        values = filled(training, column.name, column.fill)
+        names = group_names(values, audit.minimum_group_size)
+        found = roc_auc(out_of_fold_rate(names, churn, fold), churn, confidence)
+        yield _of_auc(
+            *("feature_auc", column.name, column.tier, found, audit.maximum_feature_auc, churn),
+            f"too_good:{column.name}",
+        )
+        found_groups = [*groups(names, churn), *tails(values, churn, audit.minimum_group_size)]
+        yield from _purity(settings, column, found_groups, churn.mean())
+
+
+def _purity(
+    settings: Settings, column: Column, found: Sequence[Group], base_rate: float
+) -> Iterator[Finding]:
+    """The purest group at either end, and every other one that breaks a limit."""
+    audit = settings.audit
+    highest, lowest = audit.maximum_churn_share, audit.minimum_relative_churn * base_rate
+    large = [group for group in found if group.customer_count > audit.minimum_group_size]
+    expected = [g for g in found if g.customer_count * base_rate >= audit.minimum_expected_churn]
+    ends = (
+        ("pure_churn", highest, sorted(large, key=lambda g: -g.churn_share), 1),
+        ("pure_stay", lowest, sorted(expected, key=lambda g: g.churn_share), -1),
+    )
+    for kind, limit, ordered, sign in ends:
+        for number, group in enumerate(ordered):
+            is_alarm = sign * (group.churn_share - limit) > 0
+            if number and not is_alarm:
+                break
+            share = share_interval(group, settings.evaluate.confidence)
+            yield Finding(
+                check_kind=kind,
+                subject=column.name,
+                group_name=group.name,
+                tier=column.tier,
+                observed_value=share.value,
+                ci_low=share.low,
+                ci_high=share.high,
+                limit_value=limit,
+                customer_count=group.customer_count,
+                churner_count=group.churner_count,
+                alarm=f"{kind}:{column.name}{group.name}" if is_alarm else None,
+                detail=(
+                    f"{group.churner_count:,} of {group.customer_count:,} customers with "
+                    f"{column.name} {group.name.lstrip('=')} left ({share.value:.1%}); "
+                    f"{base_rate:.1%} of all did"
+                ),
+            )
+
+
+def _identifiers(
+    settings: Settings, identifiers: pd.Series, churn: np.ndarray, fold: np.ndarray
+) -> Iterator[Finding]:
+    limit = settings.audit.maximum_identifier_auc
+    for part, values in identifier_parts(identifiers).items():
+        names = group_names(values, settings.audit.minimum_group_size)
+        # Many parts are looked at, so each has to be sure of itself.
+        found = roc_auc(out_of_fold_rate(names, churn, fold), churn, 0.999)
+        yield _of_auc(
+            *("identifier_auc", f"customer_id {part}", None, found, limit, churn),
+            f"identifier:{part}",
+            decided_by=found.low,
+        )
+
+
+def _of_auc(
+    kind: str,
+    subject: str,
+    tier: str | None,
+    found: Estimate,
+    limit: float,
+    churn: np.ndarray,
+    alarm: str,
+    *,
+    decided_by: float | None = None,
+) -> Finding:
+    observed = found.value if decided_by is None else decided_by
+    return Finding(
+        check_kind=kind,
+        subject=subject,
+        group_name="",
+        tier=tier,
+        observed_value=found.value,
+        ci_low=found.low,
+        ci_high=found.high,
+        limit_value=limit,
+        customer_count=len(churn),
+        churner_count=int(churn.sum()),
+        alarm=alarm if observed >= limit else None,
+        detail=f"{subject} alone tells leavers from others with a ROC-AUC of {found.value:.3f}",
+    )
+
+
+def read_source_dates(
+    warehouse: Warehouse, contract: GoldContract, as_of_date: date
+) -> pd.DataFrame:
+    """Kinds of source date that gold carries: what was left out, and what went into its rows.
+
+    Returns:
+        A row a lineage column of the contract: those of `silver_source_date`, with gold_row_count,
+        gold_later_count (rows of gold that rest on a date after the as-of date) and
+        gold_latest_date.
+
+    Raises:
+        SpanishGasError: `silver_source_date` has no row of one of them.
+    """
+    where = f"as_of_date = date {literal(as_of_date)}"
+    names = [column.name for column in contract.source_dates]
+    sources = warehouse.read_table(SOURCE_DATES)
+    sources = sources[sources["as_of_date"] == pd.Timestamp(as_of_date)].set_index("date_column")
+    if missing := sorted(set(names) - set(sources.index)):
+        raise SpanishGasError(f"{SOURCE_DATES} has no row of {missing} as of {as_of_date}")
+    measures = ", ".join(
+        f"count(case when {name} > as_of_date then 1 end) as later_{name}, "
+        f"max({name}) as latest_{name}"
+        for name in names
+    )
+    gold = warehouse.query(f"select count(*) as row_count, {measures} from {GOLD} where {where}")
+    row = gold.iloc[0]
+    return (
+        sources.loc[names]
+        .assign(
+            gold_row_count=int(row["row_count"]),
+            gold_later_count=[int(row[f"later_{name}"]) for name in names],
+            gold_latest_date=[row[f"latest_{name}"] for name in names],
+        )
+        .reset_index()
+    )
+
+
+def source_date_findings(source_dates: pd.DataFrame, as_of_date: date) -> list[Finding]:
+    """One finding a row of `read_source_dates`; rows of gold that rest on a later date raise an
+    alarm."""
+    findings = []
+    for row in source_dates.to_dict("records"):
+        kind = str(row["date_column"]).removeprefix("max_").removesuffix("_date")
+        used, count = int(row["gold_later_count"]), int(row["row_count"])
+        detail = (
+            f"{int(row['later_count']):,} of {count:,} rows of {row['bronze_model']} hold a date "
+            f"after {as_of_date}{_newest(row['latest_date'])} and are left out; "
+        )
+        detail += (
+            f"{used:,} of {int(row['gold_row_count']):,} rows of gold rest on a later date"
+            if used
+            else f"no row of gold rests on a later date{_newest(row['gold_latest_date'])}"
+        )
+        findings.append(
+            Finding(
+                check_kind="source_date",
+                subject=kind,
+                group_name="",
+                tier=None,
+                observed_value=float(used),
+                ci_low=np.nan,
+                ci_high=np.nan,
+                limit_value=0.0,
+                customer_count=count,
+                churner_count=0,
+                alarm=f"future_date:{kind}" if used else None,
+                detail=detail,
+            )
+        )
+    return findings
+
+
+def _newest(day: Any) -> str:
+    return "" if pd.isna(day) else f" (the newest is of {day:%Y-%m-%d})"
+
+
+def _ablation(
+    settings: Settings,
+    training: pd.DataFrame,
+    columns: Sequence[Column],
+    churn: np.ndarray,
+    fold: np.ndarray,
+) -> Iterator[Finding]:
+    """What PR-AUC loses without each tier, on one fold, with fewer and faster trees."""
+    held_out = fold == fold.min()
+    quick = settings.with_overrides(
+        {f"model.xgboost.{name}": value for name, value in settings.audit.ablation.items()}
+    )
+    tiers = list(dict.fromkeys(column.tier or "" for column in columns))
+    sets = {tier: [c for c in columns if (c.tier or "") != tier] for tier in tiers}
+    sets = {"": list(columns), **{tier: kept for tier, kept in sets.items() if kept}}
+
+    def margin(kept: list[Column]) -> np.ndarray:
+        classifier = fit_classifier(training[~held_out], churn[~held_out], kept, quick)
+        return classifier.margin(training[held_out])
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        margins = dict(zip(sets, pool.map(margin, sets.values()), strict=True))
+    labels = churn[held_out]
+    weights = resample_weights(len(labels), 200, settings.model.seed)
+
+    def losses(resamples: np.ndarray) -> dict[str, np.ndarray]:
+        reached = {
+            tier: ranking_metrics(labels, score, resamples)["pr_auc"]
+            for tier, score in margins.items()
+        }
+        return {tier: reached[""] - reached[tier] for tier in reached if tier}
+
+    for tier, lost in estimate(losses, weights, settings.evaluate.confidence).items():
+        yield Finding(
+            check_kind="tier_ablation",
+            subject=f"tier {tier}",
+            group_name="",
+            tier=tier,
+            observed_value=lost.value,
+            ci_low=lost.low,
+            ci_high=lost.high,
+            limit_value=np.nan,
+            customer_count=len(labels),
+            churner_count=int(labels.sum()),
+            alarm=None,
+            detail=f"PR-AUC loses {lost.value:.3f} without the features of tier {tier}",
+        )

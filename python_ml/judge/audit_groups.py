@@ -1,0 +1,150 @@
+"""What one feature alone tells of the label: its groups of customers, and their ROC-AUC.
+
+Whatever the feature is, it comes down to groups of rows that share a value or a range, so that one
+rule fits flags, categories and quantities, and a relation need not be monotone to be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, rankdata
+
+from python_ml.judge.metrics import Estimate
+
+BINS = 20
+MISSING = "=missing"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Customers who share a value (`=1`) or a range (`<=0.5`) of a feature."""
+
+    name: str
+    customer_count: int
+    churner_count: int
+
+    @property
+    def churn_share(self) -> float:
+        return self.churner_count / self.customer_count
+
+
+def group_names(values: pd.Series, minimum_size: int) -> np.ndarray:
+    """Each row's group.
+
+    Args:
+        values: n values of a category, flag or quantity; null is a group of its own.
+        minimum_size: single values of a quantity that more rows than this share stay groups; the
+            others go into twenty ranges of equal count.
+
+    Returns:
+        n names: `=value`, `low..high` (the upper end inside) or `=missing`.
+    """
+    names = pd.Series(MISSING, index=values.index, dtype=object)
+    known = values.notna()
+    if not pd.api.types.is_numeric_dtype(values):
+        names[known] = "=" + values[known].astype(str)
+        return names.to_numpy()
+    numbers = values[known].astype(float)
+    counts = numbers.value_counts()
+    shared = numbers.isin(counts.index[counts > minimum_size]) | (len(counts) <= BINS)
+    labels = pd.Series(index=numbers.index, dtype=object)
+    labels[shared] = numbers[shared].map("={:.6g}".format)
+    if not shared.all():
+        rest = numbers[~shared]
+        edges = np.unique(np.quantile(rest, np.linspace(0, 1, BINS + 1)))
+        part = np.searchsorted(edges[1:-1], rest, side="left")
+        ranges = [f"{low:.6g}..{high:.6g}" for low, high in pairwise(edges)]
+        labels[~shared] = np.array(ranges or [f"={edges[0]:.6g}"], dtype=object)[part]
+    names[known] = labels
+    return names.to_numpy()
+
+
+def groups(names: np.ndarray, churn: np.ndarray) -> list[Group]:
+    """The groups with their counts, in the order of their names."""
+    counts = pd.Series(churn).groupby(names).agg(["size", "sum"])
+    return [Group(str(name), int(n), int(churners)) for name, n, churners in counts.itertuples()]
+
+
+def tails(values: pd.Series, churn: np.ndarray, minimum_size: int) -> Iterator[Group]:
+    """The lowest and highest values of a quantity: just over `minimum_size` rows, and one in a
+    hundred. Rows that tie with the last are in."""
+    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= BINS:
+        return
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    ordered = np.sort(numbers[~np.isnan(numbers)])
+    for size in sorted({minimum_size + 1, len(ordered) // 100}):
+        if minimum_size < size < len(ordered) // 2:
+            low, high = ordered[size - 1], ordered[-size]
+            for name, mask in (
+                (f"<={low:.4g}", numbers <= low),
+                (f">={high:.4g}", numbers >= high),
+            ):
+                yield Group(name, int(mask.sum()), int(churn[mask].sum()))
+
+
+def out_of_fold_rate(names: np.ndarray, churn: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Churn rate of each row's group in the other folds; a row's own label is not in it.
+
+    Small groups are drawn to the mean as if they held one more row of the average customer.
+    """
+    code, _ = pd.factorize(pd.Series(names))
+    size = code.max() + 1
+    rate = np.empty(len(churn), dtype=np.float64)
+    for number in np.unique(fold):
+        held_out = fold == number
+        base = churn[~held_out].mean()
+        churners = np.bincount(code[~held_out], churn[~held_out], minlength=size)
+        rows = np.bincount(code[~held_out], minlength=size)
+        rate[held_out] = ((churners + base) / (rows + 1))[code[held_out]]
+    return rate
+
+
+def roc_auc(score: np.ndarray, churn: np.ndarray, confidence: float) -> Estimate:
+    """ROC-AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988).
+
+    The bootstrap of the other figures would take minutes for sixty features.
+    """
+    positive, negative = score[churn == 1], score[churn == 0]
+    among_all = rankdata(score)
+    above = (among_all[churn == 1] - rankdata(positive)) / len(negative)
+    below = 1 - (among_all[churn == 0] - rankdata(negative)) / len(positive)
+    value = float(above.mean())
+    variance = above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative)
+    reach = float(norm.ppf((1 + confidence) / 2) * np.sqrt(variance))
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def share_interval(group: Group, confidence: float) -> Estimate:
+    """Churn share of a group with Wilson's interval (1927)."""
+    n, share = group.customer_count, group.churn_share
+    z = float(norm.ppf((1 + confidence) / 2))
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Estimate(share, float(max(centre - reach, 0.0)), float(min(centre + reach, 1.0)))
+
+
+def identifier_parts(identifiers: pd.Series) -> dict[str, pd.Series]:
+    """What an id might encode an outcome in: its order, its digits, its length, its letters.
+
+    Ids are not trained on. One that tells who leaves was given, or sorted, with the outcome known,
+    and then other columns of that source are in doubt as well.
+    """
+    text = identifiers.astype(str)
+    digits = text.str.replace(r"\D", "", regex=True)
+    number = pd.to_numeric(digits.str[-15:], errors="coerce")
+    parts: dict[str, pd.Series] = {
+        "order": number.rank(method="first"),
+        "length": text.str.len(),
+        "letters": text.str.replace(r"\d", "", regex=True),
+        "first_digit": digits.str[:1],
+        "digit_sum": digits.map(lambda some: sum(map(int, some))),
+    }
+    parts |= {
+        f"remainder_by_{divisor}": number % divisor for divisor in (2, 3, 5, 7, 10, 11, 13, 100)
+    }
+    return parts

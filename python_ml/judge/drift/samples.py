@@ -1,0 +1,301 @@
+"""Two samples of customers, column by column: what drifted, and what the calendar explains.
+
+The rule is the same for a run and for the proof in tests/proof/drift_pairs.py; docs/drift.md gives
+the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from python_ml.contracts.gold import CLOCK_DOWN, CLOCK_UP, HISTORY, SEASON, Column
+from python_ml.judge.drift.statistics import (
+    Comparison,
+    Floats,
+    adjust,
+    as_numbers,
+    compare_categories,
+    compare_numbers,
+    stratum_weights,
+)
+from python_ml.settings import Section
+
+NUMERIC, CATEGORY, PREDICTION, LABEL = (
+    "numeric_feature",
+    "category_feature",
+    "prediction",
+    "label",
+)
+STABLE, WATCH, ALARM, CALENDAR = "stable", "watch", "alarm", "calendar"
+A_DAY = 1 / 30.44
+CONTRACT_MONTHS = 365 / 30.44  # in the unit of the features, months of 30.44 days
+UNTOLD = (
+    "moves with the season, and no snapshot of the same month a year before is there to compare"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of gold_master for one as-of date, with scores where they are to be compared.
+
+    Scores are of customers that the model has not learned from, so they may be fewer rows:
+    `scored` says which.
+    """
+
+    frame: pd.DataFrame
+    scores: Floats | None = None
+    scored: np.ndarray | None = None
+
+
+@dataclass
+class Finding:
+    """One subject; `plain` against the reference as it was, `judged` against what the calendar
+    makes of it (None where nothing can be said)."""
+
+    subject_kind: str
+    subject: str
+    tier: str | None
+    plain: Comparison
+    judged: Comparison | None
+    reference_count: int
+    current_count: int
+    reference_mean: float | None
+    current_mean: float | None
+    note: str = ""
+    p_value_adjusted: float = 1.0
+    is_alarm: bool = False
+    is_alarm_plain: bool = False
+    verdict: str = STABLE
+
+
+def compare_samples(
+    columns: Sequence[Column],
+    reference: Sample,
+    current: Sample,
+    months: float,
+    limits: Section,
+    *,
+    year_before: pd.DataFrame | None = None,
+    label: Finding | None = None,
+) -> list[Finding]:
+    """Compare all features, and the scores where both samples have them, and judge.
+
+    Args:
+        columns: features that the model reads.
+        reference: what the champion was trained on.
+        current: the newest as-of date.
+        months: from the one as-of date to the other, in months of 30.44 days; 0 on the same date.
+        limits: the settings `drift`.
+        year_before: rows of the same calendar month a year or more before the current one.
+        label: the finding on labels, where some have matured.
+    """
+    aged = _Aged(columns, reference.frame, months)
+    findings = [
+        _feature(column, reference.frame, current.frame, aged, year_before) for column in columns
+    ]
+    if reference.scores is not None and current.scores is not None:
+        findings.append(_prediction(reference, current, aged))
+    if label is not None:
+        findings.append(label)
+    judge(findings, limits)
+    return findings
+
+
+def judge(findings: Sequence[Finding], limits: Section) -> None:
+    """Verdicts of all subjects together: p-values are adjusted for how many were looked at."""
+    plain = adjust(np.array([finding.plain.p_value for finding in findings]))
+    judged = adjust(np.array([(f.judged or f.plain).p_value for f in findings]))
+    for finding, plain_p, judged_p in zip(findings, plain, judged, strict=True):
+        finding.p_value_adjusted = float(judged_p)
+        finding.is_alarm_plain = finding.plain.p_value < limits.maximum_p_value
+        before = _exceeds(finding, finding.plain, plain_p, limits)
+        now = _exceeds(finding, finding.judged, judged_p, limits) if finding.judged else STABLE
+        finding.is_alarm = now == ALARM
+        explained = before == ALARM and now != ALARM and finding.judged is not finding.plain
+        finding.verdict = CALENDAR if explained else now
+
+
+def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: Section) -> str:
+    """Verdict of one comparison. Significance alone is none: with many customers everything is."""
+    if p_value >= limits.maximum_p_value:
+        return STABLE
+    is_category = finding.subject_kind == CATEGORY
+    if found.psi >= limits.alarm_psi if is_category else found.distance >= limits.minimum_distance:
+        return ALARM
+    return WATCH if found.psi >= limits.watch_psi else STABLE
+
+
+class _Aged:
+    """The reference as the calendar alone would have left it.
+
+    A column that counts months is moved on by those that have passed. A column that moves with such
+    a clock is expected to be, for each reading of the clock, what it was; so the reference is
+    weighted to the clock's expected readings.
+    """
+
+    def __init__(self, columns: Sequence[Column], frame: pd.DataFrame, months: float) -> None:
+        self.months = months
+        self.expected: dict[str, Floats] = {}
+        self._weights: dict[str, Floats] = {}
+        for column in columns if months else ():
+            if column.calendar in (CLOCK_DOWN, CLOCK_UP):
+                values = frame[column.name].to_numpy(dtype=np.float64)
+                law = count_down if column.calendar == CLOCK_DOWN else count_up
+                self.expected[column.name] = law(values, months)
+                self._weights[column.name] = stratum_weights(values, self.expected[column.name])
+        down = (c.name for c in columns if c.calendar == CLOCK_DOWN and c.name in self.expected)
+        self.renewal = next(down, None)
+        up = (c.name for c in columns if c.calendar == CLOCK_UP and c.name in self.expected)
+        self.tenure = next(up, None)
+
+    def stayed(self, current: pd.DataFrame) -> np.ndarray | None:
+        """Which current customers were there on the reference's date; None where all were.
+
+        The lengths of months are rounded, so a day is no arrival.
+        """
+        if self.tenure is None:
+            return None
+        tenure = current[self.tenure].to_numpy(dtype=np.float64)
+        return ~(tenure < self.months - A_DAY)
+
+    def weights(self, clock: str | None) -> Floats | None:
+        return None if clock is None else self._weights.get(clock)
+
+
+def count_down(values: Floats, months: float) -> Floats:
+    """Months to a renewal, later. Contracts run out and are renewed for a year some time after, the
+    longest known delay being the lowest value; half of it is when we take them to be renewed."""
+    left = values - months
+    known = values[~np.isnan(values)]
+    lowest = min(float(known.min()), 0.0) / 2 if len(known) else 0.0
+    terms = np.ceil(np.maximum(lowest - left, 0.0) / CONTRACT_MONTHS)
+    return np.asarray(left + CONTRACT_MONTHS * terms, dtype=np.float64)
+
+
+def count_up(values: Floats, months: float) -> Floats:
+    """Months since something began, later."""
+    return np.asarray(values + months, dtype=np.float64)
+
+
+def _feature(
+    column: Column,
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    aged: _Aged,
+    year_before: pd.DataFrame | None,
+) -> Finding:
+    read, compare = _reader(column)
+    first, second = read(reference[column.name]), read(current[column.name])
+    plain = compare(first, second, None)
+    judged: Comparison | None = plain
+    note = ""
+    stayed = aged.stayed(current) if column.calendar in (HISTORY, CLOCK_UP, aged.tenure) else None
+    if stayed is not None:
+        second = second[stayed]
+    if aged.months and column.calendar == SEASON:
+        judged, note = None, UNTOLD
+        if year_before is not None:
+            judged = compare(read(year_before[column.name]), second, None)
+            note = "against the same month a year before"
+    elif column.calendar == HISTORY and stayed is not None:
+        judged = compare(first, second, None)
+        note = f"without the {(~stayed).sum():,} who came since"
+    elif column.name in aged.expected:
+        judged = compare(read(aged.expected[column.name]), second, None)
+        note = f"against the reference {aged.months:.1f} months on"
+    elif (weights := aged.weights(column.calendar)) is not None:
+        judged = compare(first, second, weights)
+        note = f"against the reference weighted to {column.calendar} {aged.months:.1f} months on"
+    return Finding(
+        subject_kind=CATEGORY if column.is_category else NUMERIC,
+        subject=column.name,
+        tier=column.tier,
+        plain=plain,
+        judged=judged,
+        reference_count=len(reference),
+        current_count=len(current),
+        reference_mean=_mean(column, reference),
+        current_mean=_mean(column, current),
+        note=note,
+    )
+
+
+def _reader(column: Column) -> tuple[Callable[..., np.ndarray], Callable[..., Comparison]]:
+    """How values are read, nulls filled as for the model, and how two samples are compared."""
+    if column.is_category:
+        fill = str(column.fill)
+        return lambda s: pd.Series(s).fillna(fill).astype(str).to_numpy(object), compare_categories
+
+    def numbers(values: pd.Series | Floats) -> Floats:
+        filled = pd.Series(values).astype("float64")
+        return as_numbers(filled if column.fill is None else filled.fillna(float(column.fill)))
+
+    return numbers, compare_numbers
+
+
+def _mean(column: Column, frame: pd.DataFrame) -> float | None:
+    if column.is_category:
+        return None
+    mean = frame[column.name].astype("float64").mean()
+    return None if pd.isna(mean) else float(mean)
+
+
+def _prediction(reference: Sample, current: Sample, aged: _Aged) -> Finding:
+    """The calibrated score, which moves with the renewals as the features do."""
+    assert reference.scores is not None
+    assert current.scores is not None
+    first, second = as_numbers(reference.scores), as_numbers(current.scores)
+    plain = compare_numbers(first, second)
+    judged, note = plain, ""
+    if (weights := aged.weights(aged.renewal)) is not None:
+        of_scored = weights if reference.scored is None else weights[reference.scored]
+        judged = compare_numbers(first, second, of_scored)
+        note = f"against the reference weighted to {aged.renewal} {aged.months:.1f} months on"
+    return Finding(
+        subject_kind=PREDICTION,
+        subject="churn_probability",
+        tier=None,
+        plain=plain,
+        judged=judged,
+        reference_count=len(first),
+        current_count=len(second),
+        reference_mean=float(first.mean()),
+        current_mean=float(second.mean()),
+        note=note,
+    )
+
+
+def label_finding(
+    reference: Mapping[str, float], current: Mapping[str, float], weighted_rate: float | None
+) -> Finding:
+    """Label drift: counts `customers` and `churners` of the training date and of a later one.
+
+    Args:
+        weighted_rate: churn rate that the calendar leads one to expect; None where none has passed.
+    """
+    first, second = _outcomes(reference), _outcomes(current)
+    plain = compare_categories(first, second)
+    judged = plain
+    if weighted_rate is not None:
+        expected = dict(reference, churners=round(weighted_rate * reference["customers"]))
+        judged = compare_categories(_outcomes(expected), second)
+    return Finding(
+        subject_kind=LABEL,
+        subject="churn",
+        tier=None,
+        plain=plain,
+        judged=judged,
+        reference_count=int(reference["customers"]),
+        current_count=int(current["customers"]),
+        reference_mean=reference["churners"] / reference["customers"],
+        current_mean=current["churners"] / current["customers"],
+    )
+
+
+def _outcomes(counts: Mapping[str, float]) -> np.ndarray:
+    left = int(counts["churners"])
+    return np.array(["1"] * left + ["0"] * (int(counts["customers"]) - left), dtype=object)

@@ -1,0 +1,153 @@
+"""Whom to contact: four policies on the same customers, by what was expected and what came true.
+
+Nobody, everybody, the fixed tiers as `mart_recommendation` applies them (offer of the tier, with
+its guardrails), and whoever is worth more than the contact costs, whatever the tier. All of them
+make the offer of the customer's tier, so that they differ in whom they choose and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from python_ml.engines import Warehouse
+from python_ml.judge.metrics import estimate
+from python_ml.judge.profit import economics_values
+from python_ml.judge.tiers import assign_tier, read_tiers
+from python_ml.settings import Settings
+
+NOBODY, EVERYBODY = "contact_nobody", "contact_everybody"
+FIXED_TIERS, EXPECTED_VALUE = "fixed_tiers", "expected_value"
+EXPECTED, REALISED = "expected", "realised"
+MARGIN = "avg_monthly_margin"
+
+
+@dataclass(frozen=True)
+class OfferEconomics:
+    """What a contact costs and may bring, out of the seeds economics, risk_tiers, offer_policy."""
+
+    contact_cost_eur: float
+    save_probability: float
+    drive_away_probability: float
+    remaining_months: float
+    offer_months: float
+    tiers: pd.DataFrame
+    margin_share: Mapping[str, float]
+    has_offer: Mapping[str, bool]
+
+    @classmethod
+    def read(cls, warehouse: Warehouse) -> OfferEconomics:
+        """From the seeds.
+
+        Raises:
+            SpanishGasError: a value is missing.
+        """
+        names = (
+            *("contact_cost_eur", "save_probability", "drive_away_probability"),
+            *("remaining_months", "offer_months"),
+        )
+        values = economics_values(warehouse, names)
+        policy = warehouse.read_table("offer_policy")
+        tier_names = policy["risk_tier"].astype(str)
+        return cls(
+            **values,
+            tiers=read_tiers(warehouse),
+            margin_share=dict(
+                zip(tier_names, policy["monthly_margin_share"].astype(float), strict=True)
+            ),
+            has_offer=dict(zip(tier_names, policy["offer"] != "no_offer", strict=True)),
+        )
+
+    def net_value(
+        self, chance: np.ndarray, margin: np.ndarray, discount_share: np.ndarray
+    ) -> np.ndarray:
+        """Net value (€) of contacting each of n customers.
+
+        Args:
+            chance: that the customer leaves: a probability, or 0 and 1 in hindsight.
+            margin: monthly, €; where it is not finite nothing is known to be saved.
+            discount_share: of the monthly margin, granted for the months of the offer.
+        """
+        known = np.where(np.isfinite(margin), margin, 0.0)
+        kept = chance * self.save_probability - (1 - chance) * self.drive_away_probability
+        saved = kept * known * self.remaining_months
+        discount = discount_share * np.maximum(known, 0.0) * self.offer_months
+        return saved - discount - self.contact_cost_eur
+
+
+def policy_rows(
+    warehouse: Warehouse,
+    settings: Settings,
+    test: pd.DataFrame,
+    churn: np.ndarray,
+    probability: np.ndarray,
+    weights: np.ndarray,
+) -> pd.DataFrame:
+    """Profit of each policy on the test part, expected and realised, with paired intervals.
+
+    Args:
+        warehouse: holds the seeds.
+        settings: of the intervals.
+        test: n rows of gold_master.
+        churn: n labels.
+        probability: n calibrated probabilities.
+        weights: bootstrap weights, (resamples, n).
+
+    Returns:
+        One row a policy and basis: profit and its difference to the fixed tiers, in €.
+    """
+    economics = OfferEconomics.read(warehouse)
+    margin = test[MARGIN].to_numpy(dtype=np.float64, na_value=np.nan)
+    tier = assign_tier(probability, economics.tiers)
+    share = np.array([economics.margin_share[name] for name in tier])
+    expected = economics.net_value(probability, margin, share)
+    chosen = choose_customers(economics, tier, margin, expected)
+    rows = []
+    for basis, chance in ((EXPECTED, probability), (REALISED, churn.astype(np.float64))):
+        value = economics.net_value(chance, margin, share)
+        gains = {policy: np.where(mask, value, 0.0) for policy, mask in chosen.items()}
+        found = estimate(partial(_profits, gains), weights, settings.evaluate.confidence)
+        for policy, mask in chosen.items():
+            profit, difference = found[policy], found[f"{policy} difference"]
+            rows.append(
+                {
+                    "policy": policy,
+                    "basis": basis,
+                    "contacted_count": int(mask.sum()),
+                    "contacted_churner_count": int(churn[mask].sum()),
+                    "profit_eur": profit.value,
+                    "ci_low": profit.low,
+                    "ci_high": profit.high,
+                    "difference_eur": difference.value,
+                    "difference_ci_low": difference.low,
+                    "difference_ci_high": difference.high,
+                    "customer_count": len(churn),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def choose_customers(
+    economics: OfferEconomics, tier: np.ndarray, margin: np.ndarray, expected: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Whom each policy contacts, n booleans each; nobody looks at the outcome."""
+    worth_it = (margin > 0) & np.isfinite(margin)
+    in_tier = np.array([economics.has_offer[name] for name in tier])
+    return {
+        NOBODY: np.zeros(len(tier), dtype=bool),
+        EVERYBODY: np.ones(len(tier), dtype=bool),
+        FIXED_TIERS: in_tier & worth_it & (expected >= 0),
+        EXPECTED_VALUE: worth_it & (expected > 0),
+    }
+
+
+def _profits(gains: Mapping[str, np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
+    totals = {policy: weights.astype(np.float64) @ gain for policy, gain in gains.items()}
+    differences = {
+        f"{name} difference": value - totals[FIXED_TIERS] for name, value in totals.items()
+    }
+    return {**totals, **differences}

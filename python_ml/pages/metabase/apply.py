@@ -1,0 +1,236 @@
+"""Bring a server to what the definitions say, and look whether it got there.
+
+Nothing is remembered between calls: each reads the server and does what is missing, so a call that
+was cut off is finished by the next one. Every step leaves the pages usable: questions are there
+before the pages that show them, and are archived after these no longer do.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from python_ml.errors import QualityGateError
+from python_ml.pages.metabase import server
+from python_ml.pages.metabase.client import Credentials, Json, MetabaseClient
+from python_ml.pages.metabase.descriptions import Manifest, describe
+from python_ml.pages.metabase.plan import (
+    Change,
+    Plan,
+    collection_body,
+    full_dashboard_body,
+    make_plan,
+)
+from python_ml.pages.metabase.state import COLLECTIONS
+from python_ml.pages.metabase.wanted import Ids, Wanted
+from python_ml.progress import Reporter, silent
+from python_ml.settings import Settings
+
+_GROUND = ("server", "database", "group", "collection")  # what everything else stands on
+
+
+@dataclass
+class Applied:
+    """What was done, and what a second look found."""
+
+    plan: Plan
+    requests: list[str] = field(default_factory=list)  # those that changed something
+    card_count: int = 0  # each was run once
+    urls: dict[str, str] = field(default_factory=dict)  # of the dashboards, by key
+
+    def as_dict(self) -> Json:
+        return {
+            **self.plan.as_dict(),
+            "write_count": len(self.requests),
+            "requests": self.requests,
+            "cards_run": self.card_count,
+            "dashboards": self.urls,
+        }
+
+
+def apply(
+    client: MetabaseClient,
+    wanted: Wanted,
+    settings: Settings,
+    credentials: Credentials,
+    manifest: Manifest | None,
+    progress: Reporter = silent,
+    *,
+    reconnect: bool = False,
+) -> Applied:
+    """Make all changes of a plan, then verify.
+
+    Args:
+        client: not logged in yet.
+        wanted: the compiled definitions.
+        settings: the connection, names and rights.
+        credentials: of an administrator; a blank server gets them as its first one.
+        manifest: dbt's, for the descriptions of the marts; None leaves these out.
+        progress: hears of each change.
+        reconnect: send the connection to the marts again, with a password that has changed.
+
+    Raises:
+        MetabaseError: the server refused something or went away; the same call again goes on.
+        QualityGateError: everything was sent, but the server still differs or a card fails.
+    """
+    if server.is_blank(client):
+        plan = make_plan(client, wanted, settings, manifest)
+        server.set_up(client, credentials, settings.metabase.collection)
+    else:
+        client.log_in(credentials)
+        plan = make_plan(client, wanted, settings, manifest)
+    run = _Run(client, wanted, settings, manifest, progress)
+    run.lay_ground(plan, reconnect=reconnect)
+    # What a restored collection holds is seen only now; and ids are known.
+    rest = make_plan(client, wanted, settings, manifest) if client.writes else plan
+    run.build(rest)
+    card_count = verify(client, wanted, settings, manifest, progress)
+    urls = {key: f"{client.url}/dashboard/{number}" for key, number in run.ids.dashboards.items()}
+    return Applied(plan, list(client.writes), card_count, urls)
+
+
+def verify(
+    client: MetabaseClient,
+    wanted: Wanted,
+    settings: Settings,
+    manifest: Manifest | None,
+    progress: Reporter = silent,
+) -> int:
+    """Read everything again and run each card once; returns how many were run.
+
+    Raises:
+        QualityGateError: the server differs from the definitions, or a card fails.
+    """
+    plan = make_plan(client, wanted, settings, manifest)
+    if plan.changes:
+        raise QualityGateError(
+            f"{client.url} is not as defined: "
+            + "; ".join(f"{it.action} {it.kind} {it.name!r}" for it in plan.changes[:10])
+            + "; `spanishgas dashboards plan` shows the differences"
+        )
+    ids = plan.state.ids()
+    progress(f"running {len(ids.cards)} cards", 0.95)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        outcomes = list(pool.map(lambda card: _run_card(client, ids.cards[card]), ids.cards))
+    failed = [f"{card}: {why}" for card, why in zip(ids.cards, outcomes, strict=True) if why]
+    if failed:
+        raise QualityGateError(
+            f"{len(failed)} of {len(outcomes)} cards fail on {client.url}: " + "; ".join(failed[:5])
+        )
+    return len(outcomes)
+
+
+def _run_card(client: MetabaseClient, number: int) -> str | None:
+    """Why a card fails; None if it runs. The server answers 202 either way."""
+    answer = client.ask(f"/api/card/{number}/query", {"ignore_cache": False})
+    if answer.get("status") == "completed":
+        return None
+    return " ".join(str(answer.get("error") or answer.get("status")).split())[:200]
+
+
+@dataclass
+class _Run:
+    """Carries out the changes of a plan; `ids` grows as things are created."""
+
+    client: MetabaseClient
+    wanted: Wanted
+    settings: Settings
+    manifest: Manifest | None
+    progress: Reporter
+    ids: Ids = field(default_factory=Ids)
+
+    def lay_ground(self, plan: Plan, *, reconnect: bool) -> None:
+        self.ids = plan.state.ids()
+        self._connect(plan, reconnect=reconnect)
+        for _ in plan.of("group", "create"):
+            body = {"name": self.settings.metabase.viewer_group}
+            self.client.post("/api/permissions/group", body)
+        changed = {
+            change.key: change for change in plan.of("collection", "create", "update", "restore")
+        }
+        for key in COLLECTIONS:
+            if key in changed:
+                self._collection(changed[key])
+
+    def _connect(self, plan: Plan, *, reconnect: bool) -> None:
+        is_new = bool(plan.of("database", "create"))
+        if not (is_new or plan.of("database", "update") or reconnect):
+            return
+        body = server.connection(self.settings)
+        if is_new:
+            self.ids.database = self.client.post("/api/database", body)["id"]
+        else:
+            once = ("is_full_sync", "is_on_demand")  # of the creation alone
+            body = {key: value for key, value in body.items() if key not in once}
+            self.client.put(f"/api/database/{self.ids.database}", body)
+
+    def _collection(self, change: Change) -> None:
+        body = collection_body(change.key, self.wanted, self.settings, self.ids)
+        if change.id is None:
+            created = self.client.post("/api/collection", body)
+            self.ids.collections[change.key] = created["id"]
+        else:
+            self.client.put(f"/api/collection/{change.id}", body | {"archived": False})
+
+    def build(self, plan: Plan) -> None:
+        """Everything in the collection, then who may see it, then the descriptions."""
+        self.ids = plan.state.ids()
+        steps = [change for change in plan.changes if change.kind not in _GROUND]
+        for number, change in enumerate(steps):
+            if change.kind == "card" and change.action != "archive":
+                self._say(change, number / len(steps))
+                self._card(change)
+        for change in plan.of("dashboard", "create"):
+            self._create_dashboard(change)
+        for number, change in enumerate(steps):
+            if change.kind == "dashboard" and change.action != "archive":
+                self._say(change, number / len(steps))
+                self._dashboard(change)
+        for change in plan.of("dashboard", "archive") + plan.of("card", "archive"):
+            self.client.put(f"/api/{change.kind}/{change.id}", {"archived": True})
+        if plan.of("permissions", "grant"):
+            self._grant()
+        if self.manifest is not None and plan.of("tables", "describe"):
+            self.progress("descriptions of the marts", 0.9)
+            describe(self.client, self.settings.metabase.database, self.manifest)
+
+    def _say(self, change: Change, share: float) -> None:
+        self.progress(f"{change.action} {change.kind} {change.name}", share * 0.9)
+
+    def _card(self, change: Change) -> None:
+        card = next(card for card in self.wanted.cards if card.symbol == change.key)
+        body = self.wanted.card_body(card, self.ids)
+        if change.id is None:
+            body["entity_id"] = self.wanted.entity_id(card)
+            self.ids.cards[change.key] = self.client.post("/api/card", body)["id"]
+            return
+        differing = {difference.field for difference in change.differences}
+        body = {key: value for key, value in body.items() if key in differing}
+        if change.action == "restore":
+            body |= {"archived": False, "collection_id": self.ids.collections["cards"]}
+        self.client.put(f"/api/card/{change.id}", body)
+
+    def _create_dashboard(self, change: Change) -> None:
+        """Its place and address; until the PUT that follows it is known by its name."""
+        page = next(page for page in self.wanted.dashboards if page.key == change.key)
+        body = self.wanted.dashboard_body(page, self.ids)
+        first = ("name", "description", "collection_id")
+        created = self.client.post("/api/dashboard", {key: body[key] for key in first})
+        self.ids.dashboards[change.key] = created["id"]
+
+    def _dashboard(self, change: Change) -> None:
+        """Read once more: the places of cards in the trash are hidden until these are back."""
+        page = next(page for page in self.wanted.dashboards if page.key == change.key)
+        path = f"/api/dashboard/{self.ids.dashboards[change.key]}"
+        body, _ = full_dashboard_body(self.wanted, page, self.ids, self.client.get(path))
+        if change.action == "restore":
+            body["archived"] = False
+        self.client.put(path, body)
+
+    def _grant(self) -> None:
+        groups = self.client.get("/api/permissions/group")
+        name = self.settings.metabase.viewer_group
+        viewers = next(row["id"] for row in groups if row["name"] == name)
+        rights = server.wanted_rights(self.ids.collections, self.ids.database, viewers)
+        for graph, differing in server.differing_rights(self.client, rights).items():
+            server.grant(self.client, graph, differing)

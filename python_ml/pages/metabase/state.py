@@ -1,0 +1,151 @@
+"""What is on a server of ours: everything in the managed collection, and the connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_ml.pages.metabase.client import Json, MetabaseClient
+from python_ml.pages.metabase.wanted import Ids, Wanted, is_ours, marker
+
+COLLECTIONS = ("root", "cards")  # the managed collection, and the one inside it for the questions
+
+
+@dataclass
+class State:
+    """What was read; keys are those of the definitions."""
+
+    database: Json | None = None
+    group: Json | None = None
+    collections: dict[str, Json] = field(default_factory=dict)
+    cards: dict[str, Json] = field(default_factory=dict)
+    dashboards: dict[str, Json] = field(default_factory=dict)
+    left_cards: list[Json] = field(default_factory=list)  # ours, but no longer defined
+    left_dashboards: list[Json] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)  # made by people, in the managed collection
+
+    def ids(self) -> Ids:
+        def numbers(rows: Mapping[str, Json]) -> dict[str, int]:
+            return {key: row["id"] for key, row in rows.items()}
+
+        return Ids(
+            database=self.database["id"] if self.database else 0,
+            collections=numbers(self.collections),
+            cards=numbers(self.cards),
+            dashboards=numbers(self.dashboards),
+        )
+
+
+def read_state(client: MetabaseClient, wanted: Wanted, names: Names) -> State:
+    """Read the server. Nothing is changed."""
+    state = State(
+        database=_named(client.get("/api/database")["data"], names.database),
+        group=_named(client.get("/api/permissions/group"), names.viewer_group),
+    )
+    _read_collections(client, wanted, names, state)
+    _read_cards(client, wanted, state)
+    _read_dashboards(client, wanted, state)
+    return state
+
+
+@dataclass(frozen=True)
+class Names:
+    """What our things are called on the server, by the settings."""
+
+    database: str
+    viewer_group: str
+    collections: Mapping[str, str]
+
+
+def _named(rows: list[Json], name: str) -> Json | None:
+    return next((row for row in rows if row["name"] == name), None)
+
+
+def _read_collections(client: MetabaseClient, wanted: Wanted, names: Names, state: State) -> None:
+    """By the marker in the description, so that a rename keeps them; else by name and place."""
+    rows = client.get("/api/collection", archived="false") + client.get(
+        "/api/collection", archived="true"
+    )
+    rows = [row for row in rows if isinstance(row["id"], int)]
+    for key in COLLECTIONS:
+        root = state.collections.get("root")
+        place = f"/{root['id']}/" if root and key != "root" else "/"
+        mark = marker(key, wanted.instance)
+        found = [row for row in rows if mark in (row.get("description") or "")] or [
+            row
+            for row in rows
+            if row["name"] == names.collections[key]
+            and row.get("location") == place
+            and not row["archived"]
+        ]
+        if found and (key == "root" or root):
+            row = client.get(f"/api/collection/{found[0]['id']}")
+            above = str(row["location"]).strip("/").rpartition("/")[2]
+            state.collections[key] = row | {"parent_id": int(above) if above else None}
+
+
+def _read_cards(client: MetabaseClient, wanted: Wanted, state: State) -> None:
+    """By entity id, wherever they are: in the collection, moved elsewhere, or in the trash."""
+    defined = {wanted.entity_id(card): card.symbol for card in wanted.cards}
+    for entity, symbol in defined.items():
+        if card := client.find(f"/api/card/{entity}"):
+            state.cards[symbol] = card
+    for item in _items(client, state, "card"):
+        if item["entity_id"] not in defined:
+            if is_ours(item["entity_id"]):
+                state.left_cards.append(item)
+            else:
+                state.foreign.append(f"question {item['name']!r}")
+
+
+def _read_dashboards(client: MetabaseClient, wanted: Wanted, state: State) -> None:
+    """By the marker in the caveats. One without it that has our name is ours, half made."""
+    marks = {marker(page.key, wanted.instance): page.key for page in wanted.dashboards}
+    names = {page.name: page.key for page in wanted.dashboards}
+    any_mark = marker("", wanted.instance).rstrip("]")
+    unmarked = []
+    for item in _items(client, state, "dashboard"):
+        page = client.get(f"/api/dashboard/{item['id']}")
+        caveats = page.get("caveats") or ""
+        if caveats in marks and marks[caveats] not in state.dashboards:
+            state.dashboards[marks[caveats]] = page
+        elif caveats.startswith(any_mark):
+            state.left_dashboards.append(page)
+        else:
+            unmarked.append(page)
+    for page in unmarked:
+        key = names.get(page["name"])
+        if key and key not in state.dashboards and not page.get("caveats"):
+            state.dashboards[key] = page
+        else:
+            state.foreign.append(f"dashboard {page['name']!r}")
+    _look_into_the_trash(client, wanted, state)
+
+
+def _look_into_the_trash(client: MetabaseClient, wanted: Wanted, state: State) -> None:
+    """A page that left the code and came back keeps its id and address."""
+    missing = {
+        page.name: page.key for page in wanted.dashboards if page.key not in state.dashboards
+    }
+    if not missing:
+        return
+    trash = client.get("/api/collection/trash")
+    query = {"models": "dashboard", "archived": "true"}
+    for item in client.get(f"/api/collection/{trash['id']}/items", **query)["data"]:
+        key = missing.get(item["name"])
+        if key is None:
+            continue
+        page = client.get(f"/api/dashboard/{item['id']}")
+        if page.get("caveats") == marker(key, wanted.instance):
+            state.dashboards[key] = page
+
+
+def _items(client: MetabaseClient, state: State, model: str) -> list[Json]:
+    """What the managed collections list, but for what is archived."""
+    rows: list[Any] = []
+    for collection in state.collections.values():
+        if not collection["archived"]:
+            path = f"/api/collection/{collection['id']}/items"
+            rows += client.get(path, models=model)["data"]
+    return rows

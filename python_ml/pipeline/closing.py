@@ -1,0 +1,120 @@
+"""What is kept of a run as it closes, selected from its marts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from python_ml.engines import Warehouse
+from python_ml.settings import Section
+
+_TIERS = """
+    select
+        risk_tiers.risk_tier,
+        count(mart_customer_risk.customer_id) as customer_count,
+        avg(mart_customer_risk.churn_probability) as mean_churn_probability,
+        coalesce(sum(mart_customer_risk.expected_monthly_loss_eur), 0) as expected_monthly_loss_eur,
+        count(case when mart_recommendation.decision = 'offered' then 1 end) as offer_count,
+        coalesce(sum(mart_recommendation.offer_budget_eur), 0) as offer_budget_eur,
+        coalesce(sum(mart_recommendation.contact_cost_eur), 0) as contact_cost_eur,
+        coalesce(
+            sum(
+                case
+                    when mart_recommendation.decision = 'offered'
+                        then mart_recommendation.expected_net_value_eur
+                end
+            ), 0
+        ) as expected_net_value_eur
+    from risk_tiers
+    left join mart_customer_risk on risk_tiers.risk_tier = mart_customer_risk.risk_tier
+    left join mart_recommendation
+        on mart_customer_risk.customer_id = mart_recommendation.customer_id
+    group by risk_tiers.risk_tier, risk_tiers.tier_rank
+    order by risk_tiers.tier_rank desc
+"""
+
+_FIRST_TO_CALL = """
+    select
+        mart_customer_risk.customer_id,
+        mart_customer_risk.risk_tier,
+        mart_customer_risk.churn_probability,
+        mart_customer_risk.expected_monthly_loss_eur,
+        mart_recommendation.offer,
+        mart_recommendation.timing,
+        mart_customer_risk.reason_1
+    from mart_customer_risk
+    inner join mart_recommendation
+        on mart_customer_risk.customer_id = mart_recommendation.customer_id
+    where mart_recommendation.decision = 'offered'
+    order by mart_recommendation.expected_net_value_eur desc, mart_customer_risk.customer_id
+    limit 5
+"""
+
+_ASSIGNMENT = [
+    *("customer_id", "as_of_date", "campaign", "policy", "is_holdout", "holdout_propensity"),
+    *("offer", "discount_eur_month", "churn_probability", "expected_net_value_eur"),
+]
+
+# Five of the twenty steps are enough to see how much more a budget brings.
+_BUDGETS = """
+    select
+        budget_eur,
+        max(case when policy = 'fixed_tiers' then offer_count end) as fixed_tiers_offer_count,
+        max(case when policy = 'fixed_tiers' then expected_net_value_eur end)
+            as fixed_tiers_value_eur,
+        max(case when policy = 'expected_value' then offer_count end) as expected_value_offer_count,
+        max(case when policy = 'expected_value' then expected_net_value_eur end)
+            as expected_value_value_eur
+    from (
+        select *, dense_rank() over (order by budget_eur) as step from mart_offer_budget
+    ) as budgets
+    where step in (2, 4, 8, 12, 20)
+    group by budget_eur
+    order by budget_eur
+"""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """`overview` is the row of mart_overview, the others a few rows each, all by column name."""
+
+    overview: dict[str, Any]
+    tiers: list[dict[str, Any]]
+    first_to_call: list[dict[str, Any]]
+    budgets: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_closing(warehouse: Warehouse) -> Closing:
+    """What the summary of a run shows."""
+    return Closing(
+        overview=_records(warehouse.read_table("mart_overview"))[0],
+        tiers=_records(warehouse.query(_TIERS)),
+        first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
+        budgets=_records(warehouse.query(_BUDGETS)),
+    )
+
+
+def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
+    """Who is offered what and who was drawn to be left alone, kept as `ml.offer_assignment`."""
+    offers = warehouse.read_table("mart_recommendation").sort_values("customer_id")
+    is_assigned = offers["decision"].isin(["offered", "held_out"])
+    warehouse.write_external("offer_assignment", offers.loc[is_assigned, _ASSIGNMENT], run_id)
+
+
+def keep_costs(warehouse: Warehouse, athena: Section, run_id: str, began: datetime) -> None:
+    """What the work group's queries have scanned since a run began, as `ml.query_cost`."""
+    from python_ml.cost import costs_since
+
+    warehouse.write_external("query_cost", costs_since(athena, began).table(), run_id)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    # What is not there is null in JSON, which has no NaN.
+    known = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]

@@ -1,0 +1,222 @@
+"""Commands that change the warehouse without a new batch; each is a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from python_ml.engines.published import published_run, require_current, require_home
+from python_ml.errors import UsageError
+from python_ml.land.discover import require_source
+from python_ml.pipeline import steps
+from python_ml.pipeline.workspace import Run, swap, workspace
+
+if TYPE_CHECKING:
+    from python_ml.judge.verdict import EvaluateResult
+    from python_ml.land import LandResult
+    from python_ml.pipeline.train import TrainResult
+
+
+def land_batch(run: Run, source: str) -> LandResult:
+    """Check a raw batch and make it the current one of the lake.
+
+    Raises:
+        BadInputError: the batch was refused; the lake is as before.
+    """
+    from python_ml.land import land
+
+    require_source(source)
+    run.mode, run.source = "land", source
+    with workspace(run), run.step("land") as (step, report):
+        landed = land(source, run.settings, progress=report)
+        run.results["landing"] = landed
+        run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
+        step.rows = landed.row_count
+    return landed
+
+
+def train_candidate(run: Run) -> TrainResult:
+    """Fit a candidate on the published gold and register it, pending approval.
+
+    Raises:
+        UsageError: nothing has been published.
+    """
+    _require_published(run)
+    run.mode = "train_candidate"
+    with _on_published(run):
+        return steps.train_step(run)
+
+
+def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
+    """Hold a registered version, by default the newest, against the gate; record the decision.
+
+    Raises:
+        UsageError: there is no such version, or nothing has been published.
+    """
+    from python_ml.registry import open_registry
+
+    _require_published(run)
+    registry = open_registry(run.settings)
+    if version is None and not (known := registry.versions()):
+        raise UsageError("there is no model to evaluate yet; `spanishgas train` fits one")
+    version = version or known[-1]
+    registry.status(version)
+    run.mode = "evaluate"
+    with _on_published(run):
+        return steps.evaluate_step(run, version)
+
+
+def rescore(run: Run, version: str | None) -> None:
+    """Score the published gold again, with the champion or another approved version; publish.
+
+    Raises:
+        UsageError: there is no such version, it is not an approved one, or nothing has been
+            published.
+    """
+    from python_ml.pipeline.score import require_approved
+    from python_ml.registry import open_registry
+
+    _require_published(run)
+    registry = open_registry(run.settings)
+    require_approved(registry, version or registry.require_champion())
+    run.mode = "rescore"
+    with _on_published(run):
+        _score_and_publish(run, version)
+
+
+def _require_published(run: Run) -> None:
+    """Before anything is begun, since nothing of a command that cannot work is to stay.
+
+    Raises:
+        UsageError: this is no home, no run has published in it, or an experiment of the settings
+            has no features.
+    """
+    from python_ml.contracts.gold import require_experiments
+
+    require_experiments(run.settings)
+    require_home(run.settings)
+    if published_run(run.settings) is None:
+        raise UsageError("nothing has been published yet; `spanishgas run` does it")
+
+
+@contextmanager
+def _on_published(run: Run) -> Iterator[None]:
+    """The run's workspace, with the published tables.
+
+    Raises:
+        OldTablesError: another version built them; nothing has been begun.
+    """
+    with workspace(run, of_published=True):
+        with run.warehouse() as warehouse:
+            require_current(warehouse, run.dbt.manifest())
+        yield
+
+
+def _score_and_publish(run: Run, version: str | None) -> None:
+    steps.score_step(run, version)
+    steps.drift_step(run)
+    steps.build_step(run, "marts")
+    steps.publish_step(run)
+
+
+def climb(run: Run, version: str | None) -> None:
+    """Fit the ladder on the stored split of a version, by default the champion; publish its mart.
+
+    Raises:
+        UsageError: there is no champion yet, no such version, or nothing has been published.
+    """
+    from python_ml.pages.plots import ladder_plot
+    from python_ml.pipeline.ladder import LadderReport, climb_ladder
+    from python_ml.registry import open_registry
+
+    _require_published(run)
+    registry = open_registry(run.settings)
+    registry.status(version or registry.require_champion())
+
+    run.mode = "ladder"
+    with _on_published(run):
+        with run.step("ladder") as (step, report), run.warehouse() as warehouse:
+            fitted = climb_ladder(
+                warehouse, run.settings, run.contract, run.run_id, version, report
+            )
+            step.rows = len(fitted.cells)
+        steps.build_step(run, "marts", "published_ladder mart_model_ladder")
+        with run.warehouse() as warehouse:
+            cells = warehouse.query("select * from mart_model_ladder order by experiment")
+        ladder_plot(cells, plot := run.settings.layout.reports / "ladder.png")
+        run.results["ladder"] = LadderReport(fitted.model_version, cells, plot, fitted.seconds)
+        swap(run)
+
+
+def backtest(run: Run, source: str) -> None:
+    """Train on the past and test on a later as-of date, for every date with labels in a raw batch.
+
+    The published tables stay as they are, but for mart_backtest; before anything has been
+    published, the results wait in the lake for the next run's marts.
+
+    Raises:
+        BadInputError: the batch was refused.
+        SpanishGasError: no two as-of dates with labels are far enough apart.
+    """
+    from python_ml.contracts.gold import require_experiments
+    from python_ml.pages.plots import backtest_plot
+    from python_ml.pipeline.backtest import BacktestResult, run_backtest
+
+    require_experiments(run.settings)
+    require_source(source)
+    run.mode, run.source = "backtest", source
+    has_published = not run.has_database or run.settings.layout.warehouse.exists()
+    with workspace(run, of_published=has_published):
+        with run.step("backtest") as (step, report), run.warehouse() as warehouse:
+            tested = run_backtest(source, run.settings, run.work_dir / "backtest", progress=report)
+            warehouse.write_external("backtest_result", tested.rows, run.run_id)
+            step.rows = len(tested.rows)
+        backtest_plot(tested.rows, plot := run.settings.layout.reports / "backtest.png")
+        run.results["backtest"] = BacktestResult(tested, plot)
+        if has_published:
+            steps.build_step(run, "marts", "mart_backtest")
+            swap(run)
+
+
+def promote(
+    run: Run,
+    version: str | None,
+    *,
+    is_roll_back: bool,
+    reason: str,
+    decided_by: str | None,
+    force: bool,
+) -> str:
+    """Make a version the champion by a person's decision; score and publish with it.
+
+    Before anything has been published there is nothing to score: the version is champion, and the
+    next run scores with it.
+
+    Returns:
+        The version.
+
+    Raises:
+        UsageError: nothing to roll back to, or the version needs force and a reason.
+    """
+    from python_ml.registry import open_registry
+    from python_ml.registry.promotion import approve
+
+    require_home(run.settings)
+    run.mode = "promote"
+    has_published = published_run(run.settings) is not None
+    with _on_published(run) if has_published else workspace(run):
+        registry = open_registry(run.settings)
+        version = approve(
+            registry,
+            version,
+            is_roll_back=is_roll_back,
+            reason=reason,
+            decided_by=decided_by,
+            force=force,
+        )
+        if has_published:
+            _score_and_publish(run, version)
+        else:
+            registry.promote(version, run.run_id)
+    return version

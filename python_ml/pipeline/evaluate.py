@@ -1,0 +1,178 @@
+"""Measure a candidate on the test part, which nothing before has looked at, and gate it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from python_ml.contracts.gold import GoldContract, without_text
+from python_ml.engines import Warehouse
+from python_ml.errors import SpanishGasError
+from python_ml.judge.alarms import judge_alarms
+from python_ml.judge.challenger import champion_checks
+from python_ml.judge.direction import ChangedCustomers, direction_checks
+from python_ml.judge.gate import Check, metric_checks
+from python_ml.judge.measure import Scored, measure_sets
+from python_ml.judge.metrics import Estimate, resample_weights
+from python_ml.judge.snapshot import read_training_rows
+from python_ml.judge.split import TEST, TRAIN, split_hash
+from python_ml.judge.verdict import MANUAL, EvaluateResult, register_decision
+from python_ml.model.churn_model import ChurnModel
+from python_ml.pages.card import write_card
+from python_ml.pipeline.train import fit_by_protocol
+from python_ml.privacy.tombstones import read_tombstones
+from python_ml.registry import RegisteredModel, Registry, open_registry
+from python_ml.settings import Settings
+
+CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
+
+
+def evaluate(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    model_version: str,
+    changed: ChangedCustomers | None = None,
+) -> EvaluateResult:
+    """Metrics with intervals, curves and gate of a registered version, on its stored test part.
+
+    Writes `model_metric`, `model_curve`, `policy_value`, `leakage_alarm`, `model_gate`, registers
+    the decision, Rejected with the reasons or Approved (PendingManualApproval where `gate.approval`
+    is manual), and writes the model card. The champion stays as it is either way; call
+    `raise_if_rejected` on the result to end a run.
+
+    Args:
+        warehouse: holds the seeds, the split and the audit.
+        settings: of evaluation and gate.
+        contract: of gold_master.
+        run_id: to write under.
+        model_version: what to evaluate.
+        changed: customers with one thing changed; without them the gate has no checks of direction.
+
+    Raises:
+        SpanishGasError: the stored snapshot or split is not the one that the model names.
+    """
+    start = time.perf_counter()
+    registry = open_registry(settings)
+    candidate = registry.load(model_version)
+    sets = _scored_sets(warehouse, settings, contract, candidate)
+    scored = sets[CHAMPION_SET]
+    test_count = len(scored.churn)
+    weights = resample_weights(test_count, settings.evaluate.bootstrap_count, settings.model.seed)
+    as_of_date = date.fromisoformat(candidate.origin["as_of_date"])
+    overall, tables = measure_sets(warehouse, settings, sets, weights, as_of_date)
+    alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
+    checks = [
+        *_own_checks(settings, candidate.model, overall[CHAMPION_SET], scored, changed),
+        alarm_check,
+        *_against_champion(warehouse, settings, registry, candidate, scored, weights),
+    ]
+    tables["model_gate"] = pd.DataFrame([asdict(check) for check in checks])
+    for table, frame in tables.items():
+        warehouse.write_external(table, frame.assign(model_version=model_version), run_id)
+    result = EvaluateResult(
+        model_version=model_version,
+        as_of_date=as_of_date,
+        scoring_as_of_date=date.fromisoformat(candidate.scoring_as_of_date),
+        test_count=test_count,
+        test_churner_count=int(scored.churn.sum()),
+        metrics=overall[CHAMPION_SET],
+        metrics_without_text=overall[WITHOUT_TEXT],
+        checks=checks,
+        alarms=alarms,
+        needs_approval=settings.gate.approval == MANUAL,
+        seconds=time.perf_counter() - start,
+        card=registry.place(model_version, "card.html"),
+        champion=registry.champion(),
+    )
+    register_decision(registry, result)
+    write_card(warehouse, settings, registry, candidate, result, run_id)
+    return result
+
+
+def stored_rows(
+    warehouse: Warehouse, settings: Settings, candidate: RegisteredModel
+) -> pd.DataFrame:
+    """The labelled rows that the version was trained and is tested on, with split_part."""
+    origin = candidate.origin
+    snapshot = read_training_rows(settings, origin)
+    split = warehouse.read_external("model_split", origin["run_id"])
+    split = split[["customer_id", "split_part", "cv_fold"]]
+    stones = read_tombstones(settings.layout.lake)
+    if split_hash(split) not in (origin["split_sha256"], stones.now(origin["split_sha256"])):
+        raise SpanishGasError(
+            f"ml.model_split of run {origin['run_id']} is not the split that {candidate.version}"
+            " names"
+        )
+    return snapshot.frame.merge(split, on="customer_id", validate="one_to_one").sort_values(
+        "customer_id", ignore_index=True
+    )
+
+
+def _scored_sets(
+    warehouse: Warehouse, settings: Settings, contract: GoldContract, candidate: RegisteredModel
+) -> dict[str, Scored]:
+    """The test part as the candidate sees it, and as its twin without text does."""
+    rows, model = stored_rows(warehouse, settings, candidate), candidate.model
+    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
+    plain = _model_without_text(rows, contract, model, settings)
+    return {
+        CHAMPION_SET: Scored.by(model, test, contract.target),
+        WITHOUT_TEXT: Scored.by(plain, test, contract.target),
+    }
+
+
+def _model_without_text(
+    rows: pd.DataFrame, contract: GoldContract, model: ChurnModel, settings: Settings
+) -> ChurnModel:
+    """A model of the same protocol, fitted on the features that hold no word of an interaction."""
+    used = set(model.features)
+    columns = without_text([column for column in contract.features if column.name in used])
+    training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
+    name = f"{model.experiment}_without_text"
+    return fit_by_protocol(training, columns, contract.target, name, settings).model
+
+
+def _own_checks(
+    settings: Settings,
+    model: ChurnModel,
+    metrics: Mapping[str, Estimate],
+    scored: Scored,
+    changed: ChangedCustomers | None,
+) -> list[Check]:
+    """What the gate asks of a model by itself: its figures, and which way its score moves."""
+    checks = metric_checks(
+        settings, metrics, scored.probability, int(scored.churn.sum()), model.experiment
+    )
+    return checks if changed is None else checks + direction_checks(settings, model, changed)
+
+
+def _against_champion(
+    warehouse: Warehouse,
+    settings: Settings,
+    registry: Registry,
+    candidate: RegisteredModel,
+    scored: Scored,
+    weights: np.ndarray,
+) -> Sequence[Check]:
+    champion_version = registry.champion()
+    if champion_version is None or champion_version == candidate.version:
+        return []
+    champion = registry.load(champion_version)
+    split = warehouse.read_external("model_split", champion.origin["run_id"])
+    return champion_checks(
+        settings,
+        champion,
+        set(split.loc[split["split_part"] == TRAIN, "customer_id"]),
+        date.fromisoformat(candidate.origin["as_of_date"]),
+        (scored.probability, scored.flagged),
+        scored.frame,
+        scored.churn,
+        weights,
+    )

@@ -1,0 +1,132 @@
+"""What earlier runs have left: mended where one died, cleared where it is no use any more."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from python_ml.engines import RunLedger, open_warehouse
+from python_ml.engines.ledger import CLAIMED, RUNNING, BatchClaim
+from python_ml.engines.published import is_champion, published_run
+from python_ml.errors import on_disk
+from python_ml.pipeline.record import RUN_TABLE, STEP_TABLE, bury, write_run_tables
+from python_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from python_ml.pipeline.workspace import Run
+
+# Labels are made once for all runs; offers made and held out are what their effect is judged by.
+KEPT = ("interaction_sentiment", "offer_assignment")
+EVALUATIONS = ("model_gate", "model_metric", "leakage_alarm", "policy_value")
+
+
+def mend(settings: Settings, manifest: RunLedger, run_id: str) -> None:
+    """Finish what a run that died could not: its record, and pointers that follow the warehouse.
+
+    Whoever calls holds the lease, so a run that still counts as running is dead.
+    """
+    from python_ml.land import write
+
+    published = published_run(settings)
+    if published is not None and not is_champion(settings, published[1]):
+        from python_ml.registry.promotion import reconcile
+
+        reconcile(settings)
+    for record in manifest.runs():
+        has_published = published is not None and published[0] == record.run_id
+        if record.status == RUNNING and record.run_id != run_id:
+            manifest.save(bury(record, has_published=has_published))
+            write_run_tables(settings, record)
+            if record.batch_sha256 is not None:
+                claim = BatchClaim(
+                    *(record.batch_sha256, record.mode, CLAIMED, record.run_id, record.work_sha256)
+                )
+                manifest.finish(claim, succeeded=has_published)
+        if (
+            has_published
+            and record.batch_id
+            and (settings.layout.batches / record.batch_id).is_dir()
+        ):
+            write.make_current(settings.layout.lake, record.batch_id)
+
+
+def clear_leftovers(settings: Settings, run_id: str) -> None:
+    """Remove the folders of runs that will not be resumed: all but this one's."""
+    folder = settings.layout.work
+    with on_disk(folder):
+        for left in folder.iterdir() if folder.is_dir() else ():
+            if left.name != run_id:
+                shutil.rmtree(left)
+    if settings.target == "athena":
+        from python_ml.engines.athena_publication import Publication
+
+        Publication(settings.athena).clear(keep=[run_id])
+
+
+def apply_retention(run: Run) -> None:
+    """Remove what is older than the settings `runs` say and what nothing rests on any more.
+
+    Never removed are the parts, snapshots and splits of the published run and of those that trained
+    or evaluated the champion or the one before it, the newest part of each table, and the tables
+    KEPT, which later runs build on. What cannot be removed now is left to the next run.
+    """
+    from python_ml.land import write
+
+    layout, limits = run.settings.layout, run.settings.runs
+    with run.surviving("what earlier runs left could not all be removed"):
+        write.remove_others(layout.lake)
+        records = run.manifest.runs()
+        needed = {record.run_id for record in records[: limits.keep_runs]}
+        needed |= {run.run_id} | _runs_of_champions(run.settings)
+        on_record = {record.run_id for record in records[: limits.keep_records]} | needed
+        if run.has_database:
+            _remove_parts(layout.lake / "ml", needed, on_record)
+        elif run.batch_id is not None:
+            from python_ml.land.upload import remove_other_batches
+
+            remove_other_batches(run.settings.athena, run.batch_id)
+        for report in (*layout.reports.glob("runs/*.json"), *layout.reports.glob("data_docs/*")):
+            if report.name.removesuffix(".json") not in needed:
+                _remove(report)
+        batches = {f"batch={record.batch_id}" for record in records if record.run_id in needed}
+        for rejected in layout.rejected.glob("*/batch=*"):
+            if rejected.name not in batches:
+                _remove(rejected)
+        run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
+
+
+def _remove_parts(folder: Path, needed: Collection[str], on_record: Collection[str]) -> None:
+    """Parts of python_ml's tables; those that record runs stay as long as the records."""
+    for table in folder.iterdir() if folder.is_dir() else ():
+        if table.name in KEPT:
+            continue
+        keep = on_record if table.name in (RUN_TABLE, STEP_TABLE) else needed
+        parts = sorted(table.glob("run_id=*"))
+        written = [part for part in parts if part.name != "run_id=none"]
+        for part in written[:-1]:
+            if part.name.removeprefix("run_id=") not in keep:
+                _remove(part)
+
+
+def _runs_of_champions(settings: Settings) -> set[str]:
+    """Runs that trained or evaluated the champion or the one to roll back to, and the published."""
+    from python_ml.registry import open_registry
+
+    registry = open_registry(settings)
+    found = set((published_run(settings) or ())[:1])
+    champions = {registry.champion(), registry.previous_champion()} & set(registry.versions())
+    found |= {registry.load(version).origin["run_id"] for version in champions if version}
+    with open_warehouse(settings) as warehouse:
+        for table in EVALUATIONS:
+            rows = warehouse.read_external(table)
+            found |= set(rows.loc[rows["model_version"].isin(champions), "run_id"])
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,249 @@
+"""Fit a candidate by the protocol: nothing is learned from a row of the test part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version as library_version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_ml.contracts.gold import Column, GoldContract
+from python_ml.engines import Warehouse
+from python_ml.errors import BadInputError
+from python_ml.judge.audit import audit_training, findings_table
+from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
+from python_ml.judge.snapshot import take_snapshot, training_rows_of
+from python_ml.judge.split import TRAIN, split_hash, stratified_split
+from python_ml.model.calibrate import choose_threshold, fit_platt
+from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
+from python_ml.model.interval import fit_venn_abers
+from python_ml.registry import open_registry
+from python_ml.settings import Settings
+from python_ml.transform.sentiment import sentiment_backend
+
+SENTIMENT_TIER = "2B"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A registered candidate, not evaluated yet. It learned from `as_of_date` and is to score
+    `scoring_as_of_date`. Metrics are those of the out-of-fold scores; `alarms` are those of the
+    leakage audit, accepted or not."""
+
+    model_version: str
+    sha256: str
+    experiment: str
+    message: str
+    as_of_date: date
+    scoring_as_of_date: date
+    feature_count: int
+    train_count: int
+    train_churner_count: int
+    test_count: int
+    threshold: float
+    out_of_fold: dict[str, float]
+    alarms: list[str]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "scoring_as_of_date")}
+        return {**asdict(self), **dates}
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model, and the calibrated out-of-fold probabilities of its training rows."""
+
+    model: ChurnModel
+    out_of_fold: np.ndarray
+
+
+def train(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    as_of_date: date,
+    *,
+    scoring_as_of_date: date | None = None,
+) -> TrainResult:
+    """Fit the champion's experiment on one as-of date and register it, pending approval.
+
+    Writes the snapshot of the rows, `model_split`, `leakage_audit` and the model version
+    `churn-<run_id>`.
+
+    Args:
+        scoring_as_of_date: of the batch, whose customers are to be scored; the same by default.
+
+    Raises:
+        SpanishGasError: gold breaks its contract, or (BadInputError) there are too few labels.
+    """
+    start = time.perf_counter()
+    scored_on = scoring_as_of_date or as_of_date
+    dates = {"as_of_date": f"{as_of_date}", "scoring_as_of_date": f"{scored_on}"}
+    snapshot = take_snapshot(
+        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates)
+    )
+    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date)
+    split = rows[["customer_id", "split_part", "cv_fold"]]
+    warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
+    experiment, message = choose_experiment(settings)
+    columns = contract.experiment(settings, experiment)
+    training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
+    target, version = contract.target, f"churn-{run_id}"
+    fitted = fit_by_protocol(training, columns, target, experiment, settings)
+    counts = _counts(rows, target)
+    metrics = _out_of_fold_metrics(fitted, training[target].to_numpy(dtype=np.int64), settings)
+    origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
+    origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
+    origin |= _means(settings, columns)
+    digest = open_registry(settings).register(version, fitted.model, origin)
+    findings = audit_training(
+        warehouse, settings, training, columns, contract, as_of_date, fitted.out_of_fold
+    )
+    warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
+    return TrainResult(
+        model_version=version,
+        sha256=digest,
+        experiment=experiment,
+        message=message + _when(as_of_date, scored_on),
+        as_of_date=as_of_date,
+        scoring_as_of_date=scored_on,
+        feature_count=len(columns),
+        **counts,
+        threshold=fitted.model.threshold,
+        out_of_fold=metrics,
+        alarms=[finding.alarm for finding in findings if finding.alarm],
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _counts(rows: pd.DataFrame, target: str) -> dict[str, int]:
+    is_training = rows["split_part"] == TRAIN
+    return {
+        "train_count": int(is_training.sum()),
+        "train_churner_count": int(rows.loc[is_training, target].sum()),
+        "test_count": int((~is_training).sum()),
+    }
+
+
+def _when(as_of_date: date, scoring_as_of_date: date) -> str:
+    """For the summary, where a model learns from another date than it is to score."""
+    if as_of_date == scoring_as_of_date:
+        return ""
+    return (
+        f" on labels of {as_of_date}, the newest that had matured by {scoring_as_of_date}, as of "
+        "which customers are scored"
+    )
+
+
+def _means(settings: Settings, columns: Sequence[Column]) -> dict[str, Any]:
+    """What a version was made with: it is fitted anew with the same (`spanishgas rebuild`)."""
+    uses_sentiment = any(column.tier == SENTIMENT_TIER for column in columns)
+    return {
+        "model_settings": settings.model.as_dict(),
+        "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
+        "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
+    }
+
+
+def choose_experiment(settings: Settings) -> tuple[str, str]:
+    """The experiment to train, and a sentence for the summary."""
+    if settings.sentiment.backend == "none":
+        fallback = settings.model.fallback_experiment
+        return fallback, f"no sentiment, so {fallback} is trained in place of the champion's set"
+    return settings.model.experiment, f"{settings.model.experiment} is trained"
+
+
+def labelled_rows(
+    frame: pd.DataFrame, contract: GoldContract, settings: Settings, as_of_date: date
+) -> pd.DataFrame:
+    """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
+
+    Raises:
+        BadInputError: there are none, or too few.
+    """
+    rows = frame[frame[contract.target].notna()].sort_values("customer_id", ignore_index=True)
+    if rows.empty:
+        raise BadInputError(
+            f"churn_label, column label_date: none of {len(frame):,} customers has a label of "
+            f"{as_of_date}, so that nothing can be learnt. Deliver labels of that date, or score "
+            "with the champion: spanishgas run --mode score."
+        )
+    try:
+        split = stratified_split(
+            rows["customer_id"],
+            rows[contract.target].astype(int),
+            seed=settings.model.seed,
+            test_share=settings.model.test_share,
+            folds=settings.model.folds,
+        )
+    except BadInputError as error:
+        raise BadInputError(
+            f"churn_label, labels of {as_of_date}: {error}. Deliver more labels, or score with the "
+            "champion: spanishgas run --mode score."
+        ) from error
+    return rows.merge(split, on="customer_id", validate="one_to_one")
+
+
+def fit_by_protocol(
+    training: pd.DataFrame,
+    columns: Sequence[Column],
+    target: str,
+    experiment: str,
+    settings: Settings,
+) -> FittedModel:
+    """Calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
+
+    Args:
+        training: the training part, with cv_fold.
+        columns: features to use.
+        target: name of the label column.
+        experiment: name to store with the model.
+        settings: of the model.
+    """
+    churn = training[target].to_numpy(dtype=np.int64)
+    fold = training["cv_fold"].to_numpy(dtype=np.int64)
+    margin = np.empty(len(training), dtype=np.float32)
+
+    def fit(rows: np.ndarray) -> Classifier:
+        return fit_classifier(training[rows], churn[rows], columns, settings)
+
+    def predict_fold(number: int) -> None:
+        held_out = fold == number
+        margin[held_out] = fit(~held_out).margin(training[held_out])
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        final = pool.submit(fit, np.ones(len(training), dtype=bool))
+        list(pool.map(predict_fold, np.unique(fold)))
+    calibration = fit_platt(margin, churn)
+    probability = calibration.probability(margin)
+    model = ChurnModel(
+        experiment=experiment,
+        classifier=final.result(),
+        calibration=calibration,
+        interval=fit_venn_abers(margin, churn),
+        threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
+        parameters=booster_parameters(settings, churn),
+    )
+    return FittedModel(model, probability)
+
+
+def _out_of_fold_metrics(
+    fitted: FittedModel, churn: np.ndarray, settings: Settings
+) -> dict[str, float]:
+    once = np.ones((1, len(churn)), dtype=np.uint8)
+    probability = fitted.out_of_fold
+    decided = decision_metrics(churn, probability >= fitted.model.threshold, once)
+    metrics = {
+        **ranking_metrics(churn, probability, once),
+        **calibration_metrics(churn, probability, once, settings.evaluate.calibration_bins),
+        **{name: decided[name] for name in ("precision", "recall", "f1")},
+    }
+    return {name: float(value[0]) for name, value in metrics.items()}

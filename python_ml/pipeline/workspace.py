@@ -1,0 +1,460 @@
+"""A run's own place: its folder, its lease, its record, and the swap that publishes it.
+
+Nothing that a run does is seen before `publish`. A run that ends early leaves its folder, so that
+it can be resumed; the next run that is not a resumption clears it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from python_ml.engines import RunLedger, Warehouse, open_ledger, open_warehouse
+from python_ml.engines.ledger import BatchClaim, Lease, iso, new_lease, new_run_id
+from python_ml.engines.sqlite_ledger import FILE as RUNS_FILE
+from python_ml.engines.sqlite_ledger import LOCK as LOCK_FILE
+from python_ml.errors import (
+    InterruptedRunError,
+    LeaseHeldError,
+    OldTablesError,
+    SpanishGasError,
+    UsageError,
+    foreseen,
+    on_disk,
+)
+from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
+from python_ml.settings import Settings
+from python_ml.transform.dbt import DbtRunner
+
+if TYPE_CHECKING:
+    from python_ml.contracts.gold import GoldContract
+    from python_ml.pipeline.identity import BatchIdentity
+    from python_ml.quality import QualityProcess
+
+
+@dataclass
+class Run:
+    """A run in progress; steps and results fill in as they finish, so a failed one can be shown."""
+
+    settings: Settings
+    mode: str = "train"
+    run_id: str = field(default_factory=new_run_id)
+    source: str = ""
+    started_at: str = field(default_factory=lambda: iso(datetime.now(UTC)))
+    as_of_date: date = date.min  # known once the batch has landed
+    identity: BatchIdentity | None = None
+    batch_id: str | None = None  # of the landed batch in the lake
+    steps: list[Step] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+    skipped: str | None = None  # why there was nothing to do
+    can_resume: bool = False
+    force: bool = False  # trust nothing that earlier runs have made
+    lease: Lease | None = None
+    claim: BatchClaim | None = None  # on the batch
+    has_published: bool = False
+    warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
+    is_failing: bool = False
+    is_tidy: bool = False  # what runs that will not be resumed have left is removed
+
+    @cached_property
+    def work_sha256(self) -> str:
+        """Code and settings that the results of this run rest on."""
+        from python_ml.pipeline.identity import work_hash
+
+        return work_hash(self.settings)
+
+    @property
+    def work_dir(self) -> Path:
+        return self.settings.layout.work / self.run_id
+
+    @property
+    def database(self) -> Path:
+        # Views name their catalog, and the catalog is the file's name: it must not change.
+        return self.work_dir / self.settings.layout.warehouse.name
+
+    @property
+    def has_database(self) -> bool:
+        """The tables are in one file, built beside the published one and renamed into its place."""
+        return self.settings.target == "duckdb"
+
+    @property
+    def athena_database(self) -> str | None:
+        """The Glue database that takes the place of that file on Athena."""
+        if self.has_database:
+            return None
+        from python_ml.engines.athena_publication import run_database_name
+
+        return run_database_name(self.settings.athena, self.run_id)
+
+    @property
+    def batch(self) -> Path | None:
+        """Folder of the landed batch that this run reads."""
+        return self.settings.layout.batches / self.batch_id if self.batch_id else None
+
+    def warehouse(self) -> Warehouse:
+        """The run's own tables; the published ones once they are the same."""
+        database = self.settings.layout.warehouse if self.has_swapped() else self.database
+        return open_warehouse(self.settings, database, self.run_id)
+
+    def has_swapped(self) -> bool:
+        """Whether the run was killed after its tables had become the published ones."""
+        from python_ml.engines.published import published_run
+
+        if not self.has_database or self.database.exists():
+            return False
+        return (published_run(self.settings) or ("",))[0] == self.run_id
+
+    @cached_property
+    def manifest(self) -> RunLedger:
+        return open_ledger(self.settings)
+
+    @cached_property
+    def dbt(self) -> DbtRunner:
+        """dbt with this run's variables; batch and as-of date must be known by now."""
+        from python_ml.transform.sentiment import sentiment_backend
+
+        variables = {
+            "run_id": self.run_id,
+            "as_of_date": self.as_of_date.isoformat(),
+            "sentiment_backend": sentiment_backend(self.settings),
+            "touched_months": [],  # none, before bronze knows them
+        }
+        place = self.work_dir / "dbt"
+        return DbtRunner(
+            self.settings, self.database, place, variables, self.batch, self.athena_database
+        )
+
+    @cached_property
+    def contract(self) -> GoldContract:
+        """What the columns of gold_master are, out of dbt's manifest."""
+        from python_ml.contracts.gold import read_contract
+
+        return read_contract(self.dbt.manifest())
+
+    @cached_property
+    def examiner(self) -> QualityProcess:
+        """Decides the quality gates; starts on first use."""
+        from python_ml.quality import QualityProcess
+
+        return QualityProcess()
+
+    def settle(self) -> None:
+        """Wait for what is being written beside the run; raises what went wrong there."""
+        if "examiner" in self.__dict__:
+            self.examiner.settle()
+
+    def close(self) -> None:
+        """End what works beside the run."""
+        if "examiner" in self.__dict__:
+            self.examiner.close()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[tuple[Step, Reporter]]:
+        """Run a step: timed, shown and recorded; once it is over, `resume` does not repeat it."""
+        from python_ml.pipeline.record import begin_record, save_record
+        from python_ml.pipeline.resume import save_state
+
+        is_first = not self.steps
+        with timed_step(name, self.steps) as (step, report):
+            (begin_record if is_first else save_record)(self)
+            self._tidy()
+            yield step, report
+        if self.can_resume:
+            save_state(self)
+        save_record(self)
+
+    def _tidy(self) -> None:
+        """Remove what can be resumed no longer, now that this run really works in its place."""
+        from python_ml.pipeline.retention import clear_leftovers
+
+        if self.lease is not None and not self.is_tidy:
+            clear_leftovers(self.settings, self.run_id)
+            self.is_tidy = True
+
+    @contextmanager
+    def surviving(self, what: str) -> Iterator[None]:
+        """For what comes after the work: its failure is a warning, and the run's end stays.
+
+        Args:
+            what: is lost, as the warning says before the reason.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.warn(f"{what}: {foreseen(error) or repr(error)}")
+
+    def warn(self, told: str) -> None:
+        """Keep a warning, and show it, unless the run's own error is soon to be shown alone."""
+        self.warnings.append(told)
+        if not self.is_failing:
+            console.print(f"warning: {told}", style="yellow", soft_wrap=True)
+
+    def has_done(self, name: str) -> bool:
+        return any(step.name == name and step.status == "done" for step in self.steps)
+
+    @property
+    def training_as_of_date(self) -> str | None:
+        """Of the labels that the model learned from which scores, or which was trained."""
+        if scores := self.results.get("scores"):
+            return scores.training_as_of_date.isoformat()
+        trained = self.results.get("training") or self.results.get("evaluation")
+        return trained.as_of_date.isoformat() if trained else None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "skipped": self.skipped,
+            "as_of_date": None if self.as_of_date == date.min else self.as_of_date.isoformat(),
+            "training_as_of_date": self.training_as_of_date,
+            "target": self.settings.target,
+            "batch_sha256": self.identity.sha256 if self.identity else None,
+            "seconds": round(sum(step.seconds for step in self.steps), 3),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "steps": [step.as_dict() for step in self.steps],
+            "warnings": self.warnings,
+            **{name: result.as_dict() for name, result in self.results.items()},
+        }
+
+
+@contextmanager
+def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
+    """The lease and the run's folder; records what became of the run, whatever it was.
+
+    Args:
+        of_published: begin with a copy of what is published, not with nothing.
+
+    Raises:
+        LeaseHeldError: another run holds the warehouse.
+        InterruptedRunError: a person ended the run; the message says how it goes on.
+    """
+    from python_ml.pipeline.retention import mend
+
+    with _lease(run):
+        _protect(run.settings)
+        prepare(run)
+        mend(run.settings, run.manifest, run.run_id)
+        with on_disk(run.work_dir):
+            run.work_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            _begin(run, of_published=of_published)
+            yield
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(run)
+            _end(run, interrupted)
+            raise interrupted from error
+        except Exception as error:
+            ended = foreseen(error) or error
+            if run.has_published:  # whatever it is, everybody reads this run's tables now
+                with run.surviving("after it had published"):
+                    raise ended from error
+                _end(run, None)
+                return
+            _end(run, ended)
+            if ended is error:
+                raise
+            raise ended from error
+        finally:
+            run.close()
+        _end(run, None)
+
+
+def _end(run: Run, error: Exception | None) -> None:
+    """Record and tell how a run ended, and give back what it holds, whichever of that fails.
+
+    What was asked for wrongly has begun nothing, so that nothing is recorded or told of it.
+    """
+    from python_ml.pipeline.record import finish_record
+
+    seconds = run.settings.runs.lease_seconds
+    reason = None if run.has_published else error
+    run.is_failing = reason is not None
+    has_begun = run.steps or not isinstance(error, UsageError | OldTablesError)
+    if has_begun:
+        with run.surviving(f"the end of run {run.run_id} could not be recorded"):
+            finish_record(run, reason)
+        with run.surviving("nobody could be alerted"):
+            _tell(run, reason)
+    with run.surviving(f"the batch is not marked as run or free; its claim ends in {seconds} s"):
+        _settle(run, succeeded=reason is None)
+    if reason is None or not run.can_resume:
+        with run.surviving("what the run left could not be removed; the next run does it"):
+            _discard(run)
+
+
+def _interrupted(run: Run) -> InterruptedRunError:
+    from python_ml.pipeline.resume import FILE
+
+    if run.has_published:
+        return InterruptedRunError(f"interrupted; run {run.run_id} had published")
+    at = f" at step {run.steps[-1].name}" if run.steps else ""
+    if run.can_resume and (run.work_dir / FILE).exists():
+        return InterruptedRunError(f"interrupted{at}; `spanishgas run --resume` goes on from there")
+    return InterruptedRunError(f"interrupted{at}; nothing was published")
+
+
+def _protect(settings: Settings) -> None:
+    """Take rights away that the setting `readable_by` does not give.
+
+    Files are made without them; this is for those that an earlier version made. A landed month may
+    be the same file as the company's, whose rights are not ours to change: its folder is.
+    """
+    layout = settings.layout
+    made_by_us = [layout.lake, layout.reports, layout.work, layout.warehouse]
+    made_by_us += [layout.home / name for name in (RUNS_FILE, LOCK_FILE)]
+    for top in made_by_us:
+        for path in (top, *top.rglob("*")):
+            if path.is_symlink() or not path.exists():
+                continue
+            found = path.stat()
+            if found.st_mode & settings.umask and (path.is_dir() or found.st_nlink == 1):
+                with suppress(OSError):  # another user's file, or a file system without permissions
+                    path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
+
+
+def swap(run: Run) -> None:
+    """The run's tables become the published ones, by one rename.
+
+    Raises:
+        LeaseHeldError: the lease has gone to another run.
+    """
+    if run.lease is None:
+        raise SpanishGasError(f"run {run.run_id} publishes outside its workspace")
+    run.manifest.beat(run.lease, run.settings.runs.lease_seconds)
+    if not run.has_database:
+        from python_ml.engines.athena_publication import Publication
+
+        Publication(run.settings.athena).publish(run.run_id)
+        run.has_published = True
+        return
+    if run.has_swapped():
+        run.has_published = True
+        return
+    published = run.settings.layout.warehouse
+    with open_warehouse(run.settings, run.database) as warehouse:
+        warehouse.settle()
+    _log(published).unlink(missing_ok=True)
+    with on_disk(published):
+        run.database.replace(published)
+        run.has_published = True
+        _sync(published.parent)
+
+
+def _tell(run: Run, error: BaseException | None) -> None:
+    """Alert of how the run ended; one that had nothing to do is no news.
+
+    The log is left out: whoever reads it sees the command's own message.
+    """
+    from python_ml.alerts import run_alert, send_alert
+
+    if run.skipped is None:
+        failed = next((step.name for step in run.steps if step.status == "failed"), None)
+        seconds = sum(step.seconds for step in run.steps)
+        alert = run_alert(run.run_id, run.mode, seconds, error, failed)
+        send_alert(run.settings, alert, without=("log",), complain=run.warn)
+
+
+def _settle(run: Run, *, succeeded: bool) -> None:
+    """The batch is done, or free again."""
+    if run.claim is not None:
+        run.manifest.finish(run.claim, succeeded=succeeded)
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
+
+
+def _sync(folder: Path) -> None:
+    """A rename is on disk once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def prepare(run: Run) -> None:
+    """On Athena, finish a publication that was killed, and let the catalog know our tables."""
+    if run.has_database:
+        return
+    from python_ml.engines.athena_publication import Publication
+    from python_ml.land.upload import are_registered
+
+    Publication(run.settings.athena).settle()
+    if not are_registered(run.settings.athena):
+        DbtRunner(
+            run.settings, run.database, run.work_dir / "register", {}
+        ).register_external_tables({}, sources=["ml"])  # the landed ones once they are
+
+
+def _begin(run: Run, *, of_published: bool) -> None:
+    """The run's tables: a copy of those that are published, or none."""
+    if of_published:
+        with open_warehouse(run.settings) as published:
+            newest = published.query("select max(as_of_date) as as_of_date from gold_master")
+        run.as_of_date = newest["as_of_date"].iloc[0].date()
+        if run.has_database:
+            shutil.copyfile(run.settings.layout.warehouse, run.database)
+    if not run.has_database:
+        from python_ml.engines.athena_publication import Publication
+
+        Publication(run.settings.athena).begin(run.run_id, lambda _: of_published)
+
+
+def _discard(run: Run) -> None:
+    """Remove what the run has left."""
+    shutil.rmtree(run.work_dir, ignore_errors=True)
+    if not run.has_database:
+        from python_ml.engines.athena_publication import Publication
+
+        Publication(run.settings.athena).discard(run.run_id)
+
+
+@contextmanager
+def _lease(run: Run) -> Iterator[None]:
+    """Hold the warehouse, and renew the lease while the run works."""
+    seconds = run.settings.runs.lease_seconds
+    newest = run.manifest.runs(limit=1)
+    if newest and newest[0].run_id > run.run_id:
+        run.run_id = new_run_id(newest[0].run_id)
+    lease = run.manifest.acquire(new_lease(run.run_id, run.mode), seconds)
+    run.lease = lease
+    over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(run, lease, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        run.lease = None
+        with run.surviving(f"the lease could not be given back; it ends in {seconds} s"):
+            run.manifest.release(lease)
+        if run.is_failing and run.warnings:
+            # One line: most often it is the full disk again that the run has failed for.
+            told = "; ".join(dict.fromkeys(text.partition(": ")[0] for text in run.warnings))
+            console.print(f"warning: {told}", style="yellow", soft_wrap=True)
+
+
+def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
+    """Renew the lease three times in its life. Whether it is still ours, `swap` asks again."""
+    seconds = run.settings.runs.lease_seconds
+    while not over.wait(seconds / 3):
+        try:
+            run.manifest.beat(lease, seconds)
+            if run.claim is not None:
+                run.manifest.claim(run.claim, seconds)
+        except LeaseHeldError as error:
+            console.print(str(error), style="red")
+            return
+        except Exception as error:  # the store may be back for the next one
+            console.print(f"the lease could not be renewed: {error}", style="yellow")

@@ -1,0 +1,1 @@
+"""Forgetting a person: what gives a person away in files, what is removed, and the proof."""

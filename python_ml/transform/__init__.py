@@ -1,0 +1,1 @@
+"""From landed rows to gold: dbt, and the sentiment of texts between bronze and silver."""

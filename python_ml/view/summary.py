@@ -1,0 +1,321 @@
+"""What a person sees at the end of a command: tables in the terminal, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from python_ml.console import TIER_STYLES, line, new_table, open_console
+
+if TYPE_CHECKING:
+    from python_ml.judge.alarms import AlarmDecision
+    from python_ml.judge.drift import DriftResult
+    from python_ml.judge.metrics import Estimate
+    from python_ml.judge.verdict import EvaluateResult
+    from python_ml.land.result import LandResult
+    from python_ml.pipeline.closing import Closing
+    from python_ml.pipeline.train import TrainResult
+    from python_ml.pipeline.workspace import Run
+    from python_ml.quality import QualityResult
+    from python_ml.simulate.report import ReportRow
+    from python_ml.simulate.run import SimulationResult
+
+# Shown in this order; names are those of evaluate.
+METRIC_TITLES = {
+    "pr_auc": "PR-AUC (average precision)",
+    "roc_auc": "ROC-AUC",
+    "precision": "Precision of the flagged",
+    "recall": "Recall of the leavers",
+    "ece": "Calibration error (ECE)",
+}
+
+
+def euros(amount: float) -> str:
+    return f"{amount:,.0f} €"
+
+
+def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[ReportRow]) -> None:
+    """What was written, and how it compares with the published aggregates."""
+    console = open_console()
+    hours = sum(n for name, n in result.rows.items() if name.startswith("consumption_hourly"))
+    done = "is there already" if was_there else f"simulated in {result.seconds:.0f} s"
+    console.print(
+        f"{result.customers:,} customers, {hours:,} hourly rows, "
+        f"{result.byte_count / 1e6:,.0f} MB in {result.folder}, as of {result.as_of_date}: {done}",
+    )
+    if not report:
+        return
+    table = new_table("Published against simulated", "Aggregate", "Published", "Simulated", "±", "")
+    for row in report:
+        verdict = line(("✓", "green") if row.is_within else ("✗", "red"))
+        values = (f"{value:,.4g}" for value in (row.published, row.simulated, row.tolerance))
+        table.add_row(row.aggregate, *values, verdict)
+    console.print(table)
+    within = sum(row.is_within for row in report)
+    console.print(f"{within} of {len(report)} aggregates within tolerance")
+
+
+def show_landing(landed: LandResult) -> None:
+    """What became of each file of a batch."""
+    console = open_console()
+    title = f"Batch {landed.batch_id}, as of {landed.as_of_date}"
+    table = new_table(title, "Table", "Rows", "Landed", "Set aside", "Parquet MB", "Seconds", "")
+    for result in landed.tables.values():
+        table.add_row(
+            result.name,
+            f"{result.rows_in:,}",
+            f"{result.rows_landed:,}",
+            f"{result.rows_set_aside:,}",
+            f"{result.byte_count / 1e6:,.1f}",
+            f"{result.seconds:.1f}",
+            "" if result.taken == "rewritten" else result.taken,
+        )
+    console.print(table)
+    for result in landed.tables.values():
+        for reason, count in result.set_aside.items():
+            console.print(f"  {result.name}: {count:,} rows set aside, {reason}")
+    for warning in landed.warnings:
+        console.print(line("  ", ("note", "yellow"), f" {warning}"))
+
+
+def show_training(trained: TrainResult) -> None:
+    """A candidate before its evaluation."""
+    console = open_console()
+    console.print(f"{trained.message}: {trained.model_version}")
+    table = new_table("Out-of-fold, training part", "Metric", "Value")
+    for name, value in trained.out_of_fold.items():
+        table.add_row(METRIC_TITLES.get(name, name), f"{value:.3f}")
+    table.add_row("Threshold on the probability", f"{trained.threshold:.3f}")
+    console.print(table)
+    for alarm in trained.alarms:
+        console.print(line("  ", ("leakage alarm", "yellow"), f" {alarm}"))
+    console.print(f"next: spanishgas evaluate {trained.model_version}")
+
+
+def show_evaluation(evaluated: EvaluateResult) -> None:
+    """Metrics with intervals, without text beside them, and the gate."""
+    console = open_console()
+    console.print(_metrics_table(evaluated))
+    table = new_table("Gate", "Check", "Observed", "Limit", "")
+    for check in evaluated.checks:
+        verdict = line(("passed", "green") if check.is_passed else ("failed", "red"))
+        values = (f"{value:.3f}" for value in (check.observed_value, check.limit_value))
+        table.add_row(check.check_name, *values, verdict)
+    console.print(table)
+    if evaluated.alarms:
+        console.print(_alarm_table(evaluated.alarms))
+
+
+def show_run(run: Run) -> None:
+    """What a retention manager wants to know, then what an engineer does."""
+    console = open_console()
+    closing: Closing = run.results["closing"]
+    overview = closing.overview
+    console.rule(line((f"Customers at risk, as of {run.as_of_date}", "bold")))
+    console.print(_tier_table(closing))
+    console.print(
+        f"{overview['flagged_count']:,} of {overview['customer_count']:,} customers are flagged. "
+        f"Expected loss without action: {euros(overview['expected_monthly_loss_eur'])} of margin "
+        f"a month. {overview['offer_count']:,} offers are worth making and cost "
+        f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])} with the calls; "
+        f"{overview['withheld_offer_count']:,} more at risk get none, as it would not pay."
+        f"{_campaign_line(overview)}\n"
+    )
+    console.print(_call_table(closing))
+    console.print(_budget_table(closing))
+    if "evaluation" in run.results:
+        console.print(_metrics_table(run.results["evaluation"]))
+        console.print(_alarm_line(run.results["evaluation"].alarms))
+    else:
+        console.print(
+            f"Scored by the champion {overview['model_version']}, which learned from labels of "
+            f"{run.training_as_of_date}"
+        )
+    if "quality" in run.results:
+        console.print(_quality_lines(run.results["quality"]))
+    if "drift" in run.results:
+        console.print(_drift_line(run.results["drift"]))
+    if "sentiment" in run.results:
+        console.print(f"Sentiment: {run.results['sentiment'].message}")
+    if "training" in run.results:
+        console.print(f"Model: {run.results['training'].message}\n")
+    console.print(_step_table(run))
+    layout, athena = run.settings.layout, run.settings.athena
+    tables: str = f"{athena.schema} in Athena" if run.athena_database else str(layout.warehouse)
+    lake: str = athena.lake if run.athena_database else str(layout.lake)
+    console.print(
+        f"Tables    {tables} (mart_customer_risk, mart_recommendation, …)\n"
+        f"Scores    {lake}/ml/customer_score/run_id={run.run_id}\n"
+        f"Model     {lake}/models/{overview['model_version']}\n"
+        f"{_pages_line(run)}"
+        f"This run  {layout.reports / 'runs' / f'{run.run_id}.json'}",
+        soft_wrap=True,
+    )
+
+
+def _pages_line(run: Run) -> str:
+    written = run.results.get("preview")
+    return f"Pages     {written.folder / 'index.html'}\n" if written else ""
+
+
+def _tier_table(closing: Closing) -> Table:
+    table = new_table(
+        "",
+        *("Tier", "Customers", "Share", "Mean probability", "Expected loss a month"),
+        *("Offers", "Offer cost", "Net value"),
+    )
+    total = closing.overview["customer_count"]
+    for tier in closing.tiers:
+        mean = tier["mean_churn_probability"]
+        table.add_row(
+            tier["risk_tier"],
+            f"{tier['customer_count']:,}",
+            f"{tier['customer_count'] / total:.1%}",
+            f"{mean:.1%}" if tier["customer_count"] else "–",
+            euros(tier["expected_monthly_loss_eur"]),
+            f"{tier['offer_count']:,}",
+            euros(tier["offer_budget_eur"] + tier["contact_cost_eur"]),
+            euros(tier["expected_net_value_eur"]),
+            style=TIER_STYLES.get(tier["risk_tier"], ""),
+        )
+    overview = closing.overview
+    table.add_section()
+    table.add_row(
+        "All",
+        f"{total:,}",
+        "100.0%",
+        f"{overview['mean_churn_probability']:.1%}",
+        euros(overview["expected_monthly_loss_eur"]),
+        f"{overview['offer_count']:,}",
+        euros(overview["offer_budget_eur"] + overview["contact_cost_eur"]),
+        euros(overview["expected_net_value_eur"]),
+        style="bold",
+    )
+    return table
+
+
+def _campaign_line(overview: Mapping[str, Any]) -> str:
+    """By which policy offers are made, and who goes without one for another reason than a rule."""
+    budget = overview["campaign_budget_eur"]
+    limit = "without a limit" if pd.isna(budget) else f"within {euros(budget)}"
+    line = f" Policy {overview['offer_policy']}, {limit}."
+    if overview["over_budget_count"]:
+        line += f" For {overview['over_budget_count']:,} the budget did not reach."
+    if overview["held_out_count"]:
+        line += (
+            f" {overview['held_out_count']:,}, drawn by lot, are held out: compared with them, the "
+            "offers will show their effect."
+        )
+    return line
+
+
+def _budget_table(closing: Closing) -> Table:
+    table = new_table(
+        "What a budget is expected to bring (mart_offer_budget)",
+        *("Budget", "Offers by tier", "Net value", "Offers by value", "Net value"),
+    )
+    for row in closing.budgets:
+        table.add_row(
+            euros(row["budget_eur"]),
+            f"{row['fixed_tiers_offer_count']:,}",
+            euros(row["fixed_tiers_value_eur"]),
+            f"{row['expected_value_offer_count']:,}",
+            euros(row["expected_value_value_eur"]),
+        )
+    return table
+
+
+def _call_table(closing: Closing) -> Table:
+    table = new_table(
+        "Call first", "Customer", "Risk", "Loss a month", "Offer", "When", "Main reason"
+    )
+    table.columns[-1].justify = "left"
+    for row in closing.first_to_call:
+        table.add_row(
+            row["customer_id"],
+            f"{row['churn_probability']:.0%}",
+            f"{row['expected_monthly_loss_eur']:,.2f} €",
+            row["offer"].removeprefix("offer_"),
+            row["timing"],
+            row["reason_1"],
+        )
+    return table
+
+
+def _step_table(run: Run) -> Table:
+    total = sum(step.seconds for step in run.steps)
+    table = new_table(f"Run {run.run_id}", "Step", "Rows", "Seconds", "Peak memory")
+    for step in run.steps:
+        rows = "" if step.rows is None else f"{step.rows:,}"
+        table.add_row(
+            step.name, rows, f"{step.seconds:.1f}", f"{step.peak_memory_mb / 1000:.2f} GB"
+        )
+    table.add_section()
+    peak = max(step.peak_memory_mb for step in run.steps)
+    table.add_row("all", "", f"{total:.1f}", f"{peak / 1000:.2f} GB", style="bold")
+    return table
+
+
+def _metrics_table(evaluated: EvaluateResult) -> Table:
+    title = (
+        f"Model {evaluated.model_version} on {evaluated.test_count:,} customers it never saw, "
+        f"{evaluated.test_churner_count:,} of whom left"
+    )
+    if evaluated.as_of_date != evaluated.scoring_as_of_date:
+        title += f"; as of {evaluated.as_of_date}"
+    table = new_table(title, "Metric", "Value", "95 % interval", "Without text", "95 % interval")
+    for name, shown in METRIC_TITLES.items():
+        table.add_row(
+            shown,
+            *_estimate(evaluated.metrics, name),
+            *_estimate(evaluated.metrics_without_text, name),
+        )
+    return table
+
+
+def _alarm_table(alarms: Sequence[AlarmDecision]) -> Table:
+    table = new_table("Alarms of the leakage audit", "Alarm", "What was seen", "Accepted")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for alarm in alarms:
+        accepted = f"{alarm.author}, {alarm.accepted_on}: {alarm.reason}"
+        shown = accepted if alarm.is_accepted else line(("no", "red"))
+        table.add_row(alarm.alarm, alarm.detail, shown)
+    return table
+
+
+def _alarm_line(alarms: Sequence[AlarmDecision]) -> str:
+    if not alarms:
+        return "Leakage audit: no alarm"
+    subjects = list(dict.fromkeys(alarm.alarm.partition(":")[2] for alarm in alarms))
+    return (
+        f"Leakage audit: {len(alarms)} alarms, each accepted by name (audit.accepted): "
+        f"{', '.join(subjects[:3])}{' and more' if len(subjects) > 3 else ''}. "
+        "Where the texts of your own data know the outcome too, read the column without text."
+    )
+
+
+def _quality_lines(quality: QualityResult) -> Text:
+    failed = len(quality.warnings)
+    first = f"Data quality: {quality.check_count - failed} of {quality.check_count} checks passed"
+    warnings = [line("\n  ", ("warning", "yellow"), f" {it}") for it in quality.warnings]
+    return line(first).append_text(Text().join(warnings))
+
+
+def _drift_line(drift: DriftResult) -> Text:
+    if drift.reference_as_of_date == drift.as_of_date:
+        return line("Drift: none to tell, the model was trained on this as-of date")
+    return line(
+        f"Drift since {drift.reference_as_of_date}: {len(drift.alarms)} alarms, "
+        f"{len(drift.watched)} to watch, {len(drift.calendar)} that move with the calendar",
+        *((": ", (", ".join(drift.alarms[:5]), "red")) if drift.alarms else ()),
+    )
+
+
+def _estimate(metrics: Mapping[str, Estimate], name: str) -> tuple[str, str]:
+    estimate = metrics[name]
+    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
