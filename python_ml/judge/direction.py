@@ -136,7 +136,7 @@ def changed_customers(
 
 def _sample(warehouse: Warehouse, size: int, as_of_date: date) -> list[str]:
     ids = warehouse.query(
-        f"select customer_id from silver_customer where as_of_date = date '{as_of_date}'"
+        f"select customer_id from silver_customer where as_of_date = date {literal(as_of_date)}"
     )["customer_id"]
     return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:size]
 
@@ -151,7 +151,7 @@ def _copy(
 ) -> None:
     """Rows of the as-of date into the copy; the sample's once as they are and once a change."""
     where = [
-        *([f"as_of_date = date '{as_of_date}'"] if "as_of_date" in types else []),
+        *([f"as_of_date = date {literal(as_of_date)}"] if "as_of_date" in types else []),
         *([f"customer_id in ({literals(sample)})"] if "customer_id" in types else []),
     ]
     rows = warehouse.read_table(table, where=" and ".join(where) or None)

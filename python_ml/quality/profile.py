@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from python_ml.contracts.schema import TableSchema
 from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
 from python_ml.quality.rules import TableRules
 
@@ -79,7 +80,7 @@ class Built:
         """
         rows = self.name
         if "as_of_date" in self.types:
-            rows += f" where as_of_date = date '{as_of_date}'"
+            rows += f" where as_of_date = date {literal(as_of_date)}"
         selected = [f"count(*) as {prefix}row_count"]
         selected += [f"count({name}) as {prefix}c{n}" for n, name in enumerate(self.types)]
         for n, name in enumerate(self.ranged):

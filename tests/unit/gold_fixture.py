@@ -152,8 +152,9 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
         )
         connection.execute(
             "create or replace table silver_source_date as select 'max_' || kind || '_date' as"
-            " date_column, 'bronze_' || kind as bronze_model, date '2024-12-31' as as_of_date,"
+            " date_column, 'bronze_' || kind as bronze_model, as_of_date,"
             " date '2025-01-31' as latest_date, 500 as row_count, 20 as later_count from (values"
             " ('attribute'), ('contract'), ('reading'), ('price'), ('cost'), ('contact')) t(kind)"
+            " cross join (select distinct as_of_date from gold_master)"
         )
     return open_warehouse(settings)

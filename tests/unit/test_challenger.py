@@ -7,6 +7,7 @@ from datetime import date
 
 import gold_fixture as gold
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
@@ -28,7 +29,9 @@ def candidate(home, run_id, frame=None, *, as_of_date=gold.AS_OF_DATE, **overrid
     """Train and evaluate one version on its own data."""
     settings = gold.settings_for(home, **{**NO_LIMITS, **overrides})
     frame = gold.gold_frame() if frame is None else frame
-    warehouse = gold.warehouse_with(settings, frame.assign(as_of_date=as_of_date))
+    # Rows of an earlier date rest on nothing later.
+    frame = frame.assign(as_of_date=as_of_date, max_reading_date=pd.Timestamp(as_of_date))
+    warehouse = gold.warehouse_with(settings, frame)
     trained = train(warehouse, settings, gold.contract(), run_id, as_of_date)
     return evaluate(warehouse, settings, gold.contract(), run_id, trained.model_version)
 

@@ -28,13 +28,13 @@ PACKAGE = Path(__file__).resolve().parents[2] / "python_ml"
 # What they write is HTML, JSON, YAML or JavaScript: quotes there are not those of SQL.
 NOT_SQL = (
     "cost.py",  # the comment with the card's name
-    "dashboards/embed.py",
-    "dashboards/exposures.py",
-    "dashboards/preview.py",
-    "dashboards/wanted.py",
-    "modelling/card/document.py",
+    "engines/sql.py",
+    "pages/card/document.py",
+    "pages/embed.py",
+    "pages/exposures.py",
+    "pages/metabase/wanted.py",
+    "pages/preview.py",
     "quality/expectations.py",
-    "sql.py",
 )
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
