@@ -16,14 +16,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from python_ml.settings import PROJECT_DIR, Layout
+from python_ml.contracts.schema import DELIMITERS
 from python_ml.documents import read_json, write_json
+from python_ml.engines.sql import identifier
 from python_ml.errors import SpanishGasError
+from python_ml.land.read import allow_fields
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Kind
 from python_ml.privacy.records import json_documents
-from python_ml.land.read import allow_fields
-from python_ml.contracts.schema import DELIMITERS
+from python_ml.privacy.tombstones import Tombstones
 from python_ml.privacy.traces import (
     Traces,
     customer_columns,
@@ -31,8 +32,7 @@ from python_ml.privacy.traces import (
     plain_words,
     text_columns,
 )
-from python_ml.engines.sql import identifier
-from python_ml.privacy.tombstones import Tombstones
+from python_ml.settings import PROJECT_DIR, Layout
 
 _OWN_WORDS = ("seeds", "infra/metabase", "python_ml/pages")  # nobody is known by them
 _Said = tuple[str, str]

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.forget.person import Pending, traces_of
-from python_ml.land.traces import Traces, plain_words
-from python_ml.tombstones import Tombstones
+from python_ml.privacy.person import Pending, traces_of
+from python_ml.privacy.tombstones import Tombstones
+from python_ml.privacy.traces import Traces, plain_words
 
 GONE, KEPT = "C00002", "C00003"
 WORDS = "Asked why the bill of last winter was higher, and got no answer."
