@@ -315,7 +315,7 @@ def test_the_dashboards_are_written_anew_from_the_cleaned_warehouse(home, monkey
         seen.append(set(warehouse.read_table("scores")["customer_id"]))
         (folder / "index.html").write_text("new")
 
-    monkeypatch.setattr("python_ml.forget.command.write_preview", write_preview)
+    monkeypatch.setattr("python_ml.pipeline.forget.write_preview", write_preview)
     assert forget(home).pages_written
     (customers,) = seen
     assert GONE not in customers and len(customers) == 8

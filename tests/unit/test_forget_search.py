@@ -17,8 +17,8 @@ import pytest
 
 from python_ml.privacy import containers
 from python_ml.privacy.remove import remove_from
-from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
 from python_ml.privacy.scrub import scrub_parquet
+from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
 from python_ml.privacy.traces import Traces
 
 GONE, KEPT = "C00002", "C00003"
