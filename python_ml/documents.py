@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -53,3 +54,11 @@ def write_json(path: Path, document: Any) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(path)
+
+
+def allow_fields(length: int) -> None:
+    """Let the csv library read fields of so many characters.
+
+    Its limit is one for the whole process, so it is only ever raised.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), length + 1))

@@ -13,6 +13,7 @@ from typing import IO, cast
 import duckdb
 
 from python_ml.contracts.schema import DELIMITERS, TableSchema
+from python_ml.documents import allow_fields
 from python_ml.engines.sql import files, identifier, literal, read_parquet
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
@@ -272,14 +273,6 @@ def _header(raw: RawFile, line: bytes) -> str:
 def _cells(head: str, delimiter: str) -> list[str]:
     allow_fields(len(head))
     return next(csv.reader([head], delimiter=delimiter), [])
-
-
-def allow_fields(length: int) -> None:
-    """Let the csv library read fields of so many characters.
-
-    Its limit is one for the whole process, so it is only ever raised.
-    """
-    csv.field_size_limit(max(csv.field_size_limit(), length + 1))
 
 
 def _delimiter(schema: TableSchema, head: str) -> str:

@@ -17,10 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from python_ml.contracts.schema import DELIMITERS
-from python_ml.documents import read_json, write_json
+from python_ml.documents import allow_fields, read_json, write_json
 from python_ml.engines.sql import identifier
 from python_ml.errors import SpanishGasError
-from python_ml.land.read import allow_fields
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Kind
 from python_ml.privacy.records import json_documents
