@@ -39,7 +39,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/integration/test_land.py",
     ),
     "python_ml/privacy/scrub.py": _FORGET,
-    "python_ml/privacy/traces.py": _FORGET,
+    "python_ml/privacy/traces.py": ("tests/unit/test_traces.py", *_FORGET),
     "python_ml/model/calibrate.py": (
         "tests/unit/test_calibrate.py",
         "tests/unit/test_train.py",
