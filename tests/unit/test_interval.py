@@ -72,5 +72,8 @@ def test_it_holds_the_shipped_probability_and_comes_back_from_json():
     low, high = fitted.interval(margin, probability)
     assert ((low >= 0) & (low <= probability) & (probability <= high) & (high <= 1)).all()
     again = VennAbers.from_document(json.loads(json.dumps(fitted.as_document(), allow_nan=False)))
+    for ours, theirs in ((fitted.low, again.low), (fitted.high, again.high)):
+        np.testing.assert_array_equal(ours.starts, theirs.starts)
+        np.testing.assert_array_equal(ours.values, theirs.values)
     for end, other in zip(again.interval(margin, probability), (low, high), strict=True):
         assert end.tobytes() == other.tobytes()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from python_ml.settings import load_settings
-from python_ml.land.check import MALFORMED, Tally, judge, judge_mean
 from python_ml.contracts.schema import ColumnSchema, TableSchema
+from python_ml.land.check import MALFORMED, Tally, judge, judge_mean
+from python_ml.settings import load_settings
 
 SETTINGS = load_settings(
     {"land.maximum_null_share": 0.8, "land.maximum_rejected_share": 0.2}, environ={}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
 from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
 
@@ -80,3 +81,70 @@ def test_missing_values_of_any_kind_are_one():
     model = fitted()
     for nothing in (None, np.nan, pd.NA):
         assert column(model, row(customer_intent=nothing), "customer_intent=no_interaction") == 1
+
+
+COLUMNS = (
+    Column("age", "integer", "feature", "1A", fill=0, monotone="increasing"),
+    Column("price", "double", "feature", "1A", monotone="decreasing"),
+    Column("bucket", "varchar", "feature", "1A", fill="unknown", monotone=["b", "a", "c"]),
+    Column("intent", "varchar", "feature", "1A", monotone={"x": "increasing", "y": "decreasing"}),
+    Column("flag", "integer", "feature", "1A", fill=1),
+)
+FRAME = pd.DataFrame(
+    {
+        "age": [1, None, 3],
+        "price": [1.5, None, 0.0],
+        "bucket": ["a", None, "c"],
+        "intent": ["y", "z", "x"],
+        "flag": [None, 0, 1],
+    }
+)
+
+
+def test_columns_types_and_directions_of_every_kind_of_feature():
+    model = Preprocessor.fit(FRAME, COLUMNS, ONE_HOT)
+    names = ["age", "price", "bucket", "intent=x", "intent=y", "intent=z", "flag"]
+    assert model.encoded_names == names
+    assert model.directions == [1, -1, 1, 1, -1, 0, 0]
+    assert model.sources.tolist() == [0, 1, 2, 3, 3, 3, 4]
+    assert model.feature_types == ["q"] * 7
+    np.testing.assert_array_equal(
+        model.transform(FRAME),
+        np.array(
+            [
+                [1, 1.5, 1, 0, 1, 0, 1],
+                [0, np.nan, np.nan, 0, 0, 1, 0],
+                [3, 0, 2, 1, 0, 0, 1],
+            ],
+            dtype=np.float32,
+        ),
+    )
+
+
+def test_a_native_category_has_one_column_and_no_direction():
+    model = Preprocessor.fit(FRAME, COLUMNS, NATIVE)
+    assert model.encoded_names == ["age", "price", "bucket", "intent", "flag"]
+    assert model.directions == [1, -1, 1, 0, 0]
+    assert model.feature_types == ["q", "q", "q", "c", "q"], "what is ordered is a quantity"
+    assert model.transform(FRAME)[:, 3].tolist() == [1.0, 2.0, 0.0]
+    assert np.isnan(model.transform(FRAME.assign(intent="new"))[:, 3]).all()
+
+
+@pytest.mark.parametrize("encoding", ["one_hot", "native"])
+def test_a_document_says_everything_that_was_learned(encoding):
+    model = Preprocessor.fit(FRAME, COLUMNS, encoding)
+    document = json.loads(json.dumps(model.as_document()))
+    restored = Preprocessor.from_document(document)
+    assert document["encoding"] == encoding
+    assert [entry["kind"] for entry in document["features"]] == [
+        *("number", "number", "category", "category", "number")
+    ]
+    assert "monotone" not in document["features"][4] and "levels" not in document["features"][0]
+    assert restored.directions == model.directions
+    assert restored.as_document() == model.as_document()
+    np.testing.assert_array_equal(restored.transform(FRAME), model.transform(FRAME))
+
+
+def test_training_rows_that_lack_features_are_refused_by_name():
+    with pytest.raises(SpanishGasError, match=r"lack the features \['bucket', 'price'\]"):
+        Preprocessor.fit(FRAME.drop(columns=["price", "bucket"]), COLUMNS, ONE_HOT)
