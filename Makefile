@@ -16,7 +16,7 @@ UNFINISHED := $(VENV)/.unfinished
 export HOME_DIR RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary docs bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary docs docs-site bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -93,6 +93,11 @@ dictionary: setup # docs/data-dictionary.md, of the models' YAML
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
 	@DBT_SPANISHGAS_LAKE="$$HOME_DIR/lake" DBT_SPANISHGAS_WAREHOUSE="$$HOME_DIR/warehouse.duckdb" $(BIN)/dbt docs generate --static --quiet --no-use-colors
 	@echo "docs/data-dictionary.md, target/static_index.html"
+
+docs-site: setup ## the documentation as a site in target/site; any warning fails
+	@mkdir -p target
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > target/docs-site.log 2>&1 || { cat target/docs-site.log; exit 1; }
+	@echo "target/site/index.html (search needs a server: $(BIN)/python -m http.server --directory target/site)"
 
 bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes 35 minutes
 	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
