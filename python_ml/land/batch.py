@@ -32,8 +32,8 @@ from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
 from python_ml.land.forgotten import keep_out, without_names
 from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
-from python_ml.land.read import open_raw, unreadable
-from python_ml.land.result import LandResult, Problem, Refusal, TableResult, refuse
+from python_ml.land.read import DAMAGED, open_raw, unreadable
+from python_ml.land.result import EngineLost, LandResult, Problem, Refusal, TableResult, refuse
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 
@@ -141,7 +141,11 @@ class _Batch:
                     if batch["content_hash"] == content and not self.problems:
                         return self._same(batch)
             self.known_months = known_months(self.lake, landed, self._rules(), self.known)
-            readings = self._check(staged, root, hashes)
+            try:
+                readings = self._check(staged, root, hashes)
+            except EngineLost as lost:
+                self.problems.append(lost.problem)
+                readings = None
             content = self._content(hashes)
         if self.problems or readings is None:
             raise refuse(str(self.source), self._anonymous(self.problems))
@@ -194,8 +198,8 @@ class _Batch:
         except Refusal as refusal:
             self.problems += refusal.problems
             return
-        except duckdb.Error as error:
-            self.problems.append(unreadable(raw.label, error))
+        except DAMAGED as error:
+            self.problems.append(unreadable(raw, error))
             return
         stays = f"(select * from {checked} where reason is null)"
         problems = judge(raw.label, table, counts, self.settings)

@@ -39,7 +39,7 @@ from python_ml.land.inspect import (
     repeats_sql,
 )
 from python_ml.land.known import KnownMonth, customers_table, keep_customers
-from python_ml.land.read import Source, open_raw, unreadable
+from python_ml.land.read import DAMAGED, Source, open_raw, unreadable
 from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.write import take
 from python_ml.settings import Settings
@@ -102,8 +102,8 @@ def land_consumption(
             _one_file(work, raw, raw.paths(root))
         except Refusal as refusal:
             work.problems += refusal.problems
-        except duckdb.Error as error:
-            work.problems.append(unreadable(raw.label, error))
+        except DAMAGED as error:
+            work.problems.append(unreadable(raw, error))
     if not work.problems:
         _finish(work, files)
     return work

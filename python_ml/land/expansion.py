@@ -50,7 +50,7 @@ def parquet_problem(path: Path, label: str, land: Section) -> Problem | None:
     """Whether a Parquet file says of itself that it holds too much; an unreadable one does not."""
     try:
         footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return None
     if footer.num_columns > land.maximum_columns:  # the engine takes minutes over them
         return Problem(

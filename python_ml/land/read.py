@@ -18,17 +18,19 @@ from python_ml.engines.sql import files, identifier, literal, read_parquet
 from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
 from python_ml.land.expansion import is_gzip
-from python_ml.land.result import Problem, Refusal, listing, shown
+from python_ml.land.result import EngineLost, Problem, Refusal, listing, shown
 from python_ml.settings import Section
 
 _MEGABYTE = 1_000_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
+# After these the engine answers nothing any more. Damage that passes for content leads to them.
+_LOST = (duckdb.InternalException, duckdb.FatalException)
+DAMAGED = (duckdb.Error, UnicodeDecodeError)  # the latter of names in a footer
 _OWN_FAULT = (
     duckdb.BinderException,
     duckdb.CatalogException,
-    duckdb.InternalException,
     duckdb.NotImplementedException,
     duckdb.ParserException,
 )
@@ -72,26 +74,31 @@ def open_raw(
     return _open_csv(raw, paths[0], land)
 
 
-def unreadable(label: str, error: duckdb.Error) -> Problem:
+def unreadable(raw: RawFile, error: duckdb.Error | UnicodeDecodeError) -> Problem:
     """What to tell about an engine error while reading a raw file.
 
     Raises:
         SpanishGasError: the error is about this machine, not about the file.
+        EngineLost: the engine gave up over the file.
         duckdb.Error: it is about our SQL.
     """
+    label = raw.label
     if isinstance(error, _OWN_FAULT):
         raise error
     first_line = str(error).strip().splitlines()[0]
     if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in str(error):
         raise SpanishGasError(f"{label}: {first_line}. Free memory or disk and land again.")
+    problem = Problem(
+        label, f"the file is unreadable or truncated: {first_line}", "Export or copy it again."
+    )
+    if isinstance(error, _LOST):
+        raise EngineLost(problem) from error
     if "maximum_object_size" in str(error):
         what = "a record is larger than land.maximum_record_mb"
         return Problem(label, what, "Raise it in the settings if that is what you mean to land.")
-    if "unicode" in str(error).lower() or "utf" in str(error).lower():
+    if raw.kind != "parquet" and ("unicode" in str(error).lower() or "utf" in str(error).lower()):
         return Problem(label, f"the text is not UTF-8: {first_line}", _UTF8)
-    return Problem(
-        label, f"the file is unreadable or truncated: {first_line}", "Export or copy it again."
-    )
+    return problem
 
 
 def mapped(raw: RawFile, names: Iterable[str], land: Section) -> dict[str, str]:
@@ -194,8 +201,8 @@ def _open_parquet(
     relation = read_parquet(*paths, options=", union_by_name = true")
     try:
         described = connection.execute(f"describe select * from {relation}").fetchall()
-    except duckdb.Error as error:
-        raise Refusal(unreadable(raw.label, error)) from error
+    except DAMAGED as error:
+        raise Refusal(unreadable(raw, error)) from error
     _same_columns(connection, raw, paths)
     types = {row[0]: row[1] for row in described}
     names = mapped(raw, types, land)
@@ -310,8 +317,8 @@ def _open_json(
         keys = connection.execute(
             f"select distinct unnest(json_keys(json)) as key from {relation} order by key"
         ).fetchall()
-    except duckdb.Error as error:
-        raise Refusal(unreadable(raw.label, error)) from error
+    except DAMAGED as error:
+        raise Refusal(unreadable(raw, error)) from error
     names = mapped(raw, [key for (key,) in keys], land)
     columns = {
         name: (f"(json ->> {literal(_json_path(own))})", "VARCHAR") for name, own in names.items()

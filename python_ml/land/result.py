@@ -111,6 +111,18 @@ class Refusal(Exception):
         self.problems = problems
 
 
+class EngineLost(Exception):
+    """A file made the engine give up: nothing more can be checked.
+
+    Args:
+        problem: the file, and what the engine said.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
 def refuse(source: str, problems: list[Problem]) -> BadInputError:
     """The one error for a whole batch."""
     count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")

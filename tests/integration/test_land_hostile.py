@@ -8,6 +8,7 @@ import io
 import random
 
 import boto3
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,6 +85,27 @@ def test_a_parquet_file_of_thousands_of_columns(raw, settings):
     table = pa.table({f"c{n}": pa.array([1], pa.int8()) for n in range(5_000)})
     pq.write_table(table, raw / "churn_label.parquet")
     assert "churn_label.parquet has 5,000 columns" in refused(raw, settings)
+
+
+@pytest.mark.parametrize("error", [duckdb.InternalException, duckdb.FatalException])
+@pytest.mark.parametrize("place", ["batch.materialise", "consumption.open_raw"])
+def test_damage_over_which_the_engine_gives_up_is_one_message(
+    raw, settings, monkeypatch, place, error
+):
+    def give_up(*_, **__):
+        raise error("INTERNAL Error: attempted to access index 7 within vector of size 7\nutf")
+
+    monkeypatch.setattr(f"python_ml.land.{place}", give_up)
+    assert "unreadable or truncated: INTERNAL Error" in refused(raw, settings)
+
+
+def test_a_parquet_file_whose_names_are_no_text(raw, settings):
+    (raw / LABEL).unlink()
+    table = pa.table({"customer_id": ["C00002"], "churn": [1]})
+    pq.write_table(table, raw / "churn_label.parquet", store_schema=False)
+    content = (raw / "churn_label.parquet").read_bytes()
+    (raw / "churn_label.parquet").write_bytes(content.replace(b"churn", b"ch\x9drn"))
+    assert "churn_label.parquet: the file is unreadable" in refused(raw, settings)
 
 
 def test_many_unknown_columns_are_one_problem(raw, settings):

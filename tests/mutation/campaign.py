@@ -57,19 +57,26 @@ def try_all(chosen: Sequence[Mutant], jobs: int, prepare: Prepare) -> list[Answe
         for number in range(min(jobs, len(chosen))):
             ours, theirs = multiprocessing.Pipe()
             arguments = (theirs, Path(place) / f"copy{number}", prepare)
-            workers[ours] = multiprocessing.Process(target=_work, args=arguments, daemon=True)
+            # Not a daemon, which might have no children, as some tests have.
+            workers[ours] = multiprocessing.Process(target=_work, args=arguments)
             workers[ours].start()
             theirs.close()
             ours.send(waiting.pop() if waiting else None)
-        while len(answers) < len(chosen):
-            for connection in wait(list(workers)):
-                assert isinstance(connection, Connection)
-                answer: Answer = connection.recv()  # EOFError: a worker has told why it ended
-                answers.append(answer)
-                _tell(answer, len(answers), len(chosen))
-                connection.send(waiting.pop() if waiting else None)
-        for process in workers.values():
-            process.join()
+        try:
+            while len(answers) < len(chosen):
+                for connection in wait(list(workers)):
+                    assert isinstance(connection, Connection)
+                    answer: Answer = connection.recv()
+                    answers.append(answer)
+                    _tell(answer, len(answers), len(chosen))
+                    connection.send(waiting.pop() if waiting else None)
+        except EOFError:
+            raise SystemExit("a worker has ended; what it said last is above") from None
+        finally:
+            for process in workers.values():
+                if len(answers) < len(chosen):
+                    process.terminate()
+                process.join()
     return answers
 
 
