@@ -238,12 +238,12 @@ def document(sizes: dict[int, dict[str, Any]], help_seconds: float, repeats: int
         "",
         "Written by `make bench`; do not edit.",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {load}. Each command ran in a process of its "
-        f"own; `run` and the aggregation are medians of {repeats} up to {FULL_SIZE:,} customers, "
-        "the others ran once. The first run knows no month yet; `run` is `run --force` after it, "
-        "which reads and trains again, but need not inspect the files that it knows. Files were in "
-        "the page cache. Memory is that of the process; the one beside it that decides the quality "
-        f"gates takes {examiner_gb():.2f} GB.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {load}. Each command ran in its own process. "
+        f"`run` and the aggregation are medians of {repeats} up to {FULL_SIZE:,} customers; other "
+        "commands ran once. The first run has no published months to reuse. `run` is `run --force` "
+        "after it: it reads everything and trains again, but does not check known files again. "
+        "Files were in the page cache. Memory is that of the process; the process that evaluates "
+        f"the quality gates takes another {examiner_gb():.2f} GB.",
         "",
     ]
     if FULL_SIZE in sizes:
