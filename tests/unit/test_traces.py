@@ -76,6 +76,8 @@ def test_traces_of_two_calls_are_joined():
         ("source_line", "1;C00002;x", True),
         ("source_line", "1;C000021;x", False),
         ("interaction_summary", "He said one two three four.", True),
+        ("interaction_summary", "\udcff one two three four \udcfe", True),
+        ("source_line", "\udcff;C00002", True),
         ("interaction_summary", "of C00002", False),
         ("note", "He said one two three four.", False),
     ],
