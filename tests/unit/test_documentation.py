@@ -19,6 +19,23 @@ WRITTEN = {  # by `make metabase`, by hand
 }
 
 
+# Each pair: a word or phrase that the documentation once used, and what the glossary calls it.
+REPLACED = {
+    r"leavers?": "churner, customers who churned",
+    r"set aside|sets aside": "rejected",
+    r"held out by lot|drawn by lot|hold-out": "control group",
+    r"(?:test|training) part": "test set, training set",
+    r"mend(?:s|ed|ing)?": "fix",
+    r"anew": "again",
+    r"put on record|puts? it on record": "recorded",
+    r"(?:holds?|held) [^.|]*? against": "compare, test, check",
+    r"goes on (?:at|with|where)|go on with": "continue",
+    r"nothing can be learnt": "no matured labels",
+    r"the run before": "the previous run",
+}
+GENERATED = {"data-dictionary.md", "performance.md", "run-output.md"}
+
+
 def code(text: str) -> list[str]:
     """What stands in backticks or in a block of shell."""
     blocks = re.findall(r"```(?:console|sh|bash)?\n(.*?)```", text, re.DOTALL)
@@ -79,3 +96,28 @@ def test_the_readme_has_every_command_and_only_options_that_it_takes() -> None:
             assert {word for word in words if word.startswith("--")} <= taken, line
             seen |= commands
     assert seen == set(cli.commands)
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.name not in GENERATED], ids=lambda page: page.name
+)
+def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = {
+        match.group(0): f"say: {instead}"
+        for pattern, instead in REPLACED.items()
+        for match in re.finditer(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
+    }
+    assert found == {}
+
+
+def test_the_glossary_names_each_word_once() -> None:
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    words = [
+        word.strip()
+        for row in re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+        for word in row.split(",")
+        if word.strip() not in {"Word", "---"}
+    ]
+    assert len(words) > 50
+    assert len(words) == len(set(words))
