@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Protocol
 
+from python_ml.documents import hash_file
 from tests.mutation.runner import KILLED, SURVIVED, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +50,23 @@ def reviewed() -> set[tuple[str, str, str]]:
         return {(row["path"], row["code"], row["change"]) for row in csv.DictReader(lines)}
 
 
-def try_all(chosen: Sequence[Mutant], jobs: int, prepare: Prepare) -> list[Answer]:
-    """What became of each mutant."""
-    answers: list[Answer] = []
-    waiting = list(reversed(chosen))
+def try_all(
+    chosen: Sequence[Mutant], jobs: int, prepare: Prepare, kept: Path | None = None
+) -> list[Answer]:
+    """What became of each mutant.
+
+    Args:
+        chosen: the mutants.
+        jobs: how many workers there are.
+        prepare: makes a worker's copy of the project.
+        kept: a file of answers; who was killed by its account is not tried again.
+    """
+    dead = _killed_before(kept)
+    answers: list[Answer] = [(each, KILLED, 0.0) for each in chosen if _print(each) in dead]
+    waiting = [each for each in reversed(chosen) if _print(each) not in dead]
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         workers: dict[Connection, multiprocessing.Process] = {}
-        for number in range(min(jobs, len(chosen))):
+        for number in range(min(jobs, len(waiting))):
             ours, theirs = multiprocessing.Pipe()
             arguments = (theirs, Path(place) / f"copy{number}", prepare)
             # Not a daemon, which might have no children, as some tests have.
@@ -68,6 +80,9 @@ def try_all(chosen: Sequence[Mutant], jobs: int, prepare: Prepare) -> list[Answe
                     assert isinstance(connection, Connection)
                     answer: Answer = connection.recv()
                     answers.append(answer)
+                    if kept is not None and answer[1] != SURVIVED:
+                        with kept.open("a", encoding="utf-8") as lines:
+                            lines.write(f"{_print(answer[0])}\n")
                     _tell(answer, len(answers), len(chosen))
                     connection.send(waiting.pop() if waiting else None)
         except EOFError:
@@ -78,6 +93,17 @@ def try_all(chosen: Sequence[Mutant], jobs: int, prepare: Prepare) -> list[Answe
                     process.terminate()
                 process.join()
     return answers
+
+
+def _print(mutant: Mutant) -> str:
+    """What tells a mutant from all others, of other states of its module, too."""
+    return json.dumps([hash_file(ROOT / mutant.path), repr(mutant)])
+
+
+def _killed_before(kept: Path | None) -> set[str]:
+    if kept is None or not kept.exists():
+        return set()
+    return set(kept.read_text(encoding="utf-8").splitlines())
 
 
 def _work(connection: Connection, folder: Path, prepare: Prepare) -> None:

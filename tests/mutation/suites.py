@@ -69,3 +69,6 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/pipeline/retention.py": ("tests/unit/test_retention.py",),
     "python_ml/privacy/tombstones.py": _FORGET,
 }
+
+# Their tests fit models, and are all marked slow.
+SLOW = frozenset({"python_ml/judge/challenger.py", "python_ml/registry/promotion.py"})
