@@ -47,7 +47,10 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/model/interval.py": ("tests/unit/test_interval.py",),
     "python_ml/model/preprocess.py": ("tests/unit/test_train_preprocess.py",),
     "python_ml/judge/alarms.py": ("tests/unit/test_audit_findings.py",),
-    "python_ml/judge/audit.py": ("tests/unit/test_audit_findings.py",),
+    "python_ml/judge/audit.py": (
+        "tests/unit/test_audit_findings.py",
+        "tests/unit/test_audit.py",
+    ),
     "python_ml/judge/audit_groups.py": ("tests/unit/test_audit_groups.py",),
     "python_ml/judge/challenger.py": ("tests/unit/test_challenger.py",),
     "python_ml/judge/gate.py": ("tests/unit/test_gate.py",),

@@ -237,6 +237,7 @@ def test_each_alarm_is_decided_once_by_its_full_name() -> None:
     ]
     check = alarm_check(decisions)
     assert (check.check_name, check.observed_value, check.limit_value) == (GATE_CHECK, 1.0, 0.0)
+    assert GATE_CHECK == "unaccepted_leakage_alarms", "as docs, cards and tables call it"
     assert not check.is_passed
     assert "pure_churn:flag=11" in check.detail and "flag=1," not in check.detail
     assert alarm_check(decisions[:1]).is_passed

@@ -167,7 +167,8 @@ def test_dynamodb_goes_by_the_time_of_the_service(dynamo_table, monkeypatch):
 def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table):
     manifest = DynamoLedger(dynamo_table, "spanishgas", REGION)
     assert manifest.claim(claim("run-1"), 60) is None
-    assert manifest.claim(claim("run-2"), 60).run_id == "run-1"
+    standing = manifest.claim(claim("run-2"), 60)
+    assert (standing.run_id, standing.state) == ("run-1", "claimed")
     assert manifest.claim(claim("run-1"), -1) is None
     assert manifest.claim(claim("run-2"), 60) is None
 
