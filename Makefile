@@ -1,4 +1,4 @@
-# The variables that a user may set; everything else comes from python_ml/settings.yml.
+# The variables that a user may set; all settings: docs/settings.md.
 CUSTOMERS ?= 20099
 TARGET    ?= duckdb
 RAW       ?=
@@ -16,7 +16,7 @@ UNFINISHED := $(VENV)/.unfinished
 export HOME_DIR RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary docs docs-site bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary settings-page docs docs-site bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -76,6 +76,7 @@ lint: setup ## ruff, mypy, sqlfluff, import-linter, dbt-bouncer
 layering: setup # of dbt models and of Python packages; the data dictionary is what the models say
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
 	@$(BIN)/python -m python_ml.contracts.dictionary target/manifest.json | cmp -s - docs/data-dictionary.md || { echo "docs/data-dictionary.md is not what the models say: make dictionary"; exit 1; }
+	@$(BIN)/python -m python_ml.contracts.settings_page | cmp -s - docs/settings.md || { echo "docs/settings.md is not what the settings say: make settings-page"; exit 1; }
 	@$(BIN)/lint-imports --no-logo > target/imports.log || { cat target/imports.log; exit 1; }
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 
@@ -89,6 +90,9 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 dictionary: setup # docs/data-dictionary.md, of the models' YAML
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors
 	@$(BIN)/python -m python_ml.contracts.dictionary target/manifest.json > docs/data-dictionary.md
+
+settings-page: setup # docs/settings.md, of the classes in python_ml/settings.py
+	@$(BIN)/python -m python_ml.contracts.settings_page > docs/settings.md
 
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
 	@DBT_SPANISHGAS_LAKE="$$HOME_DIR/lake" DBT_SPANISHGAS_WAREHOUSE="$$HOME_DIR/warehouse.duckdb" $(BIN)/dbt docs generate --static --quiet --no-use-colors

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_ml.engines import cloud
 from python_ml.engines.sql import literal
-from python_ml.settings import Section, Settings
+from python_ml.settings import AthenaSettings, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ class CostReport:
         yield f"{self.usd:.4f} USD in all"
 
 
-def costs_since(athena: Section, since: datetime) -> CostReport:
+def costs_since(athena: AthenaSettings, since: datetime) -> CostReport:
     """Costs of the queries that were sent to the work group since then."""
     return _summed(athena, _executions(athena, since))
 
@@ -142,7 +142,7 @@ def first_view(page: Dashboard, card: Card) -> str:
     return f'-- {{"node_id": "{DASHBOARD}.{card.symbol}"}}\n{sql}'
 
 
-def _summed(athena: Section, executions: Iterable[dict[str, Any]]) -> CostReport:
+def _summed(athena: AthenaSettings, executions: Iterable[dict[str, Any]]) -> CostReport:
     costs: dict[str, NodeCost] = {}
     for execution in executions:
         node = _node(execution["Query"])
@@ -156,7 +156,7 @@ def _node(query: str) -> str:
     return PYTHON if query.startswith("unload (") else OTHER
 
 
-def _executions(athena: Section, since: datetime) -> Iterator[dict[str, Any]]:
+def _executions(athena: AthenaSettings, since: datetime) -> Iterator[dict[str, Any]]:
     """Executions of the work group from the newest back to `since`."""
     client = _client(athena)
     pages = client.get_paginator("list_query_executions").paginate(WorkGroup=athena.work_group)
@@ -175,5 +175,5 @@ def _described(client: Any, ids: list[str]) -> list[dict[str, Any]]:
     return [execution for answer in answers for execution in answer["QueryExecutions"]]
 
 
-def _client(athena: Section) -> Any:
+def _client(athena: AthenaSettings) -> Any:
     return cloud.client("athena", athena.region)

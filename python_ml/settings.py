@@ -1,23 +1,50 @@
-"""One frozen settings object, and where each thing lies under the data home."""
+"""Typed settings, validated once, and where each thing lies under the data home.
+
+One class a section; the classes hold the defaults, the limits and the words of docs/settings.md,
+which `make settings-page` writes. `load_settings` reads flags, variables and a file.
+"""
 
 from __future__ import annotations
 
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
 
 from python_ml.errors import UsageError
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROJECT_DIR = PACKAGE_DIR.parent
 ASSETS = PACKAGE_DIR / "pages" / "assets"  # what pages are made with, no data
+PAGE = "docs/settings.md"
 ENV_PREFIX = "SPANISHGAS_"
 # What the environment holds under the prefix that is no setting: the file that has them, what a
 # container is told, and secrets, which no file holds. Any other name is a mistake.
@@ -29,24 +56,17 @@ NOT_SETTINGS = frozenset(
         *("MARTS_PASSWORD", "MARTS_READER_PASSWORD"),
     }
 )
-# Parameters of XGBoost's trees that may be added, with a value of their kind. Objective, weights,
-# seed and threads are the protocol's; of a parameter with two names, one is known.
-_XGBOOST: dict[str, Any] = {
-    **dict.fromkeys(("n_estimators", "max_depth", "max_leaves", "max_bin", "num_parallel_tree"), 0),
-    **dict.fromkeys(("max_cat_to_onehot", "max_cat_threshold"), 0),
-    **dict.fromkeys(("learning_rate", "gamma", "min_child_weight", "max_delta_step"), 0.0),
-    **dict.fromkeys(("subsample", "reg_lambda", "reg_alpha"), 0.0),
-    **dict.fromkeys(("colsample_bytree", "colsample_bylevel", "colsample_bynode"), 0.0),
-    "grow_policy": "",
-}
-# Sections that a user may add to, and what a new entry must be like; None where there is none such.
-_OPEN: dict[tuple[str, ...], Callable[[str], Any]] = {
-    ("experiments",): lambda _name: [""],
-    ("model", "xgboost"): _XGBOOST.get,
-    ("ladder", "xgboost"): _XGBOOST.get,
-    ("audit", "ablation"): _XGBOOST.get,
-}
+_NULLS = ("", "null", "~")  # in a variable: a text that may be left out is
 UMASKS = {"owner": 0o077, "group": 0o027, "everyone": 0o022}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]  # neither none nor all
+Amount = Annotated[float, Field(ge=0)]
+PositiveAmount = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 @cache
@@ -56,38 +76,550 @@ def project() -> dict[str, Any]:
     return tomllib.loads(text)["project"]
 
 
-class Section(Mapping[str, Any]):
-    """A read-only part of the settings: `settings.model.folds` and `settings["model"]["folds"]`."""
+class Section(BaseModel):
+    """A part of the settings. It cannot be changed; unknown names and other kinds are refused."""
 
-    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
-        self._path = path
-        self._values = {
-            key: Section(value, f"{path}{key}.") if isinstance(value, Mapping) else value
-            for key, value in values.items()
-        }
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(f"no setting {self._path}{name}") from None
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
-
-    def __iter__(self):
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            key: value.as_dict() if isinstance(value, Section) else value
-            for key, value in self._values.items()
-        }
+        """The values as plain dictionaries, lists, numbers and texts."""
+        return self.model_dump()
+
+
+with warnings.catch_warnings():
+    # `schema` is the field's word; the method of pydantic that it hides is long deprecated.
+    warnings.filterwarnings("ignore", message='Field name "schema"')
+
+    class AthenaSettings(Section):
+        """The target `athena`. Credentials come from the usual chain of AWS."""
+
+        region: Text = Field("eu-south-2", description="AWS region of every service used.")
+        work_group: Text = Field("spanishgas", description="Athena workgroup that queries run in.")
+        schema: Text = Field(  # type: ignore[assignment]
+            "spanishgas",
+            description="Glue database of what dbt builds. Landed data is in `<schema>_raw`, what "
+            "python_ml writes in `<schema>_ml`.",
+        )
+        lake: Text = Field(
+            "s3://spanishgas-lake",
+            description="Bucket or prefix of landed data and python_ml's outputs.",
+        )
+        data: Text = Field(
+            "s3://spanishgas-warehouse",
+            description="Bucket or prefix of what dbt builds, and nothing else: dbt empties it.",
+        )
+        staging: Text = Field(
+            "s3://spanishgas-staging",
+            description="Bucket or prefix of query results; they may expire after a day.",
+        )
+        threads: PositiveCount = Field(
+            4, description="Threads of dbt: it waits for Athena, not for this machine."
+        )
+        poll_seconds: PositiveAmount = Field(
+            1.0, description="Seconds between two questions whether a query is done."
+        )
+        usd_per_terabyte: Amount = Field(
+            5.0,
+            description="Price of a scanned terabyte, by region: "
+            "https://aws.amazon.com/athena/pricing/.",
+        )
+        runs_table: Text = Field(
+            "spanishgas-runs", description="DynamoDB table of runs and the lease (docs/runs.md)."
+        )
+        model_package_group: str | None = Field(
+            None,
+            description="Group of SageMaker's Model Registry in which each version is registered; "
+            "without one, none is.",
+        )
+
+    class MartsSettings(Section):
+        """The Postgres that `spanishgas dashboards publish-marts` loads, as this machine sees it.
+
+        The password is the variable SPANISHGAS_MARTS_PASSWORD.
+        """
+
+        host: Text = Field("localhost", description="Host of Postgres.")
+        port: Port = Field(5433, description="Port of Postgres.")
+        dbname: Text = Field("marts", description="Database that holds the marts.")
+        user: Text = Field("marts_writer", description="Role that loads the marts.")
+        schema: Text = Field(  # type: ignore[assignment]
+            "marts", description="Schema that the marts are loaded into."
+        )
+        reader: Text = Field("marts_reader", description="Role that is granted the right to read.")
+
+
+class DoctorSettings(Section):
+    """What `spanishgas doctor` requires of this machine."""
+
+    minimum_free_disk_gb: Amount = Field(
+        5.0, description="Free disk required, in GB. A full-size run takes about that."
+    )
+    python_memory_gb: Amount = Field(
+        1.0, description="Memory required beside DuckDB's `memory_limit`, in GB."
+    )
+
+
+class PostgresConnection(Section):
+    """How Metabase reaches the Postgres that holds the marts."""
+
+    host: Text = Field("postgres", description="Host of Postgres, as Metabase reaches it.")
+    port: Port = Field(5432, description="Port of Postgres, as Metabase reaches it.")
+    dbname: Text = Field("marts", description="Database that holds the marts.")
+    user: Text = Field("marts_reader", description="Role that Metabase reads with.")
+    ssl: bool = Field(False, description="Whether the connection is encrypted.")
+
+
+class MetabaseSettings(Section):
+    """The Metabase server that `spanishgas dashboards` keeps in step.
+
+    Secrets come from the environment alone (docs/dashboards.md).
+    """
+
+    url: Text = Field("http://localhost:3000", description="Address of the server.")
+    instance: Text = Field(
+        "main", description="Name that tells several sets of dashboards on one server apart."
+    )
+    collection: Text = Field(
+        "SpanishGas",
+        description="Collection that holds everything managed; nothing outside it is changed.",
+    )
+    viewer_group: Text = Field(
+        "SpanishGas viewers", description="Group that may see the dashboards."
+    )
+    database: Text = Field(
+        "SpanishGas", description="Name of the connection to the marts, as Metabase lists it."
+    )
+    engine: Literal["postgres", "athena"] = Field(
+        "postgres",
+        description="Where Metabase reads the marts: `postgres` (loaded by `publish-marts`) or "
+        "`athena` (the section `athena`).",
+    )
+    postgres: PostgresConnection = Field(
+        PostgresConnection(), description="The connection if `engine` is `postgres`."
+    )
+    timeout_seconds: PositiveAmount = Field(
+        120.0, description="Longest wait for an answer of the server, in seconds."
+    )
+    attempts: PositiveCount = Field(6, description="Attempts at a request before giving up.")
+
+
+class RunsSettings(Section):
+    """Lease, records and retention of runs (docs/runs.md)."""
+
+    lease_seconds: PositiveCount = Field(
+        300, description="Length of a lease in seconds. It is renewed three times in this time."
+    )
+    started_by: str | None = Field(
+        None,
+        description="Who is recorded as having started a run. Default: the user of the system.",
+    )
+    keep_runs: PositiveCount = Field(
+        26,
+        description="Number of newest runs whose parts, snapshots, rejected rows and reports are "
+        "kept.",
+    )
+    keep_records: PositiveCount = Field(
+        520, description="Number of newest runs that stay on record."
+    )
+
+
+class SimulateSettings(Section):
+    """What `spanishgas simulate` writes (docs/simulator.md)."""
+
+    customers: PositiveCount = Field(20099, description="Number of customers.")
+    year: PositiveCount = Field(
+        2024, description="Calendar year observed; the as-of date is its 31 December."
+    )
+    seed: Count = Field(42, description="Seed of the random numbers.")
+    text_signal: Literal["as-published", "weak", "none"] = Field(
+        "as-published", description="How much the interaction texts know of the outcome."
+    )
+    readings: Literal["all-hours", "typical-days"] = Field(
+        "all-hours",
+        description="Hourly readings: every hour, or 48 readings that stand for a month.",
+    )
+    months: Count = Field(
+        0, description="Months simulated after the year, each as a company delivers it."
+    )
+
+
+class LandSettings(Section):
+    """Limits of a raw batch (docs/landing.md). A batch that breaks one is refused."""
+
+    maximum_null_share: Share = Field(
+        0.80, description="Largest share of missing values in a required column."
+    )
+    maximum_rejected_share: Share = Field(
+        0.20, description="Largest share of rows with a wrong value in one table."
+    )
+    maximum_expansion: PositiveCount = Field(
+        200,
+        description="How many times its own size a gzip or Parquet file may hold. Files that hold "
+        "at most `expansion_allowed_gb` are exempt.",
+    )
+    expansion_allowed_gb: Amount = Field(
+        1.0, description="Size up to which `maximum_expansion` is not applied, in GB."
+    )
+    maximum_columns: PositiveCount = Field(1000, description="Largest number of columns of a file.")
+    maximum_header_mb: PositiveAmount = Field(
+        1.0, description="Longest first line of a CSV file, in MB."
+    )
+    maximum_record_mb: PositiveAmount = Field(
+        64.0,
+        description="Longest record of a JSON file, in MB. Some longer ones are read, too.",
+    )
+    link_files: bool = Field(
+        True,
+        description="Whether raw files that conform are hard-linked into the lake instead of "
+        "copied.",
+    )
+
+
+class QualitySettings(Section):
+    """Quality gates after raw, bronze, silver and gold (docs/quality.md)."""
+
+    rules: str | None = Field(
+        None, description="File of limits used instead of `python_ml/quality.yml`."
+    )
+    accepted: Sequence[str] = Field(
+        [], description="Failed checks that stop no run, by the name that the message gives."
+    )
+    check_clock: bool = Field(
+        False, description="Whether the as-of date must also be near today's date."
+    )
+    data_docs: bool = Field(
+        True, description="Whether pages are written under `reports/data_docs/<run_id>`."
+    )
+
+
+class SentimentSettings(Section):
+    """How the sentiment of texts is read."""
+
+    backend: Literal["vader", "transformer", "none"] = Field(
+        "vader",
+        description="Lexicon (`vader`), language model (`transformer`, an extra to install) or no "
+        "sentiment at all.",
+    )
+
+
+class XgboostParameters(Section):
+    """Parameters of XGBoost's trees. Those left out have XGBoost's own default.
+
+    Objective, class weight, random seed and threads are the protocol's and cannot be set. Of a
+    parameter that has two names, one is known.
+    """
+
+    n_estimators: PositiveCount | None = Field(None, description="Number of trees.")
+    learning_rate: PositiveAmount | None = Field(None, description="Weight of each new tree.")
+    max_depth: Count | None = Field(None, description="Largest depth of a tree; 0 is no limit.")
+    max_leaves: Count | None = Field(
+        None, description="Largest number of leaves of a tree; 0 is no limit."
+    )
+    grow_policy: Literal["depthwise", "lossguide"] | None = Field(
+        None, description="Whether trees grow level by level or where the loss falls most."
+    )
+    max_bin: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="Largest number of bins that a column is cut into."
+    )
+    num_parallel_tree: PositiveCount | None = Field(
+        None, description="Number of trees grown in each round."
+    )
+    max_cat_to_onehot: Count | None = Field(
+        None, description="Number of categories below which splits are one against the rest."
+    )
+    max_cat_threshold: Count | None = Field(
+        None, description="Largest number of categories considered in one split."
+    )
+    gamma: Amount | None = Field(None, description="Smallest fall of the loss that makes a split.")
+    min_child_weight: Amount | None = Field(
+        None, description="Smallest sum of weights (hessian) in a leaf."
+    )
+    max_delta_step: Amount | None = Field(
+        None, description="Largest step of a leaf's value; 0 is no limit."
+    )
+    subsample: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Share of rows drawn for each tree."
+    )
+    colsample_bytree: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Share of columns drawn for each tree."
+    )
+    colsample_bylevel: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Share of columns drawn for each level of a tree."
+    )
+    colsample_bynode: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Share of columns drawn for each split."
+    )
+    reg_lambda: Amount | None = Field(None, description="L2 penalty of the leaves' values.")
+    reg_alpha: Amount | None = Field(None, description="L1 penalty of the leaves' values.")
+
+    @model_serializer(mode="wrap")
+    def _those_that_are_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """XGBoost must not be handed a None."""
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class ModelSettings(Section):
+    """Training of the model (docs/model.md)."""
+
+    experiment: Text = Field("E5_full", description="Entry of `experiments` that is trained.")
+    fallback_experiment: Text = Field(
+        "E8_no_sentiment",
+        description="Entry of `experiments` that is trained when there is no sentiment.",
+    )
+    seed: Count = Field(42, description="Seed of splits, folds and trees.")
+    test_share: Fraction = Field(0.20, description="Share of customers in the test set.")
+    folds: Annotated[int, Field(ge=2)] = Field(5, description="Number of cross-validation folds.")
+    minimum_recall: Share = Field(
+        0.70, description="Recall that the threshold must reach; the most precise one is chosen."
+    )
+    category_encoding: Literal["one_hot", "native"] = Field(
+        "one_hot",
+        description="How categories reach the trees: one column each, or XGBoost's own way.",
+    )
+    xgboost: XgboostParameters = Field(
+        XgboostParameters(
+            n_estimators=600, learning_rate=0.02, max_depth=3, subsample=0.8, colsample_bytree=0.7
+        ),
+        description="Parameters of the model's trees; any of them can be added.",
+    )
+
+
+class EvaluateSettings(Section):
+    """Measurement on the test set (docs/model.md)."""
+
+    bootstrap_count: PositiveCount = Field(
+        1000, description="Number of bootstrap samples behind each interval."
+    )
+    confidence: Fraction = Field(0.95, description="Confidence level of the intervals.")
+    calibration_bins: PositiveCount = Field(
+        10, description="Number of bins of the calibration error."
+    )
+    segments: Sequence[str] = Field(
+        ["segment", "sales_channel", "is_dual_fuel", "is_high_competition_province"],
+        description="Columns whose groups of customers are measured one by one.",
+    )
+
+
+class BacktestSettings(Section):
+    """Training on the past and testing on a later as-of date."""
+
+    minimum_churner_count: Count = Field(
+        50,
+        description="Churned customers that an as-of date needs to be trained or tested on. `run` "
+        "trains on an older date if that has as many.",
+    )
+
+
+class RandomForestParameters(Section):
+    """Parameters of scikit-learn's random forest."""
+
+    n_estimators: PositiveCount = Field(200, description="Number of trees.")
+    min_samples_leaf: PositiveCount = Field(1, description="Smallest number of rows in a leaf.")
+
+
+class LogisticRegressionParameters(Section):
+    """Parameters of scikit-learn's logistic regression, on standardised columns."""
+
+    class_weight: Literal["balanced"] | None = Field(
+        "balanced", description="Whether both classes weigh the same."
+    )
+    max_iter: PositiveCount = Field(500, description="Largest number of iterations.")
+
+
+class LadderSettings(Section):
+    """Peers of the champion in `spanishgas ladder`. They are not tuned (docs/model.md)."""
+
+    xgboost: XgboostParameters = Field(
+        # depth, rate and trees are those of the published ladder
+        XgboostParameters(
+            n_estimators=600, learning_rate=0.05, max_depth=5, subsample=0.8, colsample_bytree=0.7
+        ),
+        description="Parameters of the trees; any of them can be added.",
+    )
+    random_forest: RandomForestParameters = Field(
+        RandomForestParameters(), description="Parameters of the random forest."
+    )
+    logistic_regression: LogisticRegressionParameters = Field(
+        LogisticRegressionParameters(), description="Parameters of the logistic regression."
+    )
+
+
+class GateSettings(Section):
+    """What a candidate must reach to become the champion (docs/model.md)."""
+
+    minimum_pr_auc: Share = Field(0.70, description="Lowest PR-AUC (average precision).")
+    minimum_pr_auc_of_fallback: Share = Field(
+        0.60, description="Lowest PR-AUC of a model without sentiment."
+    )
+    minimum_recall: Share = Field(0.65, description="Lowest recall.")
+    maximum_ece: Share = Field(
+        0.03,
+        description="Largest calibration error, or what exact probabilities reach by chance if "
+        "that is more.",
+    )
+    minimum_churner_count: Count = Field(
+        100,
+        description="Churned customers in the test set below which intervals instead of values are "
+        "compared with the limits.",
+    )
+    approval: Literal["automatic", "manual"] = Field(
+        "automatic",
+        description="Whether a model that passes is promoted at once or by a person.",
+    )
+    minimum_pr_auc_difference: Annotated[float, Field(ge=-1, le=1)] = Field(
+        -0.01,
+        description="Lowest lower end of the paired interval of the PR-AUC against the champion.",
+    )
+    maximum_segment_pr_auc_fall: Share = Field(
+        0.05,
+        description="Largest fall of the PR-AUC in a group of `evaluate.segments`; counted where "
+        "the whole paired interval lies beyond it.",
+    )
+    maximum_segment_recall_fall: Share = Field(
+        0.10, description="Largest fall of the recall in such a group; counted the same way."
+    )
+    minimum_segment_churners: Count = Field(
+        30, description="Churned customers in the test set that a group needs to be compared."
+    )
+    minimum_direction_share: Share = Field(
+        0.95,
+        description="Lowest share of customers whose score does not fall when renewal is nearer, "
+        "tenure is shorter or a complaint was made.",
+    )
+    direction_customers: PositiveCount = Field(
+        1000, description="Number of customers on whom these directions are tried."
+    )
+
+
+class DriftSettings(Section):
+    """When data or scores count as drifted (docs/drift.md)."""
+
+    maximum_p_value: Share = Field(
+        0.01, description="Largest p value, adjusted for all subjects (Benjamini–Hochberg)."
+    )
+    minimum_distance: Share = Field(
+        0.05, description="Smallest Kolmogorov–Smirnov distance of numbers, scores and labels."
+    )
+    watch_psi: Amount = Field(
+        0.10, description="Population stability index from which categories are watched."
+    )
+    alarm_psi: Amount = Field(
+        0.20, description="Population stability index from which categories raise an alarm."
+    )
+
+
+class AlertsSettings(Section):
+    """Alerts of drift, quality and failed runs. A sink that fails does not break a run."""
+
+    sinks: Sequence[str] = Field(
+        ["log", "file"],
+        description="Where alerts go: `log`, `file`, `webhook`, `sns`, `cloudwatch`.",
+    )
+    webhook_url: str | None = Field(None, description="Address that `webhook` posts to.")
+    sns_topic_arn: str | None = Field(None, description="Topic that `sns` publishes to.")
+    cloudwatch_namespace: Text = Field(
+        "SpanishGas", description="Namespace of the metrics of `cloudwatch`."
+    )
+    timeout_seconds: PositiveAmount = Field(5.0, description="Longest wait for a sink, in seconds.")
+
+
+def _iso(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value  # YAML reads dates as such
+
+
+class Acceptance(Section):
+    """An alarm of the leakage audit that somebody has looked into and accepts."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    alarm: Text = Field(description="Full name of the alarm; no pattern.")
+    reason: Text = Field(description="Why it is accepted.")
+    author: Text = Field(description="Who accepts it.")
+    date: Annotated[str, BeforeValidator(_iso), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
+        description="When, as YYYY-MM-DD."
+    )
+
+
+_BESIDE = "Headline figures stand beside those without text."
+# Known of the text that the simulator imitates (docs/model.md).
+_KNOWN_ALARMS = {
+    "pure_churn:customer_intent=Complaint / Escalation": "As published, 97.8 % of those who "
+    "complained left: the notes were written knowing it.",
+    "pure_churn:is_complaint_intent=1": "Same customers as customer_intent, Complaint / "
+    "Escalation.",
+    "pure_churn:intent_severity_score=2": "Same customers as customer_intent, Complaint / "
+    "Escalation.",
+    "pure_churn:recent_complaint_flag=1": "Complaints again, with the few cancellations.",
+    "pure_churn:complaint_near_renewal=1": "Complaints again, of customers close to renewal.",
+    "pure_churn:dual_fuel_x_intent=1": "Complaints again, of customers with gas.",
+    "pure_churn:sentiment_label=negative": "As published: leavers' notes sound negative, nearly "
+    "nobody else's do.",
+    "pure_churn:is_negative_sentiment=1": "Same customers as sentiment_label, negative.",
+    "pure_churn:complaint_x_negative_sentiment=1": "As published, all who complained in a negative "
+    "tone left.",
+    "pure_stay:sentiment_label=positive": "The other end of the same: notes that sound positive "
+    "are of customers who stayed.",
+}
+
+
+class AuditSettings(Section):
+    """The leakage audit, on the training set (docs/model.md)."""
+
+    maximum_feature_auc: Share = Field(0.85, description="Largest ROC-AUC of one feature alone.")
+    maximum_model_auc: Share = Field(
+        0.98,
+        description="Largest out-of-fold ROC-AUC of all features: nobody knows people so well.",
+    )
+    maximum_identifier_auc: Share = Field(
+        0.60,
+        description="Largest ROC-AUC of a part of the customer id, by the lower end of its "
+        "interval.",
+    )
+    maximum_churn_share: Share = Field(
+        0.95,
+        description="Largest share of churned customers among those who share a value, if they are "
+        "more than `minimum_group_size`.",
+    )
+    minimum_group_size: Count = Field(
+        20, description="Customers that a group needs for `maximum_churn_share`."
+    )
+    minimum_relative_churn: Amount = Field(
+        0.01,
+        description="Lowest churn of a group relative to the mean, if at least "
+        "`minimum_expected_churn` customers would be expected to churn.",
+    )
+    minimum_expected_churn: Count = Field(
+        # Even of a group with a tenth of the usual churn, nobody churns by chance once in 20,000.
+        # Of 30 one did: a month to renewal, of 200,990 customers.
+        100,
+        description="Expected churned customers that a group needs for `minimum_relative_churn`.",
+    )
+    ablation: XgboostParameters = Field(
+        XgboostParameters(n_estimators=60, learning_rate=0.2),
+        description="Parameters of the quick trees that measure each tier; any can be added.",
+    )
+    accepted: Sequence[Acceptance] = Field(
+        [
+            Acceptance(
+                alarm=alarm,
+                reason=f"{reason} {_BESIDE}",
+                author="SpanishGas model owner",
+                date="2026-11-23",
+            )
+            for alarm, reason in _KNOWN_ALARMS.items()
+        ],
+        description="Alarms that somebody has looked into, one by one. On your own data, set this "
+        "to an empty list first: there, a text that knows the outcome is a defect of the source.",
+    )
+
+    @field_validator("accepted")
+    @classmethod
+    def _one_entry_an_alarm(cls, entries: Sequence[Acceptance]) -> Sequence[Acceptance]:
+        names = [entry.alarm for entry in entries]
+        for name in names:
+            if "*" in name or names.count(name) > 1:
+                raise ValueError(f"{name!r}: one entry an alarm, by its full name")
+        return entries
 
 
 @dataclass(frozen=True)
@@ -158,60 +690,119 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
-class Settings(Section):
-    """All settings. Build it with `load_settings`; derive a changed copy with `with_overrides`."""
+class Settings(Section, BaseSettings):
+    """All settings. Build them with `load_settings`; derive a changed copy with `with_overrides`.
+
+    Only `experiments` and the parameters of XGBoost can be added to. Policies that SQL applies
+    (tiers, offers, economics, keywords) are seeds, not settings.
+    """
+
+    model_config = SettingsConfigDict(validate_default=False)
+
+    home: Text = Field("data", description="Folder that holds all data.")
+    readable_by: Literal["owner", "group", "everyone"] = Field(
+        "owner",
+        description="Who may read what a command writes. Files and folders are made with the "
+        "permissions 0600 and 0700, 0640 and 0750, or 0644 and 0755.",
+    )
+    target: Literal["duckdb", "athena"] = Field("duckdb", description="Engine.")
+    threads: PositiveCount = Field(
+        2,
+        description="Number of threads for DuckDB and XGBoost. On one kind of processor, results "
+        "are identical for a given number.",
+    )
+    memory_limit: Text = Field(
+        "2GB", description="Memory of DuckDB; beyond it, DuckDB spills to disk."
+    )
+    athena: AthenaSettings = AthenaSettings()
+    doctor: DoctorSettings = DoctorSettings()
+    metabase: MetabaseSettings = MetabaseSettings()
+    marts: MartsSettings = MartsSettings()
+    runs: RunsSettings = RunsSettings()
+    simulate: SimulateSettings = SimulateSettings()
+    land: LandSettings = LandSettings()
+    quality: QualitySettings = QualitySettings()
+    sentiment: SentimentSettings = SentimentSettings()
+    model: ModelSettings = ModelSettings()
+    experiments: Mapping[str, Sequence[str]] = Field(
+        {
+            "E0_baseline": ["1A"],
+            "E1_lifecycle_market": ["1A", "MP core"],
+            "E2_add_risk": ["1A", "MP core", "MP risk"],
+            "E3_add_behavioral": ["1A", "MP core", "MP risk", "2A"],
+            "E4_add_sentiment": ["1A", "MP core", "MP risk", "2A", "2B"],
+            "E5_full": ["1A", "MP core", "MP risk", "2A", "2B", "3"],
+            "E6_with_strings": ["1A", "MP core", "MP risk", "2A", "2B", "3", "1B"],
+            "E7_market_only": ["MP core", "MP risk"],
+            "E8_no_sentiment": ["1A", "MP core", "MP risk", "2A", "3"],
+        },
+        description="Tiers of features (`meta.tier` of `gold_master`) in each experiment.",
+    )
+    evaluate: EvaluateSettings = EvaluateSettings()
+    backtest: BacktestSettings = BacktestSettings()
+    ladder: LadderSettings = LadderSettings()
+    gate: GateSettings = GateSettings()
+    drift: DriftSettings = DriftSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    audit: AuditSettings = AuditSettings()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing unasked: `load_settings` names the sources, which refuse what they must."""
+        return (init_settings,)
 
     @property
     def layout(self) -> Layout:
-        return Layout(expanded(self["home"]).resolve())
+        """Where each thing lies under `home`."""
+        return Layout(expanded(self.home).resolve())
 
     @property
     def umask(self) -> int:
-        """The permissions that files and folders are made without.
-
-        Raises:
-            UsageError: `readable_by` names nobody known.
-        """
-        if self.readable_by not in UMASKS:
-            raise UsageError(f"readable_by is {self.readable_by!r}; expected {', '.join(UMASKS)}")
+        """The permissions that files and folders are made without."""
         return UMASKS[self.readable_by]
 
-    def with_overrides(self, overrides: Mapping[str, Any]) -> Settings:
-        """A copy in which dotted names (`model.folds`) have new values; None is passed over."""
-        values = self.as_dict()
-        for name, value in overrides.items():
-            if value is not None:
-                _assign(values, tuple(name.split(".")), value, name)
-        return Settings(values)
+    def with_overrides(self, overrides: Mapping[str, object]) -> Settings:
+        """A copy in which dotted names (`model.folds`) have new values; None is passed over.
+
+        Raises:
+            UsageError: there is no such setting, or it cannot have this value.
+        """
+        given = [
+            _one(tuple(name.split(".")), value, name)
+            for name, value in overrides.items()
+            if value is not None
+        ]
+        return _merged([*reversed(given), self.as_dict()]) if given else self
 
 
 def load_settings(
-    overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+    overrides: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
 ) -> Settings:
     """Settings by flag (`overrides`, dotted names), environment variable, settings file.
 
     Raises:
-        UsageError: a file that cannot be read, a setting that does not exist or a value of
-            another kind than the default's.
+        UsageError: a file that cannot be read, a setting that does not exist or that cannot have
+            the value it is given.
     """
     environ = os.environ if environ is None else environ
-    values = _read(PACKAGE_DIR / "settings.yml")
+    settings = Settings()
     if own := environ.get(f"{ENV_PREFIX}SETTINGS"):
-        _assign(values, (), _read(expanded(own)), own)
-    for variable, text in environ.items():
-        name = variable.removeprefix(ENV_PREFIX)
-        if variable.startswith(ENV_PREFIX) and name not in NOT_SETTINGS:
-            path = _path(values, name.split("__"))
-            try:
-                value = text if _is_text(values, path) else yaml.safe_load(text)
-            except yaml.YAMLError as error:
-                raise UsageError(f"{variable}: {text!r} cannot be read: {error}") from error
-            _assign(values, path, value, variable)
-    settings = Settings(values).with_overrides(overrides or {})
+        settings = _merged([_read(expanded(own), own), settings.as_dict()])
+    if given := list(_variables(environ, settings)):
+        settings = _merged([*reversed(given), settings.as_dict()])
+    settings = settings.with_overrides(overrides or {})
     for name in ("experiment", "fallback_experiment"):
-        if settings.model[name] not in settings.experiments:
+        if (wanted := getattr(settings.model, name)) not in settings.experiments:
             raise UsageError(
-                f"model.{name}: there is no experiment {settings.model[name]!r}; settings know "
+                f"model.{name}: there is no experiment {wanted!r}; settings know "
                 f"{', '.join(settings.experiments)}"
             )
     _check_home(settings.layout.home)
@@ -236,101 +827,232 @@ def _check_home(home: Path) -> None:
         )
 
 
-def _is_text(values: Any, path: tuple[str, ...]) -> bool:
-    """Whether a setting is a text, such as a path, which YAML could take for something else."""
-    for name in path:
-        values = values.get(name) if isinstance(values, Mapping) else None
-    return isinstance(values, str)
+def _variables(environ: Mapping[str, str], settings: Settings) -> Iterator[dict[str, Any]]:
+    """What each variable sets.
+
+    A text, such as a path, is taken as it stands; other kinds are written as in YAML.
+    """
+    for variable, text in environ.items():
+        name = variable.removeprefix(ENV_PREFIX)
+        if not variable.startswith(ENV_PREFIX) or name in NOT_SETTINGS:
+            continue
+        path = _spelled(name.split("__"), settings)
+        kind = _declared(path)
+        value: object = text
+        if not _is_text(kind):
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise UsageError(f"{variable}: {text!r} cannot be read: {error}") from error
+        elif text in _NULLS and NoneType in _parts(kind)[0]:
+            value = None
+        yield _one(path, value, variable)
 
 
-def _path(values: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
+def _spelled(names: Iterable[str], settings: Settings) -> tuple[str, ...]:
     """The names in a variable, which has capitals alone, as the settings spell them."""
     path: list[str] = []
-    here: Any = values
+    here: object = settings
     for name in names:
-        known = {key.upper(): key for key in here} if isinstance(here, Mapping) else {}
+        known = {key.upper(): key for key in _names(here)}
         path.append(known.get(name.upper(), name.lower()))
-        here = here.get(path[-1]) if isinstance(here, Mapping) else None
+        here = getattr(here, path[-1], None) if isinstance(here, Section) else None
     return tuple(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _names(around: object) -> list[str]:
+    """The names in a section, or in a mapping that users may add to."""
+    if isinstance(around, Section):
+        return list(type(around).model_fields)
+    return list(around) if isinstance(around, Mapping) else []
+
+
+def _read(path: Path, named: str) -> dict[str, Any]:
+    """What a file sets, with names as texts."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"settings file {path}: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"settings file {path}: expected a mapping of settings")
-    return values
+    return _checked(_with_text_names(values), named)
 
 
-def _assign(values: dict[str, Any], path: tuple[str, ...], value: Any, source: str) -> None:
-    """Set one setting, or with a mapping those that it names, in the nested `values`.
-
-    Args:
-        values: all settings, which are changed.
-        path: of the setting; none for all of them.
-        value: what it is to be.
-        source: file or variable that says so.
-
-    Raises:
-        UsageError: there is no such setting, or the value is of another kind.
-    """
-    around: Any = values
-    for depth, key in enumerate(path):
-        if not isinstance(around, dict) or (key not in around and depth < len(path) - 1):
-            raise _unknown(path[: depth + 1], around, source)
-        if depth < len(path) - 1:
-            around = around[key]
-    if not path or isinstance(around.get(path[-1]), dict):
-        if not isinstance(value, Mapping):
-            raise UsageError(
-                f"{_named(source, path)}: expected a section of settings, got {value!r}"
-            )
-        for key, entry in value.items():
-            _assign(values, (*path, str(key)), entry, source)
-        return
-    parent, key = path[:-1], path[-1]
-    if key not in around:
-        if parent not in _OPEN:
-            raise _unknown(path, around, source)
-        kind = _OPEN[parent](key)
-        if kind is None:
-            raise _unknown(path, _XGBOOST, source)
-        default: Any = kind
-    else:
-        default = around[key]
-    around[key] = _checked(value, default, _named(source, path))
-
-
-def _checked(value: Any, default: Any, named: str) -> Any:
-    """The value, if it is of the default's kind; an integer will do for a float."""
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if default is None:  # not set by default: all of these are texts
-        is_right, wanted = value is None or isinstance(value, str), "str"
-    elif isinstance(default, list):
-        kinds = {type(entry) for entry in default}  # of an empty list, nobody knows
-        is_right = isinstance(value, list) and (
-            not kinds or {type(entry) for entry in value} <= kinds
-        )
-        wanted = " of ".join(["a list", *(kind.__name__ for kind in kinds)])
-    else:
-        is_right, wanted = type(value) is type(default), type(default).__name__
-    if not is_right:
-        raise UsageError(f"{named}: expected {wanted}, got {value!r}; see python_ml/settings.yml")
+def _with_text_names(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _with_text_names(entry) for name, entry in value.items()}
     return value
 
 
-def _named(source: str, path: tuple[str, ...]) -> str:
+def _one(path: tuple[str, ...], value: object, source: str) -> dict[str, Any]:
+    """One setting as a nested dictionary that holds nothing else.
+
+    Args:
+        path: its name, one part a level.
+        value: what it is to be; of a section, what it changes.
+        source: the variable or the dotted name that says so.
+
+    Raises:
+        UsageError: there is no such setting, or it cannot have this value.
+    """
+    for depth in range(1, len(path) + 1):
+        if _declared(path[:depth]) is None:
+            raise _unknown(path[:depth], source)
+    nested: Any = value
+    for name in reversed(path):
+        nested = {name: nested}
+    return _checked(nested, source)
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    """The values of one source, which must be right on their own.
+
+    Raises:
+        UsageError: the first that is no setting, or not what the setting can be.
+    """
+    try:
+        _merged([values])
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _refusal(first["type"], first["loc"], first.get("ctx", {}), values, source) from None
+    return values
+
+
+def _refusal(
+    problem: str,
+    place: Sequence[int | str],
+    context: Mapping[str, Any],
+    values: Any,
+    source: str,
+) -> UsageError:
+    """What is wrong with the values of a source, in words.
+
+    Args:
+        problem: pydantic's name for it.
+        place: names and, in lists, positions that lead to it.
+        context: what a check of our own says.
+        values: of the whole source.
+        source: a file, a variable or a dotted name.
+    """
+    path = tuple(map(str, place))
+    if problem == "extra_forbidden":
+        return _unknown(path, source)
+    if isinstance(place[-1], int) and _is_text(_declared(path)):
+        place, path = place[:-1], path[:-1]  # of a list of texts, the whole is shown
+    named = _named(source, path)
+    if problem == "missing":
+        return UsageError(f"{named}: required, but missing; see {PAGE}")
+    if problem == "value_error":
+        return UsageError(f"{named}: {context['error']}")
+    for part in place:
+        values = values[part]
+    return UsageError(f"{named}: expected {kind_of(_declared(path))}, got {values!r}; see {PAGE}")
+
+
+def _merged(sources: Sequence[dict[str, Any]]) -> Settings:
+    """Settings from sources, of which the first wins."""
+    given = tuple(InitSettingsSource(Settings, source) for source in sources)
+    return Settings(_build_sources=(given, {}))
+
+
+def _declared(path: Sequence[str]) -> Any:
+    """The type of a setting, a section or the entry of a list; None if there is none."""
+    kind: Any = Settings
+    for name in path:
+        around = _parts(kind)[0][0]
+        if _is_section(around):
+            kind = type_of(around, name)
+        else:
+            kind = get_args(around)[-1] if get_origin(around) in (Mapping, Sequence) else None
+        if kind is None:
+            return None
+    return kind
+
+
+def type_of(section: type[Section], name: str) -> Any:
+    """The type of a field with the limits on it, for `kind_of`; None if there is no such field."""
+    field = section.model_fields.get(name)
+    return Annotated[field.annotation, field] if field else None
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _parts(kind: Any) -> tuple[list[Any], list[Any]]:
+    """The plain types that a value can have, and the limits that it must keep."""
+    if get_origin(kind) is Annotated:
+        inner, *around = get_args(kind)
+        types, limits = _parts(inner)
+        for entry in around:
+            limits += entry.metadata if isinstance(entry, FieldInfo) else [entry]
+        return types, limits
+    if get_origin(kind) in (Union, UnionType):
+        types, limits = [], []
+        for alternative in get_args(kind):
+            more, further = _parts(alternative)
+            types, limits = types + more, limits + further
+        return types, limits
+    return [kind], []
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a setting is a text, such as a path, which YAML could take for something else."""
+    return kind is not None and any(
+        it is str or get_origin(it) is Literal for it in _parts(kind)[0]
+    )
+
+
+def kind_of(kind: Any) -> str:
+    """What a setting of a type can be, in words: `int, at least 1`, `a list of str`."""
+    types, limits = _parts(kind)
+    words = " or ".join(_word(it) for it in types)
+    low = next((it.ge for it in limits if isinstance(it, Ge)), None)
+    high = next((it.le for it in limits if isinstance(it, Le)), None)
+    if low is not None and high is not None:
+        return f"{words} from {low} to {high}"
+    for limit in limits:
+        match limit:
+            case Ge(ge=bound):
+                words += f", at least {bound}"
+            case Gt(gt=bound):
+                words += f", above {bound}"
+            case Le(le=bound):
+                words += f", at most {bound}"
+            case Lt(lt=bound):
+                words += f", below {bound}"
+            case MinLen():
+                words += ", not empty"
+    return words
+
+
+def _word(kind: Any) -> str:
+    """A plain type in words."""
+    outer, arguments = get_origin(kind), get_args(kind)
+    if outer is Literal:
+        return f"one of {', '.join(arguments)}"
+    if outer is Mapping:
+        return f"a section of settings, each {kind_of(arguments[1])}"
+    if outer is Sequence:
+        names = ", ".join(arguments[0].model_fields) if _is_section(arguments[0]) else ""
+        return f"a list of {f'entries with {names}' if names else kind_of(arguments[0])}"
+    if _is_section(kind):
+        return "a section of settings"
+    return "null" if kind is NoneType else str(kind.__name__)
+
+
+def _named(source: str, path: Sequence[str]) -> str:
     """The place of a setting for a message: a file and the key, or the variable alone."""
     dotted = ".".join(path)
-    says_it = source.startswith(ENV_PREFIX) or source == dotted
-    return source if says_it or not path else f"{source}: {dotted}"
+    if source.startswith(ENV_PREFIX) or dotted == source or not path:
+        return source
+    # What a flag or an override gets wrong further down is named by its whole name.
+    return dotted if dotted.startswith(f"{source}.") else f"{source}: {dotted}"
 
 
-def _unknown(path: tuple[str, ...], around: Any, source: str) -> UsageError:
-    known = list(around) if isinstance(around, Mapping) else []
+def _unknown(path: Sequence[str], source: str) -> UsageError:
+    around = _declared(path[:-1])
+    known = around.model_fields if _is_section(around := around and _parts(around)[0][0]) else {}
     close = difflib.get_close_matches(path[-1], known, n=1)
     meant = f" (did you mean {'.'.join((*path[:-1], close[0]))}?)" if close else ""
-    return UsageError(f"{_named(source, path)}: no such setting{meant}; see python_ml/settings.yml")
+    return UsageError(f"{_named(source, path)}: no such setting{meant}; see {PAGE}")

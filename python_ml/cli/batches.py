@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from python_ml.cli.options import common, print_json
 from python_ml.errors import UsageError
-from python_ml.settings import Settings
+
+if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
+    from python_ml.settings import Settings
 
 
 @click.command()

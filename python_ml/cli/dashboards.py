@@ -9,10 +9,10 @@ import click
 
 from python_ml.cli.options import common, print_json
 from python_ml.errors import UsageError
-from python_ml.settings import Settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
     from python_ml.pages.metabase.wanted import Wanted
+    from python_ml.settings import Settings
 
 
 @click.group()

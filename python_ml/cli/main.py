@@ -23,12 +23,13 @@ from python_ml.cli.models import (
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
 from python_ml.console import harmless, open_streams, writing_to_stdout
 from python_ml.errors import InterruptedRunError, UsageError, foreseen
-from python_ml.settings import project
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
 
 
 def _show_version(context: click.Context) -> None:
+    from python_ml.settings import project  # pydantic: 0.2 s that --help need not wait
+
     click.echo(f"spanishgas, version {project()['version']}")
     context.exit()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from python_ml.cli.options import common, print_json, shown
 from python_ml.errors import UsageError
-from python_ml.settings import Settings
+
+if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
+    from python_ml.settings import Settings
 
 
 @click.command()

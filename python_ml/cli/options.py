@@ -14,7 +14,6 @@ import click
 
 from python_ml.console import can_show, writing_to_stdout
 from python_ml.errors import InterruptedRunError
-from python_ml.settings import load_settings
 
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
@@ -31,6 +30,8 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(
         home: str | None, target: str | None, threads: int | None, as_json: bool, **own: Any
     ) -> None:
+        from python_ml.settings import load_settings  # pydantic: 0.2 s that --help need not wait
+
         settings = load_settings({"home": home, "target": target, "threads": threads})
         os.umask(settings.umask)  # of this process and those that it starts
         command(settings=settings, as_json=as_json, **own)

@@ -15,7 +15,7 @@ from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
 from python_ml.engines import cloud
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import ServiceError
-from python_ml.settings import Section, Settings
+from python_ml.settings import AthenaSettings, Settings
 
 _LOCATIONS = ("lake", "data", "staging")
 _LAKE_FOLDERS = ("raw", "batches", "rejected", "ml", "models", "runs")
@@ -51,14 +51,14 @@ def check_account(settings: Settings) -> list[Check]:
     return [*checks, champion(settings)]
 
 
-def _client(athena: Section, service: str) -> Any:
+def _client(athena: AthenaSettings, service: str) -> Any:
     return cloud.client(service, athena.region, _QUICK)
 
 
-def locations(athena: Section) -> Check:
+def locations(athena: AthenaSettings) -> Check:
     """dbt empties the folders that it writes to, so nothing else may lie in `data`; and what lies
     in the lake's bucket keeps out of the folders that runs write there."""
-    places = {name: athena[name].rstrip("/") + "/" for name in _LOCATIONS}
+    places = {name: getattr(athena, name).rstrip("/") + "/" for name in _LOCATIONS}
     for name, place in places.items():
         if urlsplit(place).scheme != "s3" or not urlsplit(place).netloc:
             return Check("locations", FAIL, f"athena.{name} is {place}", "s3://<bucket>/<prefix>")
@@ -71,7 +71,7 @@ def locations(athena: Section) -> Check:
     return Check("locations", OK, ", ".join(f"{name} {place}" for name, place in places.items()))
 
 
-def _region(athena: Section) -> Check:
+def _region(athena: AthenaSettings) -> Check:
     session = boto3.Session()
     if athena.region not in session.get_available_regions("athena"):
         told = f"Athena is not known to be in athena.region ({athena.region})"
@@ -82,7 +82,7 @@ def _region(athena: Section) -> Check:
     return Check("region", OK, athena.region)
 
 
-def _credentials(athena: Section) -> Check:
+def _credentials(athena: AthenaSettings) -> Check:
     who = _client(athena, "sts").get_caller_identity()
     return Check("credentials", OK, f"{who['Arn']} in account {who['Account']}")
 
@@ -90,7 +90,7 @@ def _credentials(athena: Section) -> Check:
 class WorkGroup:
     """State and limits of the work group, asked for once for each finding."""
 
-    def __init__(self, athena: Section) -> None:
+    def __init__(self, athena: AthenaSettings) -> None:
         self._athena = athena
 
     def _read(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class WorkGroup:
         return Check("byte limit", OK, told)
 
 
-def largest_batch(athena: Section) -> int:
+def largest_batch(athena: AthenaSettings) -> int:
     """Bytes of hourly data in the largest batch of the lake."""
     bucket, prefix = bucket_and_prefix(athena.lake)
     pages = _client(athena, "s3").get_paginator("list_objects_v2")
@@ -143,10 +143,10 @@ def largest_batch(athena: Section) -> int:
     return max(sizes.values(), default=0)
 
 
-def _bucket(athena: Section, name: str) -> Check:
+def _bucket(athena: AthenaSettings, name: str) -> Check:
     """Region, and the four calls that a run makes: put, list, get, delete."""
     s3 = _client(athena, "s3")
-    bucket, prefix = bucket_and_prefix(athena[name])
+    bucket, prefix = bucket_and_prefix(getattr(athena, name))
     lies_in = s3.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "us-east-1"
     lies_in = "eu-west-1" if lies_in == "EU" else lies_in  # what S3 calls it in old buckets
     if lies_in != athena.region:
@@ -164,7 +164,7 @@ def _bucket(athena: Section, name: str) -> Check:
     return Check(f"bucket of {name}", OK, f"{bucket} in {lies_in}: put, list, get, delete")
 
 
-def _expiry(athena: Section) -> Check:
+def _expiry(athena: AthenaSettings) -> Check:
     s3 = _client(athena, "s3")
     bucket, _ = bucket_and_prefix(athena.staging)
     remedy = "expire it after a day: results of queries may be deleted"
@@ -179,7 +179,7 @@ def _expiry(athena: Section) -> Check:
     return Check("staging expiry", WARN, f"{bucket} keeps results of queries for ever", remedy)
 
 
-def _glue(athena: Section) -> Check:
+def _glue(athena: AthenaSettings) -> Check:
     """Databases that are there, and that a table can be made and dropped in one of them."""
     glue = _client(athena, "glue")
     wanted = (athena.schema, f"{athena.schema}_raw", f"{athena.schema}_ml")
@@ -207,7 +207,7 @@ def _runs(settings: Settings) -> Check:
     return Check("runs table", OK, f"{settings.athena.runs_table}; the lease is {held}")
 
 
-def _published(athena: Section) -> Check:
+def _published(athena: AthenaSettings) -> Check:
     from python_ml.engines.athena_publication import Publication
 
     if (run_id := Publication(athena).published_run()) is None:
@@ -215,7 +215,7 @@ def _published(athena: Section) -> Check:
     return Check("published", OK, f"run {run_id} in database {athena.schema}")
 
 
-def _query(athena: Section) -> Check:
+def _query(athena: AthenaSettings) -> Check:
     """One query that reads nothing and costs nothing, through UNLOAD as a run reads."""
     from python_ml.engines.athena import AthenaWarehouse
 

@@ -17,7 +17,7 @@ from python_ml.engines.base import Warehouse
 from python_ml.engines.location import bucket_and_key
 from python_ml.engines.sql import literal
 from python_ml.errors import NotFoundError, ServiceError, SpanishGasError, TransientError
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 _WAITING = ("QUEUED", "RUNNING")
 _FOOTER_BYTES = 1_000_000  # more than the footer of any table of ours
@@ -27,7 +27,7 @@ _NEUTRAL_TYPES = {"string": "varchar", "int": "integer"}  # of Glue, where they 
 class AthenaWarehouse(Warehouse):
     """One work group and Glue database, by default the published one of the section `athena`."""
 
-    def __init__(self, settings: Section, schema: str | None = None) -> None:
+    def __init__(self, settings: AthenaSettings, schema: str | None = None) -> None:
         self.schema = schema or settings.schema
         self.ml_schema = f"{settings.schema}_ml"
         self._lake = settings.lake.rstrip("/")

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from python_ml.engines.athena import AthenaWarehouse
 from python_ml.engines.athena_publication import Publication
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 
 def begin_with_published(
-    athena: Section, run_id: str, table: str, versions: Mapping[str, str], *, force: bool
+    athena: AthenaSettings, run_id: str, table: str, versions: Mapping[str, str], *, force: bool
 ) -> list[str]:
     """Let a run begin with the unchanged months of the published table.
 

@@ -25,7 +25,7 @@ from python_ml.engines.location import bucket_and_prefix
 from python_ml.engines.s3_store import S3Store
 from python_ml.engines.sql import identifier
 from python_ml.errors import AlreadyThereError, NotFoundError, SpanishGasError
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 POINTER = "published.json"
 _CALLS_AT_ONCE = 8
@@ -37,7 +37,7 @@ _INPUT = (
 )
 
 
-def run_database_name(athena: Section, run_id: str) -> str:
+def run_database_name(athena: AthenaSettings, run_id: str) -> str:
     """Name of the database that a run builds in."""
     return f"{athena.schema}_run_{re.sub('[^a-z0-9]', '_', run_id.lower())}"
 
@@ -45,7 +45,7 @@ def run_database_name(athena: Section, run_id: str) -> str:
 class Publication:
     """The published tables of `athena.schema` and the databases of runs beside them."""
 
-    def __init__(self, athena: Section) -> None:
+    def __init__(self, athena: AthenaSettings) -> None:
         self._athena = athena
         self._schema = athena.schema
         self._glue = cloud.client("glue", athena.region)

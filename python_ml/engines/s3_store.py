@@ -6,13 +6,13 @@ from python_ml.engines import cloud
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.engines.store import Store
 from python_ml.errors import NotFoundError, SpanishGasError
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 
 class S3Store(Store):
     """Objects under `athena.lake`. S3 shows an object whole or not at all, and reads its writes."""
 
-    def __init__(self, athena: Section) -> None:
+    def __init__(self, athena: AthenaSettings) -> None:
         self._bucket, self._prefix = bucket_and_prefix(athena.lake)
         self._s3 = cloud.client("s3", athena.region)
 

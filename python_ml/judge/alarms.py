@@ -6,22 +6,18 @@ date. There are no patterns: whoever accepts has looked at that one.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from python_ml.embedding import in_rows
 from python_ml.engines import Warehouse
-from python_ml.errors import UsageError
 from python_ml.judge.gate import Check
 from python_ml.registry import RegisteredModel
 from python_ml.settings import Settings
 
-ACCEPTANCE = ("alarm", "reason", "author", "date")
 GATE_CHECK = "unaccepted_leakage_alarms"
 
 
@@ -55,42 +51,16 @@ def judge_alarms(
 
 
 def decide_alarms(audit: pd.DataFrame, settings: Settings) -> list[AlarmDecision]:
-    """Each alarm of an audit, held against the acceptances in the settings.
-
-    Raises:
-        UsageError: an acceptance lacks alarm, reason, author or date.
-    """
-    accepted = read_acceptances(settings.audit.accepted)
+    """Each alarm of an audit, with the entry of the settings that accepts it, if there is one."""
+    accepted = {
+        entry.alarm: {"reason": entry.reason, "author": entry.author, "accepted_on": entry.date}
+        for entry in settings.audit.accepted
+    }
     raised = audit[audit["alarm"].notna()].drop_duplicates("alarm")
     return [
         AlarmDecision(name, detail, name in accepted, **accepted.get(name, {}))
         for name, detail in zip(raised["alarm"], raised["detail"], strict=True)
     ]
-
-
-def read_acceptances(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """Acceptances by the name of the alarm.
-
-    Raises:
-        UsageError: an entry is not complete, names an alarm twice, or a pattern instead of one.
-    """
-    accepted: dict[str, dict[str, str]] = {}
-    for entry in entries:
-        if not isinstance(entry, Mapping) or set(entry) != set(ACCEPTANCE):
-            raise UsageError(f"audit.accepted: {entry!r} must have {', '.join(ACCEPTANCE)}")
-        name, when = str(entry["alarm"]), str(entry["date"])
-        if not all(str(entry[key]).strip() for key in ACCEPTANCE):
-            raise UsageError(f"audit.accepted: {name!r} has an empty field")
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", when):
-            raise UsageError(f"audit.accepted: the date {when!r} of {name!r} is not YYYY-MM-DD")
-        if name in accepted or "*" in name:
-            raise UsageError(f"audit.accepted: {name!r}: one entry an alarm, by its full name")
-        accepted[name] = {
-            "reason": str(entry["reason"]).strip(),
-            "author": str(entry["author"]).strip(),
-            "accepted_on": when,
-        }
-    return accepted
 
 
 def alarm_table(decisions: Sequence[AlarmDecision], model_version: str) -> pd.DataFrame:

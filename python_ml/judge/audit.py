@@ -287,7 +287,10 @@ def _ablation(
     """What PR-AUC loses without each tier, on one fold, with fewer and faster trees."""
     held_out = fold == fold.min()
     quick = settings.with_overrides(
-        {f"model.xgboost.{name}": value for name, value in settings.audit.ablation.items()}
+        {
+            f"model.xgboost.{name}": value
+            for name, value in settings.audit.ablation.as_dict().items()
+        }
     )
     tiers = list(dict.fromkeys(column.tier or "" for column in columns))
     sets = {tier: [c for c in columns if (c.tier or "") != tier] for tier in tiers}

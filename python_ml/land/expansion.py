@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from python_ml.land.result import Problem
-from python_ml.settings import Section
+from python_ml.settings import LandSettings
 
 _CHUNK = 1 << 20  # bytes
 _NUMBER = 8  # bytes of a value in memory, at least
@@ -23,7 +23,7 @@ def is_gzip(path: Path) -> bool:
         return stream.read(len(_GZIP)) == _GZIP
 
 
-def gzip_problem(path: Path, label: str, land: Section) -> Problem | None:
+def gzip_problem(path: Path, label: str, land: LandSettings) -> Problem | None:
     """What is wrong with a gzip file, read to its end or to its limit.
 
     The engine reads a truncated one as a shorter one without a word.
@@ -46,7 +46,7 @@ def gzip_problem(path: Path, label: str, land: Section) -> Problem | None:
     return None
 
 
-def parquet_problem(path: Path, label: str, land: Section) -> Problem | None:
+def parquet_problem(path: Path, label: str, land: LandSettings) -> Problem | None:
     """Whether a Parquet file says of itself that it holds too much; an unreadable one does not."""
     try:
         footer = pq.read_metadata(path)
@@ -63,11 +63,11 @@ def parquet_problem(path: Path, label: str, land: Section) -> Problem | None:
     return _too_much(path, label, land) if max(encoded, in_memory) > _limit(path, land) else None
 
 
-def _limit(path: Path, land: Section) -> float:
+def _limit(path: Path, land: LandSettings) -> float:
     return max(land.expansion_allowed_gb * 1e9, land.maximum_expansion * path.stat().st_size)
 
 
-def _too_much(path: Path, label: str, land: Section) -> Problem:
+def _too_much(path: Path, label: str, land: LandSettings) -> Problem:
     size = path.stat().st_size
     return Problem(
         label,

@@ -19,7 +19,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.land.discover import RawFile
 from python_ml.land.expansion import is_gzip
 from python_ml.land.result import EngineLost, Problem, Refusal, listing, shown
-from python_ml.settings import Section
+from python_ml.settings import LandSettings
 
 _MEGABYTE = 1_000_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
@@ -53,7 +53,7 @@ class Source:
 
 
 def open_raw(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: Section
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: LandSettings
 ) -> Source:
     """The file as a relation.
 
@@ -101,7 +101,7 @@ def unreadable(raw: RawFile, error: duckdb.Error | UnicodeDecodeError) -> Proble
     return problem
 
 
-def mapped(raw: RawFile, names: Iterable[str], land: Section) -> dict[str, str]:
+def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, str]:
     """Schema name -> name in the file.
 
     Raises:
@@ -196,7 +196,7 @@ def _check_magic(raw: RawFile, paths: list[Path]) -> None:
 
 
 def _open_parquet(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: Section
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: LandSettings
 ) -> Source:
     relation = read_parquet(*paths, options=", union_by_name = true")
     try:
@@ -231,7 +231,7 @@ def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
         )
 
 
-def _open_csv(raw: RawFile, path: Path, land: Section) -> Source:
+def _open_csv(raw: RawFile, path: Path, land: LandSettings) -> Source:
     longest = int(land.maximum_header_mb * _MEGABYTE)
     try:
         with _text_stream(path) as stream:
@@ -293,7 +293,7 @@ def _delimiter(schema: TableSchema, head: str) -> str:
 
 
 def _open_json(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path, land: Section
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path, land: LandSettings
 ) -> Source:
     try:
         with _text_stream(path) as stream:

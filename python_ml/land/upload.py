@@ -9,10 +9,10 @@ from python_ml.engines import cloud
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import NotFoundError
 from python_ml.progress import Reporter, silent
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 
-def are_registered(athena: Section) -> bool:
+def are_registered(athena: AthenaSettings) -> bool:
     """Whether the catalog has every table of python_ml with the columns of models/sources.yml."""
     glue = cloud.client("glue", athena.region)
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=f"{athena.schema}_ml")
@@ -30,7 +30,9 @@ def are_registered(athena: Section) -> bool:
     )
 
 
-def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporter = silent) -> str:
+def publish_batch(
+    athena: AthenaSettings, batch: Path, batch_id: str, progress: Reporter = silent
+) -> str:
     """Copy a landed batch under `<lake>/batches/<batch_id>/` and return that place.
 
     A batch never changes, so what is there with the right size stays. No table reads the place
@@ -53,7 +55,7 @@ def publish_batch(athena: Section, batch: Path, batch_id: str, progress: Reporte
     return place
 
 
-def remove_other_batches(athena: Section, batch_id: str) -> None:
+def remove_other_batches(athena: AthenaSettings, batch_id: str) -> None:
     """Remove the landed batches beside the one that is published; `raw/` keeps what was delivered.
 
     Raises:
@@ -70,7 +72,7 @@ def remove_other_batches(athena: Section, batch_id: str) -> None:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
-def publish_rejected(athena: Section, rejected: Path, batch_id: str) -> None:
+def publish_rejected(athena: AthenaSettings, rejected: Path, batch_id: str) -> None:
     """Copy the rows of a batch that were set aside to `<lake>/rejected/`, under the same names.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from python_ml.engines import Warehouse
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 _TIERS = """
     select
@@ -107,7 +107,7 @@ def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
     warehouse.write_external("offer_assignment", offers.loc[is_assigned, _ASSIGNMENT], run_id)
 
 
-def keep_costs(warehouse: Warehouse, athena: Section, run_id: str, began: datetime) -> None:
+def keep_costs(warehouse: Warehouse, athena: AthenaSettings, run_id: str, began: datetime) -> None:
     """What the work group's queries have scanned since a run began, as `ml.query_cost`."""
     from python_ml.cost import costs_since
 

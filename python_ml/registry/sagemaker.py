@@ -19,7 +19,7 @@ from python_ml.engines import cloud
 from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError
 from python_ml.registry import PENDING, StoredRegistry
-from python_ml.settings import Section
+from python_ml.settings import AthenaSettings
 
 if TYPE_CHECKING:
     from python_ml.model.churn_model import ChurnModel
@@ -34,7 +34,7 @@ _VERSION = "model_version"
 class SageMakerRegistry(StoredRegistry):
     """A stored registry whose versions are model packages too."""
 
-    def __init__(self, store: Store, threads: int, athena: Section) -> None:
+    def __init__(self, store: Store, threads: int, athena: AthenaSettings) -> None:
         super().__init__(store, threads)
         self._group = athena.model_package_group
         self._sagemaker = cloud.client("sagemaker", athena.region)

@@ -136,8 +136,6 @@ def sentiment_backend(settings: Settings) -> str:
             return vader_identity()
         case "transformer":
             return transformer_identity()
-        case name:
-            raise UsageError(f"sentiment.backend is {name!r}; it can be vader, transformer or none")
 
 
 @cache

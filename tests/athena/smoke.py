@@ -15,7 +15,7 @@ import boto3
 
 from python_ml.engines.athena_publication import Publication
 from python_ml.engines.location import bucket_and_prefix
-from python_ml.settings import Section, load_settings
+from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.queries import Outcome, Queries
 
 LIMIT = 10_000_000  # the lowest that Athena takes
@@ -24,7 +24,7 @@ LIMIT = 10_000_000  # the lowest that Athena takes
 class Smoke:
     """Statements in the databases that the settings name."""
 
-    def __init__(self, athena: Section) -> None:
+    def __init__(self, athena: AthenaSettings) -> None:
         self.athena = athena
         self.raw = f"{athena.schema}_raw"
         self.client: Any = boto3.client("athena", region_name=athena.region)
@@ -144,7 +144,7 @@ CHECKS: list[Callable[[Smoke], str]] = [
 ]
 
 
-def check(athena: Section) -> int:
+def check(athena: AthenaSettings) -> int:
     """Ask everything; returns how many answers were wrong."""
     smoke, wrong = Smoke(athena), 0
     for question in CHECKS:
@@ -158,7 +158,7 @@ def check(athena: Section) -> int:
     return wrong
 
 
-def clean(athena: Section) -> int:
+def clean(athena: AthenaSettings) -> int:
     """Remove what carries the smoke test's name."""
     if "smoke_" not in athena.schema:
         print(f"{athena.schema} is not a smoke test's; nothing is removed", file=sys.stderr)

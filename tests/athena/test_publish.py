@@ -9,7 +9,7 @@ import pytest
 
 from python_ml.engines import athena_publication as publish
 from python_ml.engines.athena_publication import Publication, run_database_name
-from python_ml.settings import Section, load_settings
+from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import BUCKET
 from tests.athena.queries import Queries
@@ -18,7 +18,7 @@ SCHEMA = "published"
 
 
 @pytest.fixture
-def section(athena: LocalAthena, queries: Queries) -> Iterator[Section]:
+def section(athena: LocalAthena, queries: Queries) -> Iterator[AthenaSettings]:
     """Settings of a place of its own, empty."""
     before = dict(os.environ)
     os.environ.update(athena.environment)
@@ -63,7 +63,7 @@ def files(athena: LocalAthena, database: str) -> int:
     return athena.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"]
 
 
-def test_tables_are_seen_once_they_are_published(queries: Queries, section: Section) -> None:
+def test_tables_are_seen_once_they_are_published(queries: Queries, section: AthenaSettings) -> None:
     publication = Publication(section)
     assert publication.published_run() is None
     for run in ("20250101T000000-a", "20250102T000000-b"):
@@ -85,7 +85,7 @@ def test_tables_are_seen_once_they_are_published(queries: Queries, section: Sect
 
 
 def test_a_run_that_ends_early_is_not_seen_and_is_cleared(
-    athena: LocalAthena, queries: Queries, section: Section
+    athena: LocalAthena, queries: Queries, section: AthenaSettings
 ) -> None:
     publication = Publication(section)
     build(queries, publication.begin("1"), "mart", "first")
@@ -100,7 +100,7 @@ def test_a_run_that_ends_early_is_not_seen_and_is_cleared(
 
 
 def test_a_publication_that_is_killed_half_way_is_finished_by_the_next_command(
-    queries: Queries, section: Section, monkeypatch: pytest.MonkeyPatch
+    queries: Queries, section: AthenaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publication = Publication(section)
     database = publication.begin("1")
@@ -128,7 +128,7 @@ def test_a_publication_that_is_killed_half_way_is_finished_by_the_next_command(
 
 
 def test_a_run_may_begin_with_published_tables_and_leaves_them_alone_when_it_fails(
-    athena: LocalAthena, queries: Queries, section: Section
+    athena: LocalAthena, queries: Queries, section: AthenaSettings
 ) -> None:
     publication = Publication(section)
     first = publication.begin("1")
@@ -143,7 +143,7 @@ def test_a_run_may_begin_with_published_tables_and_leaves_them_alone_when_it_fai
 
 
 def test_files_stay_for_one_publication_more_and_then_go(
-    athena: LocalAthena, queries: Queries, section: Section
+    athena: LocalAthena, queries: Queries, section: AthenaSettings
 ) -> None:
     publication = Publication(section)
     for run in ("1", "2", "3"):
@@ -155,7 +155,7 @@ def test_files_stay_for_one_publication_more_and_then_go(
 
 
 def test_a_run_continues_an_iceberg_table_and_readers_see_it_at_the_end(
-    queries: Queries, section: Section
+    queries: Queries, section: AthenaSettings
 ) -> None:
     publication = Publication(section)
     database = publication.begin("1")
@@ -185,7 +185,7 @@ def test_a_run_continues_an_iceberg_table_and_readers_see_it_at_the_end(
     assert rows == [["1", "2025"], ["2", "2026"]]
 
 
-def test_nothing_is_published_of_a_run_that_built_nothing(section: Section) -> None:
+def test_nothing_is_published_of_a_run_that_built_nothing(section: AthenaSettings) -> None:
     publication = Publication(section)
     publication.begin("1")
     with pytest.raises(publish.SpanishGasError, match="no tables"):

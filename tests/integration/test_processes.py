@@ -47,7 +47,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(home: Path, raw: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "run", "--home", str(home), "--raw", str(raw)],
-        env=environment(PROJECT / "python_ml" / "settings.yml"),
+        env=environment(PROJECT),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

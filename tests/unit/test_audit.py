@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from python_ml.contracts.gold import Column
 from python_ml.errors import ModelGateError, SpanishGasError, UsageError
 from python_ml.judge import audit_groups
-from python_ml.judge.alarms import GATE_CHECK, alarm_check, decide_alarms, read_acceptances
+from python_ml.judge.alarms import GATE_CHECK, alarm_check, decide_alarms
 from python_ml.judge.audit import (
     _purity,
     audit_training,
@@ -228,13 +228,13 @@ def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
 )
 def test_an_acceptance_needs_name_reason_author_and_date(entry):
     with pytest.raises(UsageError, match=r"audit\.accepted"):
-        read_acceptances([entry])
+        load_settings({"audit.accepted": [entry]}, environ={})
 
 
 def test_shipped_acceptances_are_complete_and_about_text_alone():
     """Nothing that is not read out of an interaction is waved through."""
     settings = load_settings(environ={})
-    accepted = read_acceptances(settings.audit.accepted)
+    accepted = [entry.alarm for entry in settings.audit.accepted]
     text = ("intent", "complaint", "sentiment")
     assert accepted
     assert all(any(word in name for word in text) for name in accepted)

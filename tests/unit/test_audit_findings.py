@@ -17,7 +17,6 @@ from python_ml.judge.alarms import (
     alarm_check,
     alarm_table,
     decide_alarms,
-    read_acceptances,
 )
 from python_ml.judge.audit import (
     _ablation,
@@ -207,19 +206,19 @@ def acceptance(alarm: str = "a", **changed: str) -> dict[str, str]:
 
 
 def test_an_acceptance_is_kept_without_its_blanks() -> None:
-    accepted = read_acceptances([acceptance()])
-    assert accepted == {"a": {"reason": "seen", "author": "me", "accepted_on": "2024-12-31"}}
+    [accepted] = SETTINGS.with_overrides({"audit.accepted": [acceptance()]}).audit.accepted
+    assert (accepted.alarm, accepted.reason, accepted.author) == ("a", "seen", "me")
 
 
 def test_two_acceptances_of_one_alarm_are_refused() -> None:
     with pytest.raises(UsageError, match="one entry"):
-        read_acceptances([acceptance(), acceptance()])
+        SETTINGS.with_overrides({"audit.accepted": [acceptance(), acceptance()]})
 
 
 @pytest.mark.parametrize("when", ["2024-12-311", "x2024-12-31", "2024-1-31"])
 def test_the_date_of_an_acceptance_is_iso(when) -> None:
     with pytest.raises(UsageError, match="date"):
-        read_acceptances([acceptance(date=when)])
+        SETTINGS.with_overrides({"audit.accepted": [acceptance(date=when)]})
 
 
 def test_each_alarm_is_decided_once_by_its_full_name() -> None:

@@ -1,11 +1,16 @@
+import inspect
 import re
 import subprocess
+import sys
 import warnings
 
 import pytest
 import xgboost as xgb
+import yaml
+from pydantic import ValidationError
 
 from python_ml import settings as config
+from python_ml.contracts.settings_page import settings_page
 from python_ml.errors import UsageError
 from python_ml.pipeline.identity import work_hash
 from python_ml.settings import PROJECT_DIR, load_settings
@@ -143,14 +148,114 @@ def test_what_a_file_gets_wrong_is_told_with_file_and_key(tmp_path, text, key, m
         assert str(error.value).startswith(f"{tmp_path / 'own.yml'}: {key}")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("gate.minimum_recall", 65, "expected float from 0 to 1, got 65"),
+        ("gate.minimum_recall", -0.1, "expected float from 0 to 1, got -0.1"),
+        ("gate.minimum_recall", True, "expected float from 0 to 1, got True"),
+        ("land.maximum_null_share", float("nan"), "expected float from 0 to 1, got nan"),
+        ("model.folds", 1, "expected int, at least 2, got 1"),
+        ("model.test_share", 1.0, "expected float, above 0, below 1, got 1.0"),
+        ("model.xgboost.max_bin", 1, "expected int or null, at least 2, got 1"),
+        ("marts.port", 70000, "expected int from 1 to 65535, got 70000"),
+        ("target", "spark", "expected one of duckdb, athena, got 'spark'"),
+        ("readable_by", "nobody", "expected one of owner, group, everyone, got 'nobody'"),
+        ("simulate.text_signal", "strong", "expected one of as-published, weak, none"),
+        ("gate.approval", "never", "expected one of automatic, manual"),
+        ("alerts.timeout_seconds", 0, "expected float, above 0, got 0"),
+        ("home", "", "expected str, not empty, got ''"),
+    ],
+)
+def test_a_value_that_is_plainly_wrong_is_refused_wherever_it_comes_from(
+    tmp_path, name, value, message
+):
+    with pytest.raises(UsageError, match=f"^{re.escape(f'{name}: {message}')}"):
+        load_settings({name: value}, environ={})
+    text = yaml.safe_dump(value).removesuffix("\n...\n").strip()
+    variable = f"SPANISHGAS_{name.upper().replace('.', '__')}"
+    environ = {variable: value if isinstance(value, str) else text}
+    with pytest.raises(UsageError, match=f"^{re.escape(f'{variable}: {message}')}"):
+        load_settings(environ=environ)
+    nested = value
+    for part in reversed(name.split(".")):
+        nested = {part: nested}
+    environ = own_file(tmp_path, yaml.safe_dump(nested))
+    with pytest.raises(UsageError, match=re.escape(f"own.yml: {name}: {message}")):
+        load_settings(environ=environ)
+
+
+def test_what_a_file_gets_wrong_is_told_though_a_variable_says_otherwise(tmp_path):
+    environ = own_file(tmp_path, "threads: many") | {"SPANISHGAS_THREADS": "3"}
+    with pytest.raises(UsageError, match=r"own\.yml: threads: expected int"):
+        load_settings({"threads": 4}, environ=environ)
+
+
+def test_a_text_that_may_be_left_out_is_no_yaml_either(tmp_path):
+    for text in ("[x].yml", "12", "a: b"):
+        assert load_settings(environ={"SPANISHGAS_QUALITY__RULES": text}).quality.rules == text
+    environ = own_file(tmp_path, "alerts: {webhook_url: https://x}")
+    for text in ("", "null", "~"):
+        environ["SPANISHGAS_ALERTS__WEBHOOK_URL"] = text
+        assert load_settings(environ=environ).alerts.webhook_url is None
+
+
+def test_every_setting_says_what_it_is_for_and_has_a_type():
+    assert len(list(fields_of(config.Settings))) > 100
+    for name, section, field in fields_of(config.Settings):
+        assert (field.description or "").endswith("."), name
+        words = config.kind_of(config.type_of(section, name.rpartition(".")[2]))
+        assert "Any" not in words and "object" not in words, name
+
+
+def fields_of(section, path=""):
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
+            assert inspect.getdoc(field.annotation), name
+            yield from fields_of(field.annotation, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", section, field
+
+
+def test_the_page_shows_every_setting_and_is_current():
+    page = settings_page()
+    assert page == (PROJECT_DIR / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, _, _ in fields_of(config.Settings):
+        section, _, key = name.rpartition(".")
+        part = page.split(f"## {section or 'Not in a section'}\n")[1].split("\n## ")[0]
+        assert f"| `{key}` |" in part
+
+
+def test_help_and_version_do_not_wait_for_the_settings():
+    script = """
+import sys
+from contextlib import suppress
+from python_ml.cli.main import cli
+with suppress(SystemExit):
+    cli(["--help"])
+assert "pydantic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_settings_made_anywhere_else_read_nothing(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    monkeypatch.setenv("SPANISHGAS_THREADS", "9")
+    assert config.Settings() == load_settings(environ={})
+
+
 def test_a_value_that_is_no_yaml_is_refused():
     with pytest.raises(UsageError, match="SPANISHGAS_THREADS: '\\[' cannot be read"):
         load_settings(environ={"SPANISHGAS_THREADS": "["})
 
 
 def test_xgboost_knows_the_parameters_that_may_be_added():
-    kinds = {int: 2, float: 0.5, str: "lossguide"}
-    added = {name: kinds[type(value)] for name, value in config._XGBOOST.items()}
+    added = {}
+    for name in config.XgboostParameters.model_fields:
+        kind = config.kind_of(config._declared(("model", "xgboost", name)))
+        added[name] = (
+            2 if kind.startswith("int") else 0.5 if kind.startswith("float") else "lossguide"
+        )
     rounds = added.pop("n_estimators")
     # Of a parameter that is not used, XGBoost only warns.
     assert warnings_of({**added, "tree_method": "hist"}, rounds) == []
@@ -169,8 +274,9 @@ def test_settings_cannot_be_changed_in_place():
     settings = load_settings(environ={})
     changed = settings.with_overrides({"model.folds": 9})
     assert (settings.model.folds, changed.model.folds) == (5, 9)
-    with pytest.raises(TypeError):
-        settings["threads"] = 1
+    for section, name in ((settings, "threads"), (settings.model.xgboost, "max_depth")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(section, name, 1)
 
 
 def test_everything_lies_under_the_home(tmp_path):

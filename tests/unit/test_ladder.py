@@ -29,10 +29,9 @@ def climbed(tmp_path_factory):
     settings = gold.settings_for(
         tmp_path_factory.mktemp("home"), **{"audit.ablation.n_estimators": 5}
     )
-    values = settings.as_dict() | {"experiments": SMALL["experiments"]}
-    settings = type(settings)(values).with_overrides(
+    settings = settings.with_overrides(
         {name: value for name, value in SMALL.items() if name != "experiments"}
-    )
+    ).model_copy(update={"experiments": SMALL["experiments"]})
     warehouse = gold.warehouse_with(settings, gold.gold_frame())
     version = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE).model_version
     result = climb_ladder(warehouse, settings, gold.contract(), "run-2", version)

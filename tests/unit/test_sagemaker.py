@@ -37,9 +37,11 @@ def opt_ml(tmp_path, monkeypatch):
     gold.warehouse_with(settings, gold.gold_frame(600))
     channel = root / "input/data/settings"
     channel.mkdir(parents=True)
-    shown = {name: settings[name] for name in ("home", "threads")}
-    for name in ("model", "experiments", "gate", "evaluate"):
-        shown[name] = settings[name].as_dict()
+    values = settings.as_dict()
+    shown = {
+        name: values[name]
+        for name in ("home", "threads", "model", "experiments", "gate", "evaluate")
+    }
     (channel / "settings.yml").write_text(json.dumps(shown))
     request = RunRequest("r1", "train", "raw", "", "test", "2025-01-06T06:00:00+00:00", "a1")
     RunFolder(open_store(settings), "r1").write_request(request)

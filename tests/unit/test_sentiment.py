@@ -99,9 +99,8 @@ def test_transformer_answers_become_labels_and_scores(monkeypatch):
 
 
 def test_unknown_backend_is_named():
-    settings = load_settings({"sentiment.backend": "oracle"}, environ={})
-    with pytest.raises(UsageError, match="oracle"):
-        sentiment.sentiment_backend(settings)
+    with pytest.raises(UsageError, match="one of vader, transformer, none, got 'oracle'"):
+        load_settings({"sentiment.backend": "oracle"}, environ={})
 
 
 @pytest.fixture

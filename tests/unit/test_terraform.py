@@ -209,7 +209,7 @@ def test_the_settings_that_parts_get_are_settings():
     assert len(variables) >= 7
     # A variable of a section that does not exist would be passed over.
     sections = {name.removeprefix("SPANISHGAS_").split("__")[0].lower() for name in variables}
-    assert sections <= set(load_settings(environ={}))
+    assert sections <= set(load_settings(environ={}).as_dict())
     load_settings(environ=variables)
 
 

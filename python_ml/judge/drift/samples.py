@@ -22,7 +22,7 @@ from python_ml.judge.drift.statistics import (
     compare_numbers,
     stratum_weights,
 )
-from python_ml.settings import Section
+from python_ml.settings import DriftSettings
 
 NUMERIC, CATEGORY, PREDICTION, LABEL = (
     "numeric_feature",
@@ -77,7 +77,7 @@ def compare_samples(
     reference: Sample,
     current: Sample,
     months: float,
-    limits: Section,
+    limits: DriftSettings,
     *,
     year_before: pd.DataFrame | None = None,
     label: Finding | None = None,
@@ -105,7 +105,7 @@ def compare_samples(
     return findings
 
 
-def judge(findings: Sequence[Finding], limits: Section) -> None:
+def judge(findings: Sequence[Finding], limits: DriftSettings) -> None:
     """Verdicts of all subjects together: p-values are adjusted for how many were looked at."""
     plain = adjust(np.array([finding.plain.p_value for finding in findings]))
     judged = adjust(np.array([(f.judged or f.plain).p_value for f in findings]))
@@ -119,7 +119,7 @@ def judge(findings: Sequence[Finding], limits: Section) -> None:
         finding.verdict = CALENDAR if explained else now
 
 
-def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: Section) -> str:
+def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: DriftSettings) -> str:
     """Verdict of one comparison. Significance alone is none: with many customers everything is."""
     if p_value >= limits.maximum_p_value:
         return STABLE

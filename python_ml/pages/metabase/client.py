@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.settings import Section
+from python_ml.settings import MetabaseSettings
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ class MetabaseClient:
 
     def __init__(
         self,
-        settings: Section,
+        settings: MetabaseSettings,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -26,7 +26,7 @@ from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.pages.marts import mart_columns
 from python_ml.progress import Reporter, silent
-from python_ml.settings import Section, Settings
+from python_ml.settings import MartsSettings, Settings
 
 _POSTGRES_TYPES = {"varchar": "text", "double": "double precision"}
 _NEXT = "next_"  # prefix of a table until it takes its name
@@ -104,7 +104,7 @@ def publish(
     return published
 
 
-def _connect(marts: Section, environ: Mapping[str, str] | None) -> psycopg.Connection[Any]:
+def _connect(marts: MartsSettings, environ: Mapping[str, str] | None) -> psycopg.Connection[Any]:
     environ = os.environ if environ is None else environ
     password = environ.get("SPANISHGAS_MARTS_PASSWORD")
     if not password:
@@ -134,7 +134,7 @@ def _read(warehouse: Warehouse, name: str, columns: list[ColumnSchema]) -> pa.Ta
         raise SpanishGasError(f"{name}: {error}; its contract is in models/marts") from error
 
 
-def _prepare(connection: psycopg.Connection[Any], marts: Section) -> None:
+def _prepare(connection: psycopg.Connection[Any], marts: MartsSettings) -> None:
     """One publisher at a time; readers are waited for, but not for ever."""
     connection.execute("select set_config('lock_timeout', %s, true)", [_WAIT_FOR_READERS])
     connection.execute(
@@ -197,7 +197,7 @@ def _without_nul(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _swap(connection: psycopg.Connection[Any], marts: Section, names: list[str]) -> None:
+def _swap(connection: psycopg.Connection[Any], marts: MartsSettings, names: list[str]) -> None:
     """The new tables take the names of the old ones; a mart that is no more goes."""
     there = connection.execute(
         "select tablename from pg_tables where schemaname = %s and tablename like 'mart\\_%%'",

@@ -73,12 +73,14 @@ def connection(
         for_comparison: without what the server masks in its answers, so no password is needed.
 
     Raises:
-        UsageError: an engine that the stock image has no driver for, or no password for the marts.
+        UsageError: no password for the marts.
     """
     environ = os.environ if environ is None else environ
     metabase = settings.metabase
-    if metabase.engine == "postgres":
-        details = {**metabase.postgres, "password": environ.get("SPANISHGAS_MARTS_READER_PASSWORD")}
+    details: Json
+    if metabase.engine == "postgres":  # the stock image of Metabase has no driver for DuckDB
+        details = metabase.postgres.as_dict()
+        details["password"] = environ.get("SPANISHGAS_MARTS_READER_PASSWORD")
         if not details["password"] and not for_comparison:
             raise UsageError(
                 "set SPANISHGAS_MARTS_READER_PASSWORD: Metabase reads the marts in Postgres with it"
@@ -87,7 +89,7 @@ def connection(
         details |= {"schema-filters-patterns": settings.marts.schema, "tunnel-enabled": False}
         # Cards name marts without a schema: pgjdbc puts this one on the search path.
         details |= {"additional-options": f"currentSchema={settings.marts.schema}"}
-    elif metabase.engine == "athena":
+    else:
         details = {
             "region": settings.athena.region,
             "workgroup": settings.athena.work_group,
@@ -99,11 +101,6 @@ def connection(
             "secret_key": environ.get("SPANISHGAS_METABASE_AWS_SECRET_ACCESS_KEY", ""),
             "include-user-id-and-hash": False,
         }
-    else:
-        raise UsageError(
-            f"metabase.engine {metabase.engine!r}: postgres or athena (the stock image of Metabase "
-            "has no driver for DuckDB)"
-        )
     body = {"name": metabase.database, "engine": metabase.engine, "details": details}
     if for_comparison:
         secret = ("password", "access_key", "secret_key")
