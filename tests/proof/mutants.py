@@ -64,7 +64,8 @@ def main() -> None:
         for seed in options.seeds
     }
     chosen = list(dict.fromkeys(m for draw in draws.values() for m in draw))
-    chosen.sort(key=lambda each: each.path)  # a worker measures a suite once
+    # A worker measures a suite once, and the slow ones come last.
+    chosen.sort(key=lambda each: (each.path in SLOW, each.path))
     tried = try_all(chosen, options.jobs, prepare, options.answers)
     by_mutant = {answer[0]: answer for answer in tried}
     verdicts = [report([by_mutant[m] for m in draw], f"seed {s}") for s, draw in draws.items()]
