@@ -11,7 +11,7 @@ and leaves its report in `processing/output`. A failure is told in `output/failu
 `output/message` (processing) and by the exit code. SAGEMAKER_BASE_DIR names another place than
 /opt/ml, as in SageMaker's own toolkits.
 
-Channel `settings` may hold a settings.yml, whose values win over the package's.
+Channel `settings` may hold a settings.yml, whose values win over the defaults.
 """
 
 from __future__ import annotations
