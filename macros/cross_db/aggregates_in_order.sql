@@ -34,12 +34,14 @@ in_order: by name, the aggregate and its argument; in_any_order: by name, whole 
     from (
         select
             {{ keys | join(', ') }},
-            list_sort(list(struct_pack(
-                sort_key := {{ order }}
-                {%- for name, (aggregate, argument) in in_order.items() %},
-                {{ name }} := {{ argument }}
-                {%- endfor %}
-            ))) as sorted_rows
+            list_select(
+                list(struct_pack(
+                    {%- for name, (aggregate, argument) in in_order.items() %}
+                    {{ name }} := {{ argument }}{{ ',' if not loop.last }}
+                    {%- endfor %}
+                )),
+                list_grade_up(list({{ order }}))
+            ) as sorted_rows
             {%- for name, expression in in_any_order.items() %},
             {{ expression }} as {{ name }}
             {%- endfor %}

@@ -12,19 +12,28 @@ province_costs as (
     select * from {{ ref('silver_province_cost_month') }}
 ),
 
--- Months back from the end of the window, whether the customer has readings in all of them or not.
-aged as (
+as_of_dates as (
     select
-        *,
-        date_diff(
-            'month', month_start, cast(date_trunc('month', {{ add_days(1, 'as_of_date') }}) as date)
-        ) as months_ago
+        as_of_date,
+        {{ add_months(-3, 'window_end_date') }} as newer_quarter_start,
+        {{ add_months(-6, 'window_end_date') }} as older_quarter_start
+    from {{ ref('silver_as_of_date') }}
+),
+
+-- The last quarter of the window and the one before, whether the customer has readings in all of their months or not.
+dated as (
+    select
+        customer_months.*,
+        as_of_dates.newer_quarter_start,
+        as_of_dates.older_quarter_start
     from customer_months
+    inner join as_of_dates
+        on customer_months.as_of_date = as_of_dates.as_of_date
 ),
 
 behaviour as (
     {{ aggregates_in_order(
-        'aged',
+        'dated',
         keys=['customer_id', 'as_of_date'],
         order='month_start',
         in_order={
@@ -32,8 +41,11 @@ behaviour as (
             'std_monthly_gas_m3': ('stddev_samp', 'gas_m3'),
             'std_margin': ('stddev_samp', 'margin_eur'),
             'elec_price_volatility': ('stddev_samp', 'variable_price_tier1_eur_kwh'),
-            'newer_margin_eur': ('avg', 'case when months_ago between 1 and 3 then margin_eur end'),
-            'older_margin_eur': ('avg', 'case when months_ago between 4 and 6 then margin_eur end'),
+            'newer_margin_eur': ('avg', 'case when month_start >= newer_quarter_start then margin_eur end'),
+            'older_margin_eur': (
+                'avg',
+                'case when month_start >= older_quarter_start and month_start < newer_quarter_start then margin_eur end'
+            ),
             'total_margin_eur': ('sum', 'margin_eur'),
         },
         in_any_order={
@@ -77,8 +89,8 @@ final as (
         behaviour.min_monthly_margin,
         coalesce(behaviour.loss_month_count, 0) as loss_month_count,
         behaviour.newer_margin_eur - behaviour.older_margin_eur as rolling_margin_trend,
-        behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin,
-        behaviour.total_margin_eur as total_margin_12m,
+        behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin_eur,
+        behaviour.total_margin_eur as total_margin_eur_12m,
         ---------- prices
         (behaviour.last_elec_price - behaviour.first_elec_price)
         / nullif(behaviour.first_elec_price, 0) as elec_price_trend_12m,

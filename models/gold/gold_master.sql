@@ -117,8 +117,8 @@ final as (
         pairs.has_interaction_x_renewal_bucket,
         pairs.competition_x_intent,
         ---------- business, never trained on
-        risk.avg_monthly_margin,
-        risk.total_margin_12m,
+        risk.avg_monthly_margin_eur,
+        risk.total_margin_eur_12m,
         customers.contracted_power_kw,
         customers.is_urban,
         customers.province_code,

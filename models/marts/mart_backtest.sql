@@ -23,7 +23,7 @@ final as (
         customer_count,
         churner_count,
         ---------- flags
-        {{ flag('test_as_of_date = max(test_as_of_date) over (partition by run_id)') }} as is_newest_test
+        test_as_of_date = max(test_as_of_date) over (partition by run_id) as is_newest_test
     from results
     where run_id = newest_run_id
 )

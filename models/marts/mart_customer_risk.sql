@@ -50,8 +50,8 @@ final as (
         tiers.is_at_risk,
         scores.is_flagged,
         case
-            when {{ is_finite('customers.avg_monthly_margin') }} and customers.avg_monthly_margin > 0
-                then scores.churn_probability * customers.avg_monthly_margin
+            when {{ is_finite('customers.avg_monthly_margin_eur') }} and customers.avg_monthly_margin_eur > 0
+                then scores.churn_probability * customers.avg_monthly_margin_eur
             else 0e0
         end as expected_monthly_loss_eur,
         ---------- reasons
@@ -79,7 +79,7 @@ final as (
         ---------- consumption and money
         customers.avg_monthly_elec_kwh,
         customers.avg_monthly_gas_m3,
-        customers.avg_monthly_margin as avg_monthly_margin_eur,
+        customers.avg_monthly_margin_eur,
         customers.elec_price_trend_12m * 100 as elec_price_trend_12m_pct,
         ---------- last contact
         customers.customer_intent,

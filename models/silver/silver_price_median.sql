@@ -46,16 +46,32 @@ segment_medians as (
     group by as_of_date, segment, month_start
 ),
 
+-- That of the nation stands in where a segment knows no price: elsewhere nobody reads it.
+lacking as (
+    select distinct
+        as_of_date,
+        month_start
+    from segment_medians
+    where
+        {% for price in price_columns() %}
+        {{ 'or ' if not loop.first }}{{ price }} is null
+        {% endfor %}
+),
+
 national_medians as (
     select
         {% for price in price_columns() %}
-        {{ median(price) }} as {{ price }},
+        {{ median('windowed.' ~ price) }} as {{ price }},
         {% endfor %}
-        max(max_price_date) as max_price_date,
-        as_of_date,
-        month_start
+        max(windowed.max_price_date) as max_price_date,
+        windowed.as_of_date,
+        windowed.month_start
     from windowed
-    group by as_of_date, month_start
+    inner join lacking
+        on
+            windowed.as_of_date = lacking.as_of_date
+            and windowed.month_start = lacking.month_start
+    group by windowed.as_of_date, windowed.month_start
 ),
 
 final as (
@@ -72,7 +88,7 @@ final as (
         segment_medians.max_price_date as max_segment_price_date,
         national_medians.max_price_date as max_national_price_date
     from segment_medians
-    inner join national_medians
+    left join national_medians
         on
             segment_medians.as_of_date = national_medians.as_of_date
             and segment_medians.month_start = national_medians.month_start

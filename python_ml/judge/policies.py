@@ -23,7 +23,7 @@ from python_ml.settings import Settings
 NOBODY, EVERYBODY = "contact_nobody", "contact_everybody"
 FIXED_TIERS, EXPECTED_VALUE = "fixed_tiers", "expected_value"
 EXPECTED, REALISED = "expected", "realised"
-MARGIN = "avg_monthly_margin"
+MARGIN = "avg_monthly_margin_eur"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def score(
     scores = model.predict(frame)
     scores.insert(0, "customer_id", frame["customer_id"].to_numpy())
     scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
-    scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin"].to_numpy()
+    scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin_eur"].to_numpy()
     named = {"as_of_date": as_of_date}
     warehouse.write_external(
         "customer_score", scores.assign(model_version=version, **named), run_id

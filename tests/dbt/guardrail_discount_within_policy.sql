@@ -15,5 +15,5 @@ where
     or (
         recommendations.discount_eur_month > 0
         and recommendations.discount_eur_month
-        > offer_policy.monthly_margin_share * customers.avg_monthly_margin + 0.000001
+        > offer_policy.monthly_margin_share * customers.avg_monthly_margin_eur + 0.000001
     )

@@ -2,7 +2,7 @@
 select
     recommendations.customer_id,
     recommendations.offer,
-    customers.avg_monthly_margin
+    customers.avg_monthly_margin_eur
 from {{ ref('mart_recommendation') }} as recommendations
 left join {{ ref('gold_master') }} as customers
     on
@@ -10,4 +10,4 @@ left join {{ ref('gold_master') }} as customers
         and recommendations.as_of_date = customers.as_of_date
 where
     recommendations.offer <> 'no_offer'
-    and not ({{ is_finite('customers.avg_monthly_margin') }} and customers.avg_monthly_margin > 0)
+    and not ({{ is_finite('customers.avg_monthly_margin_eur') }} and customers.avg_monthly_margin_eur > 0)

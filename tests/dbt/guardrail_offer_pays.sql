@@ -17,7 +17,7 @@ valued as (
             recommendations.churn_probability * economics.save_probability
             - (1 - recommendations.churn_probability) * economics.drive_away_probability
         )
-        * customers.avg_monthly_margin * economics.remaining_months
+        * customers.avg_monthly_margin_eur * economics.remaining_months
         - recommendations.offer_budget_eur - economics.contact_cost_eur as net_value_eur
     from {{ ref('mart_recommendation') }} as recommendations
     inner join {{ ref('gold_master') }} as customers

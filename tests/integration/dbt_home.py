@@ -133,7 +133,7 @@ def write_scores(home: Path, run_id: str) -> None:
             churn_probability_high=(1 + share) / 2,
             is_flagged=share >= 0.5,
             risk_tier=tier,
-            avg_monthly_margin_eur=gold["avg_monthly_margin"],
+            avg_monthly_margin_eur=gold["avg_monthly_margin_eur"],
         ),
         "score_reason": customers.assign(
             reason_rank=1,

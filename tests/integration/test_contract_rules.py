@@ -20,7 +20,7 @@ from python_ml.transform.dbt import DbtRunner
 RUN = "test-run"
 # What breaks a rule of a table that `spoil` does not.
 PLANTED = {
-    "gold_master": "update {} set avg_monthly_margin = null",
+    "gold_master": "update {} set avg_monthly_margin_eur = null",
     "offer_policy": "update {} set monthly_margin_share = 0.5",
     "silver_price_month": "update {} set variable_price_tier1_eur_kwh_source = 'missing'",
 }

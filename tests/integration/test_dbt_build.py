@@ -282,11 +282,11 @@ def test_the_lineage_runs_from_every_raw_file_to_a_dashboard(parsed: Manifest) -
     [
         (
             "guardrail_offer_has_positive_margin",
-            "update gold_master set avg_monthly_margin = 'nan' where customer_id = {offered}",
+            "update gold_master set avg_monthly_margin_eur = 'nan' where customer_id = {offered}",
         ),
         (
             "guardrail_offer_pays",
-            "update gold_master set avg_monthly_margin = 0.01 where customer_id = {offered}",
+            "update gold_master set avg_monthly_margin_eur = 0.01 where customer_id = {offered}",
         ),
         (
             "guardrail_discount_within_policy",

@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
         "integer",
         {"role": "feature", "tier": "2B", "fill": 0, "from_text": True},
     ),
-    "avg_monthly_margin": ("double", {"role": "business"}),
+    "avg_monthly_margin_eur": ("double", {"role": "business"}),
     "max_reading_date": ("date", {"role": "lineage"}),
     "max_contact_date": ("date", {"role": "lineage"}),
     "churn": ("integer", {"role": "target"}),
@@ -92,7 +92,7 @@ def gold_frame(customers: int = 1500, seed: int = 7, text_strength: float = 4.0)
             ),
             "customer_intent": np.where(has_text, intent, None),
             "is_negative_sentiment": negative.astype(int),
-            "avg_monthly_margin": rng.normal(7, 3, customers),
+            "avg_monthly_margin_eur": rng.normal(7, 3, customers),
             "max_reading_date": pd.Timestamp(AS_OF_DATE),
             "max_contact_date": np.where(
                 has_text, np.datetime64("2024-06-30", "ns"), np.datetime64("NaT")

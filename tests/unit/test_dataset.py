@@ -29,7 +29,7 @@ def names(columns):
 def test_roles_tiers_and_fills_come_from_the_manifest():
     contract = gold.contract()
     assert contract.target == "churn"
-    assert "avg_monthly_margin" not in names(contract.features)
+    assert "avg_monthly_margin_eur" not in names(contract.features)
     fills = {column.name: column.fill for column in contract.features}
     assert fills["last_interaction_days_ago"] == 9999
     assert fills["customer_intent"] == "no_interaction"

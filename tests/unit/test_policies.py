@@ -21,7 +21,7 @@ def fixture(tmp_path_factory):
 
 def rows_of(fixture, margin, churn, probability):
     settings, warehouse = fixture
-    test = pd.DataFrame({"avg_monthly_margin": margin})
+    test = pd.DataFrame({"avg_monthly_margin_eur": margin})
     weights = resample_weights(len(test), 200, 1)
     rows = policy_rows(
         warehouse, settings, test, np.asarray(churn), np.asarray(probability, float), weights

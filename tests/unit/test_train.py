@@ -121,10 +121,10 @@ def test_two_runs_give_the_same_bits_whatever_the_order_of_rows(tmp_path):
 def test_business_columns_are_never_trained_on(tmp_path):
     settings, _, result = run(tmp_path)
     model = open_registry(settings).load(result.model_version).model
-    assert "avg_monthly_margin" not in model.features
+    assert "avg_monthly_margin_eur" not in model.features
     assert CHURN not in model.features
     frame = gold.gold_frame()
-    leaking = frame.assign(avg_monthly_margin=frame[CHURN] * 100.0)
+    leaking = frame.assign(avg_monthly_margin_eur=frame[CHURN] * 100.0)
     *_, again = run(tmp_path / "b", leaking)
     assert again.sha256 == result.sha256
 

@@ -1,7 +1,7 @@
 -- Consumption, prices and margin of the twelve months, worked out from micro_margin's months.
 with
 
-expected (customer_id, total_elec_kwh_12m, total_gas_m3_12m, active_months_count, price_update_count, avg_monthly_margin, min_monthly_margin, loss_month_count, elec_price_trend_12m, gas_price_trend_12m, province_avg_elec_cost_12m, province_elec_cost_trend, elec_price_vs_province_cost_spread, is_price_increase) as (
+expected (customer_id, total_elec_kwh_12m, total_gas_m3_12m, active_months_count, price_update_count, avg_monthly_margin_eur, min_monthly_margin, loss_month_count, elec_price_trend_12m, gas_price_trend_12m, province_avg_elec_cost_12m, province_elec_cost_trend, elec_price_vs_province_cost_spread, is_price_increase) as (
     values
     ('C00001', 3071.24e0, 0e0, 12, 12, 13.8083e0, 13.05e0, 0, 0.25e0, null, 0.09e0, 0.25e0, 0.16e0, 1),
     -- Gas of 1.0, in July 1.2, at the end 1.0 again.
@@ -27,8 +27,8 @@ actual as (
         gold.active_months_count,
         gold.price_update_count,
         -- Ceuta's tariff is not the mainland's: its margin is left to others.
-        case when gold.customer_id <> 'C00005' then round(gold.avg_monthly_margin, 6) end
-            as avg_monthly_margin,
+        case when gold.customer_id <> 'C00005' then round(gold.avg_monthly_margin_eur, 6) end
+            as avg_monthly_margin_eur,
         case when gold.customer_id <> 'C00005' then round(gold.min_monthly_margin, 6) end as min_monthly_margin,
         gold.loss_month_count,
         round(gold.elec_price_trend_12m, 6) as elec_price_trend_12m,
@@ -45,7 +45,7 @@ actual as (
 
 {{ rows_that_differ(
     ['customer_id'],
-    ['total_elec_kwh_12m', 'total_gas_m3_12m', 'active_months_count', 'price_update_count', 'avg_monthly_margin',
+    ['total_elec_kwh_12m', 'total_gas_m3_12m', 'active_months_count', 'price_update_count', 'avg_monthly_margin_eur',
         'min_monthly_margin', 'loss_month_count', 'elec_price_trend_12m', 'gas_price_trend_12m',
         'province_avg_elec_cost_12m', 'province_elec_cost_trend', 'elec_price_vs_province_cost_spread',
         'is_price_increase']
