@@ -52,10 +52,7 @@ lacking as (
         as_of_date,
         month_start
     from segment_medians
-    where
-        {% for price in price_columns() %}
-        {{ 'or ' if not loop.first }}{{ price }} is null
-        {% endfor %}
+    where {{ price_columns() | join(' is null or ') }} is null
 ),
 
 national_medians as (
