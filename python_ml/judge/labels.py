@@ -118,5 +118,5 @@ def _listing(dates: Sequence[LabelledDate], settings: Settings, batch_as_of_date
     told = [f"{day.told}: {_obstacle(day, settings, batch_as_of_date)}" for day in dates]
     older = len(told) - SHOWN_DATES
     return f"labels of {'; '.join(told[-SHOWN_DATES:])}" + (
-        f"; and {older} older dates" if older > 0 else ""
+        f"; and {older} older date{'s' if older > 1 else ''}" if older > 0 else ""
     )

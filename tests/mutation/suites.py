@@ -60,7 +60,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/unit/test_gate.py",
         "tests/unit/test_policies.py",
     ),
-    "python_ml/judge/profit.py": ("tests/unit/test_policies.py",),
+    "python_ml/judge/profit.py": ("tests/unit/test_profit.py", "tests/unit/test_policies.py"),
     "python_ml/judge/split.py": ("tests/unit/test_train_split.py",),
     "python_ml/quality/rules.py": (
         "tests/unit/test_quality_rules.py",

@@ -128,3 +128,23 @@ def test_a_thousand_resamples_of_a_full_test_part_take_seconds():
         0.95,
     )
     assert time.process_time() - start < 5
+
+
+def test_one_row_may_fill_several_bins():
+    """Five of six draws are of the first row: two bins and half of the third."""
+    weights = np.array([[5, 1], [1, 5], [6, 0], [3, 3]], dtype=np.uint8)
+    found = equal_count_bins(np.array([0, 1]), np.array([0.2, 0.6]), weights, 3)
+    expected = [[0.2, 0.2, 0.4], [0.4, 0.6, 0.6], [0.2, 0.2, 0.2], [0.2, 0.4, 0.6]]
+    np.testing.assert_allclose(found.predicted, expected)
+    churn = [[0, 0, 0.5], [0.5, 1, 1], [0, 0, 0], [0, 0.5, 1]]
+    np.testing.assert_allclose(found.observed, churn, atol=1e-12)
+    alone = equal_count_bins(np.array([1]), np.array([0.3]), np.array([[1]], np.uint8), 4)
+    np.testing.assert_allclose(alone.predicted, [[0.3] * 4])
+    np.testing.assert_allclose(alone.ece, [0.7])
+
+
+def test_rows_of_equal_probability_go_to_bins_in_their_order():
+    churn = np.tile([1, 1, 0, 0], 250)
+    probability = np.tile([0.2, 0.1], 500)
+    found = equal_count_bins(np.sort(churn), probability, np.ones((1, 1000), np.uint8), 4)
+    assert found.observed[0].tolist() == [0.0, 1.0, 0.0, 1.0], "of each half first those that stay"

@@ -89,7 +89,11 @@ def test_an_older_date_with_leavers_enough_goes_before_a_newer_one_without(tmp_p
 
 
 def test_where_no_date_has_enough_the_newest_that_can_be_split_is_learned_from(tmp_path):
-    rows = [("2024-12-31", "2025-03-31", 300, 30), ("2025-01-31", "2025-04-30", 300, 25)]
+    rows = [
+        ("2024-11-30", "2025-02-28", 300, 31),
+        ("2024-12-31", "2025-03-31", 300, 30),
+        ("2025-01-31", "2025-04-30", 300, 25),
+    ]
     assert chosen(tmp_path, *rows) == "2025-01-31"
 
 
@@ -112,6 +116,8 @@ def test_of_many_dates_the_newest_are_named(tmp_path):
     said = refused(tmp_path, *rows)
     assert "2024-12-28" in said and "2024-05-28" not in said
     assert "and 2 older dates" in said
+    assert "and 1 older date." in refused(tmp_path / "seven", *rows[1:])
+    assert "older" not in refused(tmp_path / "six", *rows[2:])
 
 
 def test_no_label_at_all_is_said(tmp_path):
