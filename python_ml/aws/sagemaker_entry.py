@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 
 from python_ml.aws.step import WORK, run_step
-from python_ml.engines.store import open_store
+from python_ml.engines import open_store
 from python_ml.errors import UsageError, foreseen
 from python_ml.registry.sagemaker import ARTIFACTS
 from python_ml.settings import Settings, load_settings

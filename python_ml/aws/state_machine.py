@@ -20,12 +20,9 @@ from python_ml.aws.report import add_error, add_steps, count, message, open_step
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.contracts.gold import require_experiments
-from python_ml.engines import open_ledger, open_warehouse
-from python_ml.engines.athena_publication import Publication
+from python_ml.engines import open_engine, open_ledger, open_store
 from python_ml.engines.ledger import DONE, Lease, iso, new_lease
-from python_ml.engines.store import open_store
 from python_ml.errors import LeaseHeldError, SpanishGasError, UsageError
-from python_ml.land.upload import remove_other_batches
 from python_ml.pipeline.closing import keep_assignments, keep_costs
 from python_ml.pipeline.identity import identify_batch, work_hash
 from python_ml.pipeline.record import write_run_tables
@@ -89,9 +86,9 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         _mark_upload(settings, request, SUCCEEDED)
         log.info("%s: run %s has run this very batch", request.run_id, standing.run_id)
         return {"is_done": True}
-    publication = Publication(settings.athena)
-    publication.settle()
-    publication.clear(keep=[event["run_id"]])  # what runs that failed have built
+    engine = open_engine(settings)
+    engine.settle()
+    engine.clear(keep=[event["run_id"]])  # what runs that failed have built
     if event["mode"] == "score":
         open_registry(settings).require_champion()
     manifest.save(record_of(request, settings))
@@ -155,21 +152,19 @@ def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     folder.result("marts")
     run_id, request = event["run_id"], folder.request()
     open_ledger(settings).beat(_lease(run_id, request.mode), _lease_seconds())
-    publication = Publication(settings.athena)
-    if publication.published_run() == run_id:
-        publication.settle()
-    else:
-        with open_warehouse(settings, run_id=run_id) as warehouse:
+    engine = open_engine(settings)
+    if not engine.is_published(run_id):
+        with engine.warehouse(run_id) as warehouse:
             keep_assignments(warehouse, run_id)
-        publication.publish(run_id)
+    engine.publish(run_id)
     # The pointer of the tables decides; a run that dies here is mended by the next.
     open_registry(settings).promote(version, run_id)
     folder.write("publish", _done({"model_version": version}))
     try:
-        with open_warehouse(settings) as warehouse:
-            began = datetime.fromisoformat(request.started_at)
-            keep_costs(warehouse, settings.athena, run_id, began)
-        remove_other_batches(settings.athena, folder.result("land")["batch_id"])
+        with engine.warehouse() as warehouse:
+            costs = engine.costs_since(datetime.fromisoformat(request.started_at))
+            keep_costs(warehouse, costs, run_id)
+        engine.remove_other_batches(folder.result("land")["batch_id"])
     except SpanishGasError as failure:  # it is published all the same
         log.warning("run %s: %s", run_id, failure)
     return {"model_version": version}

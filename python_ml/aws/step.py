@@ -20,11 +20,12 @@ from typing import Any
 
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.documents import read_json, write_json
+from python_ml.engines import open_store
 from python_ml.engines.ledger import iso
-from python_ml.engines.store import open_store
 from python_ml.errors import ServiceError, UsageError, foreseen
 from python_ml.pipeline import resume, steps
 from python_ml.pipeline.identity import BatchIdentity, identify_batch
+from python_ml.pipeline.retention import mend
 from python_ml.pipeline.workspace import Run, prepare
 from python_ml.progress import peak_memory_mb
 from python_ml.settings import Settings, load_settings
@@ -135,13 +136,9 @@ def _measured(start: float) -> dict[str, float]:
 
 def _land(context: StepContext) -> Outcome:
     run = context.run
-    if not run.has_database:
-        from python_ml.engines.athena_publication import Publication
-        from python_ml.pipeline.retention import mend
-
-        prepare(run)
-        mend(run.settings, run.manifest, run.run_id)
-        Publication(run.settings.athena).begin(run.run_id)
+    prepare(run)
+    mend(run.settings, run.manifest, run.run_id)
+    run.engine.begin(run.run_id, of_published=False)
     steps.land_step(run)
     found = {"batch_id": run.batch_id, "as_of_date": run.as_of_date.isoformat()}
     return _outcome(context, found)

@@ -106,10 +106,11 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
 
     SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
     """
+    from python_ml.engines import open_engine
     from python_ml.pipeline.commands import Run, land_batch
     from python_ml.view import summary
 
-    if settings.target != "duckdb":
+    if not open_engine(settings).lies_in_home:
         raise UsageError(
             "land writes to the lake of a home; on Athena the run itself lands its batch: "
             "spanishgas run --target athena --raw s3://…"

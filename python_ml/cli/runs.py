@@ -173,14 +173,16 @@ def cost(settings: Settings, as_json: bool, hours: float | None, dashboards: boo
     """
     from datetime import UTC, datetime, timedelta
 
-    from python_ml.cost import costs_since, dashboard_costs
+    from python_ml.cost import dashboard_costs
+    from python_ml.engines import open_engine
 
-    if settings.target != "athena":
+    engine = open_engine(settings)
+    if not engine.bills_queries:
         raise UsageError("only Athena bills by the bytes that a query scans: --target athena")
     if dashboards and hours is not None:
         raise UsageError("--hours does not go with --dashboards, which counts what it opens itself")
     since = datetime.now(UTC) - timedelta(hours=24.0 if hours is None else hours)
-    report = dashboard_costs(settings) if dashboards else costs_since(settings.athena, since)
+    report = dashboard_costs(settings) if dashboards else engine.costs_since(since)
     if as_json:
         print_json(report.as_dict())
     else:

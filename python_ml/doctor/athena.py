@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
-from python_ml.engines import cloud
+from python_ml.engines import cloud, open_engine, open_ledger, open_warehouse
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import ServiceError
 from python_ml.settings import AthenaSettings, Settings
@@ -43,9 +43,9 @@ def check_account(settings: Settings) -> list[Check]:
     probes += [
         ("staging expiry", "", lambda: _expiry(athena)),
         ("glue", f"Glue is asked in {athena.region}; {_POLICY}", lambda: _glue(athena)),
-        ("query", f"{named}; {_POLICY}", lambda: _query(athena)),
+        ("query", f"{named}; {_POLICY}", lambda: _query(settings)),
         ("runs table", f"create it as docs/runs.md says; {_POLICY}", lambda: _runs(settings)),
-        ("published", "", lambda: _published(athena)),
+        ("published", "", lambda: _published(settings)),
     ]
     checks += [attempt(name, fix, probe) for name, fix, probe in probes]
     return [*checks, champion(settings)]
@@ -200,26 +200,21 @@ def _glue(athena: AthenaSettings) -> Check:
 
 
 def _runs(settings: Settings) -> Check:
-    from python_ml.engines import open_ledger
-
     holder = open_ledger(settings).holder()
     held = "free" if holder is None else f"held by {holder}"
     return Check("runs table", OK, f"{settings.athena.runs_table}; the lease is {held}")
 
 
-def _published(athena: AthenaSettings) -> Check:
-    from python_ml.engines.athena_publication import Publication
-
-    if (run_id := Publication(athena).published_run()) is None:
+def _published(settings: Settings) -> Check:
+    if (run_id := open_engine(settings).published_run()) is None:
         return Check("published", WARN, "nothing has been published yet", "spanishgas run")
-    return Check("published", OK, f"run {run_id} in database {athena.schema}")
+    return Check("published", OK, f"run {run_id} in database {settings.athena.schema}")
 
 
-def _query(athena: AthenaSettings) -> Check:
+def _query(settings: Settings) -> Check:
     """One query that reads nothing and costs nothing, through UNLOAD as a run reads."""
-    from python_ml.engines.athena import AthenaWarehouse
-
-    frame = AthenaWarehouse(athena).query("select 1 as one")
+    with open_warehouse(settings) as warehouse:
+        frame = warehouse.query("select 1 as one")
     if frame["one"].tolist() != [1]:
         return Check("query", FAIL, f"select 1 gave {frame.to_dict()}")
-    return Check("query", OK, f"UNLOAD in work group {athena.work_group} reads and writes")
+    return Check("query", OK, f"UNLOAD in work group {settings.athena.work_group} reads and writes")

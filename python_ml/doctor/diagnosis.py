@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from python_ml.engines import open_engine, open_warehouse
+from python_ml.engines.sql import file_pattern, places_of
 from python_ml.errors import SpanishGasError
 from python_ml.settings import Settings, project
 
@@ -68,13 +70,13 @@ class Diagnosis:
 def diagnose(settings: Settings) -> Diagnosis:
     """Check what the target needs."""
     checks = [_python(), _packages(), _home(settings), _disk(settings), _memory(settings)]
-    if settings.target == "athena":
+    if open_engine(settings).lies_in_home:
+        checks += [_lake(settings), _warehouse(settings), _place(settings), champion(settings)]
+        checks += _forgetting(settings)
+    else:
         from python_ml.doctor.athena import check_account
 
         checks += check_account(settings)
-    else:
-        checks += [_lake(settings), _warehouse(settings), _place(settings), champion(settings)]
-        checks += _forgetting(settings)
     return Diagnosis(settings.target, checks)
 
 
@@ -200,7 +202,6 @@ def _warehouse(settings: Settings) -> Check:
 
 def _consistent(settings: Settings) -> Check:
     """The published tables against what they were made from in the lake."""
-    from python_ml.engines import open_warehouse
     from python_ml.land.write import current
 
     remedy = "restore the lake, or run again: spanishgas run"
@@ -234,9 +235,6 @@ def _place(settings: Settings) -> Check:
 
 
 def _reads_itself(settings: Settings) -> Check:
-    from python_ml.engines import open_warehouse
-    from python_ml.engines.sql import file_pattern, places_of
-
     with open_warehouse(settings) as warehouse:
         views = warehouse.query("select sql from duckdb_views() where not internal")["sql"]
     lake = file_pattern(settings.layout.lake, "") + "/"

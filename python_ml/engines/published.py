@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from python_ml.engines import Warehouse, open_warehouse
-from python_ml.engines.store import open_store
+from python_ml.engines import Warehouse, open_engine, open_store
 from python_ml.errors import OldTablesError, UsageError, on_disk
 from python_ml.settings import Settings
 
@@ -25,7 +24,7 @@ def require_home(settings: Settings) -> None:
     marks = (layout.runs, layout.warehouse, layout.lake, layout.raw)
     with on_disk(layout.home):
         is_home = any(path.exists() for path in marks)
-    if settings.target == "duckdb" and not is_home:
+    if open_engine(settings).lies_in_home and not is_home:
         raise UsageError(
             f"{layout.home} is no home of SpanishGas: it holds no raw files, lake, warehouse or "
             "record of runs. `spanishgas run` makes one; --home names another."
@@ -34,9 +33,10 @@ def require_home(settings: Settings) -> None:
 
 def published_run(settings: Settings) -> tuple[str, str] | None:
     """Run and model version that the published warehouse shows, or None before the first."""
-    if settings.target == "duckdb" and not settings.layout.warehouse.exists():
+    engine = open_engine(settings)
+    if not engine.holds_published():
         return None
-    with open_warehouse(settings) as warehouse:
+    with engine.warehouse() as warehouse:
         if "mart_overview" not in warehouse.table_names():
             return None
         published = warehouse.read_table("mart_overview")

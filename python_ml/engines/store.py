@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from python_ml.errors import ServiceError, SpanishGasError, on_disk
-from python_ml.settings import Settings
 
 
 class Store(ABC):
@@ -76,12 +75,3 @@ class FolderStore(Store):
 
     def place(self, key: str) -> str:
         return str(self._root / key)
-
-
-def open_store(settings: Settings) -> Store:
-    """The lake's store: `models/…` and `ml/feature_snapshot/…`, in the lake of the target."""
-    if settings.target == "athena":
-        from python_ml.engines.s3_store import S3Store
-
-        return S3Store(settings.athena)
-    return FolderStore(settings.layout.lake)

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from python_ml.contracts.gold import GOLD, GoldContract
-from python_ml.engines import Warehouse
+from python_ml.engines import Warehouse, open_store
 from python_ml.engines.sql import literal
-from python_ml.engines.store import open_store
 from python_ml.errors import OldTablesError, SpanishGasError
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry.base import scored_on

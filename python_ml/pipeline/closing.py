@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from python_ml.engines import Warehouse
-from python_ml.settings import AthenaSettings
+from python_ml.engines.costs import CostReport
 
 _TIERS = """
     select
@@ -107,11 +106,9 @@ def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
     warehouse.write_external("offer_assignment", offers.loc[is_assigned, _ASSIGNMENT], run_id)
 
 
-def keep_costs(warehouse: Warehouse, athena: AthenaSettings, run_id: str, began: datetime) -> None:
-    """What the work group's queries have scanned since a run began, as `ml.query_cost`."""
-    from python_ml.cost import costs_since
-
-    warehouse.write_external("query_cost", costs_since(athena, began).table(), run_id)
+def keep_costs(warehouse: Warehouse, costs: CostReport, run_id: str) -> None:
+    """What queries have scanned since a run began, as `ml.query_cost`."""
+    warehouse.write_external("query_cost", costs.table(), run_id)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -166,7 +166,7 @@ def backtest(run: Run, source: str) -> None:
     require_experiments(run.settings)
     require_source(source)
     run.mode, run.source = "backtest", source
-    has_published = not run.has_database or run.settings.layout.warehouse.exists()
+    has_published = run.engine.holds_published()
     with workspace(run, of_published=has_published):
         with run.step("backtest") as (step, report), run.warehouse() as warehouse:
             tested = run_backtest(source, run.settings, run.work_dir / "backtest", progress=report)

@@ -75,7 +75,7 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
             duckdb.
         SpanishGasError: the list of the forgotten cannot be read.
     """
-    if run.settings.target != "duckdb":
+    if not run.engine.lies_in_home:
         raise UsageError(
             "forget works on a home, with the target duckdb; how a person is removed on AWS is in "
             "docs/runbook.md, Forget a person"

@@ -9,15 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-import duckdb
-
-from python_ml.engines.sql import literal
 from python_ml.settings import PROJECT_DIR
-
-if TYPE_CHECKING:
-    from python_ml.pipeline.workspace import Run
 
 TABLE = "bronze_customer_month"
 _MADE_BY = (
@@ -43,44 +36,3 @@ def month_versions(months: Mapping[str, str]) -> dict[str, str]:
         month: hashlib.sha256(f"{content} {code.hexdigest()}".encode()).hexdigest()[:16]
         for month, content in months.items()
     }
-
-
-def begin_with_published(run: Run, versions: Mapping[str, str]) -> list[str]:
-    """Fill the run's database with the unchanged months of the published one.
-
-    Returns:
-        The months that are left to read, in order.
-    """
-    if not run.has_database:
-        from python_ml.engines import athena_months as months
-
-        return months.begin_with_published(
-            run.settings.athena, run.run_id, TABLE, versions, force=run.force
-        )
-    published = run.settings.layout.warehouse
-    with duckdb.connect(str(run.database)) as connection:
-        connection.execute(f"drop table if exists {TABLE}")
-        if run.force or not published.exists():
-            return sorted(versions)
-        connection.execute(f"attach {literal(published)} as published (read_only)")
-        columns = {
-            row[0]
-            for row in connection.execute(
-                "select column_name from duckdb_columns() where database_name = 'published' "
-                f"and table_name = {literal(TABLE)}"
-            ).fetchall()
-        }
-        if "month_version" not in columns:
-            return sorted(versions)
-        wanted = list(versions.items())
-        connection.execute(
-            f"create table {TABLE} as select months.* from published.{TABLE} as months "
-            "where list_contains(?, strftime(month_start, '%Y-%m') || ' ' || month_version)",
-            [[f"{month} {version}" for month, version in wanted]],
-        )
-        kept = connection.execute(
-            f"select distinct strftime(month_start, '%Y-%m') from {TABLE}"
-        ).fetchall()
-        if not kept:  # whoever built it may have known other columns
-            connection.execute(f"drop table {TABLE}")
-    return sorted(set(versions) - {month for (month,) in kept})

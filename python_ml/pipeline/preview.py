@@ -14,7 +14,7 @@ def refresh_preview(run: Run) -> None:
     What people see of a run must not turn a good run into a failed one: trouble here is a warning.
     """
     settings = run.settings
-    if not (run.has_database and run.steps and settings.layout.warehouse.exists()):
+    if run.engine.bills_queries or not (run.steps and run.engine.holds_published()):
         return
     before = len(run.warnings)
     with (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_ml.engines import RunLedger, open_warehouse
+from python_ml.engines import RunLedger, open_engine, open_warehouse
 from python_ml.engines.ledger import CLAIMED, RUNNING, BatchClaim
 from python_ml.engines.published import is_champion, published_run
 from python_ml.errors import on_disk
@@ -59,10 +60,7 @@ def clear_leftovers(settings: Settings, run_id: str) -> None:
         for left in folder.iterdir() if folder.is_dir() else ():
             if left.name != run_id:
                 shutil.rmtree(left)
-    if settings.target == "athena":
-        from python_ml.engines.athena_publication import Publication
-
-        Publication(settings.athena).clear(keep=[run_id])
+    open_engine(settings).clear(keep=[run_id])
 
 
 def apply_retention(run: Run) -> None:
@@ -81,12 +79,9 @@ def apply_retention(run: Run) -> None:
         needed = {record.run_id for record in records[: limits.keep_runs]}
         needed |= {run.run_id} | _runs_of_champions(run.settings)
         on_record = {record.run_id for record in records[: limits.keep_records]} | needed
-        if run.has_database:
-            _remove_parts(layout.lake / "ml", needed, on_record)
-        elif run.batch_id is not None:
-            from python_ml.land.upload import remove_other_batches
-
-            remove_other_batches(run.settings.athena, run.batch_id)
+        run.engine.remove_parts(partial(_may_go, needed, on_record))
+        if run.batch_id is not None:
+            run.engine.remove_other_batches(run.batch_id)
         for report in (*layout.reports.glob("runs/*.json"), *layout.reports.glob("data_docs/*")):
             if report.name.removesuffix(".json") not in needed:
                 _remove(report)
@@ -97,17 +92,10 @@ def apply_retention(run: Run) -> None:
         run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
 
 
-def _remove_parts(folder: Path, needed: Collection[str], on_record: Collection[str]) -> None:
-    """Parts of python_ml's tables; those that record runs stay as long as the records."""
-    for table in folder.iterdir() if folder.is_dir() else ():
-        if table.name in KEPT:
-            continue
-        keep = on_record if table.name in (RUN_TABLE, STEP_TABLE) else needed
-        parts = sorted(table.glob("run_id=*"))
-        written = [part for part in parts if part.name != "run_id=none"]
-        for part in written[:-1]:
-            if part.name.removeprefix("run_id=") not in keep:
-                _remove(part)
+def _may_go(needed: Collection[str], on_record: Collection[str], table: str, run_id: str) -> bool:
+    """Parts of tables that record runs stay as long as the records."""
+    keep = on_record if table in (RUN_TABLE, STEP_TABLE) else needed
+    return table not in KEPT and run_id not in keep
 
 
 def _runs_of_champions(settings: Settings) -> set[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from python_ml.errors import BadInputError
 from python_ml.pipeline.closing import keep_assignments, keep_costs, read_closing
 from python_ml.pipeline.gold import labelled_date, plan_as_of_dates, require_gold
-from python_ml.pipeline.months import begin_with_published, month_versions
+from python_ml.pipeline.months import TABLE, month_versions
 from python_ml.pipeline.workspace import Run, swap
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def land_step(run: Run) -> None:
         BadInputError: the batch was refused, or changed while it was read.
     """
     from python_ml.land import land
+    from python_ml.land.write import is_intact
     from python_ml.pipeline.identity import require_unchanged
 
     assert run.identity is not None
@@ -43,15 +44,11 @@ def land_step(run: Run) -> None:
         run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
         step.rows = landed.row_count
         gate(run, "raw")
-        if run.settings.target == "athena":
-            from python_ml.land.upload import publish_batch, publish_rejected
-            from python_ml.land.write import is_intact
-
-            assert run.batch is not None
-            place = publish_batch(run.settings.athena, run.batch, landed.batch_id, report)
+        assert run.batch is not None
+        if (place := run.engine.deliver(run.batch, report)) is not None:
             if not is_intact(run.batch):
                 raise _changed_in_place(run.batch)
-            publish_rejected(run.settings.athena, run.settings.layout.rejected, landed.batch_id)
+            run.engine.deliver_rejected(landed.batch_id)
             run.dbt.register_external_tables({"raw": place})
 
 
@@ -66,9 +63,11 @@ def bronze_step(run: Run) -> None:
     assert run.batch is not None
     versions = month_versions(run.results["landing"].months)
     run.dbt.variables["month_versions"] = versions
-    run.dbt.variables["touched_months"] = begin_with_published(run, versions)
+    run.dbt.variables["touched_months"] = run.engine.begin_with_months(
+        run.run_id, TABLE, versions, force=run.force
+    )
     build_step(run, "bronze", "resource_type:seed bronze")
-    if run.has_database and not is_intact(run.batch):  # Athena reads the bucket's copy
+    if run.engine.reads_landed_files and not is_intact(run.batch):
         run.steps[-1].status = "failed"
         raise _changed_in_place(run.batch)
 
@@ -262,7 +261,7 @@ def drift_step(run: Run) -> None:
 
 
 def publish_step(run: Run) -> None:
-    """Make the run the one that everyone sees, by one rename, and its model the champion."""
+    """Make the run the one that everyone sees, all at once, and its model the champion."""
     from python_ml.land import write
     from python_ml.registry import open_registry
 
@@ -277,7 +276,7 @@ def publish_step(run: Run) -> None:
         if run.batch is not None and run.batch.is_dir():
             with run.surviving("the next command makes the batch the current one of the lake"):
                 write.make_current(run.settings.layout.lake, run.batch.name)
-        if run.settings.target == "athena":
+        if run.engine.bills_queries:
             with run.surviving("what the queries cost is not kept"):
-                began = datetime.fromisoformat(run.started_at)
-                keep_costs(warehouse, run.settings.athena, run.run_id, began)
+                costs = run.engine.costs_since(datetime.fromisoformat(run.started_at))
+                keep_costs(warehouse, costs, run.run_id)

@@ -6,7 +6,6 @@ it can be resumed; the next run that is not a resumption clears it.
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import threading
@@ -18,10 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from python_ml.engines import RunLedger, Warehouse, open_ledger, open_warehouse
+from python_ml.engines import Engine, RunLedger, Warehouse, open_engine
 from python_ml.engines.ledger import BatchClaim, Lease, iso, new_lease, new_run_id
-from python_ml.engines.sqlite_ledger import FILE as RUNS_FILE
-from python_ml.engines.sqlite_ledger import LOCK as LOCK_FILE
 from python_ml.errors import (
     InterruptedRunError,
     LeaseHeldError,
@@ -76,24 +73,13 @@ class Run:
     def work_dir(self) -> Path:
         return self.settings.layout.work / self.run_id
 
+    @cached_property
+    def engine(self) -> Engine:
+        return open_engine(self.settings)
+
     @property
     def database(self) -> Path:
-        # Views name their catalog, and the catalog is the file's name: it must not change.
-        return self.work_dir / self.settings.layout.warehouse.name
-
-    @property
-    def has_database(self) -> bool:
-        """The tables are in one file, built beside the published one and renamed into its place."""
-        return self.settings.target == "duckdb"
-
-    @property
-    def athena_database(self) -> str | None:
-        """The Glue database that takes the place of that file on Athena."""
-        if self.has_database:
-            return None
-        from python_ml.engines.athena_publication import run_database_name
-
-        return run_database_name(self.settings.athena, self.run_id)
+        return self.engine.database(self.run_id)
 
     @property
     def batch(self) -> Path | None:
@@ -102,20 +88,11 @@ class Run:
 
     def warehouse(self) -> Warehouse:
         """The run's own tables; the published ones once they are the same."""
-        database = self.settings.layout.warehouse if self.has_swapped() else self.database
-        return open_warehouse(self.settings, database, self.run_id)
-
-    def has_swapped(self) -> bool:
-        """Whether the run was killed after its tables had become the published ones."""
-        from python_ml.engines.published import published_run
-
-        if not self.has_database or self.database.exists():
-            return False
-        return (published_run(self.settings) or ("",))[0] == self.run_id
+        return self.engine.warehouse(self.run_id)
 
     @cached_property
     def manifest(self) -> RunLedger:
-        return open_ledger(self.settings)
+        return self.engine.ledger()
 
     @cached_property
     def dbt(self) -> DbtRunner:
@@ -129,9 +106,8 @@ class Run:
             "touched_months": [],  # none, before bronze knows them
         }
         place = self.work_dir / "dbt"
-        return DbtRunner(
-            self.settings, self.database, place, variables, self.batch, self.athena_database
-        )
+        schema = self.engine.schema(self.run_id)
+        return DbtRunner(self.settings, self.database, place, variables, self.batch, schema)
 
     @cached_property
     def contract(self) -> GoldContract:
@@ -240,7 +216,7 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
     from python_ml.pipeline.retention import mend
 
     with _lease(run):
-        _protect(run.settings)
+        _protect(run)
         prepare(run)
         mend(run.settings, run.manifest, run.run_id)
         with on_disk(run.work_dir):
@@ -302,16 +278,14 @@ def _interrupted(run: Run) -> InterruptedRunError:
     return InterruptedRunError(f"interrupted{at}; nothing was published")
 
 
-def _protect(settings: Settings) -> None:
+def _protect(run: Run) -> None:
     """Take rights away that the setting `readable_by` does not give.
 
     Files are made without them; this is for those that an earlier version made. A landed month may
     be the same file as the company's, whose rights are not ours to change: its folder is.
     """
-    layout = settings.layout
-    made_by_us = [layout.lake, layout.reports, layout.work, layout.warehouse]
-    made_by_us += [layout.home / name for name in (RUNS_FILE, LOCK_FILE)]
-    for top in made_by_us:
+    settings, layout = run.settings, run.settings.layout
+    for top in (layout.lake, layout.reports, layout.work, *run.engine.own_files()):
         for path in (top, *top.rglob("*")):
             if path.is_symlink() or not path.exists():
                 continue
@@ -322,7 +296,7 @@ def _protect(settings: Settings) -> None:
 
 
 def swap(run: Run) -> None:
-    """The run's tables become the published ones, by one rename.
+    """The run's tables become the published ones, all at once.
 
     Raises:
         LeaseHeldError: the lease has gone to another run.
@@ -330,23 +304,9 @@ def swap(run: Run) -> None:
     if run.lease is None:
         raise SpanishGasError(f"run {run.run_id} publishes outside its workspace")
     run.manifest.beat(run.lease, run.settings.runs.lease_seconds)
-    if not run.has_database:
-        from python_ml.engines.athena_publication import Publication
-
-        Publication(run.settings.athena).publish(run.run_id)
-        run.has_published = True
-        return
-    if run.has_swapped():
-        run.has_published = True
-        return
-    published = run.settings.layout.warehouse
-    with open_warehouse(run.settings, run.database) as warehouse:
-        warehouse.settle()
-    _log(published).unlink(missing_ok=True)
-    with on_disk(published):
-        run.database.replace(published)
-        run.has_published = True
-        _sync(published.parent)
+    run.engine.publish(run.run_id)
+    run.has_published = True
+    run.engine.settle()
 
 
 def _tell(run: Run, error: BaseException | None) -> None:
@@ -369,54 +329,28 @@ def _settle(run: Run, *, succeeded: bool) -> None:
         run.manifest.finish(run.claim, succeeded=succeeded)
 
 
-def _log(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
-
-
-def _sync(folder: Path) -> None:
-    """A rename is on disk once its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def prepare(run: Run) -> None:
-    """On Athena, finish a publication that was killed, and let the catalog know our tables."""
-    if run.has_database:
-        return
-    from python_ml.engines.athena_publication import Publication
-    from python_ml.land.upload import are_registered
-
-    Publication(run.settings.athena).settle()
-    if not are_registered(run.settings.athena):
+    """Finish a publication that was killed, and let a catalog know our tables."""
+    run.engine.settle()
+    if not run.engine.knows_external_tables():
         DbtRunner(
             run.settings, run.database, run.work_dir / "register", {}
         ).register_external_tables({}, sources=["ml"])  # the landed ones once they are
 
 
 def _begin(run: Run, *, of_published: bool) -> None:
-    """The run's tables: a copy of those that are published, or none."""
+    """The run's tables: those that are published, or none."""
     if of_published:
-        with open_warehouse(run.settings) as published:
+        with run.engine.warehouse() as published:
             newest = published.query("select max(as_of_date) as as_of_date from gold_master")
         run.as_of_date = newest["as_of_date"].iloc[0].date()
-        if run.has_database:
-            shutil.copyfile(run.settings.layout.warehouse, run.database)
-    if not run.has_database:
-        from python_ml.engines.athena_publication import Publication
-
-        Publication(run.settings.athena).begin(run.run_id, lambda _: of_published)
+    run.engine.begin(run.run_id, of_published=of_published)
 
 
 def _discard(run: Run) -> None:
     """Remove what the run has left."""
     shutil.rmtree(run.work_dir, ignore_errors=True)
-    if not run.has_database:
-        from python_ml.engines.athena_publication import Publication
-
-        Publication(run.settings.athena).discard(run.run_id)
+    run.engine.discard(run.run_id)
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from python_ml.documents import json_text
+from python_ml.engines import open_engine, open_store
 from python_ml.engines.published import CHAMPION
-from python_ml.engines.store import Store, open_store
+from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.settings import Settings
 
@@ -280,7 +281,7 @@ class StoredRegistry(Registry):
 
 def open_registry(settings: Settings) -> Registry:
     """The registry of `settings.target`; on AWS, SageMaker knows each version too."""
-    if settings.target == "athena" and settings.athena.model_package_group:
+    if open_engine(settings).model_package_group:
         from python_ml.registry.sagemaker import SageMakerRegistry
 
         return SageMakerRegistry(open_store(settings), settings.threads, settings.athena)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.embedding import visible
+from python_ml.engines import open_engine
 from python_ml.errors import QualityGateError, SpanishGasError, of_disk
 from python_ml.progress import Reporter, silent
 from python_ml.settings import PROJECT_DIR, Settings
@@ -59,6 +60,7 @@ class DbtRunner:
         self.target_dir = target_dir
         self.batch = batch
         self.variables = dict(variables)
+        engine = open_engine(settings)
         self._environment = {
             "DBT_SPANISHGAS_LAKE": str(settings.layout.lake),
             # Raw tables are those of the run's batch, which is the current one only once published.
@@ -67,12 +69,11 @@ class DbtRunner:
             "DBT_SPANISHGAS_THREADS": str(settings.threads),
             "DBT_SPANISHGAS_MEMORY_LIMIT": settings.memory_limit,
             "DBT_SPANISHGAS_TARGET": settings.target,
-            **(athena_environment(settings, schema) if settings.target == "athena" else {}),
+            **engine.dbt_environment(schema),
         }
         self._manifest: Any = None
         self._manifest_dir = target_dir
-        # On Athena a run's database is part of the profile, so that dbt would read all anew.
-        self._kept = _KEPT if settings.target == "duckdb" else None
+        self._kept = _KEPT if engine.shares_parsed_project else None
 
     def build(self, select: str, progress: Reporter = silent) -> list[DbtNode]:
         """Build and test a selection; `progress` hears of each node as it starts.
@@ -106,7 +107,7 @@ class DbtRunner:
         local = self.settings.with_overrides({"target": "duckdb"})
         runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         runner._kept = self._kept
-        if self.settings.target == local.target:
+        if open_engine(self.settings).shares_parsed_project:
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
         return runner
 
@@ -251,23 +252,6 @@ def import_dbt() -> Any:
     from dbt.cli.main import dbtRunner
 
     return dbtRunner
-
-
-def athena_environment(settings: Settings, schema: str | None = None) -> dict[str, str]:
-    """What profiles.yml and models/sources.yml read; `schema` is a run's own database."""
-    athena = settings.athena
-    return {
-        "DBT_SPANISHGAS_AWS_REGION": athena.region,
-        "DBT_SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
-        "DBT_SPANISHGAS_ATHENA_SCHEMA": schema or athena.schema,
-        "DBT_SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
-        "DBT_SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
-        "DBT_SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",
-        "DBT_SPANISHGAS_ATHENA_DATA": f"{athena.data}/",
-        "DBT_SPANISHGAS_ATHENA_POLL_SECONDS": str(athena.poll_seconds),
-        "DBT_SPANISHGAS_LAKE": athena.lake,
-        "DBT_SPANISHGAS_THREADS": str(athena.threads),
-    }
 
 
 def _keep(state: Path, kept: Path) -> None:

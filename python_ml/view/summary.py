@@ -144,11 +144,9 @@ def show_run(run: Run) -> None:
     if "training" in run.results:
         console.print(f"Model: {run.results['training'].message}\n")
     console.print(_step_table(run))
-    layout, athena = run.settings.layout, run.settings.athena
-    tables: str = f"{athena.schema} in Athena" if run.athena_database else str(layout.warehouse)
-    lake: str = athena.lake if run.athena_database else str(layout.lake)
+    layout, lake = run.settings.layout, run.engine.lake_place()
     console.print(
-        f"Tables    {tables} (mart_customer_risk, mart_recommendation, …)\n"
+        f"Tables    {run.engine.tables_place()} (mart_customer_risk, mart_recommendation, …)\n"
         f"Scores    {lake}/ml/customer_score/run_id={run.run_id}\n"
         f"Model     {lake}/models/{overview['model_version']}\n"
         f"{_pages_line(run)}"

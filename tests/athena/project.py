@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.contracts.schema import load_source
-from python_ml.cost import CostReport, costs_since
 from python_ml.engines import open_warehouse
+from python_ml.engines.athena_costs import costs_since
+from python_ml.engines.costs import CostReport
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
 from python_ml.transform.dbt import DbtNode, DbtRunner
 from tests.athena.local.server import REGION, LocalAthena

@@ -14,10 +14,9 @@ import pytest
 
 from python_ml.aws.run_folder import STEPS
 from python_ml.contracts.schema import load_source
-from python_ml.engines import open_ledger, open_warehouse
+from python_ml.engines import open_ledger, open_store, open_warehouse
 from python_ml.engines.athena_publication import Publication
 from python_ml.engines.ledger import RunRecord
-from python_ml.engines.store import open_store
 from python_ml.registry import APPROVED, open_registry
 from python_ml.settings import Settings
 from tests.athena.compare import differences

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 from python_ml.contracts.gold import read_contract
-from python_ml.cost import OTHER, PYTHON, costs_since, dashboard_costs
+from python_ml.cost import dashboard_costs
 from python_ml.doctor.diagnosis import FAIL, diagnose
 from python_ml.engines import Warehouse, open_warehouse
+from python_ml.engines.athena_costs import costs_since
 from python_ml.engines.athena_months import begin_with_published
 from python_ml.engines.athena_publication import Publication, run_database_name
+from python_ml.engines.costs import OTHER, PYTHON
 from python_ml.errors import SpanishGasError
 from python_ml.judge.snapshot import read_gold
 from python_ml.registry import open_registry

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from python_ml import cost
 from python_ml.cli import main as cli
 from python_ml.contracts.schema import load_source
+from python_ml.engines import athena_costs
 from python_ml.errors import UsageError
 from python_ml.pages.compile import load_dashboards
 from python_ml.settings import load_settings
@@ -41,8 +42,8 @@ def report(monkeypatch):
                 "QueryExecutions": [listed[name] for name in QueryExecutionIds]
             },
         )
-        monkeypatch.setattr(cost, "_client", lambda _: client)
-        return cost.costs_since(load_settings(environ={}).athena, NOW - timedelta(hours=1))
+        monkeypatch.setattr(athena_costs, "_client", lambda _: client)
+        return athena_costs.costs_since(load_settings(environ={}).athena, NOW - timedelta(hours=1))
 
     return of
 

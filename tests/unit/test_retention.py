@@ -107,7 +107,7 @@ def test_what_cannot_be_removed_does_not_fail_a_run(run, monkeypatch, capsys):
     def refuse(path):
         raise PermissionError(f"{path}: not ours")
 
-    monkeypatch.setattr(retention, "_remove", refuse)
+    monkeypatch.setattr("shutil.rmtree", refuse)
     apply_retention(run)
     assert "could not all be removed" in capsys.readouterr().err
 
@@ -210,7 +210,7 @@ def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
         def clear(self, keep):
             cleared.append((self.athena, keep))
 
-    monkeypatch.setattr("python_ml.engines.athena_publication.Publication", Publication)
+    monkeypatch.setattr("python_ml.engines.athena_engine.Publication", Publication)
     clear_leftovers(run.settings, run.run_id)
     assert cleared == []
     on_athena = run.settings.with_overrides({"target": "athena"})

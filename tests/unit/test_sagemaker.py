@@ -17,8 +17,7 @@ from python_ml.aws.run_folder import RunFolder, RunRequest
 from python_ml.aws.sagemaker_entry import job_settings, main
 from python_ml.aws.sagemaker_launch import launch
 from python_ml.aws.step import Outcome
-from python_ml.engines import open_warehouse
-from python_ml.engines.store import open_store
+from python_ml.engines import open_store, open_warehouse
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry

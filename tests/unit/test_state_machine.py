@@ -24,6 +24,7 @@ from machine_fixture import (
 from python_ml.aws import report, step
 from python_ml.aws import state_machine as control
 from python_ml.aws.run_folder import STEPS
+from python_ml.engines.athena_engine import AthenaEngine
 from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.errors import (
     BadInputError,
@@ -69,7 +70,7 @@ def test_what_cannot_be_tidied_up_does_not_fail_a_published_run(jobs, monkeypatc
     def refuse(*_):
         raise SpanishGasError("cannot remove landed batches: access denied")
 
-    monkeypatch.setattr(control, "remove_other_batches", refuse)
+    monkeypatch.setattr(AthenaEngine, "remove_other_batches", refuse)
     assert run(jobs, "r1")["status"] == "SUCCEEDED"
     assert record(jobs, "r1").status == "succeeded"
 

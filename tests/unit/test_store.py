@@ -7,7 +7,7 @@ import gold_fixture as gold
 import pytest
 from moto import mock_aws
 
-from python_ml.engines.store import open_store
+from python_ml.engines import open_store
 from python_ml.errors import SpanishGasError
 
 

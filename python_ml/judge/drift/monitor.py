@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import CLOCK_DOWN, Column, GoldContract
-from python_ml.engines import Warehouse
-from python_ml.engines.store import open_store
+from python_ml.engines import Warehouse, open_store
 from python_ml.judge.drift.samples import (
     ALARM,
     CALENDAR,

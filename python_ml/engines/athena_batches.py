@@ -4,36 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from python_ml.contracts.schema import load_source
 from python_ml.engines import cloud
 from python_ml.engines.location import bucket_and_prefix
-from python_ml.errors import NotFoundError
 from python_ml.progress import Reporter, silent
 from python_ml.settings import AthenaSettings
 
 
-def are_registered(athena: AthenaSettings) -> bool:
-    """Whether the catalog has every table of python_ml with the columns of models/sources.yml."""
-    glue = cloud.client("glue", athena.region)
-    pages = glue.get_paginator("get_tables").paginate(DatabaseName=f"{athena.schema}_ml")
-    try:
-        tables = [table for page in pages for table in page["TableList"]]
-    except NotFoundError:
-        return False
-    known = {
-        table["Name"]: [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
-        for table in tables
-    }
-    return all(
-        known.get(name) == [column for column in schema.column_names if column != schema.partition]
-        for name, schema in load_source("ml").items()
-    )
-
-
-def publish_batch(
-    athena: AthenaSettings, batch: Path, batch_id: str, progress: Reporter = silent
-) -> str:
-    """Copy a landed batch under `<lake>/batches/<batch_id>/` and return that place.
+def publish_batch(athena: AthenaSettings, batch: Path, progress: Reporter = silent) -> str:
+    """Copy a landed batch under `<lake>/batches/`, by the name of its folder; returns that place.
 
     A batch never changes, so what is there with the right size stays. No table reads the place
     until it is registered, so that half a copy is never seen.
@@ -41,7 +19,7 @@ def publish_batch(
     Raises:
         ServiceError: the bucket cannot be written; the message is the bucket's.
     """
-    place = f"{athena.lake.rstrip('/')}/batches/{batch_id}"
+    place = f"{athena.lake.rstrip('/')}/batches/{batch.name}"
     bucket, prefix = bucket_and_prefix(place)
     s3 = cloud.client("s3", athena.region)
     files = sorted(batch.rglob("*.parquet"))
