@@ -105,8 +105,9 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
     """SHA-256 of the code and of the settings that results depend on."""
     left_out = _WITHOUT_EFFECT if with_judges else (*_WITHOUT_EFFECT, *_JUDGES)
     values = {name: value for name, value in settings.as_dict().items() if name not in left_out}
-    if "quality" in values and (rules := values["quality"]["rules"]):
-        values["quality"]["rules"] = _content(expanded(rules))  # what it says, not where it lies
+    if "quality" in values and (rules := settings.quality.rules):
+        # what the file says, not where it lies
+        values["quality"] = {**settings.quality.as_dict(), "rules": _content(expanded(rules))}
     return _digest([code_hash(), values])
 
 

@@ -36,7 +36,16 @@ def simulate_batch(
             return described(out), True
     if not found and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} holds files that no simulation wrote; name another --out")
+    asked = settings.simulate
     result = simulate(
-        out, **settings.simulate.as_dict(), threads=settings.threads, progress=progress
+        out,
+        customers=asked.customers,
+        year=asked.year,
+        seed=asked.seed,
+        text_signal=asked.text_signal,
+        readings=asked.readings,
+        months=asked.months,
+        threads=settings.threads,
+        progress=progress,
     )
     return result, False

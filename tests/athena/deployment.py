@@ -169,7 +169,7 @@ def _variables(settings: Settings) -> dict[str, str]:
     text = (TERRAFORM / "platform/main.tf").read_text(encoding="utf-8")
     found = {"SPANISHGAS_TARGET": "athena", "SPANISHGAS_HOME": "/tmp/spanishgas"}
     for name in re.findall(r"^    SPANISHGAS_ATHENA__(\w+) +=", text, re.MULTILINE):
-        found[f"SPANISHGAS_ATHENA__{name}"] = str(settings.athena[name.lower()])
+        found[f"SPANISHGAS_ATHENA__{name}"] = str(getattr(settings.athena, name.lower()))
     assert set(found) == set(re.findall(r"^    (SPANISHGAS_\w+) +=", text, re.MULTILINE))
     polling = {"SPANISHGAS_ATHENA__POLL_SECONDS": str(settings.athena.poll_seconds)}
     return {**found, **polling, **NO_GATE}
