@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.mutation.campaign import ROOT, Mutant, report, try_all
-from tests.mutation.runner import SURVIVED, Outcome, copy_project, preload, run_child
+from tests.mutation.runner import KILLED, SURVIVED, Outcome, copy_project, preload, run_child
 from tests.mutation.sql_mutants import SqlMutant, mutants
 
 FOLDERS = ("models/bronze", "models/silver", "models/gold", "models/marts", "macros")
@@ -74,10 +75,16 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
         tries = [(*QUIET, *touched), QUIET] if mutant.kind == "macro" else [(*QUIET, *touched)]
         for options in tries:
             shutil.copyfile(good, folder / DATABASE)
+            # One left by a dbt that ended by a signal would be replayed into another file, and crash.
+            (folder / f"{DATABASE}.wal").unlink(missing_ok=True)
             outcome = build(folder, options, timeout_seconds=300)
             if outcome.result != SURVIVED:
                 break
         place.write_text(original, encoding="utf-8")
+        if outcome.result == KILLED and not re.search("FAIL|ERROR|[Ee]rror", outcome.log):
+            raise SystemExit(
+                f"dbt ended without a word on {mutant.path}:{mutant.line}\n{outcome.log}"
+            )
         return Outcome(outcome.result, time.monotonic() - began, outcome.log)
 
     return trial
