@@ -75,7 +75,7 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
         tries = [(*QUIET, *touched), QUIET] if mutant.kind == "macro" else [(*QUIET, *touched)]
         for options in tries:
             shutil.copyfile(good, folder / DATABASE)
-            # One left by a dbt that ended by a signal would be replayed into another file, and crash.
+            # Left by a dbt that a signal ended, it would be replayed into another file: a crash.
             (folder / f"{DATABASE}.wal").unlink(missing_ok=True)
             outcome = build(folder, options, timeout_seconds=300)
             if outcome.result != SURVIVED:
