@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import time
 import uuid
 from collections.abc import Collection
@@ -92,12 +94,14 @@ class AthenaWarehouse(Warehouse):
         asked: list[str] = []
         for name in wanted:
             entry = self._whole(name)
-            if entry is None:
-                asked.append(name)
-            else:  # the footers of its files say it
+            if entry is not None:  # the footers of its files say it
                 folder = entry["StorageDescriptor"]["Location"].rstrip("/") + "/"
                 parts = self._objects(folder)
                 sizes[name] = sum(self._footer_rows(f"{folder}{part}") for part in parts)
+            elif (size := self._iceberg_rows(name)) is not None:
+                sizes[name] = size
+            else:
+                asked.append(name)
         if asked:
             counts = [
                 f"select {literal(name)} as name, count(*) as size from {name}" for name in asked
@@ -105,6 +109,25 @@ class AthenaWarehouse(Warehouse):
             found = self.query(" union all ".join(counts))
             sizes |= dict(zip(found["name"], found["size"].astype(int), strict=True))
         return {name: sizes[name] for name in wanted}
+
+    def _iceberg_rows(self, name: str) -> int | None:
+        """Rows of an Iceberg table by the totals of its newest snapshot; None if they do not tell.
+
+        Totals are those of https://iceberg.apache.org/spec/#optional-snapshot-summary-fields.
+        """
+        entry = self._glue.get_table(DatabaseName=self.schema, Name=name)["Table"]
+        location = entry.get("Parameters", {}).get("metadata_location")
+        if location is None:
+            return None
+        bucket, key = bucket_and_key(location)
+        content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        metadata = json.loads(gzip.decompress(content) if ".gz." in location else content)
+        newest = metadata.get("current-snapshot-id")
+        snapshots = {each["snapshot-id"]: each["summary"] for each in metadata.get("snapshots", [])}
+        totals = snapshots.get(newest, {})
+        if "total-records" not in totals or int(totals.get("total-equality-deletes", 1)):
+            return None
+        return int(totals["total-records"]) - int(totals.get("total-position-deletes", 0))
 
     def column_types(self) -> dict[str, dict[str, str]]:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)

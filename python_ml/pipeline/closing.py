@@ -57,23 +57,9 @@ _ASSIGNMENT = [
     *("offer", "discount_eur_month", "churn_probability", "expected_net_value_eur"),
 ]
 
-# Five of the twenty steps are enough to see how much more a budget brings.
-_BUDGETS = """
-    select
-        budget_eur,
-        max(case when policy = 'fixed_tiers' then offer_count end) as fixed_tiers_offer_count,
-        max(case when policy = 'fixed_tiers' then expected_net_value_eur end)
-            as fixed_tiers_value_eur,
-        max(case when policy = 'expected_value' then offer_count end) as expected_value_offer_count,
-        max(case when policy = 'expected_value' then expected_net_value_eur end)
-            as expected_value_value_eur
-    from (
-        select *, dense_rank() over (order by budget_eur) as step from mart_offer_budget
-    ) as budgets
-    where step in (2, 4, 8, 12, 20)
-    group by budget_eur
-    order by budget_eur
-"""
+_BUDGET_STEPS = (2, 4, 8, 12, 20)  # of twenty: enough to see how much more a budget brings
+_POLICIES = ("fixed_tiers", "expected_value")
+_SHOWN = {"offer_count": "offer_count", "value_eur": "expected_net_value_eur"}  # of each policy
 
 
 @dataclass(frozen=True)
@@ -95,8 +81,20 @@ def read_closing(warehouse: Warehouse) -> Closing:
         overview=_records(warehouse.read_table("mart_overview"))[0],
         tiers=_records(warehouse.query(_TIERS)),
         first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
-        budgets=_records(warehouse.query(_BUDGETS)),
+        budgets=_records(_budgets(warehouse.read_table("mart_offer_budget"))),
     )
+
+
+def _budgets(steps: pd.DataFrame) -> pd.DataFrame:
+    """A row per chosen budget, with count and value of each policy, of `mart_offer_budget`."""
+    budgets = sorted(steps["budget_eur"].unique())
+    chosen = [budgets[step - 1] for step in _BUDGET_STEPS if step <= len(budgets)]
+    table = pd.DataFrame({"budget_eur": chosen})
+    for policy in _POLICIES:
+        of_policy = steps[steps["policy"] == policy].set_index("budget_eur")
+        for ending, column in _SHOWN.items():
+            table[f"{policy}_{ending}"] = of_policy[column].reindex(chosen).to_numpy()
+    return table
 
 
 def keep_assignments(warehouse: Warehouse, run_id: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from python_ml.contracts.schema import TableSchema, load_source
 from python_ml.engines import open_warehouse
+from python_ml.engines.duckdb import DuckDBWarehouse
 from python_ml.engines.sql import files
 from python_ml.settings import PROJECT_DIR, Settings
 from tests.athena.compare import differences
@@ -116,11 +117,11 @@ def test_everything_is_built_and_tested_beside_what_is_published(
     for name, value in athena.environment.items():
         monkeypatch.setenv(name, value)
     beside = by_hand.settings.with_overrides({"athena.schema": "micro_dev"})
-    local = by_hand.settings.with_overrides({"target": "duckdb"})
-    database = by_hand.work / "dev.duckdb"
+    lake = by_hand.settings.layout.lake
+    local = DuckDBWarehouse(by_hand.work / "dev.duckdb", lake, threads=2, memory_limit="1GB")
     tables = sorted(node.split(".")[2] for node in here if node.split(".")[0] in ("model", "seed"))
     assert len(tables) > 50
-    with open_warehouse(beside) as left, open_warehouse(local, database) as right:
+    with open_warehouse(beside) as left, local as right:
         found = {
             name: different
             for name in tables

@@ -463,7 +463,7 @@ def run_sequences(
         machine,
         settings=settings(
             max_examples=sequences,
-            stateful_step_count=commands,
+            stateful_step_count=commands + 1,  # the first step begins with a home
             deadline=None,
             derandomize=seed is None,
             database=None,
@@ -471,6 +471,7 @@ def run_sequences(
             suppress_health_check=list(HealthCheck),
             print_blob=False,
         ),
+        _min_steps=commands + 1,  # without it some sequences would be shorter
     )
     return tally
 
