@@ -10,7 +10,6 @@ from python_ml.engines.base import Warehouse
 from python_ml.engines.engine import Engine
 from python_ml.engines.ledger import RunLedger
 from python_ml.engines.store import Store
-from python_ml.errors import UsageError
 from python_ml.settings import Settings
 
 __all__ = [
@@ -26,21 +25,15 @@ __all__ = [
 
 
 def open_engine(settings: Settings) -> Engine:
-    """The engine of `settings.target`.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
+    """The engine of `settings.target`."""
     # Only the engine that is used is imported: either library takes a noticeable part of a second.
-    if settings.target == "duckdb":
-        from python_ml.engines.duckdb_engine import DuckDBEngine
-
-        return DuckDBEngine(settings)
     if settings.target == "athena":
         from python_ml.engines.athena_engine import AthenaEngine
 
         return AthenaEngine(settings)
-    raise UsageError(f"target {settings.target!r}: the warehouse must be duckdb or athena")
+    from python_ml.engines.duckdb_engine import DuckDBEngine
+
+    return DuckDBEngine(settings)
 
 
 def open_ledger(settings: Settings) -> RunLedger:

@@ -113,9 +113,8 @@ class BatchClaim:
     run_id: str
     work_sha256: str | None = None
     expires_at: str | None = None
-    earlier: dict[str, Any] | None = (
-        None  # the claim that stood, and stands again if this run fails
-    )
+    # The claim that stood, and stands again if this run fails.
+    earlier: dict[str, Any] | None = None
 
     @property
     def to_keep(self) -> dict[str, Any] | None:
