@@ -246,6 +246,11 @@ class SimulateSettings(Section):
 class LandSettings(Section):
     """Limits of a raw batch (docs/landing.md). A batch that breaks one is refused."""
 
+    mapping: str | None = Field(
+        None,
+        description="File that says what files and columns of your own stand for "
+        "(docs/own-files.md).",
+    )
     maximum_null_share: Share = Field(
         0.80, description="Largest share of missing values in a required column."
     )

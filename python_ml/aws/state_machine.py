@@ -235,7 +235,7 @@ def _of_stopped(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 def _request(settings: Settings, event: Mapping[str, Any]) -> RunRequest:
     """What the run is to do, with the batch that lies there now."""
-    identity = identify_batch(event["source"]).sha256
+    identity = identify_batch(event["source"], mapping=settings.land.mapping).sha256
     if event["batch_sha256"] not in ("", identity):
         raise changed_since(event["source"])
     work = work_hash(settings)

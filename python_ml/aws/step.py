@@ -68,7 +68,9 @@ class StepContext:
 
     def _identity(self) -> BatchIdentity:
         """What lies at the source, which must be the batch that the run has claimed."""
-        identity = identify_batch(self.request.source, self.settings.threads)
+        identity = identify_batch(
+            self.request.source, self.settings.threads, self.settings.land.mapping
+        )
         if identity.sha256 != self.request.batch_sha256:
             raise changed_since(self.request.source)
         return identity

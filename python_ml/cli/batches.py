@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from python_ml.cli.options import common, print_json
+from python_ml.cli.options import common, mapping_option, print_json
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
@@ -101,10 +101,12 @@ def simulate(
 @click.command()
 @common
 @click.argument("source", required=False)
-def land(settings: Settings, as_json: bool, source: str | None) -> None:
+@mapping_option
+def land(settings: Settings, as_json: bool, source: str | None, mapping: str | None) -> None:
     """Check a raw batch and write it to the lake.
 
-    SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home).
+    SOURCE is a folder or s3:// prefix with the seven files (default: raw/ under the home), or with
+    files of your own and --mapping.
     """
     from python_ml.engines import open_engine
     from python_ml.pipeline.commands import Run, land_batch
@@ -115,6 +117,7 @@ def land(settings: Settings, as_json: bool, source: str | None) -> None:
             "land writes to the lake of a home; on Athena the run itself lands its batch: "
             "spanishgas run --target athena --raw s3://…"
         )
+    settings = settings.with_overrides({"land.mapping": mapping})
     landed = land_batch(Run(settings), source or str(settings.layout.raw))
     if as_json:
         print_json(landed.as_dict())

@@ -39,6 +39,13 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+mapping_option = click.option(
+    "--mapping",
+    metavar="FILE",
+    help="What files and columns of your own stand for (docs/own-files.md).",
+)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Print a document; characters that stdout lacks are escaped, as JSON can, and not lost."""
     text = json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_ml.cli.options import common, print_json, shown
+from python_ml.cli.options import common, mapping_option, print_json, shown
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 @click.option(
     "--resume", is_flag=True, help="Go on where the last run failed, with its source and mode."
 )
+@mapping_option
 def run(
     settings: Settings,
     as_json: bool,
@@ -33,6 +34,7 @@ def run(
     mode: str | None,
     force: bool,
     resume: bool,
+    mapping: str | None,
 ) -> None:
     """From raw files to scored customers, offers and a summary.
 
@@ -40,7 +42,7 @@ def run(
     """
     from python_ml.pipeline.run import Run, run_pipeline
 
-    this_run = Run(settings)
+    this_run = Run(settings.with_overrides({"land.mapping": mapping}))
     with shown(this_run, as_json):
         run_pipeline(this_run, raw, mode=mode, force=force, resume=resume)
 

@@ -32,6 +32,7 @@ from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
 from python_ml.land.forgotten import keep_out, without_names
 from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
+from python_ml.land.mapping import read_mapping
 from python_ml.land.read import DAMAGED, open_raw, unreadable
 from python_ml.land.result import EngineLost, LandResult, Problem, Refusal, TableResult, refuse
 from python_ml.progress import Reporter, silent
@@ -93,7 +94,8 @@ class _Batch:
     ) -> None:
         self.source, self.settings, self.batch_id = source, settings, batch_id
         self.known, self.report = known, report
-        self.schemas = load_source("raw")
+        self.mapping = read_mapping(settings.land.mapping)
+        self.schemas = self.mapping.apply(load_source("raw"))
         self.lake = settings.layout.lake
         self.started = time.perf_counter()
         self.problems: list[Problem] = []
@@ -103,7 +105,7 @@ class _Batch:
 
     def land(self) -> LandResult:
         entries = list_source(self.source)
-        self.files, self.ignored, self.problems = assign(entries, self.schemas)
+        self.files, self.ignored, self.problems = assign(entries, self.schemas, self.mapping)
         used = sorted({entry for raw in self.files for entry in raw.entries}, key=_path_of)
         self.identity = [
             self._rules(),
@@ -171,7 +173,22 @@ class _Batch:
             if hourly and readable == hourly:
                 readings = self._land_readings(connection, hourly, root, staged)
             self._compare(connection, readings)
+            for name in self.mapping.absent:
+                self._land_nothing(connection, name, staged)
         return readings
+
+    def _land_nothing(self, connection: duckdb.DuckDBPyConnection, name: str, staged: Path) -> None:
+        """An empty table with the types of the schema, where a mapping says that there is none."""
+        table = self.schemas[name]
+        columns = ", ".join(
+            f"null::{column.duckdb_type} as {identifier(column.name)}" for column in table.columns
+        )
+        target = staged / "batch" / name / "part-0.parquet"
+        target.parent.mkdir(parents=True)
+        connection.execute(
+            f"copy (select {columns} where false) to {literal(target)} (format parquet)"
+        )
+        self.tables[name] = TableResult(name, taken="absent")
 
     def _is_readable(self, raw: RawFile, root: Path, hashes: Hashes) -> bool:
         """Whether the compressed parts of a file are whole and within the limits; notes why not."""
@@ -318,6 +335,7 @@ class _Batch:
             warnings=[without_names(self.lake, warning) for warning in self.warnings],
             ignored_files=self.ignored,
             months=months,
+            absent=self.mapping.missing(self.schemas),
             seconds=time.perf_counter() - self.started,
         )
         write.write_manifest(staged / "batch", result, self.identity, content, known)
@@ -351,7 +369,10 @@ class _Batch:
 
     def _rules(self) -> str:
         """What decides, besides the bytes, how a batch lands."""
-        rules = [RULES, self.settings.land.as_dict(), [repr(s) for s in self.schemas.values()]]
+        limits = self.settings.land.as_dict()
+        named = limits.pop("mapping")  # what the file says, not where it lies
+        rules = [RULES, limits, [repr(schema) for schema in self.schemas.values()]]
+        rules += [self.mapping.content] if named else []
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
 

@@ -56,7 +56,9 @@ def conventions(
     aggregates: dict[str, str] = {}
     for column, raw, source_type in _present(source):
         if is_text(column, source_type):
-            for name, sql in survey(column, text_of(column, f"cast({raw} as varchar)")).items():
+            said = source.raw.mapping.conventions(column.name)
+            text = text_of(column, f"cast({raw} as varchar)", said)
+            for name, sql in survey(column, text).items():
                 aggregates[f"{column.name}.{name}"] = sql
     if not aggregates:
         return {}
@@ -73,7 +75,8 @@ def conventions(
         found = {
             name.removeprefix(own): count for name, count in values.items() if name.startswith(own)
         }
-        match convention(source.raw.label, column.name, found):
+        said = source.raw.mapping.conventions(column.name)
+        match convention(source.raw.label, column.name, found, said):
             case Problem() as problem:
                 problems.append(problem)
             case Convention() as known:
@@ -100,7 +103,8 @@ def checked_sql(
         raw, source_type = present.get(column.name, ("null", "VARCHAR"))
         text = is_text(column, source_type)
         name, shown = identifier(column.name), identifier(RAW_PREFIX + column.name)
-        cleaned = text_of(column, f"cast({raw} as varchar)") if text else raw
+        said = source.raw.mapping.conventions(column.name)
+        cleaned = text_of(column, f"cast({raw} as varchar)", said) if text else raw
         given.append(f"{cleaned} as {shown}")
         value = value_sql(column, shown, source_type, read_as.get(column.name, Convention()))
         values.append(f"cast({value} as {column.duckdb_type}) as {name}")

@@ -6,11 +6,13 @@ guess per value. docs/landing.md states the rules.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 
 from python_ml.contracts.schema import ColumnSchema
 from python_ml.engines.sql import literal, literals
+from python_ml.land.mapping import ColumnMapping, Conventions
 from python_ml.land.result import Problem
 
 # Spanish clock time: an instant with a zone is put on it.
@@ -36,11 +38,27 @@ class Convention:
     day_first: bool = True
     zoned: bool = False
     compact: bool = False
+    thousands: str | None = None
+    date_format: str | None = None
 
 
-def text_of(column: ColumnSchema, raw: str) -> str:
-    """Trimmed text, null where it stands for nothing; in text only '' does, for NA is Navarre."""
+def text_of(column: ColumnSchema, raw: str, said: Conventions | None = None) -> str:
+    """Trimmed text, null where it stands for nothing; in text only '' does, for NA is Navarre.
+
+    Args:
+        column: what it is to be.
+        raw: the expression.
+        said: what a mapping says of it: further words for nothing, and words that stand for ours.
+    """
     trimmed = f"nullif(trim({raw}), '')"
+    own = [word.lower() for word in said.nulls or ()] if said else []
+    if own:
+        trimmed = f"case when lower({trimmed}) not in ({literals(own)}) then {trimmed} end"
+    if isinstance(said, ColumnMapping) and said.words:
+        cases = " ".join(
+            f"when {literal(theirs)} then {literal(ours)}" for theirs, ours in said.words.items()
+        )
+        trimmed = f"case {trimmed} {cases} else {trimmed} end"
     if column.data_type == "varchar":
         return trimmed
     words = literals(_NULL_WORDS)
@@ -73,15 +91,29 @@ def survey(column: ColumnSchema, text: str) -> dict[str, str]:
     return {}
 
 
-def convention(file: str, name: str, found: dict[str, int]) -> Convention | Problem:
-    """The convention of one column, or why it cannot be known."""
-    if not found:
-        return Convention()
+def convention(
+    file: str, name: str, found: dict[str, int], said: Conventions | None = None
+) -> Convention | Problem:
+    """The convention of one column, or why it cannot be known; what a mapping says comes first."""
+    said = said or Conventions()
     if "commas" in found:
-        return Convention(decimal_comma=found["commas"] > 0 and found["points"] == 0)
-    plain = Convention(zoned=found["zoned"] > 0, compact=found["compact"] > 0)
-    if not found["year_last"]:
+        is_comma = found["commas"] > 0 and found["points"] == 0
+        if said.decimal or said.thousands:
+            is_comma = decimal_of(said) == ","
+        return Convention(decimal_comma=is_comma, thousands=said.thousands)
+    return _date_convention(file, name, found, said) if found else Convention()
+
+
+def _date_convention(
+    file: str, name: str, found: dict[str, int], said: Conventions
+) -> Convention | Problem:
+    plain = Convention(
+        zoned=found["zoned"] > 0, compact=found["compact"] > 0, date_format=said.date_format
+    )
+    if said.date_format or not found["year_last"]:
         return plain
+    if said.date_order in ("day_first", "month_first"):
+        return replace(plain, year_last=True, day_first=said.date_order == "day_first")
     if found["day_first"] and found["month_first"]:
         return Problem(
             file,
@@ -124,6 +156,12 @@ def value_sql(column: ColumnSchema, given: str, source_type: str, read_as: Conve
         source_type: DuckDB's type of that in the file.
         read_as: how to read text.
     """
+    value = _value(column, given, source_type, read_as)
+    factor = column.meta.get("factor")  # of a unit that a mapping names
+    return value if factor is None or factor == 1 else f"{value} * {factor!r}"
+
+
+def _value(column: ColumnSchema, given: str, source_type: str, read_as: Convention) -> str:
     if not is_text(column, source_type):
         return _cast_native(column, given, source_type)
     text = given
@@ -189,7 +227,33 @@ def _cast_native(column: ColumnSchema, raw: str, source_type: str) -> str:
     return raw
 
 
+def decimal_of(said: Conventions) -> str:
+    """The decimal sign that a mapping says, or that follows from its thousands separator."""
+    return said.decimal or ("," if said.thousands == "." else ".")
+
+
+def number_sql(raw: str, source_type: str, said: Conventions) -> str:
+    """A number of a column that is no column of ours, as a double; null where it is none.
+
+    Args:
+        raw: the expression.
+        source_type: DuckDB's type of it.
+        said: how the mapping says that numbers are written.
+    """
+    if source_type.split("(", maxsplit=1)[0] in _NUMBERS:
+        return f"cast({raw} as double)"
+    read_as = Convention(decimal_comma=decimal_of(said) == ",", thousands=said.thousands)
+    return f"try_cast({_number(f'trim({raw})', read_as)} as double)"
+
+
 def _number(text: str, read_as: Convention) -> str:
+    if read_as.thousands:
+        # A separator stands before three digits; elsewhere the value is no number.
+        sign = re.escape(read_as.thousands)
+        point = "," if read_as.decimal_comma else r"\."
+        whole = rf"[-+]?\d{{1,3}}({sign}\d{{3}})*({point}\d*)?|[-+]?\d+({point}\d*)?"
+        plain = f"replace({text}, {literal(read_as.thousands)}, '')"
+        text = f"case when regexp_full_match({text}, {literal(whole)}) then {plain} end"
     return f"replace({text}, ',', '.')" if read_as.decimal_comma else text
 
 
@@ -212,6 +276,8 @@ def _word(column: ColumnSchema, text: str, if_true: str, if_false: str) -> str:
 
 def _instant(text: str, read_as: Convention) -> str:
     iso = text
+    if read_as.date_format:
+        return f"try_strptime({text}, {literal(read_as.date_format)})"
     if read_as.year_last:
         order = r"\3-\2-\1\4" if read_as.day_first else r"\3-\1-\2\4"
         iso = f"regexp_replace({iso}, {literal(_YEAR_LAST)}, {literal(order)})"

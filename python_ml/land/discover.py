@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from python_ml.contracts.schema import TableSchema
 from python_ml.errors import BadInputError, ServiceError, TransientError
+from python_ml.land.mapping import BatchMapping, SourceMapping
 from python_ml.land.result import Problem, shown
 
 _KINDS = {
@@ -43,13 +44,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file, or one folder of Parquet files, and the table that it stands for."""
+    """One file, or one folder of Parquet files, and the table that it stands for.
+
+    `mapping` is what the mapping says of the table's files; empty where there is none.
+    """
 
     table: TableSchema
     label: str
     kind: str
     year: int | None
     entries: tuple[Entry, ...]
+    mapping: SourceMapping = field(default_factory=SourceMapping)
 
     def paths(self, root: Path) -> list[Path]:
         return [root / entry.path for entry in self.entries]
@@ -104,14 +109,33 @@ def require_source(source: str | Path) -> None:
 
 
 def assign(
-    entries: Iterable[Entry], schemas: Mapping[str, TableSchema]
+    entries: Iterable[Entry],
+    schemas: Mapping[str, TableSchema],
+    mapping: BatchMapping | None = None,
 ) -> tuple[list[RawFile], list[str], list[Problem]]:
-    """Files by table in the order of the schema, names that stand for nothing, and problems."""
+    """Files by table in the order of the schema, names that stand for nothing, and problems.
+
+    Args:
+        entries: everything below the source.
+        schemas: as the mapping declares them.
+        mapping: says which files stand for which table; other tables go by the names of files.
+    """
+    mapping = mapping or BatchMapping()
+    entries = list(entries)
+    declared = _declared(entries, schemas, mapping)
+    taken = {entry for it in declared if isinstance(it, RawFile) for entry in it.entries}
     groups: dict[str, list[Entry]] = {}
-    found: list[RawFile] = []
-    problems: list[Problem] = []
+    found = [it for it in declared if isinstance(it, RawFile)]
+    problems = [it for it in declared if isinstance(it, Problem)]
     ignored: list[str] = []
+    by_name = {
+        name: schema
+        for name, schema in schemas.items()
+        if not (mapping.source(name).files or mapping.source(name).absent)
+    }
     for entry in entries:
+        if entry in taken:
+            continue
         parts = entry.path.split("/")
         if any(part.startswith((".", "_")) for part in parts):
             continue
@@ -120,21 +144,21 @@ def assign(
                 entry.path, "the key has two slashes in a row", "Copy the object to another key."
             )
             names = [part for part in parts if part]
-            stands = any(_stands_for(name, it) for name in names[:1] for it in schemas.values())
+            stands = any(_stands_for(name, it) for name in names[:1] for it in by_name.values())
             problems += [what] if stands else []
             ignored += [] if stands else [entry.path]
             continue
         groups.setdefault(parts[0], []).append(entry)
     for label, members in groups.items():
-        match _recognise(label, members, schemas):
+        match _recognise(label, members, by_name):
             case RawFile() as raw:
-                found.append(raw)
+                found.append(replace(raw, mapping=mapping.source(raw.table.name)))
             case Problem() as problem:
                 problems.append(problem)
             case None:
                 ignored.append(label)
     named_in_problems = {problem.file for problem in problems}
-    for schema in schemas.values():
+    for schema in by_name.values():
         of_table = [raw for raw in found if raw.table is schema]
         problems += _twice(of_table)
         if not of_table and not any(_stands_for(name, schema) for name in named_in_problems):
@@ -143,6 +167,47 @@ def assign(
     found = list({(raw.table.name, raw.year): raw for raw in found}.values())
     found.sort(key=lambda raw: (order.index(raw.table.name), raw.label))
     return found, ignored, problems
+
+
+def _declared(
+    entries: Sequence[Entry], schemas: Mapping[str, TableSchema], mapping: BatchMapping
+) -> list[RawFile | Problem]:
+    """The files that a mapping names, of one format a table."""
+    found: list[RawFile | Problem] = []
+    for name, schema in schemas.items():
+        source = mapping.source(name)
+        if not source.files:
+            continue
+        members = tuple(entry for entry in entries if source.holds(entry.path))
+        if not members:
+            what = f"no file is named {' or '.join(source.files)}"
+            found.append(Problem(name, what, f"Correct sources.{name}.files in the mapping."))
+            continue
+        label = " and ".join(entry.path for entry in members[:3])
+        label += f" and {len(members) - 3:,} more" if len(members) > 3 else ""
+        kinds = {_kind(entry) for entry in members}
+        empty = [entry.path for entry in members if entry.size == 0]
+        if empty:
+            found.append(Problem(empty[0], "the file is empty", "Export it again.", rows=0))
+        elif None in kinds or len(kinds) > 1:
+            what = "its format is unknown" if None in kinds else "files of several formats"
+            found.append(Problem(label, what, f"Accepted: {_FORMATS}."))
+        elif len(members) > 1 and kinds != {"parquet"}:
+            what = f"{len(members)} files stand for {name}"
+            found.append(Problem(label, what, "Name one of them in the mapping."))
+        else:
+            year = re.search(r"(?:19|20)\d{2}", label) if "{year}" in str(schema.file) else None
+            kind = str(kinds.pop())
+            found.append(
+                RawFile(schema, label, kind, int(year[0]) if year else None, members, source)
+            )
+    return found
+
+
+def _kind(entry: Entry) -> str | None:
+    """The format that a file's name tells."""
+    name = _NAME.match(entry.path)
+    return _KINDS.get(name["extension"].lower()) if name and name["extension"] else None
 
 
 def _recognise(

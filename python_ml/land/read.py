@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 import duckdb
 
-from python_ml.contracts.schema import DELIMITERS, TableSchema
+from python_ml.contracts.schema import DELIMITERS
 from python_ml.documents import allow_fields
 from python_ml.engines.sql import files, identifier, literal, read_parquet
 from python_ml.errors import SpanishGasError
+from python_ml.land.convert import number_sql
 from python_ml.land.discover import RawFile
 from python_ml.land.expansion import is_gzip
 from python_ml.land.result import EngineLost, Problem, Refusal, listing, shown
@@ -102,13 +103,16 @@ def unreadable(raw: RawFile, error: duckdb.Error | UnicodeDecodeError) -> Proble
 
 
 def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, str]:
-    """Schema name -> name in the file.
+    """Schema name -> name in the file, of the columns that are read as they are.
 
     Raises:
         Refusal: columns are unknown, missing or there twice.
     """
     schema, label = raw.table, raw.label
     known = {name: column.name for column in schema.columns for name in column.names}
+    declared = raw.mapping.columns
+    of_sums = {name for column in declared.values() for name in column.sum or ()}
+    of_readings = set(raw.mapping.readings.names) if raw.mapping.readings else set()
     names = list(names)
     if len(names) > land.maximum_columns:
         raise Refusal(
@@ -122,25 +126,50 @@ def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, 
     found: dict[str, list[str]] = {}
     unknown: list[str] = []
     for name in names:
-        plain = name.strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
-        if plain in known:
+        exact = name.strip().lstrip("\ufeff")
+        plain = exact.lower().replace(" ", "_").replace("-", "_")
+        of_mapping = [own for own, column in declared.items() if column.column == exact]
+        for own in of_mapping:
+            found.setdefault(own, []).append(name)
+        if of_mapping or exact in of_sums | of_readings or raw.mapping.is_ignored(exact):
+            continue
+        if plain in known and known[plain] not in declared:
             found.setdefault(known[plain], []).append(name)
         else:
             unknown.append(name)
-    missing = [c.name for c in schema.columns if c.required and c.name not in found]
+    for name in sorted(of_sums - {name.strip().lstrip("\ufeff") for name in names}):
+        unknown_sum = Problem(
+            label,
+            f"the mapping adds it up, but the file has {listing(names)}",
+            "Correct the mapping.",
+            column=name,
+        )
+        raise Refusal(unknown_sum)
+    missing = [
+        c.name
+        for c in schema.columns
+        if (c.required or (c.name in declared and declared[c.name].column))
+        and c.name not in found
+        and not (c.name in declared and declared[c.name].column is None)
+    ]
     problems = [
         Problem(
             label,
             f"the required column is missing; the file has {listing(names) or 'none'}",
-            f"Add it, or rename the column that holds it; accepted: "
-            f"{', '.join(schema.column(name).names)}.{_header_hint(unknown)}",
+            (
+                f"Correct {schema.name}.columns.{name} in the mapping, which says "
+                f"{declared[name].column}."
+                if name in declared
+                else "Add it, or rename the column that holds it; accepted: "
+                f"{', '.join(schema.column(name).names)}.{_header_hint(unknown)}"
+            ),
             column=name,
         )
         for name in missing
     ]
     remedy = (
-        f"Remove it, or declare it for {schema.name} in models/sources.yml (as an alias of the "
-        "column that it stands for)."
+        f"Remove it, or say in a mapping (--mapping) under sources.{schema.name} what it stands "
+        "for, or ignore it."
     )
     if len(unknown) <= _MOST_TOLD:
         problems += [
@@ -162,6 +191,30 @@ def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, 
     if problems:
         raise Refusal(*problems)
     return {name: same[0] for name, same in found.items()}
+
+
+def declared(
+    raw: RawFile, columns: Mapping[str, tuple[str, str]], of_file: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """Columns of the schema as expressions, those that the mapping adds up or gives included.
+
+    Args:
+        raw: the file.
+        columns: of the schema that are read as they are: expression and DuckDB type.
+        of_file: all columns of the file by name, likewise.
+    """
+    more: dict[str, tuple[str, str]] = {}
+    for name, column in raw.mapping.columns.items():
+        if column.value is not None:
+            more[name] = (f"cast({literal(column.value)} as varchar)", "VARCHAR")
+        elif column.sum:
+            sums = [
+                number_sql(*of_file[part], raw.mapping.conventions(name)) for part in column.sum
+            ]
+            present = " or ".join(f"{part} is not null" for part in sums)
+            total = " + ".join(f"coalesce({part}, 0)" for part in sums)
+            more[name] = (f"case when {present} then {total} end", "DOUBLE")
+    return {**columns, **more}
 
 
 def _header_hint(names: list[str]) -> str:
@@ -207,7 +260,8 @@ def _open_parquet(
     types = {row[0]: row[1] for row in described}
     names = mapped(raw, types, land)
     columns = {name: (identifier(own), types[own]) for name, own in names.items()}
-    return Source(raw, relation, columns)
+    of_file = {name: (identifier(name), kind) for name, kind in types.items()}
+    return Source(raw, relation, declared(raw, columns, of_file))
 
 
 def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path]) -> None:
@@ -243,7 +297,7 @@ def _open_csv(raw: RawFile, path: Path, land: LandSettings) -> Source:
     except (OSError, EOFError, zlib.error) as error:
         what = f"the file is truncated: {error}"
         raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
-    delimiter = _delimiter(raw.table, head)
+    delimiter = raw.mapping.delimiter or _delimiter(raw, head)
     header = _cells(head, delimiter)
     names = mapped(raw, header, land)
     types = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
@@ -255,7 +309,8 @@ def _open_csv(raw: RawFile, path: Path, land: LandSettings) -> Source:
         f"rejects_table = {literal(rejects)}, rejects_scan = {literal(f'{rejects}_scan')})"
     )
     columns = {name: (f"c{header.index(own)}", "VARCHAR") for name, own in names.items()}
-    return Source(raw, relation, columns, malformed=rejects)
+    of_file = {own.strip(): (f"c{index}", "VARCHAR") for index, own in enumerate(header)}
+    return Source(raw, relation, declared(raw, columns, of_file), malformed=rejects)
 
 
 def _header(raw: RawFile, line: bytes) -> str:
@@ -282,9 +337,10 @@ def _cells(head: str, delimiter: str) -> list[str]:
     return next(csv.reader([head], delimiter=delimiter), [])
 
 
-def _delimiter(schema: TableSchema, head: str) -> str:
-    """The delimiter under which the header holds most names of the schema; a comma if none does."""
-    known = {name for column in schema.columns for name in column.names}
+def _delimiter(raw: RawFile, head: str) -> str:
+    """The delimiter under which the header holds most names that are known; a comma if none is."""
+    known = {name.lower() for column in raw.table.columns for name in column.names}
+    known |= {name.lower() for it in raw.mapping.columns.values() for name in it.names}
 
     def hits(delimiter: str) -> int:
         return sum(name.strip().lower() in known for name in _cells(head, delimiter))
@@ -320,9 +376,8 @@ def _open_json(
     except DAMAGED as error:
         raise Refusal(unreadable(raw, error)) from error
     names = mapped(raw, [key for (key,) in keys], land)
-    columns = {
-        name: (f"(json ->> {literal(_json_path(own))})", "VARCHAR") for name, own in names.items()
-    }
+    of_file = {key: (f"(json ->> {literal(_json_path(key))})", "VARCHAR") for (key,) in keys}
+    columns = declared(raw, {name: of_file[own] for name, own in names.items()}, of_file)
     return Source(raw, relation, columns, unparsed="json_type(json) is distinct from 'OBJECT'")
 
 

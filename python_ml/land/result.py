@@ -26,7 +26,7 @@ class TableResult:
     duplicate_key_rows: int = 0  # rows kept although an earlier one has the same key
     byte_count: int = 0  # of the landed Parquet
     seconds: float = 0.0
-    taken: str = "rewritten"  # "as is", "rewritten" or "partly as is"
+    taken: str = "rewritten"  # "as is", "rewritten", "partly as is" or "absent"
 
     @property
     def rows_set_aside(self) -> int:
@@ -45,6 +45,7 @@ class LandResult:
     warnings: list[str] = field(default_factory=list)
     ignored_files: list[str] = field(default_factory=list)
     months: dict[str, str] = field(default_factory=dict)  # SHA-256 of the readings of each month
+    absent: list[str] = field(default_factory=list)  # tables, and columns as table.column
     reused: bool = False  # the lake held this very batch already
     seconds: float = 0.0
 

@@ -17,6 +17,7 @@ from python_ml.documents import hash_file, json_text
 from python_ml.engines.ledger import listing_hash
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import Entry, assign, is_s3, list_source
+from python_ml.land.mapping import read_mapping
 from python_ml.settings import PACKAGE_DIR, PROJECT_DIR, Settings, expanded
 
 # Where things lie, how fast they go and how long they are kept does not change a result.
@@ -47,7 +48,9 @@ class BatchIdentity:
     entries: tuple[Entry, ...]
 
 
-def identify_batch(source: str | Path, threads: int = 2) -> BatchIdentity:
+def identify_batch(
+    source: str | Path, threads: int = 2, mapping: str | None = None
+) -> BatchIdentity:
     """Read every file that counts of a folder, or list an s3:// prefix.
 
     Sizes and times alone would be quicker and wrong: a file can be written over within the
@@ -57,7 +60,9 @@ def identify_batch(source: str | Path, threads: int = 2) -> BatchIdentity:
         BadInputError: there is no such source, it is empty, or a file changed or went while it was
             read.
     """
-    found, _, _ = assign(listed := list_source(source), load_source("raw"))
+    declared = read_mapping(mapping)
+    schemas = declared.apply(load_source("raw"))
+    found, _, _ = assign(listed := list_source(source), schemas, declared)
     used = {entry for raw in found for entry in raw.entries}
     entries = [entry for entry in listed if entry in used] or listed
     if is_s3(source):
@@ -108,6 +113,8 @@ def work_hash(settings: Settings, *, with_judges: bool = True) -> str:
     if "quality" in values and (rules := settings.quality.rules):
         # what the file says, not where it lies
         values["quality"] = {**settings.quality.as_dict(), "rules": _content(expanded(rules))}
+    if named := settings.land.mapping:
+        values["land"] = {**settings.land.as_dict(), "mapping": read_mapping(named).content}
     return _digest([code_hash(), values])
 
 

@@ -119,7 +119,7 @@ def _claim(run: Run) -> None:
     from python_ml.pipeline.identity import identify_batch
 
     if run.identity is None:
-        run.identity = identify_batch(run.source, run.settings.threads)
+        run.identity = identify_batch(run.source, run.settings.threads, run.settings.land.mapping)
     claim = BatchClaim(run.identity.sha256, run.mode, CLAIMED, run.run_id, run.work_sha256)
     standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=run.force)
     if standing is None:

@@ -155,7 +155,7 @@ def test_renamed_column(raw, home):
     batch = spoil("churn_label", lambda frame: frame.rename(columns={"churn": "left_us"}))
     message = refused(batch.write(raw), home)
     assert_mentions(message, "column churn: the required column is missing")
-    assert_mentions(message, "column left_us: the column is unknown", "models/sources.yml")
+    assert_mentions(message, "column left_us: the column is unknown", "sources.churn_label")
 
 
 def test_unknown_column(raw, home):
