@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version as library_version
 from typing import Any
@@ -24,37 +24,12 @@ from python_ml.judge.split import TRAIN, split_hash, stratified_split
 from python_ml.model.calibrate import choose_threshold, fit_platt
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.model.interval import fit_venn_abers
+from python_ml.pipeline.results import TrainResult
 from python_ml.registry import Registry, open_registry
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
 
 SENTIMENT_TIER = "2B"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A registered candidate, not evaluated yet. It learned from `as_of_date` and is to score
-    `scoring_as_of_date`. Metrics are those of the out-of-fold scores; `alarms` are those of the
-    leakage audit, accepted or not."""
-
-    model_version: str
-    sha256: str
-    experiment: str
-    message: str
-    as_of_date: date
-    scoring_as_of_date: date
-    feature_count: int
-    train_count: int
-    train_churner_count: int
-    test_count: int
-    threshold: float
-    out_of_fold: dict[str, float]
-    alarms: list[str]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "scoring_as_of_date")}
-        return {**asdict(self), **dates}
 
 
 @dataclass(frozen=True)
