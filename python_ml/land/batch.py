@@ -22,6 +22,8 @@ from python_ml.land.check import judge, judge_mean, materialise, rejected_sql, w
 from python_ml.land.consumption import Landing, land_consumption
 from python_ml.land.crosscheck import (
     judge_customers,
+    judge_labels,
+    judge_plausibility,
     judge_provinces,
     judge_snapshots,
     last_day,
@@ -38,7 +40,7 @@ from python_ml.land.result import EngineLost, LandResult, Problem, Refusal, Tabl
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 
-RULES = 1  # raise it when the same bytes are to land differently, so that they do
+RULES = 2  # raise it when the same bytes are to land differently, so that they do
 CONSUMPTION = "consumption_hourly"
 SNAPSHOTS = {"customer_attributes", "customer_contracts"}
 
@@ -228,6 +230,8 @@ class _Batch:
                     f"select avg({quoted}), count({quoted}) from {stays}",
                 )
                 problems += judge_mean(raw.label, column, mean, count)
+        if table.name == "churn_label":
+            problems += judge_labels(connection, raw.label, checked, self.settings.land)
         repeats = repeated_keys(connection, raw, stays)
         if repeats and table.meta.get("duplicates") == "refuse":
             problems.append(duplicate_problem(connection, raw, stays, repeats))
@@ -267,6 +271,7 @@ class _Batch:
         known = {root / path: month for path, month in self.known_months.items()}
         work = land_consumption(connection, hourly, root, staged, self.settings, self.report, known)
         self.problems += work.problems
+        self.warnings += work.notes
         if not work.problems:
             self.checked[CONSUMPTION] = "consumption_customers"
             label = " and ".join(raw.label for raw in hourly)
@@ -301,8 +306,11 @@ class _Batch:
             )
             problems += more_problems
             warnings += more_warnings
-        self.problems += problems
-        self.warnings += warnings
+        more_problems, serious = judge_plausibility(
+            connection, self.checked, labels, self.settings.land
+        )
+        self.problems += problems + more_problems
+        self.warnings = [*serious, *self.warnings, *warnings]
         for table in self.tables.values():
             self.warnings += table_warnings(table)
 

@@ -12,8 +12,9 @@ from python_ml.contracts.schema import ColumnSchema, TableSchema
 from python_ml.engines.sql import identifier, literal, one_row
 from python_ml.land.convert import (
     Convention,
-    convention,
+    agree,
     is_text,
+    native_convention,
     reason_sql,
     survey,
     text_of,
@@ -45,13 +46,11 @@ class Tally:
         return self.rows - sum(self.set_aside.values())
 
 
-def conventions(
-    connection: duckdb.DuckDBPyConnection, source: Source, limit: int | None = None
-) -> dict[str, Convention]:
-    """How to read each text column, found in one scan (of the first `limit` rows).
+def conventions(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Convention]:
+    """How to read each text column, found in one scan of all rows: a sample may be of other rows.
 
     Raises:
-        Refusal: the order of day and month cannot be known.
+        Refusal: the order of day and month, or the decimal sign, cannot be known.
     """
     aggregates: dict[str, str] = {}
     for column, raw, source_type in _present(source):
@@ -60,30 +59,26 @@ def conventions(
             text = text_of(column, f"cast({raw} as varchar)", said)
             for name, sql in survey(column, text).items():
                 aggregates[f"{column.name}.{name}"] = sql
+    outcome = {
+        column.name: given
+        for column, _, source_type in _present(source)
+        if not is_text(column, source_type)
+        and (given := native_convention(column, source_type, source.raw.mapping)) is not None
+    }
     if not aggregates:
-        return {}
+        return outcome
     listing = ", ".join(
         f"coalesce({sql}, 0) as {identifier(name)}" for name, sql in aggregates.items()
     )
-    rows = f"(select * from {source.relation} limit {limit})" if limit else source.relation
-    row = one_row(connection, f"select {listing} from {rows}")
-    values = dict(zip(aggregates, row, strict=True))
-    outcome: dict[str, Convention] = {}
-    problems: list[Problem] = []
-    for column, _, _ in _present(source):
-        own = f"{column.name}."
-        found = {
-            name.removeprefix(own): count for name, count in values.items() if name.startswith(own)
-        }
-        said = source.raw.mapping.conventions(column.name)
-        match convention(source.raw.label, column.name, found, said):
-            case Problem() as problem:
-                problems.append(problem)
-            case Convention() as known:
-                outcome[column.name] = known
+    row = one_row(connection, f"select {listing} from {source.relation}")
+    found: dict[str, dict[str, int]] = {}
+    for name, count in zip(aggregates, row, strict=True):
+        column_name, _, counted = name.rpartition(".")
+        found.setdefault(column_name, {})[counted] = count
+    of_text, problems = agree(source.raw.label, found, source.raw.mapping)
     if problems:
         raise Refusal(*problems)
-    return outcome
+    return outcome | of_text
 
 
 def checked_sql(

@@ -1,7 +1,8 @@
 """Landing of the hourly readings: months that conform are taken as they are, others rewritten.
 
 Rewriting keeps memory bounded: rows are checked and split by month in one streaming pass, then each
-month is sorted by itself (and may spill to disk).
+month is sorted by itself (and may spill to disk). Several readings of a customer's hour are added
+up there; a row that equals another in everything is counted once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pathlib import Path
 import duckdb
 
 from python_ml.contracts.schema import TableSchema
-from python_ml.engines.sql import files, identifier, identifiers, literal, read_parquet
+from python_ml.engines.sql import (
+    files,
+    identifier,
+    identifiers,
+    literal,
+    one_row,
+    read_parquet,
+)
 from python_ml.errors import SpanishGasError
 from python_ml.land.check import (
     MALFORMED,
@@ -44,8 +52,11 @@ from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.write import take
 from python_ml.settings import Settings
 
-_SAMPLE = 50_000
-_SECOND = "timestamp: second row for the same hour"
+_EQUAL = "timestamp: equal to another row in everything"
+_OFF_HOUR = "timestamp: not on the hour"
+_GRID_US = 15 * 60 * 1_000_000  # quarter-hours and half-hours are added up
+_OFF = "-off-the-hour"  # ends the name of the part with such rows of a month
+_OFF_SHARE = 0.05  # of the rows: fewer that are off the hour are wrong, not of a shorter interval
 _NO_CUSTOMER = "customer_id: missing"
 
 
@@ -67,6 +78,8 @@ class Landing:
     problems: list[Problem] = field(default_factory=list)
     nulls: Counter[str] = field(default_factory=Counter)
     known: Mapping[Path, KnownMonth] = field(default_factory=dict)  # by source file
+    notes: list[str] = field(default_factory=list)
+    year_ends: int = 0  # rows of 00:00 on the 1st of January after the year of their file
 
     @property
     def target(self) -> Path:
@@ -95,8 +108,10 @@ def land_consumption(
     result = TableResult(table.name, [raw.label for raw in files])
     work = Landing(connection, table, settings, staged, report, years, result, known=known)
     connection.execute(
-        "create or replace temp table consumption_customers (customer_id varchar, n bigint)"
+        "create or replace temp table consumption_customers "
+        "(customer_id varchar, n bigint, elec_kwh double, month varchar)"
     )
+    connection.execute("create or replace temp table added_up (customer_id varchar)")
     for raw in files:
         try:
             _one_file(work, raw, raw.paths(root))
@@ -132,6 +147,9 @@ def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
 
 def _month_as_is(work: Landing, raw: RawFile, path: Path) -> str | None:
     """The month of a part that conforms and holds one month of the file's year only."""
+    said = raw.mapping
+    if said.columns or said.readings is not None or said.zone is not None:
+        return None
     known = work.known.get(path)
     if known is not None and known.month.startswith(f"{raw.year}-"):
         known.load_customers(work.connection)
@@ -153,15 +171,16 @@ def _remember(work: Landing, month: str, found: Inspection) -> None:
     work.inspections[month] = found
     work.connection.execute(
         f"create or replace temp table {customers_table(month)} as "
-        "select customer_id, n from inspected where customer_id is not null"
+        "select customer_id, n, sum_0 as elec_kwh from inspected where customer_id is not null"
     )
 
 
 def _split(work: Landing, source: Source) -> None:
     """Write the rows of a file into split/<year>/part=<month>, bad ones into part=rejected."""
     raw, table = source.raw, work.table
+    off_grid = f"epoch_us(timestamp) % {_GRID_US} <> 0"
     extra = {
-        "timestamp: not on the hour": f"epoch_us(timestamp) % {HOUR_US} <> 0",
+        _OFF_HOUR: off_grid,
         f"timestamp: not in {raw.year}, the year of the file": f"year(timestamp) <> {raw.year}",
     }
     checked = checked_sql(source, _conventions(work, source), extra)
@@ -172,10 +191,11 @@ def _split(work: Landing, source: Source) -> None:
     )
     folder = work.split / f"{raw.year}"
     folder.mkdir(parents=True)
+    off_hour = f"epoch_us(timestamp) % {HOUR_US} <> 0"
     work.connection.execute(
-        f"copy (select {names}, {shown}, reason, "
-        "case when reason is null then strftime(timestamp, '%Y-%m') else 'rejected' end as part "
-        f"from ({checked})) to {literal(folder)} "
+        f"copy (select {names}, {shown}, reason, case when reason is not null then 'rejected' "
+        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then '{_OFF}' else '' end end "
+        f"as part from ({checked})) to {literal(folder)} "
         "(format parquet, partition_by (part), compression snappy)"
     )
     _count_split(work, source, folder)
@@ -194,6 +214,8 @@ def _count_split(work: Landing, source: Source, folder: Path) -> None:
             rows += count
             if reason is not None:
                 set_aside[reason] = count
+                if reason.startswith("timestamp: not in "):
+                    work.year_ends += _year_ends(work, source.raw.year, folder)
             for name, null_count in zip(nulls, null_counts, strict=True):
                 nulls[name] += null_count
     if malformed:
@@ -205,17 +227,21 @@ def _count_split(work: Landing, source: Source, folder: Path) -> None:
     _count(work, rows, set_aside, nulls)
 
 
+def _year_ends(work: Landing, year: int | None, folder: Path) -> int:
+    """Rows of the first instant after the year of a file: its labels may name ends of hours."""
+    after = f"timestamp = timestamp '{(year or 0) + 1}-01-01'"
+    part = f"read_parquet({files(folder / 'part=rejected', '*.parquet')})"
+    return int(one_row(work.connection, f"select count(*) from {part} where {after}")[0])
+
+
 def _conventions(work: Landing, source: Source) -> Mapping[str, Convention]:
-    """From the first rows if they are plain; from all, by one more scan, where they are not."""
-    outcome: Mapping[str, Convention] = {}
-    try:
-        outcome = conventions(work.connection, source, limit=_SAMPLE)
-    except Refusal:  # not known from the first rows; perhaps from all
-        outcome = {"timestamp": Convention(year_last=True)}
-    if any(found != Convention() for found in outcome.values()):
-        forget_malformed(work.connection, source)
-        outcome = conventions(work.connection, source)
+    outcome = conventions(work.connection, source)
     forget_malformed(work.connection, source)
+    if label := outcome.get("timestamp", Convention()).label_minutes:
+        work.notes.append(
+            f"{source.raw.label}: the labels of the readings name the end of {label} minutes "
+            "(24:00 is there and 00:00 is not): 01:00 was read as the time up to 01:00"
+        )
     return outcome
 
 
@@ -246,8 +272,9 @@ def _count_as_is(work: Landing, path: Path, found: Inspection) -> None:
 
 def _finish(work: Landing, files: list[RawFile]) -> None:
     """Stage every month and judge the readings as a whole."""
+    _judge_off_hour(work)
     split = {
-        folder.name.removeprefix("part=")
+        folder.name.removeprefix("part=").removesuffix(_OFF)
         for folder in work.split.glob("*/part=*")
         if folder.name != "part=rejected"
     }
@@ -260,17 +287,29 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
             path = work.as_is[month]
             take(path, _part(work, month), work.settings.land.link_files)
             _count_as_is(work, path, work.inspections[month])
-    label = " and ".join(raw.label for raw in files)
+    connection, label = work.connection, " and ".join(raw.label for raw in files)
     counts = Tally(work.result.rows_in, work.result.set_aside, work.nulls)
     work.problems += judge(label, work.table, counts, work.settings)
-    work.problems += judge_readings(label, work.table, work.inspections)
+    is_said = any(raw.mapping.readings and raw.mapping.readings.hour_label for raw in files)
+    year_ends = None if is_said else work.year_ends
+    work.problems += judge_readings(label, work.table, work.inspections, year_ends)
+    if work.result.rows_added_up:
+        customers = one_row(connection, "select count(distinct customer_id) from added_up")[0]
+        work.notes.append(
+            f"{label}: {work.result.rows_added_up:,} readings of {customers:,} "
+            "customers share an hour with another reading of the same customer (intervals shorter "
+            "than an hour, or several supply points); the readings of an hour were added up"
+        )
     write_rejected(work.connection, work.rejected, work.staged, work.table)
     for month in work.inspections:
         work.connection.execute(
-            f"insert into consumption_customers select customer_id, n from {customers_table(month)}"
+            "insert into consumption_customers "
+            f"select customer_id, n, elec_kwh, {literal(month)} from {customers_table(month)}"
         )
     keep_customers(work.connection, work.as_is, work.staged / "batch")
-    work.result.rows_landed = work.result.rows_in - work.result.rows_set_aside
+    work.result.rows_landed = (
+        work.result.rows_in - work.result.rows_set_aside - work.result.rows_added_up
+    )
     if work.as_is:
         work.result.taken = "partly as is" if work.rewritten else "as is"
 
@@ -278,7 +317,11 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
 def _rewrite(work: Landing, month: str) -> None:
     """Sort what the split and an as-is part hold of a month into one file; drop second hours."""
     names = identifiers(work.table.column_names)
-    parts = sorted(work.split.glob(f"*/part={month}/*.parquet"))
+    parts = [
+        path
+        for name in (month, f"{month}{_OFF}")
+        for path in sorted(work.split.glob(f"*/part={name}/*.parquet"))
+    ]
     rows = f"select {names} from {read_parquet(*parts)}"
     if month in work.as_is:
         path = work.as_is.pop(month)
@@ -287,8 +330,8 @@ def _rewrite(work: Landing, month: str) -> None:
     target = _part(work, month)
     _write_sorted(work, rows, target)
     found = inspect(work.connection, work.table, target, work.years)
-    if found.duplicates:
-        found = _drop_second_hours(work, month, found.duplicates)
+    if found.duplicates or found.off_hour:
+        found = _add_up(work, month)
     if not found.conforms:
         raise SpanishGasError(f"{target}: written, but not as it should be: {found}")
     _remember(work, month, found)
@@ -304,42 +347,94 @@ def _write_sorted(work: Landing, rows: str, target: Path) -> None:
     )
 
 
-def _drop_second_hours(work: Landing, month: str, count: int) -> Inspection:
-    """Keep one row an hour, that with the larger reading: a reading that failed shows as nothing.
+def _judge_off_hour(work: Landing) -> None:
+    """Set aside rows off the hour where they are too few to be of a shorter interval."""
+    parts = sorted(work.split.glob(f"*/part=*{_OFF}/*.parquet"))
+    if not parts:
+        return
+    scan = read_parquet(*parts)
+    count = int(one_row(work.connection, f"select count(*) from {scan}")[0])
+    rows = sum(
+        int(one_row(work.connection, f"select count(*) from {read_parquet(path)}")[0])
+        for path in work.split.glob("*/part=*/*.parquet")
+    )
+    if count >= _OFF_SHARE * rows:
+        return
+    shown = ", ".join(
+        f"cast({name} as varchar) as {name}" for name in map(identifier, work.table.column_names)
+    )
+    kept = work.split / "off-the-hour.parquet"
+    work.connection.execute(
+        f"copy (select {shown}, {literal(_OFF_HOUR)} as reason, null::varchar as source_line "
+        f"from {scan}) to {literal(kept)} (format parquet)"
+    )
+    work.rejected.append(f"select * from {read_parquet(kept)}")
+    _count(work, 0, {_OFF_HOUR: count}, {})
+    for path in parts:
+        path.unlink()
+    for folder in {path.parent for path in parts}:
+        folder.rmdir()
 
-    Only customers with a repeated hour are looked at; the window over a whole month is dear.
+
+def _add_up(work: Landing, month: str) -> Inspection:
+    """One row an hour: readings of the same hour added up, but rows equal in everything once.
+
+    Only customers with several readings in an hour are looked at; the window over a whole month is
+    expensive. The hour that clocks show twice stays two rows.
     """
     target = _part(work, month)
-    doubled = work.split / f"doubled-{month}.parquet"
-    target.rename(doubled)
+    several = work.split / f"several-{month}.parquet"
+    target.rename(several)
     names = list(work.table.column_names)
-    order = ", ".join(f"{identifier(name)} desc nulls last" for name in names[2:])
     suspects = "(select customer_id from suspects)"
     work.connection.execute(
         "create or replace temp table suspects as select customer_id from inspected "
-        "where min_lag <> max_lag"
+        f"where min_lag <> max_lag or min_lag % {HOUR_US} <> 0"
     )
-    ranked = (
-        f"select *, row_number() over (partition by customer_id, timestamp order by {order}) "
-        f"as nth from {read_parquet(doubled)} where customer_id in {suspects}"
+    hour = "date_trunc('hour', timestamp)"
+    repeats = repeats_sql(work.years, hour)
+    everything = identifiers(names)
+    # In the hour that clocks show twice there is twice what the customer has in other hours.
+    usual = f"round(count(*) over customer / count(distinct {hour}) over customer)"
+    work.connection.execute(
+        f"create or replace temp table of_suspects as select {everything}, {hour} as hour, "
+        f"case when {repeats} and count(*) over hours >= 2 * {usual} then "
+        "(row_number() over times - 1) % 2 else 0 end as pass, "
+        f"equals > case when {repeats} then 2 else 1 end as is_equal from ("
+        f"select {everything}, row_number() over (partition by {everything}) as equals "
+        f"from {read_parquet(several)} where customer_id in {suspects}) "
+        f"window customer as (partition by customer_id), "
+        f"hours as (partition by customer_id, {hour}), "
+        f"times as (partition by customer_id, timestamp order by {everything})"
     )
-    allowed = f"case when {repeats_sql(work.years)} then 2 else 1 end"
-    listing = identifiers(names)
+    sums = ", ".join(f"sum({name}) as {name}" for name in map(identifier, names[2:]))
     _write_sorted(
         work,
-        f"select {listing} from {read_parquet(doubled)} "
-        f"where customer_id not in {suspects} "
-        f"union all select {listing} from ({ranked}) where nth <= {allowed}",
+        f"select {everything} from {read_parquet(several)} where customer_id not in {suspects} "
+        f"union all select {everything} from (select customer_id, "
+        f"hour as timestamp, {sums} from of_suspects "
+        "where not is_equal group by customer_id, hour, pass)",
         target,
     )
-    shown = ", ".join(f"cast({name} as varchar) as {name}" for name in map(identifier, names))
-    extra = work.split / f"second-{month}.parquet"
-    work.connection.execute(
-        f"copy (select {shown}, {literal(_SECOND)} as reason, null::varchar as source_line "
-        f"from ({ranked}) where nth > {allowed}) to {literal(extra)} (format parquet)"
+    equal, kept, hours = one_row(
+        work.connection,
+        "select count(*) filter (where is_equal), count(*) filter (where not is_equal), "
+        "count(distinct (customer_id, hour, pass)) from of_suspects",
     )
-    work.rejected.append(f"select * from {read_parquet(extra)}")
-    work.result.set_aside[_SECOND] = work.result.set_aside.get(_SECOND, 0) + count
+    work.result.rows_added_up += kept - hours
+    work.connection.execute(
+        "insert into added_up select distinct customer_id from (select customer_id "
+        "from of_suspects where not is_equal group by customer_id, hour, pass having count(*) > 1)"
+    )
+    if equal:
+        shown = ", ".join(f"cast({name} as varchar) as {name}" for name in map(identifier, names))
+        extra = work.split / f"equal-{month}.parquet"
+        work.connection.execute(
+            f"copy (select {shown}, {literal(_EQUAL)} as reason, null::varchar as source_line "
+            f"from of_suspects where is_equal) to {literal(extra)} (format parquet)"
+        )
+        work.rejected.append(f"select * from {read_parquet(extra)}")
+        _count(work, 0, {_EQUAL: equal}, {})
     return inspect(work.connection, work.table, target, work.years)
 
 

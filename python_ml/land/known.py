@@ -1,7 +1,8 @@
 """Months of readings that an earlier batch took as they were: the same bytes conform again.
 
 landing.json, `known`: inspection of each such month with the SHA-256 of its file
-customers_by_month.parquet: month, customer_id, n of those months, for the checks between tables
+customers_by_month.parquet: month, customer_id, n, elec_kwh of those months, for the checks
+    between tables
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class KnownMonth:
     def load_customers(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Leave the temporary table that the inspection would have left."""
         connection.execute(
-            f"create or replace temp table {customers_table(self.month)} as select customer_id, n "
+            f"create or replace temp table {customers_table(self.month)} as "
+            "select customer_id, n, elec_kwh "
             f"from {read_parquet(self.customers)} where month = {literal(self.month)}"
         )
 
@@ -92,7 +94,7 @@ def keep_customers(
 ) -> None:
     """Write who has how many readings in each month that was taken as it is."""
     parts = [
-        f"select {literal(month)} as month, customer_id, n from {customers_table(month)}"
+        f"select {literal(month)} as month, customer_id, n, elec_kwh from {customers_table(month)}"
         for month in sorted(months)
     ]
     if parts:

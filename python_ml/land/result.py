@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 from python_ml.errors import BadInputError
 
@@ -27,6 +27,7 @@ class TableResult:
     byte_count: int = 0  # of the landed Parquet
     seconds: float = 0.0
     taken: str = "rewritten"  # "as is", "rewritten", "partly as is" or "absent"
+    rows_added_up: int = 0  # readings beyond the first of an hour, added to it
 
     @property
     def rows_set_aside(self) -> int:
@@ -36,8 +37,6 @@ class TableResult:
 @dataclass
 class LandResult:
     """One landed batch."""
-
-    document_name: ClassVar[str] = "landing"
 
     batch_id: str
     content_hash: str
@@ -67,7 +66,9 @@ class LandResult:
     def from_dict(cls, document: dict[str, Any]) -> LandResult:
         """The inverse of `as_dict`."""
         tables = {
-            name: TableResult(**{key: entry[key] for key in TableResult.__dataclass_fields__})
+            name: TableResult(
+                **{key: entry[key] for key in TableResult.__dataclass_fields__ if key in entry}
+            )
             for name, entry in document["tables"].items()
         }
         as_of_date = date.fromisoformat(document["as_of_date"])

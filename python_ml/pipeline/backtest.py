@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,8 +53,6 @@ class Backtest:
 @dataclass(frozen=True)
 class BacktestResult:
     """A backtest, and where it is drawn."""
-
-    document_name: ClassVar[str] = "backtest"
 
     tested: Backtest
     plot: Path

@@ -6,7 +6,7 @@ Nothing is decided here; python_ml/quality/expectations.py has Great Expectation
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,6 +31,7 @@ UPPER = (
     "age_days",
     "clock_age_days",
     "set_aside_share",
+    "landing_note",
 )
 
 
@@ -94,6 +95,16 @@ def layer_checks(
                 *(int(age > limit), 1, f"as of {as_of_date}, looked at on {today}"),
             )
         )
+    return checks
+
+
+def landing_notes(layer: str, notes: Sequence[str]) -> list[Check]:
+    """What landing told about a batch that it took, the most serious first: a check each."""
+    checks = []
+    for rank, note in enumerate(notes, 1):
+        file, _, detail = note.partition(": ")
+        place = (layer, file, f"note {rank:02}", "landing_note", WARN)
+        checks.append(Check(*place, 1, 0, 1, 0, detail))
     return checks
 
 

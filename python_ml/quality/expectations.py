@@ -36,6 +36,7 @@ DESCRIPTIONS = {
     "age_days": "The newest date is near the as-of date",
     "clock_age_days": "The as-of date is near today",
     "set_aside_share": "Few rows had to be set aside",
+    "landing_note": "Landing had nothing to tell about the files",
 }
 _INDEX = ["check_number", "table_name", "column_name"]
 _STYLES = Path(__file__).parent / "data_docs.css"

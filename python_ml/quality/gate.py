@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from python_ml.contracts.schema import load_source
 from python_ml.engines import Warehouse
 from python_ml.errors import QualityGateError
-from python_ml.quality.checks import Subject, checks_frame, layer_checks
+from python_ml.quality.checks import Subject, checks_frame, landing_notes, layer_checks
 from python_ml.quality.process import QualityProcess
 from python_ml.quality.profile import (
     Built,
@@ -35,16 +35,9 @@ TABLE = "quality_check"
 class QualityResult:
     """What the gates of a run have said so far; a warning is a sentence."""
 
-    document_name: ClassVar[str] = "quality"
-
     check_count: int = 0
     warnings: list[str] = field(default_factory=list)
     data_docs: Path | None = None
-
-    @property
-    def row_count(self) -> int | None:
-        """Checks, which are the rows of `quality_check`."""
-        return self.check_count
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -89,6 +82,7 @@ def check_layer(
     checks = layer_checks(
         subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today
     )
+    checks = landing_notes(layer, landed.warnings if landed else ()) + checks
     accepted = [check.name in settings.quality.accepted for check in checks]
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
@@ -178,6 +172,9 @@ def _sentences(failed: pd.DataFrame) -> list[str]:
             part for part in (row["layer"], row["table_name"], row["column_name"]) if part
         )
         detail = f" ({row['detail']})" if row["detail"] else ""
+        if row["check_name"] == "landing_note":
+            shown.append(f"{row['table_name']}: {row['detail']}")
+            continue
         rows = f", {row['failed_count']:,} of {row['row_count']:,} rows" if row["row_count"] else ""
         shown.append(
             f"{place}.{row['check_name']}: {row['observed_value']:,.4g}, limit "

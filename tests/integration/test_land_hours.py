@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
+import pytest
 from raw_batch import (
     CUSTOMERS,
     READINGS,
@@ -11,9 +14,11 @@ from raw_batch import (
     readings,
     rejected,
     spoil,
+    write_months,
     write_parquet,
 )
 
+from python_ml.errors import BadInputError
 from python_ml.land import land
 
 
@@ -31,7 +36,7 @@ def test_newest_month_that_is_not_over(raw, settings):
 
 
 def test_thirty_hour_day_of_repeated_hours(raw, settings):
-    """Six hours of a day come twice: the larger reading of each stays."""
+    """Six hours of a day come twice with other readings: they are added up and counted."""
     frame = RawBatch()[READINGS]
     extra = frame[
         (frame["customer_id"] == "C00002")
@@ -40,13 +45,150 @@ def test_thirty_hour_day_of_repeated_hours(raw, settings):
     batch = spoil(
         READINGS, lambda f: pd.concat([f, extra]).sort_values(["customer_id", "timestamp"])
     )
-    result = land(batch.write(raw), settings).tables["consumption_hourly"]
-    assert result.set_aside == {"timestamp: second row for the same hour": 6}
-    assert result.taken == "partly as is"
+    landing = land(batch.write(raw), settings)
+    result = landing.tables["consumption_hourly"]
+    assert (result.set_aside, result.rows_added_up) == ({}, 6)
+    assert (result.taken, result.rows_landed) == ("partly as is", 13_248)
+    assert any("6 readings of 1 customers share an hour" in text for text in landing.warnings)
     found = landed(settings.layout.lake, "consumption_hourly")
     assert not found.duplicated(["customer_id", "timestamp"]).any()
-    assert (found["consumption_elec_kwh"] == 99.0).sum() == 6
+    assert found["consumption_elec_kwh"].sum() == pytest.approx(
+        frame["consumption_elec_kwh"].sum() + 6 * 99
+    )
+
+
+def test_rows_that_equal_another_in_everything_count_once(raw, settings):
+    frame = RawBatch()[READINGS]
+    batch = spoil(READINGS, lambda f: pd.concat([f, f.iloc[5:11]]))
+    result = land(batch.write(raw), settings).tables["consumption_hourly"]
+    assert result.set_aside == {"timestamp: equal to another row in everything": 6}
+    assert (result.rows_added_up, result.rows_landed) == (0, 13_248)
     assert len(rejected(settings.layout.lake, "consumption_hourly")) == 6
+    found = landed(settings.layout.lake, "consumption_hourly")
+    assert found["consumption_elec_kwh"].sum() == pytest.approx(frame["consumption_elec_kwh"].sum())
+
+
+def quarters(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each reading in four quarter-hours of different sizes."""
+    parts = [
+        frame.assign(
+            timestamp=frame["timestamp"] + pd.Timedelta(minutes=15 * number),
+            consumption_elec_kwh=frame["consumption_elec_kwh"] * share,
+            consumption_gas_m3=frame["consumption_gas_m3"] * share,
+        )
+        for number, share in enumerate((0.1, 0.2, 0.3, 0.4))
+    ]
+    return pd.concat(parts).sort_values(["customer_id", "timestamp"], kind="stable")
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "csv by end"])
+@pytest.mark.parametrize("customers", [CUSTOMERS, CUSTOMERS[:2]])
+def test_quarter_hours_are_added_up(raw, settings, form, customers):
+    """Those of two customers had lost three quarters of their energy."""
+    frame = RawBatch()[READINGS]
+    short = frame["customer_id"].isin(customers)
+    mixed = pd.concat([frame[~short], quarters(frame[short])])
+    if form == "parquet":
+        write_months(mixed, raw / READINGS)
+    else:
+        shutil.rmtree(raw / READINGS)
+        times = mixed["timestamp"].dt.strftime("%Y-%m-%d %H:%M")
+        if form == "csv by end":
+            minutes = short.reindex(mixed.index).map({True: 15, False: 60})
+            ends = mixed["timestamp"] + pd.to_timedelta(minutes, unit="m")
+            if len(set(minutes)) > 1:
+                pytest.skip("no file names the ends of intervals of two lengths")
+            midnight = ends.dt.strftime("%H:%M") == "00:00"
+            times = ends.dt.strftime("%Y-%m-%d %H:%M").mask(
+                midnight, (ends - pd.Timedelta(days=1)).dt.strftime("%Y-%m-%d 24:00")
+            )
+        mixed.assign(timestamp=times).to_csv(raw / f"{READINGS}.csv", index=False)
+    landing = land(raw, settings)
+    result = landing.tables["consumption_hourly"]
+    assert (result.rows_landed, result.set_aside) == (13_248, {})
+    assert result.rows_added_up == 3 * 13_248 * len(customers) // len(CUSTOMERS)
+    assert any("were added up" in text for text in landing.warnings)
+    found = landed(settings.layout.lake, "consumption_hourly")
+    assert found["timestamp"].tolist()[:3] == frame["timestamp"].tolist()[:3]
+    expected = frame.sort_values(["customer_id", "timestamp"])
+    found = found.sort_values(["customer_id", "timestamp"])
+    assert found["consumption_elec_kwh"].tolist() == pytest.approx(
+        expected["consumption_elec_kwh"].tolist()
+    )
+
+
+def test_few_rows_off_the_hour_are_wrong(raw, settings):
+    batch = spoil(
+        READINGS,
+        lambda f: f.assign(
+            timestamp=f["timestamp"].mask(f.index == 7, pd.Timestamp("2024-10-01 07:30"))
+        ),
+    )
+    result = land(batch.write(raw), settings).tables["consumption_hourly"]
+    assert result.set_aside == {"timestamp: not on the hour": 1}
+    assert len(rejected(settings.layout.lake, "consumption_hourly")) == 1
+
+
+def two_points(frame: pd.DataFrame) -> pd.DataFrame:
+    shares = [
+        frame.assign(consumption_elec_kwh=frame["consumption_elec_kwh"] * s) for s in (0.3, 0.7)
+    ]
+    return pd.concat(shares).sort_values(["customer_id", "timestamp"], kind="stable")
+
+
+def test_two_supply_points_are_added_up(raw, settings):
+    """The larger one alone had been kept."""
+    frame = RawBatch()[READINGS]
+    batch = spoil(READINGS, two_points)
+    result = land(batch.write(raw), settings).tables["consumption_hourly"]
+    assert result.rows_landed == 13_248
+    found = landed(settings.layout.lake, "consumption_hourly")
+    assert found["consumption_elec_kwh"].sum() == pytest.approx(frame["consumption_elec_kwh"].sum())
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_labels_that_name_the_end_of_the_hour(raw, settings, form):
+    """Every day has 24:00 and never 00:00: everything had landed an hour late."""
+    frame = RawBatch()[READINGS]
+    ends = frame["timestamp"] + pd.Timedelta(hours=1)
+    shutil.rmtree(raw / READINGS)
+    if form == "parquet":  # midnight is of the next day: the values alone do not say what they name
+        write_months(frame.assign(timestamp=ends), raw / READINGS)
+        with pytest.raises(BadInputError, match="seem to name the ends of the hours"):
+            land(raw, settings)
+        return
+    labels = frame["timestamp"].dt.strftime("%d/%m/%Y ") + (
+        (frame["timestamp"].dt.hour + 1).map("{:02d}:00".format)
+    )
+    frame.assign(timestamp=labels).to_csv(raw / f"{READINGS}.csv", index=False)
+    landing = land(raw, settings)
+    found = landed(settings.layout.lake, "consumption_hourly")
+    assert (found["timestamp"].min(), found["timestamp"].max()) == (
+        pd.Timestamp("2024-10-01 00:00"),
+        pd.Timestamp("2024-12-31 23:00"),
+    )
+    assert any("name the end of 60 minutes" in text for text in landing.warnings)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_whole_column_decides(raw, settings, first, threads):
+    """A zone after 50,000 plain rows had moved hours, or not, by the number of threads."""
+    frame = readings("2024-07-01", "2024-12-31 23:00", [f"C{n:05d}" for n in range(1, 14)])
+    plain = frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M")
+    last = frame["customer_id"] == "C00013"
+    zoned = (frame["timestamp"] - pd.Timedelta(hours=2)).dt.strftime("%Y-%m-%dT%H:%M:00Z")
+    summer = frame["timestamp"] < "2024-10-27"
+    text = frame.assign(timestamp=plain.mask(last & summer, zoned))
+    text = text[~(last & ~summer)]
+    assert len(text[~last]) > 50_000
+    text = text.sort_values("customer_id", ascending=not first, kind="stable")
+    shutil.rmtree(raw / READINGS)
+    text.to_csv(raw / f"{READINGS}.csv", index=False)
+    land(raw, settings.with_overrides({"threads": threads}))
+    found = landed(settings.layout.lake, "consumption_hourly")
+    found = found[found["customer_id"] == "C00013"]
+    assert found["timestamp"].tolist() == frame.loc[last & summer, "timestamp"].tolist()
 
 
 def test_thirty_hour_day_of_hours_that_do_not_exist(raw, settings, tmp_path):
@@ -90,7 +232,7 @@ def test_three_rows_for_the_hour_that_comes_twice(raw, settings):
         READINGS, lambda f: pd.concat([f, again, again]).sort_values(["customer_id", "timestamp"])
     )
     result = land(batch.write(raw), settings).tables["consumption_hourly"]
-    assert result.set_aside == {"timestamp: second row for the same hour": 6}
+    assert result.set_aside == {"timestamp: equal to another row in everything": 6}
     assert result.rows_landed == 13_248 + 6
 
 

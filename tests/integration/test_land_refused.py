@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -282,16 +281,6 @@ def test_prices_in_eur_per_mwh(raw, home):
     column = "variable_price_tier1_eur_kwh"
     batch = spoil("price_history", lambda frame: frame.assign(**{column: frame[column] * 1000}))
     assert_mentions(refused(batch.write(raw), home), f"{column}: above 5 (18)")
-
-
-def test_quarter_hours(raw, home):
-    batch = spoil(
-        READINGS,
-        lambda frame: frame.assign(
-            timestamp=frame["timestamp"] + pd.to_timedelta(np.arange(len(frame)) % 4 * 15, unit="m")
-        ),
-    )
-    assert_mentions(refused(batch.write(raw), home), "timestamp: not on the hour (9,936)")
 
 
 def test_month_missing_in_between(raw, home, tmp_path):

@@ -291,6 +291,16 @@ def test_what_landing_counted_is_judged(built: Built) -> None:
     assert aside["failed_count"].item() == 400
 
 
+def test_notes_of_landing_are_told_by_the_run_in_their_order(built: Built) -> None:
+    notes = ["price_history.csv: the most serious", "b.csv and c.csv: 2 customers: another"]
+    noted = replace(built, landed=replace(built.landed, warnings=notes))
+    assert noted.check("raw").warnings == notes
+    rows = built.results().query("not is_passed")
+    assert list(rows["check_name"]) == ["landing_note"] * 2
+    assert list(rows["table_name"]) == ["price_history.csv", "b.csv and c.csv"]
+    assert list(rows["detail"]) == ["the most serious", "2 customers: another"]
+
+
 def test_a_warning_lets_the_run_go_on(built: Built) -> None:
     spoil(built, "update gold_master set elec_price_trend_12m = 99 where customer_id = 'C00007'")
     result = built.check("gold")

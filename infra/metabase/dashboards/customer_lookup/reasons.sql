@@ -1,7 +1,7 @@
 select
     reason_rank,
     sentence,
-    case when is_actionable then 'yes' else 'no' end as can_act,
+    is_actionable,
     contribution_log_odds
 from mart_customer_reason
 where

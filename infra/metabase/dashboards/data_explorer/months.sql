@@ -1,5 +1,5 @@
 select
-    substring(cast(month_start as varchar), 1, 7) as month,
+    month_start,
     count(*) as customer_count,
     sum(elec_kwh) as elec_kwh,
     sum(gas_m3) as gas_m3,

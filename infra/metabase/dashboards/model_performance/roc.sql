@@ -1,8 +1,7 @@
 select
     x,
     feature_set,
-    max(measure_value) as measure_value
+    measure_value
 from mart_model_performance
 where measure_kind = 'curve' and measure = 'roc'
-group by x, feature_set
-order by feature_set, x
+order by feature_set, point

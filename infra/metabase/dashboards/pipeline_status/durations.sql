@@ -1,7 +1,7 @@
 select
     steps.run_id,
     steps.step,
-    sum(steps.seconds) as seconds
+    steps.seconds
 from mart_pipeline_step as steps
 inner join (
     select
@@ -11,5 +11,4 @@ inner join (
 ) as runs
     on steps.run_id = runs.run_id
 where runs.recency_rank <= 20
-group by steps.run_id, steps.step
-order by steps.run_id, min(steps.step_number)
+order by steps.run_id, steps.step_number

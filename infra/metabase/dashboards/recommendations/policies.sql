@@ -7,18 +7,11 @@ select
         else policy
     end as policy,
     basis,
-    max(profit_eur) as profit_eur
+    profit_eur,
+    ci_low,
+    ci_high
 from mart_policy_value
 where feature_set = 'champion'
-group by
-    case policy
-        when 'contact_nobody' then 'nobody'
-        when 'contact_everybody' then 'everybody'
-        when 'fixed_tiers' then 'fixed tiers'
-        when 'expected_value' then 'whoever is worth it'
-        else policy
-    end,
-    basis
 order by
-    min(case policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end),
+    case policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end,
     basis
