@@ -559,6 +559,10 @@ class Acceptance(Section):
     model_config = ConfigDict(str_strip_whitespace=True)
 
     alarm: Text = Field(description="Full name of the alarm; no pattern.")
+    data: Annotated[str, Field(pattern=r"^(simulated|[0-9a-f]{5}(-[0-9a-f]{5})*)$")] = Field(
+        description="Fingerprint of the data that it is accepted for, as the audit's message "
+        "states it; `simulated` for what `spanishgas simulate` writes."
+    )
     reason: Text = Field(description="Why it is accepted.")
     author: Text = Field(description="Who accepts it.")
     date: Annotated[str, BeforeValidator(_iso), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
@@ -592,6 +596,18 @@ class AuditSettings(Section):
     """The leakage audit, on the training set (docs/model.md)."""
 
     maximum_feature_auc: Share = Field(0.85, description="Largest ROC-AUC of one feature alone.")
+    maximum_feature_pr_auc: Share = Field(0.55, description="Largest PR-AUC of one feature alone.")
+    maximum_trace_auc: Share = Field(
+        0.70,
+        description="Largest ROC-AUC of one trace alone: when the last contact, price or reading "
+        "was, how many there are, what is blank (`silver_customer_trace`).",
+    )
+    maximum_trace_pr_auc: Share = Field(0.40, description="Largest PR-AUC of one trace alone.")
+    maximum_pr_auc_jump: Share = Field(
+        0.03,
+        description="Largest rise of the out-of-fold PR-AUC over the champion's that chance does "
+        "not explain.",
+    )
     maximum_model_auc: Share = Field(
         0.98,
         description="Largest out-of-fold ROC-AUC of all features: nobody knows people so well.",
@@ -605,6 +621,18 @@ class AuditSettings(Section):
         0.95,
         description="Largest share of churned customers among those who share a value, if they are "
         "more than `minimum_group_size`.",
+    )
+    maximum_common_churn_share: Share = Field(
+        0.60,
+        description="Largest churn share, by the lower end of its interval, of a group that holds "
+        "at least `common_share_of_churners`.",
+    )
+    maximum_trace_share: Share = Field(
+        0.40, description="The same for groups of customers who share a trace."
+    )
+    common_share_of_churners: Share = Field(
+        0.10,
+        description="Share of all churned customers that a group must hold for these two limits.",
     )
     minimum_group_size: Count = Field(
         20, description="Customers that a group needs for `maximum_churn_share`."
@@ -628,23 +656,26 @@ class AuditSettings(Section):
         [
             Acceptance(
                 alarm=alarm,
+                data="simulated",
                 reason=f"{reason} {_BESIDE}",
                 author="SpanishGas model owner",
                 date="2026-11-23",
             )
             for alarm, reason in _KNOWN_ALARMS.items()
         ],
-        description="Alarms that somebody has looked into, one by one. On your own data, set this "
-        "to an empty list first: there, a text that knows the outcome is a defect of the source.",
+        description="Alarms that somebody has looked into, one by one, and the data that each is "
+        "accepted for. The default entries hold for simulated data alone.",
     )
 
     @field_validator("accepted")
     @classmethod
     def _one_entry_an_alarm(cls, entries: Sequence[Acceptance]) -> Sequence[Acceptance]:
-        names = [entry.alarm for entry in entries]
+        names = [(entry.alarm, entry.data) for entry in entries]
         for name in names:
-            if "*" in name or names.count(name) > 1:
-                raise ValueError(f"{name!r}: one entry an alarm, by its full name")
+            if "*" in name[0] or names.count(name) > 1:
+                raise ValueError(
+                    f"{name[0]!r}: one entry for each alarm and data, by its full name"
+                )
         return entries
 
 

@@ -23,8 +23,15 @@ from python_ml.documents import read_json, write_json
 from python_ml.engines import open_store
 from python_ml.engines.ledger import iso
 from python_ml.errors import ServiceError, UsageError, foreseen
-from python_ml.pipeline import resume, steps
+from python_ml.judge.drift.monitor import DriftResult
+from python_ml.judge.verdict import EvaluateResult
+from python_ml.land import LandResult
+from python_ml.pipeline import resume
+from python_ml.pipeline.context import ChosenModel
+from python_ml.pipeline.flow import take
 from python_ml.pipeline.identity import BatchIdentity, identify_batch
+from python_ml.pipeline.plan import STEPS
+from python_ml.pipeline.results import ScoreResult, TrainResult
 from python_ml.pipeline.retention import mend
 from python_ml.pipeline.workspace import Run, prepare
 from python_ml.progress import peak_memory_mb
@@ -124,7 +131,7 @@ def run_step(
         raise
     finally:
         if "run" in vars(context):
-            context.run.close()
+            context.run.tools.close()
     folder.keep_reports(settings.layout.reports)
     document |= {"status": "done", "row_count": outcome.row_count, "result": dict(outcome.result)}
     folder.write(step, {**document, **_measured(start)})
@@ -139,74 +146,78 @@ def _measured(start: float) -> dict[str, float]:
 def _land(context: StepContext) -> Outcome:
     run = context.run
     prepare(run)
-    mend(run.settings, run.manifest, run.run_id)
+    mend(run.settings, run.ledger, run.run_id)
     run.engine.begin(run.run_id, of_published=False)
-    steps.land_step(run)
-    found = {"batch_id": run.batch_id, "as_of_date": run.as_of_date.isoformat()}
+    take(run, STEPS["land"])
+    landed = run.results.require(LandResult)
+    found = {"batch_id": landed.batch_id, "as_of_date": landed.as_of_date.isoformat()}
     return _outcome(context, found)
 
 
-def _layer(layer: str) -> Work:
-    return _plain(lambda run: steps.build_step(run, layer))
+def _plain(name: str) -> Work:
+    """A step whose result only the next steps need."""
 
-
-def _plain(step: Callable[[Run], object]) -> Work:
-    def take(context: StepContext) -> Outcome:
-        step(context.run)
+    def work(context: StepContext) -> Outcome:
+        take(context.run, STEPS[name])
         return _outcome(context, {})
 
-    return take
+    return work
 
 
 def _train(context: StepContext) -> Outcome:
-    trained = steps.train_step(context.run, context.own_settings)
+    take(context.run, STEPS["train"], context.own_settings)
+    trained = context.run.results.require(TrainResult)
     dates = {"training_as_of_date": trained.as_of_date.isoformat()}
     return _outcome(context, {"model_version": trained.model_version, **dates})
 
 
 def _evaluate(context: StepContext) -> Outcome:
     """A rejected candidate is no failure of the job: the state machine asks for the verdict."""
-    version = context.run.results["training"].model_version
-    evaluated = steps.evaluate_step(context.run, version)
+    take(context.run, STEPS["evaluate"])
+    evaluated = context.run.results.require(EvaluateResult)
     return _outcome(
         context,
-        {"model_version": version, "status": evaluated.status, "reasons": evaluated.reasons},
+        {
+            "model_version": evaluated.model_version,
+            "status": evaluated.status,
+            "reasons": evaluated.reasons,
+        },
     )
 
 
 def _score(context: StepContext) -> Outcome:
     registered = context.folder.read("register")
-    version = registered["result"]["model_version"] if registered else None
-    steps.score_step(context.run, version)
-    return _outcome(context, {"model_version": context.run.results["scores"].model_version})
+    if registered:
+        context.run.results.put(ChosenModel(registered["result"]["model_version"]))
+    take(context.run, STEPS["score"])
+    scored = context.run.results.require(ScoreResult)
+    return _outcome(context, {"model_version": scored.model_version})
 
 
 def _drift(context: StepContext) -> Outcome:
-    steps.drift_step(context.run)
-    alarms = context.run.results["drift"].alarms
+    take(context.run, STEPS["drift"])
+    alarms = context.run.results.require(DriftResult).alarms
     return _outcome(context, {"alarms": alarms, "alarm_count": len(alarms)})
 
 
 def _outcome(context: StepContext, result: Mapping[str, Any]) -> Outcome:
     """The step's outcome, once the next container can go on from here."""
     run = context.run
-    run.settle()
+    run.tools.settle()
     context.folder.write(STATE, read_json(run.work_dir / resume.FILE) or {})
     return Outcome(result, run.steps[-1].rows)
 
 
-WORK: dict[str, Work] = {
+_OWN: dict[str, Work] = {
     "land": _land,
-    "bronze": _plain(steps.bronze_step),
-    "sentiment": _plain(steps.sentiment_step),
-    "silver": _plain(steps.silver_step),
-    "gold": _layer("gold"),
-    "quality": _plain(steps.quality_step),
     "train": _train,
     "evaluate": _evaluate,
     "score": _score,
     "drift": _drift,
-    "marts": _layer("marts"),
+}
+# Publishing is the state machine's own action, beside the lease that it holds.
+WORK: dict[str, Work] = {
+    name: _OWN.get(name) or _plain(name) for name in STEPS if name != "publish"
 }
 
 

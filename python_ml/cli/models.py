@@ -86,6 +86,7 @@ def promote(
     and --reason any other. The decision is recorded with its evidence.
     """
     from python_ml.pipeline import commands
+    from python_ml.pipeline.closing import Closing
 
     if rollback == (version is not None):
         raise UsageError("name the version to promote, or --rollback, not both")
@@ -94,7 +95,7 @@ def promote(
         champion["champion"] = commands.promote(
             this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
         )
-    if not as_json and "closing" not in this_run.results:
+    if not as_json and this_run.results.get(Closing) is None:
         click.echo(f"champion: {champion['champion']}; the next run scores with it")
 
 
@@ -147,11 +148,12 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
     VERSION is the model whose rows and split are used (default: the champion).
     """
     from python_ml.pipeline.commands import Run, climb
+    from python_ml.pipeline.ladder import LadderReport
     from python_ml.view import ladder as summary_ladder
 
     this_run = Run(settings)
     climb(this_run, version)
-    climbed = this_run.results["ladder"]
+    climbed = this_run.results.require(LadderReport)
     if as_json:
         print_json(climbed.as_dict())
     else:
@@ -167,11 +169,12 @@ def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
     The raw batch needs labels of several as-of dates; `simulate --months 24` writes such a one.
     """
     from python_ml.pipeline import commands
+    from python_ml.pipeline.backtest import BacktestResult
     from python_ml.view import backtest as summary_backtest
 
     this_run = commands.Run(settings)
     commands.backtest(this_run, raw or str(settings.layout.raw))
-    tested = this_run.results["backtest"]
+    tested = this_run.results.require(BacktestResult)
     if as_json:
         print_json(tested.as_dict())
     else:

@@ -65,6 +65,7 @@ def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> It
         as_json: print the document, also of a run that failed.
         extra: what the document says first; may fill in as well.
     """
+    from python_ml.pipeline.closing import Closing
     from python_ml.pipeline.preview import refresh_preview
 
     def document() -> None:
@@ -84,7 +85,7 @@ def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> It
         document()
     if run.skipped:
         click.echo(run.skipped, err=as_json)
-    elif "closing" in run.results and not as_json:
+    elif run.results.get(Closing) and not as_json:
         # Takes a second, which a batch that was done before need not take.
         from python_ml.view import summary
 

@@ -1,24 +1,28 @@
 """Alarms of the leakage audit, and who has accepted them.
 
-An alarm is accepted by its full name in the settings (`audit.accepted`), with reason, author and
-date. There are no patterns: whoever accepts has looked at that one.
+An alarm is accepted by its full name in the settings (`audit.accepted`), with reason, author, date
+and the fingerprint of the data in which it was looked into. There are no patterns, and an entry
+that was given for other data, such as the simulator's, accepts nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from python_ml.embedding import in_rows
 from python_ml.engines import Warehouse
+from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.gate import Check
 from python_ml.registry import RegisteredModel
 from python_ml.settings import Settings
 
 GATE_CHECK = "unaccepted_leakage_alarms"
+UNKNOWN_DATA: dict[str, Any] = {"customers": "", "is_simulated": False}  # of an older version
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,21 @@ def judge_alarms(
     if audit.empty:
         detail = f"{candidate.version} was trained without a leakage audit"
         return [], Check(GATE_CHECK, np.nan, 0.0, False, detail)
-    decisions = decide_alarms(audit, settings)
+    fingerprint = DataFingerprint(**candidate.origin.get("data_fingerprint", UNKNOWN_DATA))
+    decisions = decide_alarms(audit, settings, fingerprint)
     warehouse.write_external("leakage_alarm", alarm_table(decisions, candidate.version), run_id)
-    return decisions, alarm_check(decisions)
+    return decisions, alarm_check(decisions, fingerprint.customers)
 
 
-def decide_alarms(audit: pd.DataFrame, settings: Settings) -> list[AlarmDecision]:
-    """Each alarm of an audit, with the entry of the settings that accepts it, if there is one."""
+def decide_alarms(
+    audit: pd.DataFrame, settings: Settings, fingerprint: DataFingerprint
+) -> list[AlarmDecision]:
+    """Each alarm of an audit, with the entry of the settings that accepts it in this data, if there
+    is one."""
     accepted = {
         entry.alarm: {"reason": entry.reason, "author": entry.author, "accepted_on": entry.date}
         for entry in settings.audit.accepted
+        if fingerprint.matches(entry.data)
     }
     raised = audit[audit["alarm"].notna()].drop_duplicates("alarm")
     return [
@@ -71,14 +80,14 @@ def alarm_table(decisions: Sequence[AlarmDecision], model_version: str) -> pd.Da
     return frame.assign(model_version=model_version, accepted_on=day.astype(object))
 
 
-def alarm_check(decisions: Sequence[AlarmDecision]) -> Check:
-    """The gate's check: every alarm is accepted by name."""
+def alarm_check(decisions: Sequence[AlarmDecision], fingerprint: str) -> Check:
+    """The gate's check: every alarm is accepted by name, in data with this fingerprint."""
     open_alarms = [decision.alarm for decision in decisions if not decision.is_accepted]
     if open_alarms:
         detail = (
             f"{len(open_alarms)} alarms of the leakage audit that nobody has accepted: "
-            f"{', '.join(open_alarms)}; look at ml.leakage_audit, then mend the source or accept "
-            "them one by one in the settings (audit.accepted)"
+            f"{', '.join(open_alarms)}. Look at ml.leakage_audit, then fix the source, or accept "
+            f"them one by one in the settings (audit.accepted) for this data ({fingerprint})"
         )
     else:
         detail = f"{len(decisions)} alarms of the leakage audit, each accepted by name"

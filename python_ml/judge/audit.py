@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import GOLD, Column, GoldContract
+from python_ml.contracts.gold import GOLD, LINEAGE, Column, GoldContract
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
@@ -35,7 +36,8 @@ from python_ml.model.churn_model import fit_classifier
 from python_ml.model.preprocess import filled
 from python_ml.settings import Settings
 
-SOURCE_DATES = "silver_source_date"
+SOURCE_DATES, TRACES = "silver_source_date", "silver_customer_trace"
+JUMP_CONFIDENCE, JUMP_RESAMPLES = 0.99, 200
 
 
 @dataclass(frozen=True)
@@ -64,23 +66,28 @@ def audit_training(
     contract: GoldContract,
     as_of_date: date,
     out_of_fold: np.ndarray,
+    previous: tuple[str, float] | None = None,
 ) -> list[Finding]:
     """Every finding of the audit.
 
     Args:
-        warehouse: holds gold and `silver_source_date` of the as-of date.
+        warehouse: holds gold, `silver_customer_trace` and `silver_source_date` of the as-of date.
         settings: of audit, evaluation and model.
         training: the training part, n rows with cv_fold.
         columns: features of the model.
         contract: of gold_master.
         as_of_date: of the training part.
         out_of_fold: n probabilities of the model itself.
+        previous: version in place, and its out-of-fold PR-AUC; None where there is none.
     """
     churn = training[contract.target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
+    traces = read_traces(warehouse, training["customer_id"], as_of_date)
     return [
         *_model_alone(settings, churn, out_of_fold),
+        *_jump(settings, churn, out_of_fold, previous),
         *_features(settings, training, columns, churn, fold),
+        *_traces(settings, traces, churn, fold),
         *_identifiers(settings, training["customer_id"], churn, fold),
         *source_date_findings(read_source_dates(warehouse, contract, as_of_date), as_of_date),
         *_ablation(settings, training, columns, churn, fold),
@@ -100,6 +107,39 @@ def _model_alone(settings: Settings, churn: np.ndarray, score: np.ndarray) -> It
     yield _of_auc("model_auc", "all features", None, found, limit, churn, "too_good:all features")
 
 
+def _jump(
+    settings: Settings, churn: np.ndarray, score: np.ndarray, previous: tuple[str, float] | None
+) -> Iterator[Finding]:
+    """A model that is suddenly much better than the one in place has learned something new, and
+    that is more often a leak than progress."""
+    if previous is None:
+        return
+    version, theirs = previous
+    weights = resample_weights(len(churn), JUMP_RESAMPLES, settings.model.seed)
+    found = estimate(partial(ranking_metrics, churn, score), weights, JUMP_CONFIDENCE)["pr_auc"]
+    rise = found.value - theirs
+    # The other figure is as uncertain as this one.
+    reach = (found.high - found.low) / 2 * np.sqrt(2)
+    limit = settings.audit.maximum_pr_auc_jump
+    yield Finding(
+        check_kind="pr_auc_jump",
+        subject="all features",
+        group_name="",
+        tier=None,
+        observed_value=rise,
+        ci_low=rise - reach,
+        ci_high=rise + reach,
+        limit_value=limit,
+        customer_count=len(churn),
+        churner_count=int(churn.sum()),
+        alarm="jump:pr_auc" if rise - reach > limit else None,
+        detail=(
+            f"PR-AUC out of fold is {found.value:.3f}, that of {version} was {theirs:.3f}: "
+            f"{rise:+.3f}"
+        ),
+    )
+
+
 def _features(
     settings: Settings,
     training: pd.DataFrame,
@@ -107,37 +147,91 @@ def _features(
     churn: np.ndarray,
     fold: np.ndarray,
 ) -> Iterator[Finding]:
-    audit, confidence = settings.audit, settings.evaluate.confidence
+    audit = settings.audit
+    limits = _Limits(
+        "feature",
+        audit.maximum_feature_auc,
+        audit.maximum_feature_pr_auc,
+        audit.maximum_common_churn_share,
+    )
     for column in columns:
         values = filled(training, column.name, column.fill)
-        names = group_names(values, audit.minimum_group_size)
-        found = roc_auc(out_of_fold_rate(names, churn, fold), churn, confidence)
-        yield _of_auc(
-            *("feature_auc", column.name, column.tier, found, audit.maximum_feature_auc, churn),
-            f"too_good:{column.name}",
-        )
-        found_groups = [*groups(names, churn), *tails(values, churn, audit.minimum_group_size)]
-        yield from _purity(settings, column, found_groups, churn.mean())
+        yield from _alone(settings, column, values, churn, fold, limits)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What one column alone may tell of the outcome."""
+
+    kind: str
+    auc: float
+    pr_auc: float
+    common_churn_share: float
+
+
+def _alone(
+    settings: Settings,
+    column: Column,
+    values: pd.Series,
+    churn: np.ndarray,
+    fold: np.ndarray,
+    limits: _Limits,
+) -> Iterator[Finding]:
+    """How well one column ranks customers, and its purest groups."""
+    audit, confidence = settings.audit, settings.evaluate.confidence
+    name, tier = column.name, column.tier
+    names = group_names(values, audit.minimum_group_size)
+    rate = out_of_fold_rate(names, churn, fold)
+    found = roc_auc(rate, churn, confidence)
+    alarm = f"too_good:{name}"
+    finding = _of_auc(f"{limits.kind}_auc", name, tier, found, limits.auc, churn, alarm)
+    once = np.ones((1, len(churn)), dtype=np.uint8)
+    pr_auc = float(ranking_metrics(churn, rate, once)["pr_auc"][0])
+    if pr_auc >= limits.pr_auc:
+        detail = f"{finding.detail} and a PR-AUC of {pr_auc:.3f} (limit {limits.pr_auc:.2f})"
+        finding = replace(finding, alarm=alarm, detail=detail)
+    yield finding
+    found_groups = [*groups(names, churn), *tails(values, churn, audit.minimum_group_size)]
+    yield from _purity(settings, column, found_groups, churn, limits.common_churn_share)
 
 
 def _purity(
-    settings: Settings, column: Column, found: Sequence[Group], base_rate: float
+    settings: Settings,
+    column: Column,
+    found: Sequence[Group],
+    churn: np.ndarray,
+    common_churn_share: float,
 ) -> Iterator[Finding]:
-    """The purest group at either end, and every other one that breaks a limit."""
-    audit = settings.audit
+    """The purest group at either end, and every other one that breaks a limit.
+
+    A group that holds many of the leavers need not be as pure as a small one to raise an alarm.
+    """
+    audit, confidence = settings.audit, settings.evaluate.confidence
+    base_rate, churners = float(churn.mean()), int(churn.sum())
     highest, lowest = audit.maximum_churn_share, audit.minimum_relative_churn * base_rate
     large = [group for group in found if group.customer_count > audit.minimum_group_size]
     expected = [g for g in found if g.customer_count * base_rate >= audit.minimum_expected_churn]
+
+    def is_pure(group: Group) -> bool:
+        is_common = group.churner_count >= audit.common_share_of_churners * churners
+        share = share_interval(group, confidence).low
+        return group.churn_share > highest or (is_common and share >= common_churn_share)
+
     ends = (
-        ("pure_churn", highest, sorted(large, key=lambda g: -g.churn_share), 1),
-        ("pure_stay", lowest, sorted(expected, key=lambda g: g.churn_share), -1),
+        ("pure_churn", highest, sorted(large, key=lambda g: -g.churn_share), is_pure),
+        (
+            "pure_stay",
+            lowest,
+            sorted(expected, key=lambda g: g.churn_share),
+            lambda group: group.churn_share < lowest,
+        ),
     )
-    for kind, limit, ordered, sign in ends:
+    for kind, limit, ordered, breaks in ends:
         for number, group in enumerate(ordered):
-            is_alarm = sign * (group.churn_share - limit) > 0
+            is_alarm = breaks(group)
             if number and not is_alarm:
-                break
-            share = share_interval(group, settings.evaluate.confidence)
+                continue
+            share = share_interval(group, confidence)
             yield Finding(
                 check_kind=kind,
                 subject=column.name,
@@ -156,6 +250,30 @@ def _purity(
                     f"{base_rate:.1%} of all did"
                 ),
             )
+
+
+def read_traces(warehouse: Warehouse, customers: pd.Series, as_of_date: date) -> pd.DataFrame:
+    """What the sources' rows look like just before the as-of date, one row a customer, in order."""
+    where = f"as_of_date = date {literal(as_of_date)}"
+    frame = warehouse.read_table(TRACES, where=where).drop(columns="as_of_date")
+    return frame.set_index("customer_id").reindex(customers).reset_index(drop=True)
+
+
+def _traces(
+    settings: Settings, traces: pd.DataFrame, churn: np.ndarray, fold: np.ndarray
+) -> Iterator[Finding]:
+    """Do the last contacts, prices and readings before the as-of date know who leaves?
+
+    A source that was exported later, or kept up for those who stayed, shows it in what is missing
+    or recent. The limits are stricter than a feature's: that a row is there should tell little.
+    """
+    audit = settings.audit
+    limits = _Limits(
+        "trace", audit.maximum_trace_auc, audit.maximum_trace_pr_auc, audit.maximum_trace_share
+    )
+    for name in traces.columns:
+        column = Column(name, "double", LINEAGE)
+        yield from _alone(settings, column, traces[name], churn, fold, limits)
 
 
 def _identifiers(

@@ -18,6 +18,7 @@ from python_ml.judge.metrics import Estimate
 
 BINS = 20
 MISSING = "=missing"
+LONGEST_ID = 24  # characters of an id that are looked at from either end
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def share_interval(group: Group, confidence: float) -> Estimate:
 
 
 def identifier_parts(identifiers: pd.Series) -> dict[str, pd.Series]:
-    """What an id might encode an outcome in: its order, its digits, its length, its letters.
+    """What an id might encode an outcome in: order, length, letters, digits and sums of digits.
 
     Ids are not trained on. One that tells who leaves was given, or sorted, with the outcome known,
     and then other columns of that source are in doubt as well.
@@ -143,8 +144,20 @@ def identifier_parts(identifiers: pd.Series) -> dict[str, pd.Series]:
         "letters": text.str.replace(r"\d", "", regex=True),
         "first_digit": digits.str[:1],
         "digit_sum": digits.map(lambda some: sum(map(int, some))),
+        "digit_sum_remainder_by_10": digits.map(lambda some: sum(map(int, some)) % 10),
+        "weighted_digit_sum_by_11": digits.map(_weighted_sum),
     }
     parts |= {
         f"remainder_by_{divisor}": number % divisor for divisor in (2, 3, 5, 7, 10, 11, 13, 100)
     }
+    places = range(1, min(int(text.str.len().max()), LONGEST_ID) + 1)
+    # A place beyond the end of an id is empty, which is a value like any other.
+    own = {f"character_{place}": text.str[place - 1].fillna("") for place in places}
+    own |= {f"character_{place}_from_the_end": text.str[-place].fillna("") for place in places}
+    parts |= {name: part for name, part in own.items() if part.nunique() > 1}
     return parts
+
+
+def _weighted_sum(digits: str) -> int:
+    """Like the check digits of account numbers: weights 1, 2, … from the end, modulo 11."""
+    return sum(place * int(digit) for place, digit in enumerate(reversed(digits), 1)) % 11

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from python_ml.errors import ModelGateError
 from python_ml.judge.alarms import AlarmDecision
@@ -25,6 +25,8 @@ class EvaluateResult:
     batch it was trained for, whose customers it is to score.
     """
 
+    document_name: ClassVar[str] = "evaluation"
+
     model_version: str
     as_of_date: date
     scoring_as_of_date: date
@@ -38,6 +40,11 @@ class EvaluateResult:
     seconds: float
     card: str  # where the model card lies
     champion: str | None  # the version in place when it was evaluated
+
+    @property
+    def row_count(self) -> int | None:
+        """Customers that it was measured on."""
+        return self.test_count
 
     @property
     def has_passed(self) -> bool:
@@ -78,6 +85,21 @@ class EvaluateResult:
                 f"model {self.model_version} was rejected: {len(self.failed)} of "
                 f"{len(self.checks)} checks of the gate failed\n{checks}\n{kept} The model card "
                 f"has the evidence: {self.card}"
+            )
+
+    def require_scoring_model(self) -> None:
+        """End the run unless there is a model that may score: the candidate, or else the champion.
+
+        Raises:
+            ModelGateError: the candidate was rejected, or waits for approval and there is no
+                champion to score meanwhile.
+        """
+        self.raise_if_rejected()
+        if not self.is_approved and self.champion is None:
+            raise ModelGateError(
+                f"model {self.model_version} has passed the gate and waits for approval "
+                "(gate.approval), and no champion is in place to score with; `spanishgas promote "
+                f"{self.model_version}`, then run in mode score"
             )
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from python_ml.errors import BadInputError
 
@@ -37,6 +37,8 @@ class TableResult:
 @dataclass
 class LandResult:
     """One landed batch."""
+
+    document_name: ClassVar[str] = "landing"
 
     batch_id: str
     content_hash: str

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
+from python_ml.pages import drawing
 from python_ml.pages.marts import mart_columns
 from python_ml.pages.model import (
     GRID_WIDTH,
@@ -39,7 +40,7 @@ from python_ml.settings import PROJECT_DIR
 
 DEFINITIONS = PROJECT_DIR / "infra" / "metabase" / "dashboards"
 KEY = re.compile(r"[a-z][a-z0-9_]*")
-LINK = re.compile(r"\(dashboard:([a-z0-9_]*)\)")
+LINK = re.compile(r"\(dashboard:([a-z0-9_]*)(?:/([a-z0-9_]*))?\)")
 
 
 def load_dashboards(folder: Path = DEFINITIONS) -> tuple[Dashboard, ...]:
@@ -55,6 +56,10 @@ def load_dashboards(folder: Path = DEFINITIONS) -> tuple[Dashboard, ...]:
         problems.add(folder, 1, "no dashboard is defined here")
     parameters = {reader.key: reader.parameters for reader in readers}
     dashboards = [reader.read(parameters) for reader in readers]
+    by_key = {dashboard.key: dashboard for dashboard in dashboards}
+    for reader in readers:
+        for entry, target, tab in reader.links:
+            drawing.check_click(entry, tab, by_key.get(target))
     numbers: dict[int, str] = {}
     for reader, dashboard in zip(readers, dashboards, strict=True):
         if (other := numbers.setdefault(dashboard.number, dashboard.key)) != dashboard.key:
@@ -73,6 +78,7 @@ class Reader:
         self.parameters = {it.key: it for it in map(self._parameter, entry.entries("parameters"))}
         self.lines: dict[str, Entry] = {}
         self.places: list[tuple[str | None, Position, Entry]] = []
+        self.links: list[tuple[Entry, str, str | None]] = []  # to a page, and to a tab of it
 
     def read(self, parameters: dict[str, dict[str, Parameter]]) -> Dashboard:
         entry = self.entry
@@ -141,8 +147,12 @@ class Reader:
         if (shared := entry.optional_text("sql")) is not None:
             path = entry.path.parent / shared
         display = entry.choice("display", DISPLAYS)
-        sql, template, columns, tables = self._query(entry, path)
+        sql, template, columns, tables, tree = self._query(entry, path)
         tags = tuple(self._tags(path, key, template))
+        rows = entry.value("rows")
+        if rows is not None and (display != "table" or not isinstance(rows, int) or rows < 1):
+            entry.complain("rows", "rows: a whole number, of a table")
+        is_scrolled = entry.value("scrolls", False) is True
         card = Card(
             dashboard=self.key,
             key=key,
@@ -163,6 +173,20 @@ class Reader:
             tab=self._tab_of(entry, is_placed=position is not None),
             click=self._click(entry, columns, parameters),
             empty=entry.text("empty", "Nothing to show for these filters."),
+            rows=rows,
+            is_scrolled=is_scrolled,
+        )
+        drawing.check(
+            drawing.Drawing(
+                entry=entry,
+                name=card.name,
+                description=card.description,
+                display=display,
+                settings=dict(card.visualization_settings),
+                position=position,
+                tree=tree,
+                rows=rows if isinstance(rows, int) else None,
+            )
         )
         self._check_reach(entry, card)
         entry.finish()
@@ -170,25 +194,26 @@ class Reader:
 
     def _query(
         self, entry: Entry, path: Path
-    ) -> tuple[str, Template | None, tuple[str, ...], tuple[str, ...]]:
-        """The statement, parsed; the columns that it returns and the marts that it reads."""
+    ) -> tuple[str, Template | None, tuple[str, ...], tuple[str, ...], exp.Query | None]:
+        """The statement, parsed; the columns that it returns, the marts that it reads, and its
+        tree with every column qualified."""
         try:
             sql = path.read_text(encoding="utf-8").strip()
         except OSError:
             entry.complain("key", f"there is no {path}")
-            return "", None, (), ()
+            return "", None, (), (), None
         try:
             template = parse(sql)
             for target in DIALECTS:
                 card_sql(sql, target)
         except SqlError as error:
             self.problems.add(path, error.line, str(error))
-            return sql, None, (), ()
+            return sql, None, (), (), None
         return sql, template, *self._columns(path, sql, template)
 
     def _columns(
         self, path: Path, sql: str, template: Template
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[str, ...], tuple[str, ...], exp.Query | None]:
         marts = mart_columns()
         common = {it.alias for it in template.tree.find_all(exp.CTE)}
         named = [table.name for table in template.tree.find_all(exp.Table)]
@@ -197,7 +222,7 @@ class Reader:
             if table not in marts:
                 line = _line_of(sql, table)
                 self.problems.add(path, line, f"{table} is no mart; cards select from marts only")
-                return (), ()
+                return (), (), None
         schema: dict[str, object] = {name: marts[name] for name in tables}
         try:
             tree = qualify(template.tree.copy(), schema=schema, dialect="duckdb")
@@ -205,8 +230,9 @@ class Reader:
             name = re.search(r"['\"]([a-z0-9_.\"]+)['\"]", str(error))
             line = _line_of(sql, name[1].split(".")[-1].strip('"')) if name else 1
             self.problems.add(path, line, str(error).split("\n")[0])
-            return (), tuple(tables)
-        return tuple(tree.named_selects), tuple(tables)
+            return (), tuple(tables), None
+        names = tuple(tree.named_selects)
+        return names, tuple(tables), tree if isinstance(tree, exp.Query) else None
 
     def _tags(self, path: Path, card: str, template: Template | None) -> list[TemplateTag]:
         found = []
@@ -237,9 +263,10 @@ class Reader:
     def _text(self, entry: Entry, parameters: dict[str, dict[str, Parameter]]) -> TextCard | None:
         key = self._key(entry, self.lines)
         markdown = entry.text("markdown")
-        for target in LINK.findall(markdown):
+        for target, tab in LINK.findall(markdown):
             if target not in parameters:
                 entry.complain("markdown", f"dashboard:{target} is no dashboard")
+            self.links.append((entry, target, tab or None))
         display = entry.choice("display", ("text", "heading"), "text")
         position, tab = self._position(entry), self._tab_of(entry)
         entry.finish()
@@ -277,7 +304,8 @@ class Reader:
         if click is None:
             return None
         target = click.choice("dashboard", tuple(parameters))
-        column = click.optional_text("column")
+        column, tab = click.optional_text("column"), click.optional_text("tab")
+        self.links.append((click, target, tab))
         found = []
         if (sets := click.entry("set")) is not None:
             for key in sets:
@@ -290,7 +318,7 @@ class Reader:
         if column is not None and column not in columns:
             click.complain("column", f"the query returns no column {column!r}")
         click.finish()
-        return Click(target, column, tuple(found))
+        return Click(target, column, tuple(found), tab)
 
     def _check_reach(self, entry: Entry, card: Card) -> None:
         """A filter reaches every card that reads its column, unless the card says why not."""

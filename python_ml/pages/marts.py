@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import yaml
 
@@ -12,10 +13,29 @@ MARTS_FILE = PROJECT_DIR / "models" / "marts" / "_marts__models.yml"
 
 
 @cache
+def _models() -> list[dict[str, Any]]:
+    found = yaml.load(MARTS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    return list(found["models"])
+
+
+@cache
 def mart_columns() -> dict[str, dict[str, str]]:
     """Column -> engine-neutral type, of each mart."""
-    models = yaml.load(MARTS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["models"]
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for model in models
+        for model in _models()
     }
+
+
+@cache
+def mart_keys() -> dict[str, tuple[str, ...]]:
+    """The columns of the primary key of each mart that has one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for model in _models():
+        for constraint in model.get("constraints", ()):
+            if constraint["type"] == "primary_key":
+                found[model["name"]] = tuple(constraint["columns"])
+        for column in model["columns"]:
+            if any(it["type"] == "primary_key" for it in column.get("constraints", ())):
+                found[model["name"]] = (column["name"],)
+    return found

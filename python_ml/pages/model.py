@@ -106,6 +106,7 @@ class Click:
     dashboard: str  # key of the page to open
     column: str | None  # only a click on this column of a table; None: anywhere on the card
     parameters: tuple[ClickParameter, ...]
+    tab: str | None = None  # of the page to open, by its key
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ class Card:
     tab: str | None
     click: Click | None
     empty: str  # what it means when there is no row
+    rows: int | None = None  # that a table promises to show without scrolling
+    is_scrolled: bool = False  # a table that may have more rows than it promises
 
     @property
     def symbol(self) -> str:
@@ -136,7 +139,10 @@ class Card:
 
 @dataclass(frozen=True)
 class TextCard:
-    """Markdown, or a heading. `(dashboard:<key>)` as a link target names another page."""
+    """Markdown, or a heading.
+
+    `(dashboard:<key>)` as a link target names another page, `(dashboard:<key>/<tab>)` a tab of it.
+    """
 
     key: str
     display: str  # text or heading

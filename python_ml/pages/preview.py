@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from python_ml.embedding import in_html, in_script
 from python_ml.engines import Warehouse
@@ -32,6 +32,8 @@ SCRIPTS = ("vendor/echarts.common.min.js", "format.js", "charts.js", "tables.js"
 @dataclass(frozen=True)
 class PreviewResult:
     """What was written: pages in the order of the menu."""
+
+    document_name: ClassVar[str] = "preview"
 
     folder: Path
     pages: list[str]

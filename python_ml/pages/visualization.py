@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from python_ml.pages.problems import Entry
+from python_ml.pages.problems import Entry, Problems, read_yaml
 from python_ml.settings import PROJECT_DIR
 
 THEME_FILE = PROJECT_DIR / "infra" / "metabase" / "theme.yml"
@@ -30,6 +32,7 @@ AXES = {
     "graph.x_axis.scale": ("ordinal", "histogram", "timeseries", "linear", "pow", "log"),
     "graph.y_axis.scale": ("linear", "pow", "log"),
     "graph.y_axis.auto_range": "bool",
+    "graph.y_axis.auto_split": "bool",
     "graph.y_axis.min": "number",
     "graph.y_axis.max": "number",
     "graph.show_values": "bool",
@@ -53,6 +56,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "pie.metric": "column",
         "pie.show_legend": "bool",
         "pie.show_total": "bool",
+        "pie.sort_rows": "bool",
         "pie.percent_visibility": ("off", "legend", "inside", "both"),
     },
     "funnel": {
@@ -130,14 +134,64 @@ class Theme:
     """Colours by name, and of values by column and value."""
 
     colors: dict[str, str]
-    values: dict[str, dict[str, str]]
-    dark: dict[str, str]  # what stands for a colour on a dark page of the preview
+    values: dict[str, dict[str, str]]  # in charts; their order is that of stacks and legends
+    cells: dict[str, dict[str, str]]  # behind the text of a table's cell
+    dark: dict[str, str]  # replaces a colour on a dark page of the preview
 
 
 @cache
 def theme() -> Theme:
-    found = yaml.safe_load(THEME_FILE.read_text(encoding="utf-8"))
-    return Theme(found["colors"], found["values"], found["dark"])
+    """The colours of `theme.yml`.
+
+    Raises:
+        DefinitionError: a cell's colour makes its text hard to read.
+    """
+    return read_theme(THEME_FILE)
+
+
+def read_theme(path: Path) -> Theme:
+    """Read and check a theme; see `theme`."""
+    problems = Problems()
+    entry = read_yaml(path, problems)
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for column, colors in found["cells"].items():
+        lines = entry.entry("cells") if entry else None
+        for value, color in colors.items():
+            if lines and (of_values := lines.entry(column)) and contrast_in_cell(color) < CONTRAST:
+                of_values.complain(value, unreadable(color))
+    problems.raise_if_any()
+    return Theme(found["colors"], found["values"], found["cells"], found["dark"])
+
+
+# Metabase lays the colour of a cell over white, two thirds opaque, behind text of one colour.
+CELL_TEXT, CELL_OPACITY, CONTRAST = "#4c5773", 0.65, 4.5
+
+
+def contrast_in_cell(color: str) -> float:
+    """Contrast of Metabase's text on a cell of this colour, as WCAG defines it."""
+    behind = [CELL_OPACITY * it + (1 - CELL_OPACITY) * 255 for it in _channels(color)]
+    light, dark = _luminance(behind), _luminance(_channels(CELL_TEXT))
+    return (max(light, dark) + 0.05) / (min(light, dark) + 0.05)
+
+
+def unreadable(color: str) -> str:
+    """What is wrong with the colour of a cell."""
+    return (
+        f"{color} behind the text of a cell has a contrast of {contrast_in_cell(color):.1f}; "
+        f"at least {CONTRAST} is required, so use a lighter colour"
+    )
+
+
+def _channels(color: str) -> list[float]:
+    return [int(color[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _luminance(channels: list[float]) -> float:
+    linear = [
+        it / 12.92 if (it := value / 255) <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4
+        for value in channels
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def column_key(column: str) -> str:
@@ -176,7 +230,7 @@ def read_settings(card: Entry, display: str, columns: tuple[str, ...]) -> dict[s
     for key in REQUIRED.get(display, ()):
         if key not in settings:
             card.complain("visualization", f"{display} needs the setting {key}")
-    shown = _read_columns(card, columns, settings)
+    shown, widths = _read_columns(card, columns, settings)
     if display in ("table", "object"):
         settings["table.columns"] = [
             {"name": name, "enabled": name in shown}
@@ -184,19 +238,26 @@ def read_settings(card: Entry, display: str, columns: tuple[str, ...]) -> dict[s
         ]
         if display == "table":
             settings["table.pivot"] = False
+            if any(it.get("text_wrapping") for it in settings["column_settings"].values()):
+                settings["table.column_widths"] = [widths[name] for name in shown]
     _colour(display, columns, settings)
     return settings
 
 
 def _read_columns(
     card: Entry, columns: tuple[str, ...], settings: dict[str, Any]
-) -> tuple[str, ...]:
-    """Fill `column_settings`; the columns that a table shows, in order: without `columns`, all."""
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Fill `column_settings`.
+
+    Returns:
+        The columns that a table shows, in order (without `columns`, all), and the width of each, in
+        pixels.
+    """
     entry = card.entry("columns")
     formats = {
         name: {"column_title": title_of(name), **FORMATS[format_of(name)]} for name in columns
     }
-    shown = columns
+    shown, own_widths = columns, dict[str, int]()
     if entry is not None:
         shown = tuple(name for name in entry if name in columns)
         for name in entry:
@@ -206,12 +267,25 @@ def _read_columns(
                 )
             own = entry.entry(name)
             if own is not None and name in columns:
-                formats[name] = _read_column(own, name)
+                formats[name] = _read_column(own, name, own_widths)
     settings["column_settings"] = {column_key(name): it for name, it in formats.items()}
-    return shown
+    widths = {name: own_widths.get(name) or default_width(it) for name, it in formats.items()}
+    return shown, widths
 
 
-def _read_column(entry: Entry, name: str) -> dict[str, Any]:
+def default_width(column: Mapping[str, Any]) -> int:
+    """Pixels that a column needs for its title and its values, by its settings."""
+    title = 34 + 7 * len(column["column_title"])
+    if "date_style" in column:
+        value = 150 if column.get("time_enabled") else 104
+    elif column.get("number_style"):
+        value = 62 + 8 * len(column.get("suffix", ""))
+    else:
+        value = 92
+    return max(title, value + (74 if column.get("show_mini_bar") else 0))
+
+
+def _read_column(entry: Entry, name: str, widths: dict[str, int]) -> dict[str, Any]:
     kind = entry.choice("format", tuple(FORMATS), format_of(name))
     found = {"column_title": entry.text("title", title_of(name)), **FORMATS.get(kind, {})}
     decimals = entry.value("decimals")
@@ -221,6 +295,16 @@ def _read_column(entry: Entry, name: str) -> dict[str, Any]:
         found["decimals"] = decimals
     if entry.value("bar", False):
         found["show_mini_bar"] = True
+    for key in ("width", "wrap"):
+        value = entry.value(key)
+        if value is None:
+            continue
+        if not isinstance(value, int) or value < 1:
+            entry.complain(key, f"{key}: expected a whole number, got {value!r}")
+        elif key == "width":
+            widths[name] = value
+        else:
+            found["text_wrapping"] = True
     entry.finish()
     return found
 
@@ -328,20 +412,31 @@ def _color(entry: Entry, key: str, value: Any) -> str:
 
 
 def _colour(display: str, columns: tuple[str, ...], settings: dict[str, Any]) -> None:
-    """Give values that the theme knows their colour."""
+    """Give values that the theme knows their colour, and series their order."""
     values = theme().values
     dimensions = settings.get("graph.dimensions")
+    metrics = settings.get("graph.metrics")
     if isinstance(dimensions, list) and len(dimensions) == 2 and dimensions[1] in values:
         series = settings.setdefault("series_settings", {})
+        settings["graph.series_order_dimension"] = dimensions[1]
+        settings["graph.series_order"] = []
         for value, color in values[dimensions[1]].items():
             own = series.setdefault(value, {})
             own.setdefault("title", title_of(value))
             own.setdefault("color", color)
+            settings["graph.series_order"].append(
+                {"key": value, "name": own["title"], "color": own["color"], "enabled": True}
+            )
+    elif isinstance(metrics, list) and len(metrics) == 1 and len(dimensions or ()) == 1:
+        own = settings.setdefault("series_settings", {}).setdefault(metrics[0], {})
+        own.setdefault("color", theme().colors["primary"])
     elif display == "pie" and settings.get("pie.dimension") in values:
         settings["pie.colors"] = dict(values[settings["pie.dimension"]])
+        settings.setdefault("pie.sort_rows", False)
     elif display == "table":
+        cells = theme().cells
         rules = settings.setdefault("table.column_formatting", [])
-        for column in (name for name in columns if name in values):
-            for value, color in values[column].items():
+        for column in (name for name in columns if name in cells):
+            for value, color in cells[column].items():
                 rule = {"columns": [column], "type": "single", "operator": "=", "value": value}
                 rules.append({**rule, "color": color, "highlight_row": False})

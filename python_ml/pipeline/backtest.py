@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,8 @@ class Backtest:
 @dataclass(frozen=True)
 class BacktestResult:
     """A backtest, and where it is drawn."""
+
+    document_name: ClassVar[str] = "backtest"
 
     tested: Backtest
     plot: Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -66,10 +66,17 @@ _SHOWN = {"offer_count": "offer_count", "value_eur": "expected_net_value_eur"}  
 class Closing:
     """`overview` is the row of mart_overview, the others a few rows each, all by column name."""
 
+    document_name: ClassVar[str] = "closing"
+
     overview: dict[str, Any]
     tiers: list[dict[str, Any]]
     first_to_call: list[dict[str, Any]]
     budgets: list[dict[str, Any]]
+
+    @property
+    def row_count(self) -> int | None:
+        """Publishing handles no rows."""
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from python_ml.contracts.gold import require_experiments
 from python_ml.engines.published import published_run, require_current, require_home
 from python_ml.errors import UsageError
+from python_ml.judge.verdict import EvaluateResult
+from python_ml.land import LandResult, land
 from python_ml.land.discover import require_source
-from python_ml.pipeline import steps
-from python_ml.pipeline.workspace import Run, swap, workspace
-
-if TYPE_CHECKING:
-    from python_ml.judge.verdict import EvaluateResult
-    from python_ml.land import LandResult
-    from python_ml.pipeline.train import TrainResult
+from python_ml.pages.plots import backtest_plot, ladder_plot
+from python_ml.pipeline.backtest import BacktestResult, run_backtest
+from python_ml.pipeline.context import ChosenModel, Published
+from python_ml.pipeline.flow import take, take_all
+from python_ml.pipeline.ladder import LadderReport, climb_ladder
+from python_ml.pipeline.plan import RESCORE, STEPS
+from python_ml.pipeline.results import TrainResult
+from python_ml.pipeline.score import require_approved
+from python_ml.pipeline.steps.layers import build_marts
+from python_ml.pipeline.workspace import Run, workspace
+from python_ml.registry import open_registry
+from python_ml.registry.promotion import approve
 
 
 def land_batch(run: Run, source: str) -> LandResult:
@@ -24,14 +32,11 @@ def land_batch(run: Run, source: str) -> LandResult:
     Raises:
         BadInputError: the batch was refused; the lake is as before.
     """
-    from python_ml.land import land
-
     require_source(source)
     run.mode, run.source = "land", source
     with workspace(run), run.step("land") as (step, report):
         landed = land(source, run.settings, progress=report)
-        run.results["landing"] = landed
-        run.as_of_date, run.batch_id = landed.as_of_date, landed.batch_id
+        run.results.put(landed)
         step.rows = landed.row_count
     return landed
 
@@ -45,7 +50,8 @@ def train_candidate(run: Run) -> TrainResult:
     _require_published(run)
     run.mode = "train_candidate"
     with _on_published(run):
-        return steps.train_step(run)
+        take(run, STEPS["train"])
+    return run.results.require(TrainResult)
 
 
 def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
@@ -54,8 +60,6 @@ def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
     Raises:
         UsageError: there is no such version, or nothing has been published.
     """
-    from python_ml.registry import open_registry
-
     _require_published(run)
     registry = open_registry(run.settings)
     if version is None and not (known := registry.versions()):
@@ -64,7 +68,9 @@ def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
     registry.status(version)
     run.mode = "evaluate"
     with _on_published(run):
-        return steps.evaluate_step(run, version)
+        run.results.put(ChosenModel(version))
+        take(run, STEPS["evaluate"])
+    return run.results.require(EvaluateResult)
 
 
 def rescore(run: Run, version: str | None) -> None:
@@ -74,15 +80,14 @@ def rescore(run: Run, version: str | None) -> None:
         UsageError: there is no such version, it is not an approved one, or nothing has been
             published.
     """
-    from python_ml.pipeline.score import require_approved
-    from python_ml.registry import open_registry
-
     _require_published(run)
     registry = open_registry(run.settings)
     require_approved(registry, version or registry.require_champion())
     run.mode = "rescore"
     with _on_published(run):
-        _score_and_publish(run, version)
+        if version is not None:
+            run.results.put(ChosenModel(version))
+        take_all(run, RESCORE)
 
 
 def _require_published(run: Run) -> None:
@@ -92,8 +97,6 @@ def _require_published(run: Run) -> None:
         UsageError: this is no home, no run has published in it, or an experiment of the settings
             has no features.
     """
-    from python_ml.contracts.gold import require_experiments
-
     require_experiments(run.settings)
     require_home(run.settings)
     if published_run(run.settings) is None:
@@ -108,16 +111,10 @@ def _on_published(run: Run) -> Iterator[None]:
         OldTablesError: another version built them; nothing has been begun.
     """
     with workspace(run, of_published=True):
+        published = run.results.require(Published)
         with run.warehouse() as warehouse:
-            require_current(warehouse, run.dbt.manifest())
+            require_current(warehouse, run.context.dbt(published).manifest())
         yield
-
-
-def _score_and_publish(run: Run, version: str | None) -> None:
-    steps.score_step(run, version)
-    steps.drift_step(run)
-    steps.build_step(run, "marts")
-    steps.publish_step(run)
 
 
 def climb(run: Run, version: str | None) -> None:
@@ -126,27 +123,29 @@ def climb(run: Run, version: str | None) -> None:
     Raises:
         UsageError: there is no champion yet, no such version, or nothing has been published.
     """
-    from python_ml.pages.plots import ladder_plot
-    from python_ml.pipeline.ladder import LadderReport, climb_ladder
-    from python_ml.registry import open_registry
-
     _require_published(run)
     registry = open_registry(run.settings)
     registry.status(version or registry.require_champion())
 
     run.mode = "ladder"
     with _on_published(run):
+        contract = run.context.contract(run.results.require(Published))
         with run.step("ladder") as (step, report), run.warehouse() as warehouse:
-            fitted = climb_ladder(
-                warehouse, run.settings, run.contract, run.run_id, version, report
-            )
+            fitted = climb_ladder(warehouse, run.settings, contract, run.run_id, version, report)
             step.rows = len(fitted.cells)
-        steps.build_step(run, "marts", "published_ladder mart_model_ladder")
+        _build_marts(run, "published_ladder mart_model_ladder")
         with run.warehouse() as warehouse:
             cells = warehouse.query("select * from mart_model_ladder order by experiment")
         ladder_plot(cells, plot := run.settings.layout.reports / "ladder.png")
-        run.results["ladder"] = LadderReport(fitted.model_version, cells, plot, fitted.seconds)
-        swap(run)
+        run.results.put(LadderReport(fitted.model_version, cells, plot, fitted.seconds))
+        run.publish()
+
+
+def _build_marts(run: Run, select: str) -> None:
+    """Build some of the marts as a step of its own."""
+    with run.step("marts") as (step, report):
+        context = replace(run.context, report=report)
+        step.rows = build_marts(context, run.results.require(Published), select).row_count
 
 
 def backtest(run: Run, source: str) -> None:
@@ -159,10 +158,6 @@ def backtest(run: Run, source: str) -> None:
         BadInputError: the batch was refused.
         SpanishGasError: no two as-of dates with labels are far enough apart.
     """
-    from python_ml.contracts.gold import require_experiments
-    from python_ml.pages.plots import backtest_plot
-    from python_ml.pipeline.backtest import BacktestResult, run_backtest
-
     require_experiments(run.settings)
     require_source(source)
     run.mode, run.source = "backtest", source
@@ -173,10 +168,10 @@ def backtest(run: Run, source: str) -> None:
             warehouse.write_external("backtest_result", tested.rows, run.run_id)
             step.rows = len(tested.rows)
         backtest_plot(tested.rows, plot := run.settings.layout.reports / "backtest.png")
-        run.results["backtest"] = BacktestResult(tested, plot)
+        run.results.put(BacktestResult(tested, plot))
         if has_published:
-            steps.build_step(run, "marts", "mart_backtest")
-            swap(run)
+            _build_marts(run, "mart_backtest")
+            run.publish()
 
 
 def promote(
@@ -199,9 +194,6 @@ def promote(
     Raises:
         UsageError: nothing to roll back to, or the version needs force and a reason.
     """
-    from python_ml.registry import open_registry
-    from python_ml.registry.promotion import approve
-
     require_home(run.settings)
     run.mode = "promote"
     has_published = published_run(run.settings) is not None
@@ -216,7 +208,8 @@ def promote(
             force=force,
         )
         if has_published:
-            _score_and_publish(run, version)
+            run.results.put(ChosenModel(version))
+            take_all(run, RESCORE)
         else:
             registry.promote(version, run.run_id)
     return version

@@ -23,7 +23,7 @@ from python_ml.judge.snapshot import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.judge.split import split_hash
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.pages.preview import preview_folder, write_preview
-from python_ml.pipeline.workspace import Run, swap, workspace
+from python_ml.pipeline.workspace import Run, workspace
 from python_ml.privacy.containers import DAMAGED
 from python_ml.privacy.person import Pending, traces_of
 from python_ml.privacy.remove import remove_from, scrub_duckdb
@@ -185,7 +185,7 @@ class _Remover:
             self.report(name, None)
             if path == self.layout.warehouse and self.run.database.exists():
                 scrub_duckdb(self.run.database, self.traces)
-                swap(self.run)
+                self.run.publish()
                 # What fails after it is no mere warning: the proof decides how this run ends.
                 self.run.has_published = False
             elif path.exists() or path.is_symlink():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,8 @@ class LadderResult:
 @dataclass(frozen=True)
 class LadderReport:
     """Rows of mart_model_ladder, and where they are drawn."""
+
+    document_name: ClassVar[str] = "ladder"
 
     model_version: str
     cells: pd.DataFrame

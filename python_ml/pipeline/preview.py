@@ -21,7 +21,7 @@ def refresh_preview(run: Run) -> None:
         run.surviving("the pages of the dashboards are not written"),
         open_warehouse(settings) as warehouse,
     ):
-        run.results["preview"] = write_preview(warehouse, settings, preview_folder(settings))
+        run.results.put(write_preview(warehouse, settings, preview_folder(settings)))
     if run.warnings[before:]:
         with run.surviving("the warning is not on record"):
             keep_warnings(run)

@@ -1,8 +1,8 @@
-"""What is kept of a run: in the manifest while it goes on, and as tables that marts show."""
+"""What is kept of a run: in the ledger while it goes on, and as tables that marts show."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,6 +19,9 @@ from python_ml.engines.ledger import (
     iso,
     user_name,
 )
+from python_ml.land.result import LandResult
+from python_ml.pipeline.identity import git_sha, lock_hash, manifest_hash
+from python_ml.pipeline.results import ScoreResult, TrainResult
 from python_ml.progress import peak_memory_mb
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
@@ -33,10 +36,8 @@ _TIMES = ("started_at", "ended_at")
 
 def record_of(run: Run) -> RunRecord:
     """The record of a run as it is now, but for the hash of the project, which takes its time."""
-    from python_ml.pipeline.identity import git_sha, lock_hash
-
-    landed, scored = run.results.get("landing"), run.results.get("scores")
-    scored = scored or run.results.get("training")
+    landed = run.results.get(LandResult)
+    scored = run.results.get(ScoreResult) or run.results.get(TrainResult)
     return RunRecord(
         run_id=run.run_id,
         mode=run.mode,
@@ -48,7 +49,7 @@ def record_of(run: Run) -> RunRecord:
         peak_memory_mb=round(peak_memory_mb(), 1),
         batch_id=run.batch_id,
         batch_sha256=run.identity.sha256 if run.identity else None,
-        as_of_date=None if run.as_of_date == date.min else run.as_of_date.isoformat(),
+        as_of_date=None if run.as_of_date is None else run.as_of_date.isoformat(),
         model_version=None if scored is None else scored.model_version,
         row_count=None if landed is None else landed.row_count,
         work_sha256=run.work_sha256,
@@ -73,19 +74,17 @@ def record_of(run: Run) -> RunRecord:
 def begin_record(run: Run) -> None:
     """Let everybody see that a run goes on."""
     record = record_of(run)
-    run.manifest.save(record)
+    run.ledger.save(record)
     write_run_tables(run.settings, record)
 
 
 def save_record(run: Run) -> None:
     """Note how far a run is."""
-    run.manifest.save(record_of(run))
+    run.ledger.save(record_of(run))
 
 
 def finish_record(run: Run, error: BaseException | None) -> None:
     """Keep what became of a run."""
-    from python_ml.pipeline.identity import manifest_hash
-
     record = record_of(run)
     if project := read_json(run.work_dir / "dbt" / "manifest.json"):
         record.dbt_manifest_sha256 = manifest_hash(project)
@@ -97,7 +96,7 @@ def finish_record(run: Run, error: BaseException | None) -> None:
         record.failed_step = next((s.step for s in record.steps if s.status == FAILED), None)
     if run.skipped:
         return
-    run.manifest.save(record)
+    run.ledger.save(record)
     write_run_tables(run.settings, record)
     reports = run.settings.layout.reports / "runs"
     write_json(reports / f"{run.run_id}.json", {**run.as_dict(), "record": record.as_dict()})
@@ -105,10 +104,10 @@ def finish_record(run: Run, error: BaseException | None) -> None:
 
 def keep_warnings(run: Run) -> None:
     """Add to the record of a run that has ended what has failed since."""
-    for record in run.manifest.runs():
+    for record in run.ledger.runs():
         if record.run_id == run.run_id:
             record.warnings = list(run.warnings)
-            run.manifest.save(record)
+            run.ledger.save(record)
 
 
 def write_run_tables(settings: Settings, record: RunRecord) -> None:

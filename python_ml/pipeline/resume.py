@@ -17,8 +17,12 @@ from python_ml.documents import read_json, write_json
 from python_ml.engines.ledger import SUCCEEDED
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import Entry, is_s3
+from python_ml.land.result import LandResult
+from python_ml.land.write import is_intact
+from python_ml.pipeline.flow import Results
 from python_ml.pipeline.identity import BatchIdentity, work_hash
 from python_ml.progress import Step
+from python_ml.quality import QualityResult
 
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
@@ -37,12 +41,10 @@ def save_state(run: Run) -> None:
             "force": run.force,
             "source": run.source,
             "started_at": run.started_at,
-            "as_of_date": run.as_of_date.isoformat(),
-            "batch_id": run.batch_id,
             "identity": asdict(run.identity),
             "work_sha256": work_hash(run.settings, with_judges=False),
             "steps": [asdict(step) for step in run.steps if step.status == "done"],
-            "results": {name: _as_document(value) for name, value in run.results.items()},
+            "results": [_as_document(value) for value in run.results],
         },
     )
 
@@ -53,7 +55,7 @@ def find_failed(run: Run) -> str:
     Raises:
         UsageError: it did not fail, or nothing of it is left.
     """
-    last = next((r for r in run.manifest.runs() if r.mode in ("train", "score")), None)
+    last = next((r for r in run.ledger.runs() if r.mode in ("train", "score")), None)
     if last is None:
         raise UsageError("there is no run to resume; start one without --resume")
     if last.status == SUCCEEDED:
@@ -113,15 +115,16 @@ def restore(run: Run) -> None:
         UsageError: code or settings that the finished steps rest on have changed since.
         BadInputError: the landed batch is not what it was.
     """
-    from python_ml.land.write import is_intact
-
     load_state(run)
-    if run.batch is None or not is_intact(run.batch):
+    landed = run.results.get(LandResult)
+    batch = None if landed is None else run.settings.layout.batches / landed.batch_id
+    if batch is None or not is_intact(batch):
         raise BadInputError(
-            f"run {run.run_id} cannot be resumed: its landed batch {run.batch} is gone or was "
-            "changed since; start a new run"
+            f"run {run.run_id} cannot be resumed: its landed batch {batch} is gone or was changed "
+            "since; start a new run"
         )
-    docs = run.results["quality"].data_docs if run.has_done("quality") else None
+    quality = run.results.get(QualityResult)
+    docs = None if quality is None else quality.data_docs
     if docs is not None and not docs.exists():  # they were still being written beside the run
         run.steps = [step for step in run.steps if step.name != "quality"]
 
@@ -140,13 +143,11 @@ def load_state(run: Run) -> None:
         )
     run.mode, run.source, run.force = state["mode"], state["source"], state["force"]
     run.started_at = state["started_at"]
-    run.as_of_date = TypeAdapter(type(run.as_of_date)).validate_python(state["as_of_date"])
-    run.batch_id = state["batch_id"]
     identity = state["identity"]
     entries = tuple(Entry(**entry) for entry in identity["entries"])
     run.identity = BatchIdentity(identity["sha256"], identity["files"], entries)
     run.steps = [Step(**step) for step in state["steps"]]
-    run.results = {name: _from_document(value) for name, value in state["results"].items()}
+    run.results = Results(_from_document(value) for value in state["results"])
 
 
 def _as_document(result: Any) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from python_ml.engines import RunLedger, open_engine, open_warehouse
 from python_ml.engines.ledger import CLAIMED, RUNNING, BatchClaim
 from python_ml.engines.published import is_champion, published_run
 from python_ml.errors import on_disk
+from python_ml.land import write
 from python_ml.pipeline.record import RUN_TABLE, STEP_TABLE, bury, write_run_tables
+from python_ml.registry import open_registry
+from python_ml.registry.promotion import reconcile
 from python_ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,28 +26,24 @@ KEPT = ("interaction_sentiment", "offer_assignment")
 EVALUATIONS = ("model_gate", "model_metric", "leakage_alarm", "policy_value")
 
 
-def mend(settings: Settings, manifest: RunLedger, run_id: str) -> None:
+def mend(settings: Settings, ledger: RunLedger, run_id: str) -> None:
     """Finish what a run that died could not: its record, and pointers that follow the warehouse.
 
     Whoever calls holds the lease, so a run that still counts as running is dead.
     """
-    from python_ml.land import write
-
     published = published_run(settings)
     if published is not None and not is_champion(settings, published[1]):
-        from python_ml.registry.promotion import reconcile
-
         reconcile(settings)
-    for record in manifest.runs():
+    for record in ledger.runs():
         has_published = published is not None and published[0] == record.run_id
         if record.status == RUNNING and record.run_id != run_id:
-            manifest.save(bury(record, has_published=has_published))
+            ledger.save(bury(record, has_published=has_published))
             write_run_tables(settings, record)
             if record.batch_sha256 is not None:
                 claim = BatchClaim(
                     *(record.batch_sha256, record.mode, CLAIMED, record.run_id, record.work_sha256)
                 )
-                manifest.finish(claim, succeeded=has_published)
+                ledger.finish(claim, succeeded=has_published)
         if (
             has_published
             and record.batch_id
@@ -70,12 +69,10 @@ def apply_retention(run: Run) -> None:
     or evaluated the champion or the one before it, the newest part of each table, and the tables
     KEPT, which later runs build on. What cannot be removed now is left to the next run.
     """
-    from python_ml.land import write
-
     layout, limits = run.settings.layout, run.settings.runs
     with run.surviving("what earlier runs left could not all be removed"):
         write.remove_others(layout.lake)
-        records = run.manifest.runs()
+        records = run.ledger.runs()
         needed = {record.run_id for record in records[: limits.keep_runs]}
         needed |= {run.run_id} | _runs_of_champions(run.settings)
         on_record = {record.run_id for record in records[: limits.keep_records]} | needed
@@ -89,7 +86,7 @@ def apply_retention(run: Run) -> None:
         for rejected in layout.rejected.glob("*/batch=*"):
             if rejected.name not in batches:
                 _remove(rejected)
-        run.manifest.forget_runs([r.run_id for r in records if r.run_id not in on_record])
+        run.ledger.forget_runs([r.run_id for r in records if r.run_id not in on_record])
 
 
 def _may_go(needed: Collection[str], on_record: Collection[str], table: str, run_id: str) -> bool:
@@ -100,8 +97,6 @@ def _may_go(needed: Collection[str], on_record: Collection[str], table: str, run
 
 def _runs_of_champions(settings: Settings) -> set[str]:
     """Runs that trained or evaluated the champion or the one to roll back to, and the published."""
-    from python_ml.registry import open_registry
-
     registry = open_registry(settings)
     found = set((published_run(settings) or ())[:1])
     champions = {registry.champion(), registry.previous_champion()} & set(registry.versions())

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib import import_module
 from threading import Thread
 
+from python_ml.contracts.gold import require_experiments
 from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim
 from python_ml.errors import LeaseHeldError
 from python_ml.land.discover import require_source
-from python_ml.pipeline import steps
+from python_ml.pipeline.flow import Step, take_all
+from python_ml.pipeline.identity import identify_batch
+from python_ml.pipeline.plan import plan_of
+from python_ml.pipeline.resume import find_failed, require_same, restore
+from python_ml.pipeline.retention import apply_retention
 from python_ml.pipeline.workspace import Run, workspace
+from python_ml.registry import open_registry
 from python_ml.transform.dbt import import_dbt
 
 __all__ = ["Run", "run_pipeline"]
@@ -45,11 +51,6 @@ def run_pipeline(
         UsageError: there is no run to resume, or it has another source, mode or force; or an
             experiment of the settings has no features.
     """
-    from python_ml.contracts.gold import require_experiments
-    from python_ml.pipeline.resume import find_failed, require_same, restore
-    from python_ml.pipeline.retention import apply_retention
-    from python_ml.registry import open_registry
-
     require_experiments(run.settings)
     if resume:
         run.run_id = find_failed(run)
@@ -68,60 +69,32 @@ def run_pipeline(
         if run.skipped:
             return
         run.can_resume = True
-        _warm_up(run)
-        for name, take in _plan(run):
-            if not run.has_done(name):
-                take(run)
+        if plan := [step for step in plan_of(run.mode) if not run.has_done(step.name)]:
+            _warm_up(run, plan)
+        take_all(run, plan)
         apply_retention(run)
 
 
-def _plan(run: Run) -> list[tuple[str, Callable[[Run], object]]]:
-    """The steps of the run's mode, in order."""
-    plan: list[tuple[str, Callable[[Run], object]]] = [
-        ("land", steps.land_step),
-        ("bronze", steps.bronze_step),
-        ("sentiment", steps.sentiment_step),
-        ("silver", steps.silver_step),
-        ("gold", lambda run: steps.build_step(run, "gold")),
-        ("quality", steps.quality_step),
-    ]
-    if run.mode == "train":
-        plan += [("train", steps.train_step), ("evaluate", _gate)]
-    return [
-        *plan,
-        ("score", steps.score_step),
-        ("drift", steps.drift_step),
-        ("marts", lambda run: steps.build_step(run, "marts")),
-        ("publish", steps.publish_step),
-    ]
-
-
-def _warm_up(run: Run) -> None:
+def _warm_up(run: Run, plan: Sequence[Step]) -> None:
     """Begin with what takes seconds to import, while landing waits for files."""
-    from python_ml.land import land  # noqa: F401  what both import, this thread has imported before
-
+    import_module(plan[0].module)  # what all steps import, before two threads do at once
     if not run.has_done("quality"):
-        _ = run.examiner
-    Thread(target=_import, daemon=True).start()
+        _ = run.tools.quality
+    Thread(target=_import, args=(plan,), daemon=True).start()
 
 
-def _import() -> None:
+def _import(plan: Sequence[Step]) -> None:
     import_dbt()
-    import_module("python_ml.pipeline.score")
-
-
-def _gate(run: Run) -> None:
-    steps.evaluate_step(run, run.results["training"].model_version, is_gate=True)
+    for step in plan:
+        import_module(step.module)
 
 
 def _claim(run: Run) -> None:
     """Take the batch; where there is nothing to do, `run.skipped` says so."""
-    from python_ml.pipeline.identity import identify_batch
-
     if run.identity is None:
         run.identity = identify_batch(run.source, run.settings.threads, run.settings.land.mapping)
     claim = BatchClaim(run.identity.sha256, run.mode, CLAIMED, run.run_id, run.work_sha256)
-    standing = run.manifest.claim(claim, run.settings.runs.lease_seconds, force=run.force)
+    standing = run.ledger.claim(claim, run.settings.runs.lease_seconds, force=run.force)
     if standing is None:
         run.claim = claim
     elif standing.state == DONE:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
@@ -13,27 +11,10 @@ from python_ml.errors import UsageError
 from python_ml.judge.snapshot import take_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.explain import top_reasons
+from python_ml.pipeline.results import ScoreResult
 from python_ml.registry import APPROVED, Registry, open_registry
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
-
-
-@dataclass(frozen=True)
-class ScoreResult:
-    """What was scored, and the date of the labels that the model learned from; tiers run from the
-    lowest to the highest."""
-
-    model_version: str
-    as_of_date: date
-    training_as_of_date: date
-    customer_count: int
-    flagged_count: int
-    tier_counts: dict[str, int]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "training_as_of_date")}
-        return {**asdict(self), **dates}
 
 
 def require_approved(registry: Registry, version: str) -> None:

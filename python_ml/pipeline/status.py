@@ -51,8 +51,8 @@ def read_status(settings: Settings, last: int) -> Status:
     from python_ml.pipeline.resume import FILE
 
     require_home(settings)
-    manifest = open_ledger(settings)
-    holder, runs = manifest.holder(), manifest.runs(last)
+    ledger = open_ledger(settings)
+    holder, runs = ledger.holder(), ledger.runs(last)
     for run in runs:
         if run.status == RUNNING and (holder is None or holder.run_id != run.run_id):
             run.status, run.error_message = FAILED, "killed, or its machine went down"

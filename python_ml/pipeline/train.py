@@ -17,43 +17,19 @@ from python_ml.contracts.gold import Column, GoldContract
 from python_ml.engines import Warehouse
 from python_ml.errors import BadInputError
 from python_ml.judge.audit import audit_training, findings_table
+from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
 from python_ml.judge.split import TRAIN, split_hash, stratified_split
 from python_ml.model.calibrate import choose_threshold, fit_platt
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.model.interval import fit_venn_abers
-from python_ml.registry import open_registry
+from python_ml.pipeline.results import TrainResult
+from python_ml.registry import Registry, open_registry
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
 
 SENTIMENT_TIER = "2B"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A registered candidate, not evaluated yet. It learned from `as_of_date` and is to score
-    `scoring_as_of_date`. Metrics are those of the out-of-fold scores; `alarms` are those of the
-    leakage audit, accepted or not."""
-
-    model_version: str
-    sha256: str
-    experiment: str
-    message: str
-    as_of_date: date
-    scoring_as_of_date: date
-    feature_count: int
-    train_count: int
-    train_churner_count: int
-    test_count: int
-    threshold: float
-    out_of_fold: dict[str, float]
-    alarms: list[str]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        dates = {n: getattr(self, n).isoformat() for n in ("as_of_date", "scoring_as_of_date")}
-        return {**asdict(self), **dates}
 
 
 @dataclass(frozen=True)
@@ -103,9 +79,18 @@ def train(
     origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
-    digest = open_registry(settings).register(version, fitted.model, origin)
+    origin["data_fingerprint"] = asdict(data_fingerprint(warehouse, as_of_date))
+    registry = open_registry(settings)
+    digest = registry.register(version, fitted.model, origin)
     findings = audit_training(
-        warehouse, settings, training, columns, contract, as_of_date, fitted.out_of_fold
+        warehouse,
+        settings,
+        training,
+        columns,
+        contract,
+        as_of_date,
+        fitted.out_of_fold,
+        previous=_previous(registry),
     )
     warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
     return TrainResult(
@@ -122,6 +107,13 @@ def train(
         alarms=[finding.alarm for finding in findings if finding.alarm],
         seconds=time.perf_counter() - start,
     )
+
+
+def _previous(registry: Registry) -> tuple[str, float] | None:
+    """The champion and its PR-AUC out of fold, which the audit compares with."""
+    if (champion := registry.champion()) is None:
+        return None
+    return champion, registry.load(champion).origin["out_of_fold"]["pr_auc"]
 
 
 def _counts(rows: pd.DataFrame, target: str) -> dict[str, int]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from python_ml.engines import Engine, RunLedger, Warehouse, open_engine
+from python_ml.alerts import run_alert, send_alert
+from python_ml.engines import Engine, RunLedger, Warehouse
 from python_ml.engines.ledger import BatchClaim, Lease, iso, new_lease, new_run_id
 from python_ml.errors import (
     InterruptedRunError,
@@ -28,30 +29,35 @@ from python_ml.errors import (
     foreseen,
     on_disk,
 )
+from python_ml.judge.verdict import EvaluateResult
+from python_ml.land.result import LandResult
+from python_ml.pipeline.context import Batch, Published, RunContext, Tools
+from python_ml.pipeline.flow import Results
+from python_ml.pipeline.identity import BatchIdentity, work_hash
+from python_ml.pipeline.record import begin_record, finish_record, save_record
+from python_ml.pipeline.results import ScoreResult, TrainResult
+from python_ml.pipeline.resume import FILE, save_state
+from python_ml.pipeline.retention import clear_leftovers, mend
 from python_ml.progress import Reporter, Step, console, peak_memory_mb, timed_step
 from python_ml.settings import Settings
 from python_ml.transform.dbt import DbtRunner
 
-if TYPE_CHECKING:
-    from python_ml.contracts.gold import GoldContract
-    from python_ml.pipeline.identity import BatchIdentity
-    from python_ml.quality import QualityProcess
-
 
 @dataclass
 class Run:
-    """A run in progress; steps and results fill in as they finish, so a failed one can be shown."""
+    """A run in progress: its lease, its record, and what its steps have handed on so far.
+
+    Steps do not see it; they see its `context`.
+    """
 
     settings: Settings
     mode: str = "train"
     run_id: str = field(default_factory=new_run_id)
     source: str = ""
     started_at: str = field(default_factory=lambda: iso(datetime.now(UTC)))
-    as_of_date: date = date.min  # known once the batch has landed
     identity: BatchIdentity | None = None
-    batch_id: str | None = None  # of the landed batch in the lake
     steps: list[Step] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     skipped: str | None = None  # why there was nothing to do
     can_resume: bool = False
     force: bool = False  # trust nothing that earlier runs have made
@@ -65,80 +71,65 @@ class Run:
     @cached_property
     def work_sha256(self) -> str:
         """Code and settings that the results of this run rest on."""
-        from python_ml.pipeline.identity import work_hash
-
         return work_hash(self.settings)
+
+    @cached_property
+    def tools(self) -> Tools:
+        return Tools(self.settings)
+
+    @property
+    def context(self) -> RunContext:
+        """The run as its steps see it; its id is settled once it holds the lease."""
+        return RunContext(
+            settings=self.settings,
+            run_id=self.run_id,
+            mode=self.mode,
+            source=self.source,
+            force=self.force,
+            started_at=self.started_at,
+            identity=self.identity,
+            tools=self.tools,
+            publish=self.publish,
+            surviving=self.surviving,
+        )
+
+    @property
+    def engine(self) -> Engine:
+        return self.tools.engine
+
+    @property
+    def ledger(self) -> RunLedger:
+        return self.tools.ledger
 
     @property
     def work_dir(self) -> Path:
         return self.settings.layout.work / self.run_id
 
-    @cached_property
-    def engine(self) -> Engine:
-        return open_engine(self.settings)
-
     @property
     def database(self) -> Path:
         return self.engine.database(self.run_id)
-
-    @property
-    def batch(self) -> Path | None:
-        """Folder of the landed batch that this run reads."""
-        return self.settings.layout.batches / self.batch_id if self.batch_id else None
 
     def warehouse(self) -> Warehouse:
         """The run's own tables; the published ones once they are the same."""
         return self.engine.warehouse(self.run_id)
 
-    @cached_property
-    def manifest(self) -> RunLedger:
-        return self.engine.ledger()
+    @property
+    def batch(self) -> Batch | None:
+        """What the run's rows are made of, once it is known."""
+        return self.results.get(LandResult) or self.results.get(Published)
 
-    @cached_property
-    def dbt(self) -> DbtRunner:
-        """dbt with this run's variables; batch and as-of date must be known by now."""
-        from python_ml.transform.sentiment import sentiment_backend
+    @property
+    def as_of_date(self) -> date | None:
+        return None if self.batch is None else self.batch.as_of_date
 
-        variables = {
-            "run_id": self.run_id,
-            "as_of_date": self.as_of_date.isoformat(),
-            "sentiment_backend": sentiment_backend(self.settings),
-            "touched_months": [],  # none, before bronze knows them
-        }
-        place = self.work_dir / "dbt"
-        schema = self.engine.schema(self.run_id)
-        return DbtRunner(self.settings, self.database, place, variables, self.batch, schema)
-
-    @cached_property
-    def contract(self) -> GoldContract:
-        """What the columns of gold_master are, out of dbt's manifest."""
-        from python_ml.contracts.gold import read_contract
-
-        return read_contract(self.dbt.manifest())
-
-    @cached_property
-    def examiner(self) -> QualityProcess:
-        """Decides the quality gates; starts on first use."""
-        from python_ml.quality import QualityProcess
-
-        return QualityProcess()
-
-    def settle(self) -> None:
-        """Wait for what is being written beside the run; raises what went wrong there."""
-        if "examiner" in self.__dict__:
-            self.examiner.settle()
-
-    def close(self) -> None:
-        """End what works beside the run."""
-        if "examiner" in self.__dict__:
-            self.examiner.close()
+    @property
+    def batch_id(self) -> str | None:
+        """Of the landed batch in the lake."""
+        return None if self.batch is None else self.batch.batch_id
 
     @contextmanager
     def step(self, name: str) -> Iterator[tuple[Step, Reporter]]:
         """Run a step: timed, shown and recorded; once it is over, `resume` does not repeat it."""
-        from python_ml.pipeline.record import begin_record, save_record
-        from python_ml.pipeline.resume import save_state
-
         is_first = not self.steps
         with timed_step(name, self.steps) as (step, report):
             (begin_record if is_first else save_record)(self)
@@ -150,11 +141,22 @@ class Run:
 
     def _tidy(self) -> None:
         """Remove what can be resumed no longer, now that this run really works in its place."""
-        from python_ml.pipeline.retention import clear_leftovers
-
         if self.lease is not None and not self.is_tidy:
             clear_leftovers(self.settings, self.run_id)
             self.is_tidy = True
+
+    def publish(self) -> None:
+        """The run's tables become the published ones, all at once.
+
+        Raises:
+            LeaseHeldError: the lease has gone to another run.
+        """
+        if self.lease is None:
+            raise SpanishGasError(f"run {self.run_id} publishes outside its workspace")
+        self.ledger.beat(self.lease, self.settings.runs.lease_seconds)
+        self.engine.publish(self.run_id)
+        self.has_published = True
+        self.engine.settle()
 
     @contextmanager
     def surviving(self, what: str) -> Iterator[None]:
@@ -180,9 +182,9 @@ class Run:
     @property
     def training_as_of_date(self) -> str | None:
         """Of the labels that the model learned from which scores, or which was trained."""
-        if scores := self.results.get("scores"):
+        if scores := self.results.get(ScoreResult):
             return scores.training_as_of_date.isoformat()
-        trained = self.results.get("training") or self.results.get("evaluation")
+        trained = self.results.get(TrainResult) or self.results.get(EvaluateResult)
         return trained.as_of_date.isoformat() if trained else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -190,7 +192,7 @@ class Run:
             "run_id": self.run_id,
             "mode": self.mode,
             "skipped": self.skipped,
-            "as_of_date": None if self.as_of_date == date.min else self.as_of_date.isoformat(),
+            "as_of_date": None if self.as_of_date is None else self.as_of_date.isoformat(),
             "training_as_of_date": self.training_as_of_date,
             "target": self.settings.target,
             "batch_sha256": self.identity.sha256 if self.identity else None,
@@ -198,7 +200,7 @@ class Run:
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "steps": [step.as_dict() for step in self.steps],
             "warnings": self.warnings,
-            **{name: result.as_dict() for name, result in self.results.items()},
+            **self.results.as_dict(),
         }
 
 
@@ -213,12 +215,10 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
         LeaseHeldError: another run holds the warehouse.
         InterruptedRunError: a person ended the run; the message says how it goes on.
     """
-    from python_ml.pipeline.retention import mend
-
     with _lease(run):
         _protect(run)
         prepare(run)
-        mend(run.settings, run.manifest, run.run_id)
+        mend(run.settings, run.ledger, run.run_id)
         with on_disk(run.work_dir):
             run.work_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -240,7 +240,7 @@ def workspace(run: Run, *, of_published: bool = False) -> Iterator[None]:
                 raise
             raise ended from error
         finally:
-            run.close()
+            run.tools.close()
         _end(run, None)
 
 
@@ -249,8 +249,6 @@ def _end(run: Run, error: Exception | None) -> None:
 
     What was asked for wrongly has begun nothing, so that nothing is recorded or told of it.
     """
-    from python_ml.pipeline.record import finish_record
-
     seconds = run.settings.runs.lease_seconds
     reason = None if run.has_published else error
     run.is_failing = reason is not None
@@ -268,8 +266,6 @@ def _end(run: Run, error: Exception | None) -> None:
 
 
 def _interrupted(run: Run) -> InterruptedRunError:
-    from python_ml.pipeline.resume import FILE
-
     if run.has_published:
         return InterruptedRunError(f"interrupted; run {run.run_id} had published")
     at = f" at step {run.steps[-1].name}" if run.steps else ""
@@ -295,27 +291,11 @@ def _protect(run: Run) -> None:
                     path.chmod(stat.S_IMODE(found.st_mode) & ~settings.umask)
 
 
-def swap(run: Run) -> None:
-    """The run's tables become the published ones, all at once.
-
-    Raises:
-        LeaseHeldError: the lease has gone to another run.
-    """
-    if run.lease is None:
-        raise SpanishGasError(f"run {run.run_id} publishes outside its workspace")
-    run.manifest.beat(run.lease, run.settings.runs.lease_seconds)
-    run.engine.publish(run.run_id)
-    run.has_published = True
-    run.engine.settle()
-
-
 def _tell(run: Run, error: BaseException | None) -> None:
     """Alert of how the run ended; one that had nothing to do is no news.
 
     The log is left out: whoever reads it sees the command's own message.
     """
-    from python_ml.alerts import run_alert, send_alert
-
     if run.skipped is None:
         failed = next((step.name for step in run.steps if step.status == "failed"), None)
         seconds = sum(step.seconds for step in run.steps)
@@ -326,7 +306,7 @@ def _tell(run: Run, error: BaseException | None) -> None:
 def _settle(run: Run, *, succeeded: bool) -> None:
     """The batch is done, or free again."""
     if run.claim is not None:
-        run.manifest.finish(run.claim, succeeded=succeeded)
+        run.ledger.finish(run.claim, succeeded=succeeded)
 
 
 def prepare(run: Run) -> None:
@@ -343,7 +323,7 @@ def _begin(run: Run, *, of_published: bool) -> None:
     if of_published:
         with run.engine.warehouse() as published:
             newest = published.query("select max(as_of_date) as as_of_date from gold_master")
-        run.as_of_date = newest["as_of_date"].iloc[0].date()
+        run.results.put(Published(newest["as_of_date"].iloc[0].date()))
     run.engine.begin(run.run_id, of_published=of_published)
 
 
@@ -357,10 +337,10 @@ def _discard(run: Run) -> None:
 def _lease(run: Run) -> Iterator[None]:
     """Hold the warehouse, and renew the lease while the run works."""
     seconds = run.settings.runs.lease_seconds
-    newest = run.manifest.runs(limit=1)
+    newest = run.ledger.runs(limit=1)
     if newest and newest[0].run_id > run.run_id:
         run.run_id = new_run_id(newest[0].run_id)
-    lease = run.manifest.acquire(new_lease(run.run_id, run.mode), seconds)
+    lease = run.ledger.acquire(new_lease(run.run_id, run.mode), seconds)
     run.lease = lease
     over = threading.Event()
     thread = threading.Thread(target=_keep, args=(run, lease, over), daemon=True)
@@ -372,7 +352,7 @@ def _lease(run: Run) -> Iterator[None]:
         thread.join()
         run.lease = None
         with run.surviving(f"the lease could not be given back; it ends in {seconds} s"):
-            run.manifest.release(lease)
+            run.ledger.release(lease)
         if run.is_failing and run.warnings:
             # One line: most often it is the full disk again that the run has failed for.
             told = "; ".join(dict.fromkeys(text.partition(": ")[0] for text in run.warnings))
@@ -380,13 +360,13 @@ def _lease(run: Run) -> Iterator[None]:
 
 
 def _keep(run: Run, lease: Lease, over: threading.Event) -> None:
-    """Renew the lease three times in its life. Whether it is still ours, `swap` asks again."""
+    """Renew the lease three times in its life. Whether it is still ours, `publish` asks again."""
     seconds = run.settings.runs.lease_seconds
     while not over.wait(seconds / 3):
         try:
-            run.manifest.beat(lease, seconds)
+            run.ledger.beat(lease, seconds)
             if run.claim is not None:
-                run.manifest.claim(run.claim, seconds)
+                run.ledger.claim(run.claim, seconds)
         except LeaseHeldError as error:
             console.print(str(error), style="red")
             return

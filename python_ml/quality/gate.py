@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -35,9 +35,16 @@ TABLE = "quality_check"
 class QualityResult:
     """What the gates of a run have said so far; a warning is a sentence."""
 
+    document_name: ClassVar[str] = "quality"
+
     check_count: int = 0
     warnings: list[str] = field(default_factory=list)
     data_docs: Path | None = None
+
+    @property
+    def row_count(self) -> int | None:
+        """Checks, which are the rows of `quality_check`."""
+        return self.check_count
 
     def as_dict(self) -> dict[str, Any]:
         return {

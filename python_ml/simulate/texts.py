@@ -22,6 +22,44 @@ def grammar() -> dict[str, Any]:
     return yaml.safe_load((REFERENCE_DIR / "texts.yml").read_text(encoding="utf-8"))
 
 
+def is_composed(text: str) -> bool:
+    """Whether the grammar can have written a text, of any intent and sentiment."""
+    styles = [template for style in grammar()["styles"].values() for template in style]
+    return any(len(text) in _ends(text, template, {0}) for template in styles)
+
+
+def _ends(text: str, template: str, starts: set[int]) -> set[int]:
+    """Where in a text a template can end that begins at one of `starts`."""
+    for number, part in enumerate(_parts(template)):
+        if number % 2:
+            starts = {end for other in _every()[part] for end in _ends(text, other, starts)}
+        else:
+            starts = {start + len(part) for start in starts if text.startswith(part, start)}
+        if not starts:
+            break
+    return starts
+
+
+@cache
+def _parts(template: str) -> list[str]:
+    """Words and names of slots by turns."""
+    return _SLOT.split(template)
+
+
+@cache
+def _every() -> dict[str, list[str]]:
+    """The alternatives of each slot, whatever the intent and the sentiment."""
+    rules = grammar()
+    own = [*rules["intents"].values(), *rules["sentiments"].values()]
+    own += [entry["unless_negative"] for entry in own if "unless_negative" in entry]
+    found: dict[str, list[str]] = {}
+    for entry in [rules, *own]:
+        for name, alternatives in entry.items():
+            if isinstance(alternatives, list):
+                found[name] = list(dict.fromkeys([*found.get(name, []), *alternatives]))
+    return found
+
+
 class _Dice:
     """Choices from one 64-bit seed."""
 

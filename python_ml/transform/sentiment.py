@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pandas as pd
 import yaml
@@ -33,12 +33,19 @@ TRANSFORMER_BATCH = 64
 class SentimentResult:
     """What the step did; `message` is a sentence for the summary."""
 
+    document_name: ClassVar[str] = "sentiment"
+
     backend: str
     text_count: int
     new_count: int
     label_counts: dict[str, int]
     seconds: float
     message: str
+
+    @property
+    def row_count(self) -> int | None:
+        """Texts that have a label now."""
+        return self.text_count
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,17 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from python_ml.console import TIER_STYLES, line, new_table, open_console
+from python_ml.judge.alarms import AlarmDecision
+from python_ml.judge.drift import DriftResult
+from python_ml.judge.metrics import Estimate
+from python_ml.judge.verdict import EvaluateResult
+from python_ml.land.result import LandResult
+from python_ml.pages.preview import PreviewResult
+from python_ml.pipeline.closing import Closing
+from python_ml.pipeline.results import TrainResult
+from python_ml.pipeline.workspace import Run
+from python_ml.quality import QualityResult
+from python_ml.transform.sentiment import SentimentResult
 
-if TYPE_CHECKING:
-    from python_ml.judge.alarms import AlarmDecision
-    from python_ml.judge.drift import DriftResult
-    from python_ml.judge.metrics import Estimate
-    from python_ml.judge.verdict import EvaluateResult
-    from python_ml.land.result import LandResult
-    from python_ml.pipeline.closing import Closing
-    from python_ml.pipeline.train import TrainResult
-    from python_ml.pipeline.workspace import Run
-    from python_ml.quality import QualityResult
+if TYPE_CHECKING:  # libraries of the simulator, which a run does not need
     from python_ml.simulate.report import ReportRow
     from python_ml.simulate.run import SimulationResult
 
@@ -113,7 +115,7 @@ def show_evaluation(evaluated: EvaluateResult) -> None:
 def show_run(run: Run) -> None:
     """What a retention manager wants to know, then what an engineer does."""
     console = open_console()
-    closing: Closing = run.results["closing"]
+    closing = run.results.require(Closing)
     overview = closing.overview
     console.rule(line((f"Customers at risk, as of {run.as_of_date}", "bold")))
     console.print(_tier_table(closing))
@@ -127,22 +129,22 @@ def show_run(run: Run) -> None:
     )
     console.print(_call_table(closing))
     console.print(_budget_table(closing))
-    if "evaluation" in run.results:
-        console.print(_metrics_table(run.results["evaluation"]))
-        console.print(_alarm_line(run.results["evaluation"].alarms))
+    if evaluated := run.results.get(EvaluateResult):
+        console.print(_metrics_table(evaluated))
+        console.print(_alarm_line(evaluated.alarms))
     else:
         console.print(
             f"Scored by the champion {overview['model_version']}, which learned from labels of "
             f"{run.training_as_of_date}"
         )
-    if "quality" in run.results:
-        console.print(_quality_lines(run.results["quality"]))
-    if "drift" in run.results:
-        console.print(_drift_line(run.results["drift"]))
-    if "sentiment" in run.results:
-        console.print(f"Sentiment: {run.results['sentiment'].message}")
-    if "training" in run.results:
-        console.print(f"Model: {run.results['training'].message}\n")
+    if quality := run.results.get(QualityResult):
+        console.print(_quality_lines(quality))
+    if drift := run.results.get(DriftResult):
+        console.print(_drift_line(drift))
+    if sentiment := run.results.get(SentimentResult):
+        console.print(f"Sentiment: {sentiment.message}")
+    if trained := run.results.get(TrainResult):
+        console.print(f"Model: {trained.message}\n")
     console.print(_step_table(run))
     layout, lake = run.settings.layout, run.engine.lake_place()
     console.print(
@@ -156,7 +158,7 @@ def show_run(run: Run) -> None:
 
 
 def _pages_line(run: Run) -> str:
-    written = run.results.get("preview")
+    written = run.results.get(PreviewResult)
     return f"Pages     {written.folder / 'index.html'}\n" if written else ""
 
 

@@ -19,9 +19,16 @@ import pytest
 from python_ml import land
 from python_ml.engines import open_ledger
 from python_ml.errors import SpanishGasError
-from python_ml.pipeline import identity, record, resume, retention, steps
+from python_ml.land.result import LandResult
+from python_ml.pipeline import identity, record, resume, retention
 from python_ml.pipeline import run as pipeline
-from python_ml.pipeline.workspace import Run, swap
+from python_ml.pipeline.closing import Closing
+from python_ml.pipeline.context import RunContext
+from python_ml.pipeline.flow import Step
+from python_ml.pipeline.plan import STEPS
+from python_ml.pipeline.results import MartsResult
+from python_ml.pipeline.steps import land as land_step
+from python_ml.pipeline.workspace import Run
 from python_ml.registry import promotion
 from python_ml.settings import load_settings
 from tests.integration.raw_batch import RawBatch
@@ -36,21 +43,22 @@ def settings_of(home):
     return load_settings({"home": str(home), "quality.data_docs": False}, environ={})
 
 
-def build(run):
+def build(context: RunContext, landed: LandResult) -> MartsResult:
     """Stands for the models: two tables out of the run's landed batch."""
-    with run.step("build") as (step, _), duckdb.connect(str(run.database)) as connection:
-        labels = f"read_parquet('{run.batch}/churn_label/*.parquet')"
+    database = context.engine.database(context.run_id)
+    with duckdb.connect(str(database)) as connection:
+        labels = f"read_parquet('{context.landed_folder(landed)}/churn_label/*.parquet')"
         connection.execute(f"create or replace table scores as select * from {labels}")
         connection.execute(
             "create or replace table mart_overview as select ? as run_id, 'none' as model_version",
-            [run.run_id],
+            [context.run_id],
         )
-        step.rows = 6
+    return MartsResult(6)
 
 
-def publish(run):
-    with run.step("publish"):
-        swap(run)
+def publish(context: RunContext, marts: MartsResult) -> Closing:
+    context.publish()
+    return Closing({}, [], [], [])
 
 
 def start(home, source, *, stop_at=None, prepare=None, **options):
@@ -81,8 +89,13 @@ def _run(home, source, stop_at, prepare, options, speaker):
         pause(("end", name))
 
     Run.step = pausing
-    pipeline._plan = lambda run: [("land", steps.land_step), ("build", build), ("publish", publish)]
-    steps.gate = lambda run, layer: None
+    plan = [
+        STEPS["land"],
+        Step("build", f"{__name__}:build"),
+        Step("publish", f"{__name__}:publish"),
+    ]
+    pipeline.plan_of = lambda mode: plan
+    land_step.hold_layer = lambda context, landed, layer: None
     if prepare is not None:
         prepare()
     code = 0
@@ -189,14 +202,14 @@ def test_a_full_disk_loses_nothing(home, source):
 
 def _change_labels(labels):
     """As soon as the batch has been identified, one of its files becomes another."""
-    identify = identity.identify_batch
+    identify = pipeline.identify_batch
 
     def identify_and_change(*arguments):
         found = identify(*arguments)
         labels.write_text(labels.read_text().replace(",1", ",0", 1))
         return found
 
-    identity.identify_batch = identify_and_change
+    pipeline.identify_batch = identify_and_change
 
 
 def test_a_file_that_changes_during_the_run_is_refused(home, source):

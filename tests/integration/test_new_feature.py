@@ -1,9 +1,14 @@
-"""The worked example of CONTRIBUTING.md: from SQL to a score in three files, none of Python."""
+"""The worked examples of CONTRIBUTING.md, made in a copy of the project, and run.
+
+A feature from SQL to a score is three files, none of Python; a step of the pipeline is two.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +45,25 @@ CHANGES = {
     ),
 }
 
+STEP = "python_ml/pipeline/steps/handover.py"
+PLAN = {
+    '        Step("publish", f"{_STEPS}.publish:publish_step"),\n': (
+        '        Step("handover", f"{_STEPS}.handover:handover_step"),\n'
+    ),
+    '"marts", "publish")': '"marts", "handover", "publish")',
+}
+
+
+def step_of_the_guide() -> str:
+    """The new module as CONTRIBUTING.md prints it."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (module,) = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+        if "def handover_step" in code
+    ]
+    return "\n".join(line.removeprefix("   ") for line in module.splitlines()) + "\n"
+
 
 def spanishgas(project: Path, *arguments: str) -> dict:
     command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", "data", "--json"]
@@ -51,7 +75,7 @@ def spanishgas(project: Path, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_new_feature_is_trained_on_scored_and_explained(tmp_path: Path) -> None:
+def test_a_new_feature_is_trained_on_and_explained_and_a_new_step_taken(tmp_path: Path) -> None:
     for name in PROJECT:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
@@ -59,6 +83,14 @@ def test_a_new_feature_is_trained_on_scored_and_explained(tmp_path: Path) -> Non
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.count(anchor) == 1, name
         (tmp_path / name).write_text(text.replace(anchor, addition + anchor), encoding="utf-8")
+    (tmp_path / STEP).write_text(step_of_the_guide(), encoding="utf-8")
+    place = tmp_path / "python_ml/pipeline/plan.py"
+    plan = place.read_text(encoding="utf-8")
+    registered, named = PLAN.items()
+    assert plan.count(registered[0]) == 1 and plan.count(named[0]) == 1
+    plan = plan.replace(registered[0], registered[1] + registered[0]).replace(*named)
+    place.write_text(plan, encoding="utf-8")
+
     spanishgas(tmp_path, "simulate", "--customers", "600")
     done = spanishgas(tmp_path, "run")
     version = done["training"]["model_version"]
@@ -71,3 +103,9 @@ def test_a_new_feature_is_trained_on_scored_and_explained(tmp_path: Path) -> Non
     assert scored == 600
     explained = spanishgas(tmp_path, "explain", "C00001")
     assert FEATURE in json.dumps(explained)
+
+    steps = [step["step"] for step in done["steps"]]
+    assert steps[-3:] == ["marts", "handover", "publish"]
+    with Path(done["handover"]["file"]).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == done["steps"][-2]["rows"] == done["closing"]["overview"]["offer_count"]

@@ -6,9 +6,11 @@ import duckdb
 import pytest
 
 from python_ml.land import consumption, inspect
+from python_ml.pipeline.flow import take
 from python_ml.pipeline.identity import identify_batch
-from python_ml.pipeline.steps import bronze_step, land_step
-from python_ml.pipeline.workspace import Run, swap, workspace
+from python_ml.pipeline.plan import STEPS
+from python_ml.pipeline.results import BronzeResult
+from python_ml.pipeline.workspace import Run, workspace
 from python_ml.settings import load_settings
 from tests.integration.raw_batch import READINGS, RawBatch, readings, write_parquet
 
@@ -30,14 +32,14 @@ def build(home, source, *, force=False):
     run = Run(settings_of(home), source=str(source), force=force)
     run.identity = identify_batch(source)
     with workspace(run):
-        land_step(run)
-        bronze_step(run)
+        take(run, STEPS["land"])
+        take(run, STEPS["bronze"])
         with duckdb.connect(str(run.database)) as connection:
             table = connection.execute(
                 "select * from bronze_customer_month order by all"
             ).fetchall()
-        swap(run)
-    return run.dbt.variables["touched_months"], table
+        run.publish()
+    return list(run.results.require(BronzeResult).touched_months), table
 
 
 def month_file(source, month):

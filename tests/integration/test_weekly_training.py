@@ -12,11 +12,14 @@ import pytest
 
 from python_ml.contracts.gold import read_contract
 from python_ml.engines import open_warehouse
+from python_ml.judge.drift import DriftResult
 from python_ml.judge.snapshot import TRAINING_ROWS, read_gold, read_snapshot
+from python_ml.judge.verdict import EvaluateResult
 from python_ml.land import land
 from python_ml.pipeline import commands
 from python_ml.pipeline.backtest import _runner
 from python_ml.pipeline.rebuild import rebuild_version
+from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.registry import open_registry
 from python_ml.settings import load_settings
@@ -112,7 +115,7 @@ def gold_of_batch(raw: Path, folder: Path) -> pd.DataFrame:
 
 
 def test_drift_is_measured_since_the_training_date(run: Run) -> None:
-    drift = run.results["drift"]
+    drift = run.results.require(DriftResult)
     assert (drift.reference_as_of_date, drift.as_of_date) == (TRAINED, SCORED)
     assert "months_to_renewal" in drift.calendar
     assert not drift.alarms
@@ -120,15 +123,15 @@ def test_drift_is_measured_since_the_training_date(run: Run) -> None:
 
 def test_a_version_is_rebuilt_and_judged_on_its_own_date(run: Run) -> None:
     settings = run.settings
-    version = run.results["training"].model_version
+    version = run.results.require(TrainResult).model_version
     with open_warehouse(settings) as warehouse:
         rebuilt = rebuild_version(warehouse, settings, version)
     assert rebuilt.is_identical
-    assert rebuilt.customer_count == run.results["training"].train_count + (
-        run.results["training"].test_count
+    assert rebuilt.customer_count == run.results.require(TrainResult).train_count + (
+        run.results.require(TrainResult).test_count
     )
     judged = commands.evaluate_candidate(Run(settings), version)
-    before = run.results["evaluation"]
+    before = run.results.require(EvaluateResult)
     assert judged.as_of_date == TRAINED
     assert judged.metrics == before.metrics
     assert judged.checks == before.checks, "directions are tried on the customers of that date"

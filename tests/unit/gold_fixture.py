@@ -150,6 +150,19 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             " ('High', 'offer_medium', 0.15), ('Critical', 'offer_large', 0.25))"
             " t(risk_tier, offer, monthly_margin_share)"
         )
+        # Customers were activated on the first of 2020; nobody's records tell anything.
+        connection.execute(
+            "create or replace table silver_customer as select customer_id, as_of_date,"
+            " date '2020-01-01' as customer_first_activation_date from gold_master"
+        )
+        connection.execute(
+            "create or replace table silver_customer_trace as select customer_id, as_of_date,"
+            " 1 as months_since_price from gold_master"
+        )
+        connection.execute(
+            "create or replace table silver_interaction as select as_of_date, 'h' as text_hash,"
+            " 'Called.' as interaction_summary from gold_master limit 1"
+        )
         connection.execute(
             "create or replace table silver_source_date as select 'max_' || kind || '_date' as"
             " date_column, 'bronze_' || kind as bronze_model, as_of_date,"

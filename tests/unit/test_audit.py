@@ -11,19 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from python_ml.contracts.gold import Column
 from python_ml.errors import ModelGateError, SpanishGasError, UsageError
 from python_ml.judge import audit_groups
 from python_ml.judge.alarms import GATE_CHECK, alarm_check, decide_alarms
 from python_ml.judge.audit import (
+    _jump,
     _purity,
+    _traces,
     audit_training,
     findings_table,
     read_source_dates,
     source_date_findings,
 )
+from python_ml.judge.fingerprint import DataFingerprint, sketch
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
@@ -53,6 +56,11 @@ def audited(home, frame, extra=()):
     return findings_table(findings, "v1")
 
 
+def leavers(frame, share, seed=4):
+    """A share of those who leave, drawn by chance."""
+    return (frame["churn"] == 1) & (np.random.default_rng(seed).random(len(frame)) < share)
+
+
 def alarms(table):
     return set(table["alarm"].dropna())
 
@@ -62,7 +70,7 @@ def test_no_alarm_where_no_text_knows_the_outcome(home):
     assert alarms(table) == set()
     kinds = set(table["check_kind"])
     assert kinds == {
-        *("model_auc", "feature_auc", "pure_churn", "pure_stay"),
+        *("model_auc", "feature_auc", "trace_auc", "pure_churn", "pure_stay"),
         *("identifier_auc", "source_date", "tier_ablation"),
     }
     features = gold.contract().experiment(gold.settings_for(home), "E5_full")
@@ -103,6 +111,56 @@ def test_a_value_that_few_but_only_leavers_have_is_found(home):
     assert "too_good:leak" not in alarms(table)
 
 
+def test_a_flag_that_is_nearly_pure_and_holds_many_leavers_is_found(home):
+    """Neither as pure as a small group has to be, nor good enough for the limit of the AUC."""
+    frame = gold.gold_frame(3000)
+    marked = leavers(frame, 0.5)
+    others = frame.index[frame["churn"] == 0][: round(marked.sum() * 0.12 / 0.88)]
+    frame["leak"] = (marked | frame.index.isin(others)).astype(int)
+    assert frame.loc[frame["leak"] == 1, "churn"].mean() == pytest.approx(0.88, abs=0.01)
+    assert alarms(audited(home, frame, [Column("leak", **NUMBER)])) >= {"pure_churn:leak=1"}
+
+
+def test_traces_in_the_sources_that_know_the_outcome_are_found(home):
+    """Prices that were kept up for those who stayed: no feature shows it."""
+    frame = gold.gold_frame(3000, text_strength=0.0)
+    stopped = leavers(frame, 0.6) | (np.random.default_rng(5).random(3000) < 0.02)
+    traces = pd.DataFrame(
+        {
+            "months_since_price": np.where(stopped, 2, 1),
+            "days_since_contact": frame["last_interaction_days_ago"],
+        }
+    )
+    fold, churn = np.arange(3000) % 5, frame["churn"].to_numpy()
+    found = findings_table(list(_traces(gold.settings_for(home), traces, churn, fold)), "v1")
+    assert alarms(found) == {"too_good:months_since_price", "pure_churn:months_since_price=2"}
+
+
+def test_a_jump_over_the_model_in_place_is_an_alarm_and_chance_is_none():
+    rng = np.random.default_rng(6)
+    churn = (rng.random(4000) < 0.1).astype(int)
+    score = churn * 1.5 + rng.normal(size=4000)
+    settings = load_settings({}, environ={})
+    pr_auc = average_precision_score(churn, score)
+    for before, is_alarm in ((pr_auc - 0.04, False), (pr_auc - 0.20, True), (pr_auc + 0.2, False)):
+        [finding] = _jump(settings, churn, score, ("churn-before", before))
+        assert (finding.alarm == "jump:pr_auc") is is_alarm
+        assert "churn-before" in finding.detail
+    assert list(_jump(settings, churn, score, None)) == []
+
+
+def test_a_fingerprint_is_shared_by_later_batches_and_by_no_other_company():
+    ours = [f"C{number:05}|2020-01-01" for number in range(4000)]
+    later = ours[400:] + [f"C{number:05}|2024-12-01" for number in range(4000, 4400)]
+    theirs = [f"C{number:05}|2021-06-01" for number in range(4000)]
+    now = DataFingerprint(sketch(later), is_simulated=False)
+    assert now.matches(sketch(ours))
+    assert not now.matches(sketch(theirs))
+    assert not now.matches("simulated")
+    assert DataFingerprint(sketch(theirs), is_simulated=True).matches("simulated")
+    assert not DataFingerprint("", is_simulated=False).matches(sketch(ours))
+
+
 def test_a_blank_that_tells_is_found(home):
     """Whoever left has lost the value: the null itself is the leak."""
     frame = gold.gold_frame(3000)
@@ -121,6 +179,11 @@ def test_a_blank_that_tells_is_found(home):
             "identifier:remainder_by_13",
         ),
         (lambda churn, n: np.where(churn == 1, 1_000_000 + n, n + 10_000), "identifier:length"),
+        # The second digit of five is 7 for those who leave.
+        (
+            lambda churn, n: n // 100 * 10_000 + np.where(churn == 1, 7, n % 7) * 1000 + n % 100,
+            "identifier:character_3",
+        ),
     ],
 )
 @pytest.mark.slow
@@ -190,7 +253,14 @@ def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_pat
     assert open_registry(settings).status(trained.model_version) == REJECTED
 
     who = {"reason": "planted by a test", "author": "tester", "date": "2024-12-31"}
+    told = open_registry(settings).load(trained.model_version).origin["data_fingerprint"]
+    who["data"] = told["customers"]
+    assert who["data"] in result.reasons[0]
     entries = [{"alarm": name, **who} for name in trained.alarms]
+    for other in ("simulated", "-".join(["00000"] * 16)):
+        elsewhere = [{**entry, "data": other} for entry in entries]
+        given = settings.with_overrides({"audit.accepted": elsewhere})
+        assert not evaluate(warehouse, given, contract, "run-1", trained.model_version).has_passed
     reviewed = settings.with_overrides({"audit.accepted": entries})
     result = evaluate(warehouse, reviewed, contract, "run-2", trained.model_version)
     assert result.is_approved
@@ -219,10 +289,18 @@ def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
 @pytest.mark.parametrize(
     "entry",
     [
-        {"alarm": "a", "reason": "b", "author": "c"},
-        {"alarm": "a", "reason": " ", "author": "c", "date": "2024-12-31"},
-        {"alarm": "a", "reason": "b", "author": "c", "date": "yesterday"},
-        {"alarm": "pure_churn:*", "reason": "b", "author": "c", "date": "2024-12-31"},
+        {"alarm": "a", "data": "simulated", "reason": "b", "author": "c"},
+        {"alarm": "a", "data": "simulated", "reason": " ", "author": "c", "date": "2024-12-31"},
+        {"alarm": "a", "data": "simulated", "reason": "b", "author": "c", "date": "yesterday"},
+        {"alarm": "a", "data": "any", "reason": "b", "author": "c", "date": "2024-12-31"},
+        {"alarm": "a", "reason": "b", "author": "c", "date": "2024-12-31"},
+        {
+            "alarm": "pure_churn:*",
+            "data": "simulated",
+            "reason": "b",
+            "author": "c",
+            "date": "2024-12-31",
+        },
         "too_good:everything",
     ],
 )
@@ -239,9 +317,13 @@ def test_shipped_acceptances_are_complete_and_about_text_alone():
     assert accepted
     assert all(any(word in name for word in text) for name in accepted)
     raised = pd.DataFrame({"alarm": [*accepted, "too_good:segment"], "detail": "seen"})
-    check = alarm_check(decide_alarms(raised, settings))
+    simulated = DataFingerprint("", is_simulated=True)
+    check = alarm_check(decide_alarms(raised, settings, simulated), "")
     assert not check.is_passed
     assert check.observed_value == 1
+    own = DataFingerprint(sketch(["C00001|2020-01-01"]), is_simulated=False)
+    check = alarm_check(decide_alarms(raised, settings, own), own.customers)
+    assert check.observed_value == len(raised), "nothing is accepted in a user's own data"
 
 
 def test_auc_and_its_interval_are_those_of_the_literature():
@@ -273,5 +355,6 @@ def test_that_nobody_of_a_few_hundred_left_may_be_chance(customers, is_leak):
     group = audit_groups.Group("=7.6544", customers, 0)
     others = audit_groups.Group("=1", 100_000, 10_000)
     column = Column("months_to_renewal", **NUMBER)
-    found = list(_purity(load_settings({}, environ={}), column, [group, others], 0.1))
+    settings, churn = load_settings({}, environ={}), np.repeat([1, 0], [10_000, 90_000])
+    found = list(_purity(settings, column, [group, others], churn, 0.6))
     assert any(finding.alarm for finding in found) is is_leak

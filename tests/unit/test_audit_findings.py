@@ -29,6 +29,7 @@ from python_ml.judge.audit import (
     source_date_findings,
 )
 from python_ml.judge.audit_groups import Group
+from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.metrics import Estimate
 from python_ml.settings import load_settings
 
@@ -44,8 +45,12 @@ SETTINGS = load_settings(
 FEATURE = Column("flag", "integer", "feature", "2A")
 
 
+def labels(base_rate: float, customers: int = 1000) -> np.ndarray:
+    return (np.arange(customers) < base_rate * customers).astype(int)
+
+
 def purity(*found: Group, base_rate: float = 0.1):
-    listed = list(_purity(SETTINGS, FEATURE, found, base_rate))
+    listed = list(_purity(SETTINGS, FEATURE, found, labels(base_rate), 1.0))
     return [(f.check_kind, f.group_name, f.alarm) for f in listed], listed
 
 
@@ -57,7 +62,7 @@ def test_a_group_is_large_when_it_is_larger_than_the_minimum() -> None:
 def test_a_share_at_the_limit_raises_no_alarm() -> None:
     exact = SETTINGS.with_overrides({"audit.minimum_relative_churn": 0.125})
     found = [Group("=1", 40, 36), Group("=2", 1024, 32)]
-    listed = list(_purity(exact, FEATURE, found, 0.25))
+    listed = list(_purity(exact, FEATURE, found, labels(0.25), 1.0))
     told = [(f.check_kind, f.group_name, f.alarm) for f in listed]
     assert told == [("pure_churn", "=1", None), ("pure_stay", "=2", None)]
     assert listed[0].limit_value == 0.9
@@ -202,7 +207,8 @@ def test_findings_are_rows_of_the_version() -> None:
 
 
 def acceptance(alarm: str = "a", **changed: str) -> dict[str, str]:
-    return {"alarm": alarm, "reason": " seen ", "author": " me ", "date": "2024-12-31", **changed}
+    told = {"reason": " seen ", "author": " me ", "date": "2024-12-31", "data": "simulated"}
+    return {"alarm": alarm, **told, **changed}
 
 
 def test_an_acceptance_is_kept_without_its_blanks() -> None:
@@ -229,18 +235,20 @@ def test_each_alarm_is_decided_once_by_its_full_name() -> None:
             "detail": ["first", "quiet", "other", "again"],
         }
     )
-    decisions = decide_alarms(audit, settings)
+    simulated = DataFingerprint("0a1b2", is_simulated=True)
+    decisions = decide_alarms(audit, settings, simulated)
     assert [(d.alarm, d.detail, d.is_accepted) for d in decisions] == [
         ("pure_churn:flag=1", "first", True),
         ("pure_churn:flag=11", "other", False),
     ]
-    check = alarm_check(decisions)
+    check = alarm_check(decisions, simulated.customers)
+    assert "0a1b2" in check.detail, "what an acceptance has to name"
     assert (check.check_name, check.observed_value, check.limit_value) == (GATE_CHECK, 1.0, 0.0)
     assert GATE_CHECK == "unaccepted_leakage_alarms", "as docs, cards and tables call it"
     assert not check.is_passed
     assert "pure_churn:flag=11" in check.detail and "flag=1," not in check.detail
-    assert alarm_check(decisions[:1]).is_passed
-    assert alarm_check(decisions[:1]).observed_value == 0
+    assert alarm_check(decisions[:1], "").is_passed
+    assert alarm_check(decisions[:1], "").observed_value == 0
     table = alarm_table(decisions, "v1")
     assert table["accepted_on"].astype(str).tolist()[0] == "2024-12-31"
     assert pd.isna(table["accepted_on"].iloc[1])

@@ -154,7 +154,22 @@ def test_what_an_id_might_encode_an_outcome_in() -> None:
     for divisor in (2, 3, 5, 7, 10, 11, 13, 100):
         expected = [42 % divisor, 1300113 % divisor, 7 % divisor]
         assert parts[f"remainder_by_{divisor}"].tolist() == expected
-    assert len(parts) == 5 + 8
+    assert parts["digit_sum_remainder_by_10"].tolist() == [6, 9, 7]
+    assert parts["weighted_digit_sum_by_11"].tolist() == [
+        (2 * 1 + 4 * 2) % 11,
+        (3 * 1 + 1 * 2 + 1 * 3 + 3 * 6 + 1 * 7) % 11,
+        7,
+    ]
+    assert parts["character_1"].tolist() == ["C", "C", "A"]
+    assert parts["character_8"].tolist() == ["", "3", ""]
+    assert parts["character_2_from_the_end"].tolist() == ["4", "1", "-"]
+    assert "character_9" not in parts
+
+
+def test_a_place_where_all_ids_are_alike_is_left_out() -> None:
+    parts = identifier_parts(pd.Series(["C1", "C2"]))
+    assert "character_1" not in parts
+    assert parts["character_2"].tolist() == ["1", "2"]
 
 
 def test_of_a_long_id_the_last_fifteen_digits_count() -> None:

@@ -109,7 +109,9 @@ def test_accepted_alarms_are_shown_with_who_and_why(tmp_path):
     frame = gold.gold_frame()
     frame["is_negative_sentiment"] = frame["churn"]
     settings, warehouse, first = made(tmp_path, frame)
+    origin = open_registry(settings).load(first.model_version).origin
     who = {"reason": "planted here", "author": "A. Uditor", "date": "2024-12-31"}
+    who["data"] = origin["data_fingerprint"]["customers"]
     entries = [{"alarm": alarm.alarm, **who} for alarm in first.alarms[:1]]
     reviewed = settings.with_overrides({"audit.accepted": entries})
     evaluate(warehouse, reviewed, gold.contract(), "run-2", first.model_version)

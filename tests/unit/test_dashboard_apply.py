@@ -10,7 +10,7 @@ from python_ml.pages.metabase.apply import apply
 from python_ml.pages.metabase.client import Credentials, MetabaseClient
 from python_ml.pages.metabase.plan import make_plan
 from python_ml.pages.metabase.wanted import Wanted, entity_id
-from python_ml.pages.model import Position, Tab
+from python_ml.pages.model import Click, Position, Tab, TextCard
 from python_ml.settings import load_settings
 from tests.dashboards.fake import FakeMetabase, create_app
 from tests.dashboards.sample import sample
@@ -156,6 +156,31 @@ def page_id(fake, name):
 def card_id(fake, symbol):
     entity = entity_id(symbol, "main")
     return next(card["id"] for card in fake.cards.values() if card["entity_id"] == entity)
+
+
+def test_links_open_the_tab_that_they_name(console, fake):
+    """Also those of the page itself, and of a page that is written first."""
+    click = Click("risk", None, (), "list")
+    pages = with_card(sample(), "risk.by_tier", click=click)
+    pages = with_card(pages, "lookup.risk", click=click)
+    text = TextCard("next", "text", "[List](dashboard:risk/list)", Position(9, 0, 24, 1), None)
+    pages = changed(pages, "lookup", texts=(*pages[1].texts, text))
+    console.apply((pages[1], pages[0]))
+    risk = next(it for it in fake.dashboards.values() if it["name"] == "Customer Risk")
+    tab = next(it["id"] for it in risk["tabs"] if it["name"] == "List")
+    settings = [
+        row["visualization_settings"] for it in fake.dashboards.values() for row in it["dashcards"]
+    ]
+    clicks = [it["click_behavior"] for it in settings if "click_behavior" in it]
+    assert [it["tabId"] for it in clicks] == [tab, tab]
+    assert f"[List](/dashboard/{risk['id']}?tab={tab})" in [it.get("text") for it in settings]
+    assert console.writes_of((pages[1], pages[0])) == []
+
+
+def test_an_empty_card_says_why_where_metabase_shows_it(console, fake):
+    console.apply(sample())
+    card = next(it for it in fake.cards.values() if it["name"] == "By tier")
+    assert card["description"] == "What by_tier shows. If there are no results: Nobody."
 
 
 def test_renaming_a_card_is_one_put_of_that_card(console, fake):

@@ -14,6 +14,7 @@ from python_ml.pages.exposures import EXPOSURES_FILE, exposures_yaml
 from python_ml.pages.model import Card
 from python_ml.pages.problems import DefinitionError
 from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
+from python_ml.pages.visualization import THEME_FILE, read_theme, theme
 
 PAGES = load_dashboards()
 CARDS = {card.symbol: card for page in PAGES for card in page.cards}
@@ -34,10 +35,14 @@ cards:
     visualization:
       graph.dimensions: [risk_tier]
       graph.metrics: [customer_count]
+      graph.x_axis.labels_enabled: false
+      graph.y_axis.labels_enabled: false
   - key: customers
     name: Customers
     display: table
     at: [0, 12, 12, 6]
+    rows: 6
+    scrolls: true
     columns:
       customer_id: {title: Customer}
       churn_probability: {format: percent}
@@ -70,6 +75,110 @@ where
     true
     [[and segment = {{segment}}]]
 """
+# A page of the displays whose rules need other cards, with a page with tabs to click on.
+DRAWN = """\
+name: Drawn
+description: Charts and tables.
+number: 2
+tabs:
+  - key: one
+    name: One
+cards:
+  - key: curve
+    name: Curve
+    display: line
+    tab: one
+    at: [0, 0, 12, 6]
+    visualization:
+      graph.dimensions: [x, feature_set]
+      graph.metrics: [measure_value]
+      graph.x_axis.labels_enabled: false
+      graph.y_axis.labels_enabled: false
+      graph.y_axis.auto_split: false
+      graph.y_axis.auto_range: false
+      graph.y_axis.min: 0
+  - key: months
+    name: Months
+    display: table
+    tab: one
+    at: [0, 12, 12, 6]
+    rows: 6
+    columns:
+      month: {title: Month}
+      customer_id: {title: Customer}
+      reasons: {title: Reasons, wrap: 1, width: 300}
+    click:
+      dashboard: drawn
+      tab: one
+      column: customer_id
+  - key: trend
+    name: Trend
+    display: smartscalar
+    tab: one
+    at: [6, 0, 6, 3]
+    visualization:
+      scalar.field: customer_count
+      scalar.comparisons:
+        - {id: previous, type: anotherColumn, column: previous_customer_count, label: before}
+  - key: slices
+    name: Slices
+    display: pie
+    tab: one
+    at: [6, 6, 8, 6]
+    visualization: {pie.dimension: risk_tier, pie.metric: customer_count}
+  - key: one_customer
+    name: One customer
+    display: object
+    tab: one
+    at: [6, 14, 10, 4]
+    columns:
+      customer_id: {}
+      risk_tier: {}
+      segment: {}
+texts:
+  - key: about
+    tab: one
+    at: [12, 0, 24, 2]
+    markdown: See [the same](dashboard:drawn/one).
+"""
+DRAWN_SQL = {
+    "curve": """\
+select
+    x,
+    feature_set,
+    max(measure_value) as measure_value
+from mart_model_performance
+where measure_kind = 'curve' and measure = 'roc'
+group by x, feature_set
+order by x
+""",
+    "months": """\
+select
+    substring(cast(as_of_date as varchar), 1, 7) as month,
+    as_of_date as first_month,
+    customer_id,
+    reasons,
+    case when is_flagged then 'yes' else 'no' end as flagged,
+    is_flagged
+from mart_customer_risk
+""",
+    "trend": """\
+select
+    as_of_date,
+    customer_count,
+    previous_customer_count
+from mart_run_trend
+where is_current
+""",
+    "slices": """\
+select
+    risk_tier,
+    count(*) as customer_count
+from mart_customer_risk
+group by risk_tier
+""",
+    "one_customer": "select customer_id, risk_tier, segment from mart_customer_risk\n",
+}
 
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
@@ -120,11 +229,16 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "risk.yml").write_text(PAGE)
     (tmp_path / "risk" / "tiers.sql").write_text(TIERS)
     (tmp_path / "risk" / "customers.sql").write_text(CUSTOMERS)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn.yml").write_text(DRAWN)
+    for key, statement in DRAWN_SQL.items():
+        (tmp_path / "drawn" / f"{key}.sql").write_text(statement)
     return tmp_path
 
 
 def test_the_page_that_the_broken_ones_are_made_of_is_sound(folder: Path) -> None:
-    (page,) = load_dashboards(folder)
+    page, drawn = load_dashboards(folder)
+    assert drawn.key == "drawn"
     assert [card.key for card in page.cards] == ["tiers", "customers"]
     assert page.cards[0].mappings[0].parameter_id == page.parameters[0].id
     assert page.cards[1].click is not None
@@ -136,6 +250,10 @@ def yml(old: str, new: str) -> Callable[[Path], Path]:
 
 def sql(old: str, new: str) -> Callable[[Path], Path]:
     return _edit("risk/tiers.sql", old, new)
+
+
+def drawn(old: str, new: str) -> Callable[[Path], Path]:
+    return _edit("drawn.yml", old, new)
 
 
 def _edit(name: str, old: str, new: str) -> Callable[[Path], Path]:
@@ -150,13 +268,13 @@ def _edit(name: str, old: str, new: str) -> Callable[[Path], Path]:
 
 
 BROKEN = {
-    "overlap": (yml("at: [0, 12, 12, 6]", "at: [5, 11, 12, 6]"), 19, "overlaps the card at row 0"),
-    "off the grid": (yml("at: [0, 12, 12, 6]", "at: [0, 14, 12, 6]"), 19, "off the grid of 24"),
+    "overlap": (yml("at: [0, 12, 12, 6]", "at: [5, 11, 12, 6]"), 21, "overlaps the card at row 0"),
+    "off the grid": (yml("at: [0, 12, 12, 6]", "at: [0, 14, 12, 6]"), 21, "off the grid of 24"),
     "left of the grid": (yml("at: [0, 0, 12, 6]", "at: [0, -1, 12, 6]"), 12, "is off the grid"),
     "no place": (yml("at: [0, 0, 12, 6]", "at: [0, 0, 12]"), 12, "[row, column, width, height]"),
     "unknown key": (yml("    display: bar", "    displya: x\n    display: bar"), 11, "'displya'"),
     "missing name": (yml("    name: Tiers\n", ""), 9, "name is missing"),
-    "key there twice": (yml("  - key: customers", "  - key: tiers"), 16, "taken by line 9"),
+    "key there twice": (yml("  - key: customers", "  - key: tiers"), 18, "taken by line 9"),
     "bad display": (yml("display: bar", "display: bars"), 11, "'bars' is none of bar, row"),
     "bad choice": (
         yml("      graph.metrics", "      stackable.stack_type: piled\n      graph.metrics"),
@@ -181,10 +299,10 @@ BROKEN = {
     ),
     "table of an unknown column": (
         yml("churn_probability: {format", "churn: {format"),
-        22,
+        26,
         "returns no column 'churn'",
     ),
-    "bad format": (yml("format: percent", "format: per cent"), 22, "'per cent' is none of euro"),
+    "bad format": (yml("format: percent", "format: per cent"), 26, "'per cent' is none of euro"),
     "unknown filter": (
         yml("  - key: segment", "  - key: segments\n    column: segment"),
         None,
@@ -202,15 +320,15 @@ BROKEN = {
     ),
     "click on an unknown page": (
         yml("dashboard: risk\n", "dashboard: lookup\n"),
-        24,
-        "'lookup' is none of risk",
+        28,
+        "'lookup' is none of drawn, risk",
     ),
     "click sets an unknown filter": (
         yml("set: {segment: segment}", "set: {customer: segment}"),
-        26,
+        30,
         "risk has no filter 'customer'",
     ),
-    "link to an unknown page": (yml("dashboard:risk", "dashboard:riks"), 30, "is no dashboard"),
+    "link to an unknown page": (yml("dashboard:risk", "dashboard:riks"), 34, "is no dashboard"),
     "not YAML": (yml("name: Risk\n", "name: [Risk\n"), None, "not YAML"),
     "unknown column in SQL": (sql("    risk_tier,", "    tier,"), 2, "Column 'tier'"),
     "no mart": (sql("mart_customer_risk", "gold_master"), 4, "gold_master is no mart"),
@@ -246,6 +364,189 @@ def test_a_broken_definition_is_refused_with_file_and_line(
         assert (found[0].path, found[0].line) == (folder / "risk.yml", line)
     else:
         assert (found[0].path, found[0].line) == (path, line), str(refused.value)
+
+
+# For each rule of what Metabase draws otherwise than meant (`python_ml/pages/drawing.py`).
+DRAWN_OTHERWISE = {
+    "rows that share a point": (
+        _edit("drawn/curve.sql", "group by x, feature_set", "group by x, feature_set, point"),
+        "drawn.yml",
+        "graph.dimensions: [x, feature_set]",
+        "several rows may share the same x and feature_set, and Metabase adds them up",
+    ),
+    "rows without a group that share a point": (
+        _edit("drawn/slices.sql", "group by risk_tier", "group by risk_tier, segment"),
+        "drawn.yml",
+        "pie.dimension: risk_tier",
+        "several rows may share the same risk_tier",
+    ),
+    "limit without auto_range": (
+        drawn("      graph.y_axis.auto_range: false\n", ""),
+        "drawn.yml",
+        "graph.y_axis.min: 0",
+        "graph.y_axis.min: has no effect without graph.y_axis.auto_range: false",
+    ),
+    "second axis by itself": (
+        drawn("      graph.y_axis.auto_split: false\n", ""),
+        "drawn.yml",
+        "graph.metrics: [measure_value]",
+        "graph.y_axis.auto_split: false",
+    ),
+    "series without order and colours": (
+        drawn("[x, feature_set]", "[x, measure_value]"),
+        "drawn.yml",
+        "graph.dimensions: [x, measure_value]",
+        "values of 'measure_value' have no order and no colours",
+    ),
+    "metrics without colours": (
+        _edit("risk.yml", "[customer_count]", "[customer_count, risk_tier]"),
+        "risk.yml",
+        "graph.metrics: [customer_count, risk_tier]",
+        "'customer_count' has no colour",
+    ),
+    "table too low for its rows": (
+        drawn("rows: 6", "rows: 7"),
+        "drawn.yml",
+        "at: [0, 12, 12, 6]",
+        "7 rows need a height of 7, not 6",
+    ),
+    "table that promises no rows": (
+        drawn("    rows: 6\n", ""),
+        "drawn.yml",
+        "at: [0, 12, 12, 6]",
+        "rows is missing",
+    ),
+    "rows of several lines": (
+        drawn("wrap: 1", "wrap: 2"),
+        "drawn.yml",
+        "at: [0, 12, 12, 6]",
+        "6 rows need a height of 8, not 6",
+    ),
+    "object too low for its fields": (
+        drawn("at: [6, 14, 10, 4]", "at: [6, 14, 10, 3]"),
+        "drawn.yml",
+        "at: [6, 14, 10, 3]",
+        "3 fields need a height of 4, not 3",
+    ),
+    "cell that cannot be read": (
+        drawn(
+            "    columns:\n      month",
+            "    visualization:\n      table.column_formatting:\n        - {columns: [month], "
+            "type: single, operator: '=', value: x, color: bad}\n    columns:\n      month",
+        ),
+        "drawn.yml",
+        "table.column_formatting:",
+        "has a contrast of 2.0; at least 4.5 is required",
+    ),
+    "long text that is cut": (
+        drawn("{title: Reasons, wrap: 1, width: 300}", "{title: Reasons}"),
+        "drawn.yml",
+        "reasons: {title: Reasons}",
+        "reasons: long text is cut unless it has wrap",
+    ),
+    "columns wider than the card": (
+        drawn("width: 300", "width: 500"),
+        "drawn.yml",
+        "columns:\n      month",
+        "in a card of 683; the last ones are cut",
+    ),
+    "axis without a title": (
+        drawn("      graph.x_axis.labels_enabled: false\n", ""),
+        "drawn.yml",
+        "graph.metrics: [measure_value]",
+        "the x axis is titled with the raw name of a column",
+    ),
+    "title that is cut": (
+        drawn("name: Trend", "name: Trend of the customers of all the runs until now"),
+        "drawn.yml",
+        "name: Trend of",
+        "name: Metabase cuts 'Trend of the customers of all the runs until now'",
+    ),
+    "month with a day": (
+        drawn("month: {title: Month}", "first_month: {title: Month, format: month}"),
+        "drawn.yml",
+        "first_month: {",
+        "first_month: Metabase writes a month with a day",
+    ),
+    "true and false": (
+        drawn("month: {title: Month}", "is_flagged: {title: Flagged}"),
+        "drawn.yml",
+        "is_flagged: {",
+        "is_flagged: Metabase writes true and false",
+    ),
+    "click without a tab": (
+        drawn("      tab: one\n      column", "      column"),
+        "drawn.yml",
+        "dashboard: drawn\n",
+        "drawn has tabs: name one under tab (one)",
+    ),
+    "click on an unknown tab": (
+        drawn("      tab: one\n      column", "      tab: two\n      column"),
+        "drawn.yml",
+        "tab: two",
+        "drawn has no tab 'two'",
+    ),
+    "link without a tab": (
+        drawn("(dashboard:drawn/one)", "(dashboard:drawn)"),
+        "drawn.yml",
+        "markdown: See",
+        "drawn has tabs",
+    ),
+    "trend without a date": (
+        _edit("drawn/trend.sql", "    as_of_date,\n", ""),
+        "drawn.yml",
+        "scalar.field: customer_count",
+        "exactly one column of dates beside numbers, not 0",
+    ),
+    "trend with text": (
+        _edit("drawn/trend.sql", "    customer_count,", "    run_id,\n    customer_count,"),
+        "drawn.yml",
+        "scalar.field: customer_count",
+        "no text (run_id)",
+    ),
+    "legend of a narrow pie": (
+        drawn("at: [6, 6, 8, 6]", "at: [6, 6, 7, 6]"),
+        "drawn.yml",
+        "at: [6, 6, 7, 6]",
+        "the legend of a pie needs a width of 8",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "file", "at", "message"), DRAWN_OTHERWISE.values(), ids=DRAWN_OTHERWISE.keys()
+)
+def test_what_metabase_would_draw_otherwise_is_refused_with_file_and_line(
+    folder: Path, edit: Callable[[Path], Path], file: str, at: str, message: str
+) -> None:
+    edit(folder)
+    text = (folder / file).read_text()
+    assert text.count(at) == 1
+    line = 1 + text.count("\n", 0, text.index(at))
+    with pytest.raises(DefinitionError) as refused:
+        load_dashboards(folder)
+    found = [problem for problem in refused.value.problems if message in problem.message]
+    assert found, str(refused.value)
+    assert (found[0].path, found[0].line) == (folder / file, line), str(refused.value)
+
+
+def test_a_theme_with_a_dark_cell_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "theme.yml"
+    text = THEME_FILE.read_text(encoding="utf-8")
+    path.write_text(text.replace('watch: "#f5c39b"', 'watch: "#d9782d"'))
+    line = 1 + next(n for n, it in enumerate(text.splitlines()) if 'watch: "#f5c39b"' in it)
+    with pytest.raises(DefinitionError, match=r"a contrast of 3\.5") as refused:
+        read_theme(path)
+    assert [(it.path, it.line) for it in refused.value.problems] == [(path, line)]
+
+
+def test_tiers_of_a_stack_are_in_the_order_of_their_rank_and_in_their_colours() -> None:
+    settings = CARDS["customer_risk.segments"].visualization_settings
+    assert settings["graph.series_order_dimension"] == "risk_tier"
+    assert [it["key"] for it in settings["graph.series_order"]] == list(theme().values["risk_tier"])
+    assert {it["key"]: it["color"] for it in settings["graph.series_order"]} == theme().values[
+        "risk_tier"
+    ]
 
 
 def test_all_that_is_wrong_is_told_at_once(folder: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from python_ml.errors import UsageError
+from python_ml.land.result import LandResult
 from python_ml.pipeline.identity import BatchIdentity
 from python_ml.pipeline.resume import load_state, require_same, restore, save_state
 from python_ml.pipeline.workspace import Run
@@ -29,7 +30,7 @@ from python_ml.settings import load_settings
 def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(tmp_path, named, is_refused):
     settings = load_settings({"home": str(tmp_path)}, environ={})
     failed = Run(settings, mode="score", source="s3://bucket/batch")
-    failed.identity, failed.batch_id = BatchIdentity("a", {}, ()), "batch"
+    failed.identity = BatchIdentity("a", {}, ())
     failed.work_dir.mkdir(parents=True)
     save_state(failed)
     resumed = Run(settings, run_id=failed.run_id)
@@ -44,7 +45,7 @@ def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(tmp_path, n
 def test_a_run_that_trusts_nothing_trusts_nothing_once_resumed(tmp_path):
     settings = load_settings({"home": str(tmp_path / "home")}, environ={})
     failed = Run(settings, source=str(tmp_path), force=True)
-    failed.identity, failed.batch_id = BatchIdentity("a", {}, ()), "batch"
+    failed.identity = BatchIdentity("a", {}, ())
     failed.work_dir.mkdir(parents=True)
     save_state(failed)
     resumed = Run(settings, run_id=failed.run_id)
@@ -59,17 +60,19 @@ def test_data_docs_that_were_still_being_written_are_written_again(
 ):
     settings = load_settings({"home": str(tmp_path)}, environ={})
     docs = tmp_path / "docs" / "index.html"
-    killed = Run(settings, as_of_date=date(2024, 12, 31), identity=BatchIdentity("a", {}, ()))
-    killed.batch_id = "batch"
+    killed = Run(settings, identity=BatchIdentity("a", {}, ()))
+    killed.results.put(LandResult("batch", "a", "2024-12", date(2024, 12, 31), {}))
     killed.steps = [Step(name, "done") for name in ("gold", "quality", "train")]
-    killed.results["quality"] = QualityResult(506, [], docs)
+    killed.results.put(QualityResult(506, [], docs))
     killed.work_dir.mkdir(parents=True)
     save_state(killed)
     if were_written:
         docs.parent.mkdir()
         docs.touch()
-    monkeypatch.setattr("python_ml.land.write.is_intact", lambda batch: True)
+    monkeypatch.setattr("python_ml.pipeline.resume.is_intact", lambda batch: True)
     resumed = Run(settings, run_id=killed.run_id)
     restore(resumed)
     assert resumed.has_done("quality") is were_written
     assert resumed.has_done("gold") and resumed.has_done("train")
+    assert resumed.results.require(QualityResult) == killed.results.require(QualityResult)
+    assert (resumed.batch_id, resumed.as_of_date) == ("batch", date(2024, 12, 31))

@@ -51,11 +51,13 @@ def run(tmp_path, monkeypatch):
     settings = load_settings(
         {"home": str(tmp_path), "runs.keep_runs": 3, "runs.keep_records": 4}, environ={}
     )
-    monkeypatch.setattr("python_ml.registry.open_registry", lambda settings: FakeRegistry())
+    monkeypatch.setattr(
+        "python_ml.pipeline.retention.open_registry", lambda settings: FakeRegistry()
+    )
     run = Run(settings, run_id=RUNS[-1])
     layout = settings.layout
     for run_id in RUNS:
-        run.manifest.save(RunRecord(run_id, "train", "duckdb", batch_id=f"b-{run_id}"))
+        run.ledger.save(RunRecord(run_id, "train", "duckdb", batch_id=f"b-{run_id}"))
         for table in (
             "customer_score",
             "feature_snapshot",
@@ -99,7 +101,7 @@ def test_old_runs_go_and_those_of_the_champion_stay(run):
 def test_records_stay_longer(run):
     apply_retention(run)
     on_record = [TRAINED, EVALUATED, *RUNS[2:]]
-    assert sorted(record.run_id for record in run.manifest.runs()) == on_record
+    assert sorted(record.run_id for record in run.ledger.runs()) == on_record
     assert kept(run.settings.layout.lake / "ml" / "pipeline_run", "run_id=") == on_record
 
 
@@ -116,9 +118,9 @@ def died(run, run_id=RUNS[-2], **changed):
     """A run that still counts as running, with a claim on its batch."""
     values = {"batch_id": f"b-{run_id}", "batch_sha256": "f" * 64, "work_sha256": "w1", **changed}
     record = RunRecord(run_id, "train", "duckdb", status=RUNNING, **values)
-    run.manifest.save(record)
+    run.ledger.save(record)
     claim = BatchClaim("f" * 64, "train", CLAIMED, run_id, "w1")
-    assert run.manifest.claim(claim, 1000) is None
+    assert run.ledger.claim(claim, 1000) is None
     return record
 
 
@@ -127,13 +129,13 @@ def mended(run, monkeypatch, published, *, is_champion=True):
     reconciled = []
     monkeypatch.setattr(retention, "published_run", lambda settings: published)
     monkeypatch.setattr(retention, "is_champion", lambda settings, version: is_champion)
-    monkeypatch.setattr("python_ml.registry.promotion.reconcile", reconciled.append)
-    mend(run.settings, run.manifest, run.run_id)
+    monkeypatch.setattr("python_ml.pipeline.retention.reconcile", reconciled.append)
+    mend(run.settings, run.ledger, run.run_id)
     return reconciled
 
 
 def by_id(run, run_id):
-    return next(record for record in run.manifest.runs() if record.run_id == run_id)
+    return next(record for record in run.ledger.runs() if record.run_id == run_id)
 
 
 def test_a_run_that_died_is_buried_and_its_batch_is_free(run, monkeypatch):
@@ -141,7 +143,7 @@ def test_a_run_that_died_is_buried_and_its_batch_is_free(run, monkeypatch):
     mended(run, monkeypatch, published=(RUNS[0], "v1"))
     assert by_id(run, record.run_id).status == FAILED
     again = BatchClaim("f" * 64, "train", CLAIMED, RUNS[-1], "w1")
-    assert run.manifest.claim(again, 1000) is None
+    assert run.ledger.claim(again, 1000) is None
 
 
 def test_a_run_that_died_after_publishing_has_done_its_batch(run, monkeypatch):
@@ -149,7 +151,7 @@ def test_a_run_that_died_after_publishing_has_done_its_batch(run, monkeypatch):
     mended(run, monkeypatch, published=(record.run_id, "v1"))
     assert by_id(run, record.run_id).status == SUCCEEDED
     again = BatchClaim("f" * 64, "train", CLAIMED, RUNS[-1], "w1")
-    standing = run.manifest.claim(again, 1000)
+    standing = run.ledger.claim(again, 1000)
     assert (standing.state, standing.run_id) == (DONE, record.run_id)
     current = (run.settings.layout.lake / "raw").resolve()
     assert current.name == f"b-{record.run_id}", "the published batch is the current one"
@@ -162,7 +164,7 @@ def test_the_run_that_mends_is_not_dead_itself(run, monkeypatch):
 
 
 def test_runs_that_ended_are_left_as_they_are(run, monkeypatch):
-    run.manifest.save(RunRecord(RUNS[1], "train", "duckdb", status=FAILED, error_message="why"))
+    run.ledger.save(RunRecord(RUNS[1], "train", "duckdb", status=FAILED, error_message="why"))
     mended(run, monkeypatch, published=None)
     assert by_id(run, RUNS[1]).error_message == "why"
 
@@ -175,7 +177,7 @@ def test_a_published_batch_that_is_gone_is_not_made_current(run, monkeypatch):
 
 
 def test_a_dead_run_without_a_batch_is_buried_too(run, monkeypatch):
-    run.manifest.save(RunRecord(RUNS[2], "forget", "duckdb", status=RUNNING))
+    run.ledger.save(RunRecord(RUNS[2], "forget", "duckdb", status=RUNNING))
     mended(run, monkeypatch, published=None)
     assert by_id(run, RUNS[2]).status == FAILED
 

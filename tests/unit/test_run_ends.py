@@ -54,7 +54,7 @@ def work(run, error=None, *, publishes=False, has_step=True):
     """A run with one step, which claims a batch and may publish and fail."""
     with workspace.workspace(run):
         run.claim = BatchClaim("batch", run.mode, CLAIMED, run.run_id, run.work_sha256)
-        assert run.manifest.claim(run.claim, 300) is None
+        assert run.ledger.claim(run.claim, 300) is None
         if has_step:
             with run.step("build"):
                 run.has_published = publishes
@@ -79,11 +79,11 @@ def is_settled(settings, *, succeeded):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (record, "finish_record"),
+        (workspace, "finish_record"),
         (record, "write_run_tables"),
         (workspace, "_tell"),
         (workspace, "_discard"),
-        (alerts, "run_alert"),
+        (workspace, "run_alert"),
     ],
 )
 def test_claim_and_lease_are_settled_and_the_runs_own_error_told(
@@ -97,7 +97,7 @@ def test_claim_and_lease_are_settled_and_the_runs_own_error_told(
 
     with pytest.raises(BadInputError) as told, workspace.workspace(run):
         run.claim = BatchClaim("batch", run.mode, CLAIMED, run.run_id, run.work_sha256)
-        run.manifest.claim(run.claim, 300)
+        run.ledger.claim(run.claim, 300)
         with run.step("build"):
             pass
         fail_then()
@@ -158,7 +158,7 @@ def test_a_failure_is_told_once(settings, run, capsys):
 
 def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(monkeypatch, settings, run, capsys):
     full = OSError(28, "No space left on device")
-    for kind, name in ((record, "finish_record"), (local.SqliteLedger, "release")):
+    for kind, name in ((workspace, "finish_record"), (local.SqliteLedger, "release")):
         monkeypatch.setattr(kind, name, raising(full))
     monkeypatch.setattr(alerts.FileSink, "send", raising(full))
     with pytest.raises(TerminalError, match="free some space"):

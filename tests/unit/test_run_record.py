@@ -11,6 +11,7 @@ import pytest
 from python_ml.engines import open_warehouse
 from python_ml.engines.ledger import FAILED, RUNNING, SUCCEEDED, RunRecord, StepRecord
 from python_ml.errors import ModelGateError
+from python_ml.land.result import LandResult, TableResult
 from python_ml.pipeline import record
 from python_ml.pipeline.record import (
     begin_record,
@@ -20,6 +21,7 @@ from python_ml.pipeline.record import (
     save_record,
     write_run_tables,
 )
+from python_ml.pipeline.results import ScoreResult, TrainResult
 from python_ml.pipeline.workspace import Run
 from python_ml.progress import Step
 from python_ml.settings import load_settings
@@ -37,6 +39,15 @@ def run(tmp_path):
         Step("gold", "running", "2025-01-06T12:00:02+00:00", None, 2.0, 10.0),
     ]
     return run
+
+
+def trained(version):
+    day = date(2024, 6, 30)
+    return TrainResult(version, "h", "E5_full", "", day, day, 9, 80, 8, 20, 0.5, {}, [], 1.0)
+
+
+def scored(version):
+    return ScoreResult(version, date(2024, 12, 31), date(2024, 6, 30), 100, 9, {"Low": 100}, 1.0)
 
 
 def table(run, name):
@@ -58,14 +69,14 @@ def test_a_record_holds_what_is_known_so_far(run):
 
 
 def test_a_record_names_batch_date_and_the_model_that_scored(run):
-    run.as_of_date, run.batch_id = date(2024, 12, 31), "b1"
     run.identity = SimpleNamespace(sha256="f" * 64)
-    run.results["landing"] = SimpleNamespace(row_count=12)
-    run.results["training"] = SimpleNamespace(model_version="candidate")
+    churn = TableResult("churn_label", rows_landed=12)
+    run.results.put(LandResult("b1", "h", "2024-12", date(2024, 12, 31), {"churn_label": churn}))
+    run.results.put(trained("candidate"))
     kept = record_of(run)
     assert (kept.as_of_date, kept.batch_id, kept.batch_sha256) == ("2024-12-31", "b1", "f" * 64)
     assert (kept.row_count, kept.model_version) == (12, "candidate")
-    run.results["scores"] = SimpleNamespace(model_version="champion")
+    run.results.put(scored("champion"))
     assert record_of(run).model_version == "champion"
 
 
@@ -77,7 +88,7 @@ def test_without_a_name_in_the_settings_the_user_started_it(run, monkeypatch):
 
 def test_a_run_that_begins_is_seen_in_manifest_and_tables(run):
     begin_record(run)
-    assert run.manifest.runs()[0].status == RUNNING
+    assert run.ledger.runs()[0].status == RUNNING
     row = table(run, "pipeline_run").iloc[0]
     assert (row["status"], row["mode"]) == (RUNNING, "score")
     assert "source" not in row.index and "work_sha256" not in row.index
@@ -89,13 +100,13 @@ def test_a_run_that_begins_is_seen_in_manifest_and_tables(run):
 
 def test_how_far_a_run_is_goes_to_the_manifest_alone(run):
     save_record(run)
-    assert [step.step for step in run.manifest.runs()[0].steps] == ["land", "gold"]
+    assert [step.step for step in run.ledger.runs()[0].steps] == ["land", "gold"]
     assert table(run, "pipeline_run").empty
 
 
 def test_the_end_of_a_good_run(run):
     finish_record(run, None)
-    kept = run.manifest.runs()[0]
+    kept = run.ledger.runs()[0]
     assert (kept.status, kept.exit_code, kept.error_message) == (SUCCEEDED, 0, None)
     assert kept.failed_step is None
     age = datetime.now(UTC) - datetime.fromisoformat(kept.ended_at)
@@ -110,7 +121,7 @@ def test_the_end_of_a_good_run(run):
 def test_the_end_of_a_failed_run_names_the_step_and_the_exit_code(run):
     run.steps[1].status = FAILED
     finish_record(run, ModelGateError("PR-AUC is too low" + "!" * 5000))
-    kept = run.manifest.runs()[0]
+    kept = run.ledger.runs()[0]
     assert (kept.status, kept.exit_code, kept.failed_step) == (FAILED, 4, "gold")
     assert kept.error_message.startswith("PR-AUC is too low")
     assert len(kept.error_message) == 4000
@@ -118,14 +129,14 @@ def test_the_end_of_a_failed_run_names_the_step_and_the_exit_code(run):
 
 def test_an_error_without_words_is_told_by_its_kind(run):
     finish_record(run, ZeroDivisionError())
-    kept = run.manifest.runs()[0]
+    kept = run.ledger.runs()[0]
     assert (kept.exit_code, kept.error_message) == (1, "ZeroDivisionError")
 
 
 def test_a_run_that_had_nothing_to_do_leaves_no_record(run):
     run.skipped = "done before"
     finish_record(run, None)
-    assert run.manifest.runs() == []
+    assert run.ledger.runs() == []
     assert not (run.settings.layout.reports / "runs").exists()
 
 
@@ -134,7 +145,7 @@ def test_the_project_that_dbt_read_is_kept_by_its_hash(run):
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps({"nodes": {}, "macros": {}, "metadata": {}}))
     finish_record(run, None)
-    assert len(run.manifest.runs()[0].dbt_manifest_sha256) == 64
+    assert len(run.ledger.runs()[0].dbt_manifest_sha256) == 64
 
 
 def test_a_record_without_a_step_has_no_step_table(run):

@@ -11,7 +11,7 @@ import pytest
 
 from python_ml.settings import PROJECT_DIR
 from python_ml.simulate.noise import hashed
-from python_ml.simulate.texts import compose, grammar
+from python_ml.simulate.texts import compose, grammar, is_composed
 from python_ml.transform.sentiment import label_texts
 
 STYLES = ("terse", "summary")
@@ -76,3 +76,12 @@ def test_no_slot_is_left_open() -> None:
     for intent in grammar()["intents"]:
         for style in STYLES:
             assert not any("{" in text for text in texts(style, intent, "neutral", 100))
+
+
+def test_the_simulator_knows_its_own_texts_and_no_others():
+    pairs = [(i, m) for i in grammar()["intents"] for m in grammar()["sentiments"]]
+    for number, (intent, mood) in enumerate(pairs * 3):
+        for style in grammar()["styles"]:
+            assert is_composed(compose(number * 7919, style, intent, mood))
+    for other in ("", "Customer called.", "Cust called re bill; paid.", "cust rang about x"):
+        assert not is_composed(other)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,8 @@ IMPORTANCE_ROWS = 2000  # enough for a mean of contributions; more only takes lo
 class DriftResult:
     """What has drifted; names are those of features, `churn_probability` and `churn`."""
 
+    document_name: ClassVar[str] = "drift"
+
     model_version: str
     reference_as_of_date: date
     as_of_date: date
@@ -51,6 +53,11 @@ class DriftResult:
     calendar: list[str]
     plain_alarm_count: int
     seconds: float
+
+    @property
+    def row_count(self) -> int | None:
+        """Features and scores that were compared."""
+        return self.subject_count
 
     def as_dict(self) -> dict[str, Any]:
         dates = {n: getattr(self, n).isoformat() for n in ("reference_as_of_date", "as_of_date")}

@@ -8,10 +8,12 @@ function seriesOf(card) {
   const metrics = card.settings["graph.metrics"];
   const at = (name) => card.columns.indexOf(name);
   const categories = [...new Set(card.rows.map((row) => row[at(dimensions[0])]))];
+  // Like Metabase, rows of a series that share an x are added up; a scatter keeps its points.
+  const merged = (points) => card.display === "scatter" ? points : summed(points);
   if (dimensions.length === 1) {
     const series = metrics.map((metric) => ({
       key: metric, name: titleOf(card, metric), metric,
-      points: card.rows.map((row) => [row[at(dimensions[0])], row[at(metric)]]),
+      points: merged(card.rows.map((row) => [row[at(dimensions[0])], row[at(metric)]])),
     }));
     return {categories, series};
   }
@@ -24,13 +26,23 @@ function seriesOf(card) {
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push([row[at(dimensions[0])], row[at(metrics[0])], labelOf(row)]);
   }
-  const known = Object.keys(card.settings.series_settings || {});
+  const known = (card.settings["graph.series_order"] || []).map((it) => it.key);
   const keys = [...known.filter((it) => groups.has(it)), ...[...groups.keys()].filter((it) => !known.includes(it))];
   const series = keys.map((key) => ({
     key, name: own(card.settings.series_settings, key)?.title || key, metric: metrics[0],
-    points: groups.get(key),
+    points: merged(groups.get(key)),
   }));
   return {categories, series};
+}
+
+function summed(points) {
+  const sums = new Map();
+  for (const [key, value, label] of points) {
+    const before = sums.get(key);
+    if (!before) sums.set(key, [key, value, label]);
+    else if (value !== null) before[1] = (before[1] ?? 0) + value;
+  }
+  return [...sums.values()];
 }
 
 function textStyle(size = 11) {
@@ -115,14 +127,15 @@ function cartesian(card, colors, width) {
       } : undefined,
     };
   });
+  // Like Metabase, limits count only where the axis does not choose its range by itself.
+  const limit = (end) => settings["graph.y_axis.auto_range"] === false ? settings[`graph.y_axis.${end}`] : undefined;
   const valueAxis = (column, title, isRight) => ({
     type: settings["graph.y_axis.scale"] === "log" ? "log" : "value", name: width > 330 ? title : undefined, nameLocation: "middle", nameGap: isRow ? 26 : 50,
     nameTextStyle: textStyle(), position: isRight ? "right" : undefined,
-    min: isRight ? undefined : settings["graph.y_axis.min"] ?? (settings["graph.y_axis.auto_range"] === false ? undefined : needsZoom(drawn, settings)),
-    max: isRight ? undefined : settings["graph.y_axis.max"] ?? (stack === "normalized" ? 1 : undefined),
+    min: isRight ? undefined : limit("min"), max: isRight ? undefined : limit("max") ?? (stack === "normalized" ? 1 : undefined),
     splitLine: {show: !isRight, lineStyle: {color: css("--grid")}}, splitNumber: 4,
-    interval: stack === "normalized" || settings["graph.y_axis.max"] === 1 ? 0.25 : undefined,
-    axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)} %` : writeShort(card, column, it)},
+    interval: stack === "normalized" || limit("max") === 1 ? 0.25 : undefined,
+    axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)}%` : writeShort(card, column, it)},
   });
   const categoryAxis = isLinear ? {
     type: xScale === "log" ? "log" : "value", splitLine: {show: false}, scale: true,
@@ -152,15 +165,9 @@ function cartesian(card, colors, width) {
   };
 }
 
-// A line chart whose values all lie far from zero shows their differences; bars begin at zero.
-function needsZoom(drawn, settings) {
-  if (drawn.some((it) => it.type === "bar" || it.areaStyle) || settings["stackable.stack_type"]) return undefined;
-  return (range) => {
-    const spread = range.max - range.min;
-    if (spread === 0 || range.min < 0.6 * range.max) return undefined;
-    const step = 10 ** Math.floor(Math.log10(spread));
-    return Math.floor((range.min - spread * 0.15) / step) * step;
-  };
+// Like Metabase, the largest first unless the card keeps the order of rows.
+function sortedSlices(card, at) {
+  return card.settings["pie.sort_rows"] === false ? card.rows : [...card.rows].sort((one, other) => other[at] - one[at]);
 }
 
 function pie(card, colors, width, height) {
@@ -168,7 +175,7 @@ function pie(card, colors, width, height) {
   const at = (name) => card.columns.indexOf(name);
   const dimension = card.settings["pie.dimension"], metric = card.settings["pie.metric"];
   const total = card.rows.reduce((sum, row) => sum + (row[at(metric)] || 0), 0);
-  const share = (value) => `${writeNumber(value / total * 100, 1)} %`;
+  const share = (value) => `${writeNumber(value / total * 100, 1)}%`;
   return {
     animation: false,
     tooltip: {
@@ -183,7 +190,7 @@ function pie(card, colors, width, height) {
       type: "pie", radius: [radius * 0.62, radius], center: [radius + 6, "50%"], cursor: card.click ? "pointer" : "default", minAngle: 3,
       itemStyle: {borderColor: css("--panel"), borderWidth: 2},
       label: {show: false},
-      data: card.rows.map((row, index) => ({
+      data: sortedSlices(card, at(metric)).map((row, index) => ({
         name: write(card, dimension, row[at(dimension)]), value: row[at(metric)], category: row[at(dimension)],
         itemStyle: {color: shade(own(card.settings["pie.colors"], row[at(dimension)]) || colors[FALLBACK[index % FALLBACK.length]])},
       })),

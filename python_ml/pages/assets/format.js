@@ -34,7 +34,7 @@ function write(card, column, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   if (settings.number_style === "percent") {
-    return `${writeNumber(value * 100, settings.decimals ?? 1)}\u00a0%`;
+    return `${writeNumber(value * 100, settings.decimals ?? 1)}%`;
   }
   const decimals = settings.decimals ?? (Number.isInteger(value) ? 0 : 2);
   return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "").replace(" ", "\u00a0");
@@ -45,7 +45,7 @@ function writeShort(card, column, value) {
   const settings = columnSettings(card, column);
   if (settings.date_style && typeof value === "string") return writeDate(value, settings);
   if (typeof value !== "number") return String(value);
-  if (settings.number_style === "percent") return `${+(value * 100).toFixed(1)} %`;
+  if (settings.number_style === "percent") return `${+(value * 100).toFixed(1)}%`;
   const size = Math.abs(value);
   const short = size >= 10000
     ? value.toLocaleString("en-US", {notation: "compact", maximumFractionDigits: 1}).replace("K", "k")
@@ -54,17 +54,17 @@ function writeShort(card, column, value) {
 }
 
 // The small part of Markdown that definitions use, as nodes: text is never read as HTML.
-const INLINE = /\*\*(.+?)\*\*|`(.+?)`|\[(.+?)\]\(dashboard:([a-z0-9_]+)\)/g;
+const INLINE = /\*\*(.+?)\*\*|`(.+?)`|\[(.+?)\]\(dashboard:([a-z0-9_]+)(?:\/([a-z0-9_]+))?\)/g;
 
 function inlineNodes(line) {
   const nodes = [];
   let end = 0;
   for (const found of line.matchAll(INLINE)) {
-    const [whole, strong, code, linked, key] = found;
+    const [whole, strong, code, linked, key, tabKey] = found;
     nodes.push(line.slice(end, found.index));
     if (strong) nodes.push(el("strong", {}, ...inlineNodes(strong)));
     else if (code) nodes.push(el("code", {}, code));
-    else nodes.push(el("a", {href: `${key}.html`}, ...inlineNodes(linked)));
+    else nodes.push(el("a", {href: tabKey ? `${key}.html#tab=${tabKey}` : `${key}.html`}, ...inlineNodes(linked)));
     end = found.index + whole.length;
   }
   return [...nodes, line.slice(end)];

@@ -8,6 +8,7 @@ const values = {};
 const charts = new Map();
 let tab = page.tabs.length ? page.tabs[0].key : null;
 let engine = null;
+let problem = ""; // what the address asks for and the page does not have
 
 // ---------- where the page is: its hash holds tab and filters
 
@@ -15,6 +16,9 @@ function readHash() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const it of page.parameters) values[it.key] = given.get(it.key) || it.default || null;
   if (page.tabs.some((it) => it.key === given.get("tab"))) tab = given.get("tab");
+  const wrong = [...given].filter(([key, value]) =>
+    key === "tab" ? !page.tabs.some((it) => it.key === value) : !page.parameters.some((it) => it.key === key));
+  problem = wrong.length ? `The address asks for ${wrong.map(([key, value]) => `${key} “${value}”`).join(", ")}, which this page does not have. It shows everything else.` : "";
 }
 
 function writeHash() {
@@ -27,6 +31,7 @@ function writeHash() {
 
 function clickHref(card, row) {
   const given = new URLSearchParams();
+  if (card.click.tab) given.set("tab", card.click.tab);
   for (const it of card.click.parameters) {
     const value = row[card.columns.indexOf(it.column)];
     if (value !== null) given.set(it.parameter_key, value);
@@ -97,7 +102,8 @@ async function applyFilters() {
     document.body.classList.remove("busy");
   }
   writeHash();
-  drawCards(filtered);
+  drawCards(page.cards);
+  announce(isDefault ? "All filters are off" : "The page shows the filtered values");
   document.body.dataset.ready = String(Number(document.body.dataset.ready || 0) + 1);
 }
 
@@ -121,6 +127,7 @@ function drawHeader() {
     drawCards(page.cards);
   }}, "◐");
   const asOf = writeDate(page.state.as_of_date, {date_style: "D"});
+  const focused = document.activeElement?.id;
   document.getElementById("header").replaceChildren(
     el("div", {class: "top"},
       el("a", {class: "brand", href: `${page.menu[0].key}.html`}, el("i", {}), "SpanishGas"),
@@ -130,20 +137,32 @@ function drawHeader() {
     el("div", {class: "title"},
       el("div", {}, el("h1", {}, page.name), el("p", {}, page.description)),
       el("div", {class: "asof"}, el("b", {}, `As of ${asOf}`), el("span", {}, `Run ${page.state.run_id}`))),
-    ...[drawTabs(), drawFilters()].filter(Boolean));
+    ...[drawTabs(), drawFilters(), problem ? el("p", {class: "error", role: "alert"}, problem) : null].filter(Boolean));
+  if (focused) document.getElementById(focused)?.focus();
   const current = menu.querySelector("[aria-current]");
   menu.scrollLeft = current.offsetLeft - menu.clientWidth / 2 + current.clientWidth / 2;
 }
 
 function drawTabs() {
   if (!page.tabs.length) return null;
-  return el("div", {class: "tabs", role: "tablist"}, ...page.tabs.map((it) => el("button", {
-    role: "tab", "aria-selected": String(it.key === tab), onclick: () => {
-      tab = it.key;
-      writeHash();
-      drawHeader();
-      drawGrid();
-    },
+  const open = (key) => {
+    tab = key;
+    problem = "";
+    writeHash();
+    drawHeader();
+    drawGrid();
+    document.getElementById(`tab_${key}`).focus();
+  };
+  const steps = {ArrowRight: 1, ArrowLeft: -1};
+  return el("div", {class: "tabs", role: "tablist", "aria-label": page.name, onkeydown: (event) => {
+    const at = page.tabs.findIndex((it) => it.key === tab), last = page.tabs.length - 1;
+    const to = event.key === "Home" ? 0 : event.key === "End" ? last : (at + (steps[event.key] || 0) + last + 1) % (last + 1);
+    if (to === at) return;
+    event.preventDefault();
+    open(page.tabs[to].key);
+  }}, ...page.tabs.map((it) => el("button", {
+    role: "tab", id: `tab_${it.key}`, "aria-controls": "main", "aria-selected": String(it.key === tab),
+    tabindex: it.key === tab ? 0 : -1, onclick: () => open(it.key),
   }, it.name)));
 }
 
@@ -153,6 +172,7 @@ function drawFilters() {
   if (!shown.length) return null;
   const set = (key, value) => {
     values[key] = value || null;
+    problem = "";
     applyFilters().then(drawHeader, showError);
   };
   const inputs = shown.map((it) => {
@@ -222,15 +242,12 @@ function drawCard(card) {
   const node = document.getElementById(`card_${card.key}`);
   charts.get(card.key)?.dispose();
   charts.delete(card.key);
-  const isTable = card.display === "table";
   const body = el("div", {class: "body"});
   node.replaceChildren(
-    el("div", {class: "head"}, el("h2", {title: card.description || null}, card.name),
-      card.description ? el("span", {class: "note"}, card.description) : null,
-      isTable && card.rows.length > 3 ? el("button", {class: "export", title: `Save ${card.rows.length.toLocaleString("en-GB")} rows as CSV`, onclick: () => download(card)}, `${card.rows.length.toLocaleString("en-GB")} rows ↓`) : null),
+    el("div", {class: "head"}, el("h2", {title: card.description || null}, card.name), ...notes(card)),
     body);
   if (!card.rows.length) {
-    body.append(el("p", {class: "empty"}, ...inlineNodes(card.empty.trim())));
+    body.append(el("p", {class: "empty"}, el("b", {}, "No results. "), ...inlineNodes(card.empty.trim())));
   } else if (CHARTS.includes(card.display)) {
     drawChart(card, body);
   } else {
@@ -239,7 +256,32 @@ function drawCard(card) {
   }
 }
 
+// What a card shows, and which of the filters in use do not reach it.
+function notes(card) {
+  const used = page.parameters.filter((it) => values[it.key] && values[it.key] !== it.default);
+  const missed = used.filter((it) => !(it.key in card.tags)).map((it) => it.name.toLowerCase());
+  return [
+    card.description ? el("span", {class: "note"}, card.description) : null,
+    missed.length ? el("span", {class: "missed"}, `Not filtered by ${missed.join(" and ")}`) : null,
+  ].filter(Boolean);
+}
+
+// Said by screen readers.
+function announce(text) {
+  document.getElementById("live").textContent = text;
+}
+
+function chartLabel(card) {
+  const settings = card.settings, at = (name) => card.columns.indexOf(name);
+  const dimension = (settings["graph.dimensions"] || [settings["pie.dimension"]])[0];
+  const metric = (settings["graph.metrics"] || [settings["pie.metric"]])[0];
+  const said = card.rows.slice(0, 12).map((row) => `${write(card, dimension, row[at(dimension)])} ${write(card, metric, row[at(metric)])}`);
+  return `${card.name}. ${card.description} ${said.join(", ")}${card.rows.length > 12 ? " and more" : ""}`;
+}
+
 function drawChart(card, body) {
+  body.setAttribute("role", "img");
+  body.setAttribute("aria-label", chartLabel(card));
   const chart = echarts.init(body, null, {renderer: "svg"});
   chart.setOption(chartOption(card, page.colors, body.clientWidth, body.clientHeight));
   if (card.click && !card.click.column) chart.on("click", (it) => {
@@ -273,7 +315,19 @@ addEventListener("resize", () => {
   wide = innerWidth;
   drawCards(page.cards);
 });
-addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));
+// On paper every list is whole, and colours are those of light pages.
+let themeOnScreen = null;
+addEventListener("beforeprint", () => {
+  themeOnScreen = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+  drawCards(page.cards);
+  for (const card of page.cards) card.state?.drawAll?.();
+  charts.forEach((chart) => chart.resize());
+});
+addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = themeOnScreen;
+  drawCards(page.cards);
+});
 addEventListener("hashchange", () => {
   readHash();
   drawHeader();

@@ -47,7 +47,7 @@ function shownColumns(card) {
   }));
 }
 
-// A tier is a chip of its colour; so is every value that a rule names.
+// Rules that colour the cells of a column, in the order in which their values rank.
 function rulesOf(card) {
   const chips = new Map();
   for (const rule of card.settings["table.column_formatting"] || []) {
@@ -80,7 +80,6 @@ function cell(card, column, row, rules, limits, isRight) {
   const rule = (rules.get(column.name) || []).find((it) => holds(it, value));
   const settings = columnSettings(card, column.name);
   let inner = [content];
-  if (rule) inner = [el("span", {class: "chip"}, el("i", {style: `background:${shade(rule.color)}`}), content)];
   if (settings.show_mini_bar && isNumber) {
     const width = Math.max(0, value) / (limits.get(column.name) || 1) * 100;
     inner.unshift(el("span", {class: "mini"}, el("i", {style: `width:${width.toFixed(1)}%`})));
@@ -88,8 +87,11 @@ function cell(card, column, row, rules, limits, isRight) {
   if (card.click && (card.click.column === column.name)) {
     inner = [el("a", {href: clickHref(card, row)}, ...inner)];
   }
-  const wide = !isNumber && content.length > 32 ? " wide" : "";
-  return el("td", {class: `${isNumber || isRight ? "number" : ""}${wide}`}, ...inner);
+  const wraps = settings.text_wrapping ? " wrap" : "";
+  return el("td", {
+    class: `${isNumber || isRight ? "number" : ""}${wraps}${rule ? " coloured" : ""}`,
+    style: rule ? `--cell-color:${rule.color}` : null,
+  }, ...inner);
 }
 
 function drawTable(card, body, state) {
@@ -98,7 +100,9 @@ function drawTable(card, body, state) {
   let rows = card.rows;
   if (state.sort) {
     const {at, isDown} = state.sort;
-    const order = (one, other) => one === other ? 0 : one === null ? 1 : other === null ? -1 : (one < other ? -1 : 1) * (isDown ? -1 : 1);
+    const ranks = new Map((rules.get(columns.find((it) => it.at === at).name) || []).map((it, index) => [it.value, index]));
+    const rank = (value) => ranks.get(value) ?? value;
+    const order = (one, other) => one === other ? 0 : one === null ? 1 : other === null ? -1 : (rank(one) < rank(other) ? -1 : 1) * (isDown ? -1 : 1);
     rows = [...rows].sort((one, other) => order(one[at], other[at]));
   }
   const numbers = columns.map((it) => rows.slice(0, 50).some((row) => typeof row[it.at] === "number"));
@@ -110,13 +114,19 @@ function drawTable(card, body, state) {
         state.sort = {at: it.at, isDown: isSorted ? !state.sort.isDown : numbers[index]};
         body.replaceChildren();
         drawTable(card, body, state);
+        body.querySelectorAll("th button")[index].focus();
+        announce(`${card.name}: sorted by ${it.title}, ${state.sort.isDown ? "descending" : "ascending"}`);
       }}, it.title + mark));
   }));
   const list = el("tbody");
-  const scroll = el("div", {class: "scroll", tabindex: 0}, el("table", {}, el("thead", {}, head), list));
+  const widths = card.settings["table.column_widths"] || [];
+  const group = el("colgroup", {}, ...widths.map((it) => el("col", {style: `width:${it}px`})));
+  const table = el("table", {"aria-label": card.name, style: widths.length ? `min-width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
+    group, el("thead", {}, head), list);
+  const scroll = el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, ${card.rows.length} rows`}, table);
   let count = 0;
-  const more = () => {
-    const next = rows.slice(count, count + CHUNK);
+  const more = (size = CHUNK) => {
+    const next = rows.slice(count, count + size);
     list.append(...next.map((row) => el("tr", {}, ...columns.map((it, index) => cell(card, it, row, rules, limits, numbers[index])))));
     count += next.length;
   };
@@ -124,7 +134,11 @@ function drawTable(card, body, state) {
     if (count < rows.length && scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 400) more();
   });
   more();
-  body.append(scroll);
+  state.drawAll = () => more(rows.length - count);
+  const written = rows.length.toLocaleString("en-GB");
+  body.append(scroll, el("div", {class: "foot"},
+    el("button", {class: "export", "aria-label": `Save ${written} rows of ${card.name} as CSV`, onclick: () => download(card)}, "Save as CSV"),
+    el("span", {}, rows.length === 1 ? "1 row" : `${written} rows`)));
 }
 
 function drawObject(card, body) {
@@ -149,14 +163,30 @@ function csvCell(value) {
   return /[",;\t\r\n]/.test(harmless) ? `"${harmless.replace(/"/g, '""')}"` : harmless;
 }
 
+// A column of a saved file says its unit, as its cells hold plain numbers.
+function csvTitle(card, column) {
+  const settings = columnSettings(card, column.name);
+  const unit = settings.number_style === "percent" ? "share from 0 to 1" : (settings.suffix || "").trim();
+  return unit ? `${column.title} (${unit})` : column.title;
+}
+
+function csvValue(card, column, value) {
+  if (typeof value !== "number" || Number.isInteger(value)) return value;
+  const settings = columnSettings(card, column.name);
+  const decimals = (settings.decimals ?? 4) + (settings.number_style === "percent" ? 3 : settings.suffix ? 2 : 1);
+  return Number(value.toFixed(Math.min(decimals, 6)));
+}
+
 function asCsv(card) {
   const columns = shownColumns(card);
-  return [columns.map((it) => csvCell(it.name)), ...card.rows.map((row) => columns.map((it) => csvCell(row[it.at])))]
-    .map((line) => line.join(",")).join("\n");
+  return [
+    columns.map((it) => csvCell(csvTitle(card, it))),
+    ...card.rows.map((row) => columns.map((it) => csvCell(csvValue(card, it, row[it.at])))),
+  ].map((line) => line.join(",")).join("\n");
 }
 
 function download(card) {
-  const link = el("a", {href: URL.createObjectURL(new Blob(["\ufeff" + asCsv(card)], {type: "text/csv"})), download: `${card.key}.csv`});
+  const link = el("a", {href: URL.createObjectURL(new Blob(["\ufeff" + asCsv(card)], {type: "text/csv"})), download: `spanishgas_${page.key}_${card.key}_${page.state.as_of_date}.csv`});
   link.click();
   URL.revokeObjectURL(link.href);
 }

@@ -14,6 +14,7 @@ from python_ml.errors import QualityGateError
 from python_ml.pages.metabase import server
 from python_ml.pages.metabase.client import Credentials, Json, MetabaseClient
 from python_ml.pages.metabase.descriptions import Manifest, describe
+from python_ml.pages.metabase.layout import tab_ids
 from python_ml.pages.metabase.plan import (
     Change,
     Plan,
@@ -138,6 +139,7 @@ class _Run:
     manifest: Manifest | None
     progress: Reporter
     ids: Ids = field(default_factory=Ids)
+    _sent: list[Change] = field(default_factory=list)  # pages that were written
 
     def lay_ground(self, plan: Plan, *, reconnect: bool) -> None:
         self.ids = plan.state.ids()
@@ -182,10 +184,16 @@ class _Run:
                 self._card(change)
         for change in plan.of("dashboard", "create"):
             self._create_dashboard(change)
-        for number, change in enumerate(steps):
-            if change.kind == "dashboard" and change.action != "archive":
-                self._say(change, number / len(steps))
-                self._dashboard(change)
+        pages = [it for it in steps if it.kind == "dashboard" and it.action != "archive"]
+        again = []
+        for number, change in enumerate(pages):
+            self._say(change, number / len(pages))
+            before = dict(self.ids.tabs)
+            self._dashboard(change)
+            if self.ids.tabs != before:  # what was sent until now may link to the new tabs
+                again = pages[: number + 1]
+        for change in again:
+            self._dashboard(change)
         for change in plan.of("dashboard", "archive") + plan.of("card", "archive"):
             self.client.put(f"/api/{change.kind}/{change.id}", {"archived": True})
         if plan.of("permissions", "grant"):
@@ -222,10 +230,15 @@ class _Run:
         """Read once more: the places of cards in the trash are hidden until these are back."""
         page = next(page for page in self.wanted.dashboards if page.key == change.key)
         path = f"/api/dashboard/{self.ids.dashboards[change.key]}"
-        body, _ = full_dashboard_body(self.wanted, page, self.ids, self.client.get(path))
+        body, found = full_dashboard_body(self.wanted, page, self.ids, self.client.get(path))
         if change.action == "restore":
             body["archived"] = False
-        self.client.put(path, body)
+        if not found and change in self._sent:
+            return
+        sent = self.client.put(path, body)
+        self._sent.append(change)
+        tabs = tab_ids(sent, [(tab.key, tab.name) for tab in page.tabs])
+        self.ids.tabs |= {(page.key, tab): number for tab, number in tabs.items()}
 
     def _grant(self) -> None:
         groups = self.client.get("/api/permissions/group")

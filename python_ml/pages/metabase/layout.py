@@ -60,6 +60,12 @@ def lay_out(page: Json, tabs: list[tuple[str, str]], placed: list[Placed]) -> La
     return Layout(rows, dashcards, found)
 
 
+def tab_ids(page: Json, tabs: list[tuple[str, str]]) -> dict[str, int]:
+    """Key of a wanted tab -> id, of those that the dashboard has already."""
+    kept = _kept_tabs(list(page.get("tabs") or []), [name for _, name in tabs])
+    return {tabs[place][0]: number for place, number in kept.items()}
+
+
 def _kept_tabs(there: list[Json], names: list[str]) -> dict[int, int]:
     """Place of a wanted tab -> id: by name, and a renamed one by its place."""
     by_name = {tab["name"]: tab["id"] for tab in there}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from python_ml.pages.metabase.client import Json, MetabaseClient
+from python_ml.pages.metabase.layout import tab_ids
 from python_ml.pages.metabase.wanted import Ids, Wanted, is_ours, marker
 
 COLLECTIONS = ("root", "cards")  # the managed collection, and the one inside it for the questions
@@ -24,6 +25,7 @@ class State:
     left_cards: list[Json] = field(default_factory=list)  # ours, but no longer defined
     left_dashboards: list[Json] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)  # made by people, in the managed collection
+    tabs: dict[tuple[str, str], int] = field(default_factory=dict)  # by keys of page and tab
 
     def ids(self) -> Ids:
         def numbers(rows: Mapping[str, Json]) -> dict[str, int]:
@@ -34,6 +36,7 @@ class State:
             collections=numbers(self.collections),
             cards=numbers(self.cards),
             dashboards=numbers(self.dashboards),
+            tabs=dict(self.tabs),
         )
 
 
@@ -46,6 +49,10 @@ def read_state(client: MetabaseClient, wanted: Wanted, names: Names) -> State:
     _read_collections(client, wanted, names, state)
     _read_cards(client, wanted, state)
     _read_dashboards(client, wanted, state)
+    for page in wanted.dashboards:
+        there = state.dashboards.get(page.key, {})
+        found = tab_ids(there, [(tab.key, tab.name) for tab in page.tabs])
+        state.tabs |= {(page.key, tab): number for tab, number in found.items()}
     return state
 
 

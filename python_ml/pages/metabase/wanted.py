@@ -17,7 +17,7 @@ from python_ml.pages.metabase.client import Json
 from python_ml.pages.model import Card, Click, Dashboard, Parameter, TextCard, ValueCard
 from python_ml.pages.template import card_sql
 
-_LINK = re.compile(r"\(dashboard:([a-z0-9_]+)\)")
+_LINK = re.compile(r"\(dashboard:([a-z0-9_]+)(?:/([a-z0-9_]+))?\)")
 _OURS = "sgas"
 
 
@@ -47,6 +47,7 @@ class Ids:
     collections: dict[str, int] = field(default_factory=dict)
     cards: dict[str, int] = field(default_factory=dict)  # by symbol
     dashboards: dict[str, int] = field(default_factory=dict)  # by key
+    tabs: dict[tuple[str, str], int] = field(default_factory=dict)  # by keys of page and tab
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Wanted:
             native["template-tags"] = {tag.name: _tag(tag) for tag in card.tags}
         return {
             "name": card.name,
-            "description": card.description or None,
+            "description": _description(card),
             "display": card.display,
             "collection_id": ids.collections.get("cards", 0),
             "visualization_settings": dict(card.visualization_settings),
@@ -135,6 +136,11 @@ def _placed(label: str, item: Card | TextCard, **body: Any) -> Placed:
     return Placed(label, {**body, **place, **size, "dashboard_tab_id": item.tab})
 
 
+def _description(card: Card) -> str:
+    """Metabase says "No results!" of every empty card; why it is empty is told here."""
+    return " ".join(filter(None, (card.description, f"If there are no results: {card.empty}")))
+
+
 def _tag(tag: Any) -> Json:
     body = {
         "id": tag.id,
@@ -187,7 +193,7 @@ def _mappings(card: Card, ids: Ids) -> list[Json]:
 def _click_settings(click: Click | None, ids: Ids) -> Json:
     if click is None:
         return {}
-    behavior = {
+    behavior: Json = {
         "type": "link",
         "linkType": "dashboard",
         "targetId": ids.dashboards.get(click.dashboard, 0),
@@ -200,6 +206,8 @@ def _click_settings(click: Click | None, ids: Ids) -> Json:
             for parameter in click.parameters
         },
     }
+    if click.tab is not None:
+        behavior["tabId"] = ids.tabs.get((click.dashboard, click.tab), 0)
     if click.column is None:
         return {"click_behavior": behavior}
     return {"column_settings": {f'["name","{click.column}"]': {"click_behavior": behavior}}}
@@ -209,7 +217,8 @@ def _text_settings(text: TextCard, ids: Ids) -> Json:
     """A card without a query; links to pages get the address that they have on this server."""
 
     def address(match: re.Match[str]) -> str:
-        return f"(/dashboard/{ids.dashboards.get(match[1], 0)})"
+        tab = f"?tab={ids.tabs.get((match[1], match[2]), 0)}" if match[2] else ""
+        return f"(/dashboard/{ids.dashboards.get(match[1], 0)}{tab})"
 
     virtual: Mapping[str, Any] = {
         "name": None,

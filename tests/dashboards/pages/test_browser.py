@@ -188,8 +188,47 @@ def test_a_slice_of_a_chart_opens_its_customers(opened) -> None:
     assert "segment=" in page.url and "risk_tier=" in page.url
 
 
+VISIBLE_ROWS = """key => {
+    const card = document.getElementById(`card_${key}`);
+    const end = card.querySelector(".foot").getBoundingClientRect().top;
+    return [...card.querySelectorAll("tbody tr")].filter(
+        (row) => row.getBoundingClientRect().bottom <= end + 1).length;
+}"""
+
+
+@pytest.mark.parametrize("key", PAGES)
+def test_a_table_shows_the_rows_that_it_promises_above_its_footer(opened, key: str) -> None:
+    page = opened(key)
+    for tab in PAGES[key].tabs or (None,):
+        if tab is not None:
+            page.get_by_role("tab", name=tab.name, exact=True).click()
+        for card in PAGES[key].cards:
+            on_tab = card.position is not None and card.tab == (tab.key if tab else None)
+            node = page.locator(f"#card_{card.key} tbody tr")
+            if on_tab and card.display == "table" and node.count():
+                shown = page.evaluate(VISIBLE_ROWS, card.key)
+                assert shown >= min(card.rows, node.count()), (card.key, shown)
+
+
+def test_rows_that_share_a_point_are_added_up_as_metabase_does(opened) -> None:
+    page = opened("model_performance")
+    points = page.evaluate(
+        """() => {
+            const card = page.cards.find((it) => it.key === "roc");
+            const at = (name) => card.columns.indexOf(name);
+            const [x, y, row] = [at("x"), at("measure_value"), [...card.rows[0]]];
+            row[x] = 0.5; row[y] = 0.25;
+            card.rows = [row, [...row]];
+            drawCard(card);
+            const drawn = charts.get("roc").getOption().series;
+            return drawn.map((it) => it.data.map((one) => one.value));
+        }"""
+    )
+    assert points == [[[0.5, 0.5]]]
+
+
 def test_points_of_one_place_are_all_there(opened) -> None:
-    """Many customers share a value: a chart of two dimensions keeps every row that it gets."""
+    """A chart of two dimensions keeps every row that it gets."""
     page = opened("model_performance")
     curve = next(it for it in PAGES["model_performance"].cards if it.key == "precision_recall")
     drawn = page.evaluate(

@@ -47,6 +47,28 @@ def test_a_card_returns_the_columns_that_its_definition_rests_on(
     assert tuple(frame.columns) == card.columns
 
 
+DRAWN = {key: card for key, card in CARDS.items() if card.position is not None}
+
+
+@pytest.mark.parametrize("card", DRAWN.values(), ids=DRAWN.keys())
+def test_no_two_rows_of_a_series_share_a_point(card: Card, warehouse: Warehouse) -> None:
+    """Metabase would add them up."""
+    settings = card.visualization_settings
+    names = settings.get("graph.dimensions") or [settings.get("pie.dimension")]
+    if names == [None] or card.display == "scatter":
+        return
+    rows = run_card(warehouse, card, "duckdb")
+    points = [tuple(row[card.columns.index(name)] for name in names) for row in rows]
+    assert len(set(points)) == len(points)
+
+
+@pytest.mark.parametrize("card", DRAWN.values(), ids=DRAWN.keys())
+def test_a_table_has_the_rows_that_it_promises_to_show(card: Card, warehouse: Warehouse) -> None:
+    if card.display == "table":
+        count = len(run_card(warehouse, card, "duckdb"))
+        assert card.is_scrolled or count <= (card.rows or 0), f"{count} rows, {card.rows} promised"
+
+
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
 def test_postgres_returns_the_same_rows(
     card: Card, warehouse: Warehouse, marts_in_postgres: psycopg.Connection

@@ -119,7 +119,7 @@ def test_customer_lookup_says_what_explain_says(
         assert tier["risk_tier"] == explained.risk_tier
         assert score["churn_probability_low"] == explained.churn_probability_low
         assert score["churn_probability_high"] == explained.churn_probability_high
-        assert score["is_flagged"] == explained.is_flagged
+        assert score["flagged"] == ("yes" if explained.is_flagged else "no")
         assert score["decision"] == explained.decision.replace("_", " ")
         assert card("offer_made") == [{"offer": explained.offer.replace("_", " ")}]
         assert [row["sentence"] for row in card("reasons")] == explained.reasons

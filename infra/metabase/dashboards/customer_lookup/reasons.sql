@@ -1,7 +1,7 @@
 select
     reason_rank,
     sentence,
-    is_actionable,
+    case when is_actionable then 'yes' else 'no' end as can_act,
     contribution_log_odds
 from mart_customer_reason
 where

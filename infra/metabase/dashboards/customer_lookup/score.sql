@@ -1,7 +1,7 @@
 select
     risks.churn_probability_low,
     risks.churn_probability_high,
-    risks.is_flagged,
+    case when risks.is_flagged then 'yes' else 'no' end as flagged,
     replace(recommendations.decision, '_', ' ') as decision,
     recommendations.timing,
     recommendations.discount_eur_month

@@ -1,7 +1,8 @@
 select
     bin_label,
-    customer_count,
-    mean_churn_probability
+    sum(customer_count) as customer_count,
+    sum(customer_count * mean_churn_probability) / sum(customer_count) as mean_churn_probability
 from mart_feature_distribution
 where feature = {{feature}}
-order by bin_number
+group by bin_label
+order by min(bin_number)

@@ -1,5 +1,5 @@
 select
-    month_start,
+    substring(cast(month_start as varchar), 1, 7) as month,
     count(*) as customer_count,
     sum(elec_kwh) as elec_kwh,
     sum(gas_m3) as gas_m3,

@@ -7,7 +7,7 @@ select
     expected_distance,
     psi,
     p_value_adjusted,
-    is_alarm_plain,
+    case when is_alarm_plain then 'yes' else 'no' end as plain_rule,
     importance_share,
     reference_mean,
     current_mean,

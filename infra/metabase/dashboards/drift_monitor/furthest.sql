@@ -1,8 +1,9 @@
 select
     subject,
     verdict,
-    distance
+    max(distance) as distance
 from mart_drift
 where is_newest_run and subject_kind in ('numeric_feature', 'category_feature')
-order by distance desc, subject
+group by subject, verdict
+order by max(distance) desc, subject
 limit 10

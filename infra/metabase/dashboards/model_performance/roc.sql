@@ -1,7 +1,8 @@
 select
     x,
     feature_set,
-    measure_value
+    max(measure_value) as measure_value
 from mart_model_performance
 where measure_kind = 'curve' and measure = 'roc'
-order by feature_set, point
+group by x, feature_set
+order by feature_set, x

@@ -3,6 +3,6 @@ select
     count(*) as customer_count
 from mart_customer_risk
 where is_at_risk and reason_1_code is not null
-group by reason_1_code
-order by count(*) desc, reason_1_code
+group by lower(replace(reason_1_code, '_', ' '))
+order by count(*) desc, reason
 limit 8

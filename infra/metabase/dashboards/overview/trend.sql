@@ -1,6 +1,6 @@
 select
     run_number,
-    as_of_date,
-    expected_monthly_loss_eur
+    max(expected_monthly_loss_eur) as expected_monthly_loss_eur
 from mart_run_trend
+group by run_number
 order by run_number

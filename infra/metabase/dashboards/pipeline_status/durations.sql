@@ -1,7 +1,7 @@
 select
     steps.run_id,
     steps.step,
-    steps.seconds
+    sum(steps.seconds) as seconds
 from mart_pipeline_step as steps
 inner join (
     select
@@ -11,4 +11,5 @@ inner join (
 ) as runs
     on steps.run_id = runs.run_id
 where runs.recency_rank <= 20
-order by steps.run_id, steps.step_number
+group by steps.run_id, steps.step
+order by steps.run_id, min(steps.step_number)

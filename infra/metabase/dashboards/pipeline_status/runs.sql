@@ -8,7 +8,7 @@ select
     seconds,
     row_count,
     as_of_date,
-    is_published,
+    case when is_published then 'yes' else 'no' end as published,
     started_by
 from mart_pipeline_run
 order by started_at desc

@@ -7,11 +7,18 @@ select
         else policy
     end as policy,
     basis,
-    profit_eur,
-    ci_low,
-    ci_high
+    max(profit_eur) as profit_eur
 from mart_policy_value
 where feature_set = 'champion'
+group by
+    case policy
+        when 'contact_nobody' then 'nobody'
+        when 'contact_everybody' then 'everybody'
+        when 'fixed_tiers' then 'fixed tiers'
+        when 'expected_value' then 'whoever is worth it'
+        else policy
+    end,
+    basis
 order by
-    case policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end,
+    min(case policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end),
     basis

@@ -1,0 +1,52 @@
+"""A candidate: fitted, then held against the gate."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+
+from python_ml.judge.direction import changed_customers
+from python_ml.judge.verdict import EvaluateResult
+from python_ml.land.result import LandResult
+from python_ml.pipeline.context import ChosenModel, Published, RunContext
+from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.gold import labelled_date, require_gold
+from python_ml.pipeline.results import GoldResult, TrainResult
+from python_ml.pipeline.train import train
+from python_ml.registry import open_registry
+
+
+def train_step(
+    context: RunContext, batch: LandResult | Published, gold: GoldResult | Published
+) -> TrainResult:
+    """Fit a candidate on the newest as-of date with matured labels and register it, pending
+    approval.
+
+    Raises:
+        BadInputError: there are no labels, or too few.
+    """
+    with context.warehouse() as warehouse:
+        return train(
+            warehouse,
+            context.settings,
+            context.contract(batch),
+            context.run_id,
+            labelled_date(context, batch, warehouse),
+            scoring_as_of_date=batch.as_of_date,
+        )
+
+
+def evaluate_step(
+    context: RunContext, batch: LandResult | Published, candidate: TrainResult | ChosenModel
+) -> EvaluateResult:
+    """Hold a version against the gate and record the decision."""
+    version = candidate.model_version
+    with context.warehouse() as warehouse:
+        copy = context.work_dir / "changed"
+        shutil.rmtree(copy, ignore_errors=True)  # of a run that is resumed
+        origin = open_registry(context.settings).load(version).origin
+        learned_from = date.fromisoformat(origin["as_of_date"])
+        require_gold(context, batch, warehouse, learned_from)
+        contract, dbt = context.contract(batch), context.dbt(batch)
+        changed = changed_customers(warehouse, context.settings, contract, dbt, copy, learned_from)
+        return evaluate(warehouse, context.settings, contract, context.run_id, version, changed)
