@@ -21,7 +21,8 @@ def hash_file(path: Path) -> str:
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON document, or None where there is none that can be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
+        return document
     except (OSError, ValueError):
         return None
 

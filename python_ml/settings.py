@@ -73,7 +73,8 @@ Text = Annotated[str, Field(min_length=1)]
 def project() -> dict[str, Any]:
     """What pyproject.toml says of the project; images hold the file, but no installed package."""
     text = (PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["project"]
+    document: dict[str, Any] = tomllib.loads(text)["project"]
+    return document
 
 
 class Section(BaseModel):

@@ -90,7 +90,8 @@ class RunFolder:
         document = self.read(step)
         if document is None or document["status"] != "done":
             raise SpanishGasError(f"run {self.run_id}: step {step} is not done")
-        return document["result"]
+        values: dict[str, Any] = document["result"]
+        return values
 
     def keep_reports(self, reports: Path) -> str:
         """Keep the pages that a step has written; returns where they lie."""

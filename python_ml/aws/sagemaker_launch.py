@@ -57,6 +57,7 @@ def wait(kind: str, name: str) -> dict[str, Any]:
         "TrainingJob": client.describe_training_job,
         "ProcessingJob": client.describe_processing_job,
     }[kind]
+    job: dict[str, Any]
     while (job := describe(**{f"{kind}Name": name}))[f"{kind}Status"] not in _OVER:
         time.sleep(_POLL_SECONDS)
     if job[f"{kind}Status"] != "Completed":
@@ -68,7 +69,8 @@ def wait(kind: str, name: str) -> dict[str, Any]:
 def _definition(state_machine: str) -> dict[str, Any]:
     client = cloud.client("stepfunctions")
     described = client.describe_state_machine(stateMachineArn=state_machine)
-    return json.loads(described["definition"])["States"]
+    document: dict[str, Any] = json.loads(described["definition"])["States"]
+    return document
 
 
 def _filled(value: Any, run_id: str) -> Any:

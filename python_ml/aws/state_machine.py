@@ -75,12 +75,12 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     folder = RunFolder(open_store(settings), event["run_id"])
     if _has_succeeded(folder):
         return {"is_done": True}
-    manifest, lease = open_ledger(settings), _lease(event["run_id"], event["mode"])
-    manifest.acquire(lease, _lease_seconds())
+    ledger, lease = open_ledger(settings), _lease(event["run_id"], event["mode"])
+    ledger.acquire(lease, _lease_seconds())
     request = _request(settings, event)
     folder.write_request(request)
-    if standing := manifest.claim(request.claim(), _lease_seconds(), force=request.force):
-        manifest.release(lease)
+    if standing := ledger.claim(request.claim(), _lease_seconds(), force=request.force):
+        ledger.release(lease)
         if standing.state != DONE:  # its run ends, or its claim expires
             raise LeaseHeldError(f"{request.source} is being run already, by {standing.run_id}")
         _mark_upload(settings, request, SUCCEEDED)
@@ -91,7 +91,7 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     engine.clear(keep=[event["run_id"]])  # what runs that failed have built
     if event["mode"] == "score":
         open_registry(settings).require_champion()
-    manifest.save(record_of(request, settings))
+    ledger.save(record_of(request, settings))
     return {"is_done": False}
 
 
@@ -194,21 +194,22 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     record.seconds = (now - datetime.fromisoformat(record.started_at)).total_seconds()
     if error is not None:
         add_error(record, folder, request, error)
-    manifest = open_ledger(settings)
+    ledger = open_ledger(settings)
     # Each is tried, whichever fails: above all, batch and lease must come back. What has failed is
     # raised at the end, so that the state machine asks again.
     failures: list[Exception] = []
-    for act in (
-        lambda: manifest.save(record),
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: ledger.save(record),
         lambda: (
-            manifest.finish(request.claim(), succeeded=error is None)
+            ledger.finish(request.claim(), succeeded=error is None)
             if request.work_sha256 is not None
             else None
         ),
-        lambda: manifest.release(_lease(record.run_id, record.mode)),
+        lambda: ledger.release(_lease(record.run_id, record.mode)),
         lambda: _mark_upload(settings, request, record.status),
         lambda: count(record, folder, settings),
-    ):
+    )
+    for act in acts:
         try:
             act()
         except Exception as failure:
@@ -218,7 +219,7 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         raise failures[0]
     try:
         write_run_tables(settings, record)
-    except SpanishGasError as failure:  # the manifest has it
+    except SpanishGasError as failure:  # the ledger has it
         log.warning("run %s is not in the tables of runs: %s", record.run_id, failure)
     told = message(record)
     folder.write("end", {**record.as_dict(), "message": told})

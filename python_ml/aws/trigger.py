@@ -118,7 +118,8 @@ def start(state_machine: str, claim: Claim) -> str:
         )
     except AlreadyThereError:
         return state_machine.replace(":stateMachine:", ":execution:") + f":{claim.run_id}"
-    return answer["executionArn"]
+    execution: str = answer["executionArn"]
+    return execution
 
 
 def read_upload(bucket: str, prefix: str, mode: str) -> Upload:

@@ -75,7 +75,10 @@ class UploadTable:
 
     def read(self, sha256: str) -> dict[str, Any] | None:
         """The item of a content, or None."""
-        return self._table.get_item(Key=self._key(sha256), ConsistentRead=True).get("Item")
+        document: dict[str, Any] | None = self._table.get_item(
+            Key=self._key(sha256), ConsistentRead=True
+        ).get("Item")
+        return document
 
     def _key(self, sha256: str) -> dict[str, str]:
         return {"warehouse": self._warehouse, "item": f"upload#{sha256}"}

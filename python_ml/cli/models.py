@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 @common
 def train(settings: Settings, as_json: bool) -> None:
     """Fit a candidate on the published gold and register it, pending approval."""
-    from python_ml.pipeline.commands import Run, train_candidate
+    from python_ml.pipeline.commands import train_candidate
+    from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
 
     this_run = Run(settings)
@@ -36,7 +37,8 @@ def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
     """
-    from python_ml.pipeline.commands import Run, evaluate_candidate
+    from python_ml.pipeline.commands import evaluate_candidate
+    from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
 
     evaluated = evaluate_candidate(Run(settings), version)
@@ -55,7 +57,8 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
 
     With another version than the champion, that version becomes the champion.
     """
-    from python_ml.pipeline.commands import Run, rescore
+    from python_ml.pipeline.commands import rescore
+    from python_ml.pipeline.workspace import Run
 
     this_run = Run(settings)
     with shown(this_run, as_json):
@@ -87,10 +90,11 @@ def promote(
     """
     from python_ml.pipeline import commands
     from python_ml.pipeline.closing import Closing
+    from python_ml.pipeline.workspace import Run
 
     if rollback == (version is not None):
         raise UsageError("name the version to promote, or --rollback, not both")
-    this_run, champion = commands.Run(settings), {"champion": version}
+    this_run, champion = Run(settings), {"champion": version}
     with shown(this_run, as_json, champion):
         champion["champion"] = commands.promote(
             this_run, version, is_roll_back=rollback, reason=reason, decided_by=by, force=force
@@ -147,8 +151,9 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
 
     VERSION is the model whose rows and split are used (default: the champion).
     """
-    from python_ml.pipeline.commands import Run, climb
+    from python_ml.pipeline.commands import climb
     from python_ml.pipeline.ladder import LadderReport
+    from python_ml.pipeline.workspace import Run
     from python_ml.view import ladder as summary_ladder
 
     this_run = Run(settings)
@@ -170,9 +175,10 @@ def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
     """
     from python_ml.pipeline import commands
     from python_ml.pipeline.backtest import BacktestResult
+    from python_ml.pipeline.workspace import Run
     from python_ml.view import backtest as summary_backtest
 
-    this_run = commands.Run(settings)
+    this_run = Run(settings)
     commands.backtest(this_run, raw or str(settings.layout.raw))
     tested = this_run.results.require(BacktestResult)
     if as_json:

@@ -168,8 +168,9 @@ def _column(entry: Mapping[str, Any]) -> Column:
     )
 
 
-def _monotone(name: str, data_type: str, declared: Any) -> Monotone | None:
+def _monotone(name: str, data_type: str, given: Any) -> Monotone | None:
     """A direction of the score, or for a category one by level, or its levels in order."""
+    declared: Monotone | None = given
     if declared is None:
         return None
     directions = {INCREASING, DECREASING}

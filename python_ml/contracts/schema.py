@@ -118,7 +118,8 @@ def customer_id_pattern() -> str:
 @cache
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return document
     except (OSError, yaml.YAMLError) as error:
         raise SpanishGasError(f"{path}: {error}") from error
 

@@ -98,7 +98,8 @@ class WorkGroup:
         answer = _client(self._athena, "athena").get_work_group(WorkGroup=name)
         if not (found := answer.get("WorkGroup")):
             raise LookupError(f"work group {name} is not found")
-        return found
+        document: dict[str, Any] = found
+        return document
 
     def state(self) -> Check:
         group = self._read()

@@ -171,7 +171,8 @@ class AthenaWarehouse(Warehouse):
                 for part in self._objects(folder):
                     rows = self._read_parquet(f"{folder}{part}").select(schema.names)
                     frames.append(rows.cast(schema).to_pandas().assign(run_id=run))
-        return pd.concat(frames[1:] or frames, ignore_index=True)
+        frame: pd.DataFrame = pd.concat(frames[1:] or frames, ignore_index=True)
+        return frame
 
     def close(self) -> None:
         """Nothing is held between calls."""
@@ -190,7 +191,7 @@ class AthenaWarehouse(Warehouse):
             QueryExecutionContext={"Catalog": "awsdatacatalog", "Database": self.schema},
             ResultConfiguration={"OutputLocation": f"{self._staging}/results/"},
         )
-        query_id = started["QueryExecutionId"]
+        query_id: str = started["QueryExecutionId"]
         while True:
             answer = self._athena.get_query_execution(QueryExecutionId=query_id)
             status = answer["QueryExecution"]["Status"]
@@ -241,7 +242,8 @@ class AthenaWarehouse(Warehouse):
         """Rows of a Parquet file, by its footer."""
         bucket, key = bucket_and_key(location)
         end = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=-{_FOOTER_BYTES}")
-        return pq.read_metadata(pa.BufferReader(end["Body"].read())).num_rows
+        count: int = pq.read_metadata(pa.BufferReader(end["Body"].read())).num_rows
+        return count
 
     def _read_parquet(self, location: str) -> pa.Table:
         bucket, key = bucket_and_key(location)
@@ -263,7 +265,7 @@ def _neutral_type(hive_type: str) -> str:
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
     """Dates as datetime64 and integers with nulls as float64, as DuckDB gives them."""
-    frame = table.to_pandas(date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False)
     for column in frame.columns[frame.dtypes.astype(str).str.startswith("datetime64")]:
         frame[column] = frame[column].astype("datetime64[us]")
     return frame

@@ -131,7 +131,8 @@ class Publication:
         self._each(outdated, lambda t: self._remove(self._schema, t["Name"]))
         self._delete_files(pointer["garbage"])
         self._drop_entries(pointer["database"])
-        return pointer["run_id"]
+        run_id: str | None = pointer["run_id"]
+        return run_id
 
     def clear(self, keep: Iterable[str] = ()) -> list[str]:
         """Remove databases of runs that ended early, with what they wrote; returns their names.
@@ -173,7 +174,10 @@ class Publication:
 
     def _table(self, database: str, name: str) -> dict[str, Any] | None:
         try:
-            return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+            document: dict[str, Any] | None = self._glue.get_table(
+                DatabaseName=database, Name=name
+            )["Table"]
+            return document
         except NotFoundError:
             return None
 
@@ -208,7 +212,8 @@ class Publication:
 
 
 def _is_iceberg(table: dict[str, Any]) -> bool:
-    return table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
+    is_iceberg: bool = table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
+    return is_iceberg
 
 
 def _table_input(table: dict[str, Any]) -> dict[str, Any]:

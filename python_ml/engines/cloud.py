@@ -135,7 +135,8 @@ class _Body:
 
     def read(self, amount: int | None = None) -> bytes:
         with refusals(self._place):
-            return self._body.read(amount)
+            content: bytes = self._body.read(amount)
+            return content
 
 
 def _place(name: str, given: Mapping[str, Any]) -> str:

@@ -100,7 +100,8 @@ class DuckDBWarehouse(Warehouse):
             for part in parts
         ]
         empty = schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))
-        return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+        frame: pd.DataFrame = pd.concat([empty, *frames], ignore_index=True) if frames else empty
+        return frame
 
     def declare_external_tables(self) -> list[str]:
         folder = self.lake / "ml"

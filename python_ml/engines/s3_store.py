@@ -21,7 +21,8 @@ class S3Store(Store):
             answer = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}{key}")
         except NotFoundError as error:
             raise SpanishGasError(f"{self.place(key)} is not there") from error
-        return answer["Body"].read()
+        content: bytes = answer["Body"].read()
+        return content
 
     def write(self, key: str, content: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}{key}", Body=content)

@@ -108,7 +108,8 @@ class Bins:
     @property
     def ece(self) -> np.ndarray:
         """Expected calibration error: mean over the bins of |observed − predicted|."""
-        return np.abs(self.observed - self.predicted).mean(axis=1)
+        values: np.ndarray = np.abs(self.observed - self.predicted).mean(axis=1)
+        return values
 
 
 def equal_count_bins(

@@ -103,7 +103,7 @@ class EvaluateResult:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        return _without_nan(
+        document: dict[str, Any] = _without_nan(
             {
                 **asdict(self),
                 "as_of_date": self.as_of_date.isoformat(),
@@ -113,6 +113,7 @@ class EvaluateResult:
                 "reasons": self.reasons,
             }
         )
+        return document
 
 
 def register_decision(registry: Registry, result: EvaluateResult) -> None:

@@ -176,6 +176,7 @@ def malformed_lines(connection: duckdb.DuckDBPyConnection, source: Source) -> in
     """
     if source.malformed is None:
         return 0
+    lines: int
     lines, undecodable, first = one_row(
         connection,
         "select count(distinct line), "

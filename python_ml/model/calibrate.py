@@ -22,7 +22,8 @@ class PlattScaling:
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64, of margins."""
-        return expit(self.slope * margin.astype(np.float64) + self.intercept)
+        values: np.ndarray = expit(self.slope * margin.astype(np.float64) + self.intercept)
+        return values
 
 
 def fit_platt(margin: np.ndarray, churn: np.ndarray) -> PlattScaling:

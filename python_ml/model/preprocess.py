@@ -123,7 +123,8 @@ class Preprocessor:
             return numbers[:, None]
         codes = pd.Index(feature.levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
         if self.encoding == ONE_HOT and not feature.is_ordered:
-            return codes[:, None] == np.arange(len(feature.levels))
+            result: np.ndarray = codes[:, None] == np.arange(len(feature.levels))
+            return result
         return np.where(codes < 0, np.nan, codes)[:, None]
 
     def as_document(self) -> dict[str, Any]:

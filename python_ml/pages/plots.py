@@ -36,7 +36,7 @@ def draw(paint: Callable[[Axes], None], *, width: float = 5.2, height: float = 3
     axes.spines[["top", "right"]].set_visible(False)
     paint(axes)
     image = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return image.getvalue()
 
 
@@ -116,7 +116,7 @@ def backtest_plot(rows: pd.DataFrame, path: Path) -> None:
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})  # type: ignore[no-untyped-call]
     path.write_bytes(image.getvalue())
 
 

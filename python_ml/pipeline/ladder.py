@@ -248,12 +248,14 @@ def fit_and_score(
         forest = RandomForestClassifier(
             **ladder.random_forest.as_dict(), n_jobs=1, random_state=seed
         )
-        return forest.fit(matrix, churn).predict_proba(other)[:, 1]
+        probability: np.ndarray = forest.fit(matrix, churn).predict_proba(other)[:, 1]
+        return probability
     mean, spread = matrix.mean(axis=0), matrix.std(axis=0)
     spread[spread == 0] = 1
     linear = LogisticRegression(**ladder.logistic_regression.as_dict())
     linear.fit((matrix - mean) / spread, churn)
-    return linear.decision_function((other - mean) / spread)
+    margin: np.ndarray = linear.decision_function((other - mean) / spread)
+    return margin
 
 
 def _without_gaps(matrix: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

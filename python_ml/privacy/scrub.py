@@ -32,7 +32,8 @@ class Scrubbed:
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether values of an Arrow type are texts."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    answer: bool = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return answer
 
 
 def holds_text(kind: pa.DataType) -> bool:
@@ -204,4 +205,7 @@ def _replace(column: pa.ChunkedArray, texts: dict[str, str]) -> pa.ChunkedArray:
 def _compression(file: pq.ParquetFile) -> str:
     if not file.metadata.num_row_groups or not file.metadata.num_columns:
         return "zstd"
-    return file.metadata.row_group(0).column(0).compression.lower().replace("uncompressed", "none")
+    text: str = (
+        file.metadata.row_group(0).column(0).compression.lower().replace("uncompressed", "none")
+    )
+    return text

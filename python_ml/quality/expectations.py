@@ -164,7 +164,7 @@ def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
         columns.append(rows[["observed_value", "limit_value"]].set_axis([observed, limit], axis=1))
         greater, less = (observed, limit) if kind in LOWER else (limit, observed)
         expectations.append(
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(  # type: ignore[attr-defined]
                 column_A=greater,
                 column_B=less,
                 or_equal=True,

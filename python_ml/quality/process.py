@@ -41,7 +41,8 @@ class QualityProcess:
         """
         self.settle()
         self._send("decide", checks)
-        return self._receive()
+        frame: pd.DataFrame = self._receive()
+        return frame
 
     def write_docs(self, checks: pd.DataFrame, folder: Path) -> None:
         """As `Expectations.write_docs`, but they are there only once `settle` has returned."""

@@ -173,10 +173,10 @@ def _add_file(profile: TableProfile, file: Path, wanted: set[str]) -> None:
 def _widen(profile: TableProfile, name: str, low: Extreme, high: Extreme) -> None:
     if low is not None:
         known = profile.minimum.get(name)
-        profile.minimum[name] = low if known is None else min(known, low)  # type: ignore[type-var]
+        profile.minimum[name] = low if known is None else min(known, low)
     if high is not None:
         known = profile.maximum.get(name)
-        profile.maximum[name] = high if known is None else max(known, high)  # type: ignore[type-var]
+        profile.maximum[name] = high if known is None else max(known, high)
 
 
 def _wanted(rules: TableRules) -> list[str]:

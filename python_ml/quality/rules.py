@@ -88,7 +88,8 @@ def load_rules(settings: Settings, layer: str) -> LayerRules:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
 
 
 def _table(entry: Mapping[str, Any]) -> TableRules:

@@ -133,7 +133,8 @@ class Registry(ABC):
 
     def status(self, version: str) -> str:
         """The status that the last decision gave."""
-        return self.decisions(version)[-1]["status"]
+        status: str = self.decisions(version)[-1]["status"]
+        return status
 
     def require_champion(self) -> str:
         """The champion.
@@ -272,7 +273,8 @@ class StoredRegistry(Registry):
         return document
 
     def _read(self, key: str) -> dict[str, Any]:
-        return json.loads(self._store.read(key))
+        document: dict[str, Any] = json.loads(self._store.read(key))
+        return document
 
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
         text = json_text(document, indent=2, allow_nan=False)
@@ -315,4 +317,5 @@ def _now() -> str:
 
 def scored_on(origin: Mapping[str, Any]) -> str:
     """As-of date of the batch that a version was trained for; versions once had but one date."""
-    return origin.get("scoring_as_of_date", origin["as_of_date"])
+    as_of_date: str = origin.get("scoring_as_of_date", origin["as_of_date"])
+    return as_of_date

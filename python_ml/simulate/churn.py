@@ -24,7 +24,7 @@ def lifecycle(traits: Traits, table: Mapping[str, Any]) -> Floats:
     bucket = np.searchsorted(table["renewal_edges"], traits.months_to_renewal, side="left")
     tenure = np.searchsorted(table["tenure_edges"], traits.tenure_months, side="left")
     rivals = traits.is_high_competition
-    return (
+    logit: Floats = (
         table["base"]
         + np.array(table["renewal"])[bucket]
         + np.where(near, np.array(table["tenure_near"])[tenure], np.array(table["tenure"])[tenure])
@@ -36,14 +36,17 @@ def lifecycle(traits: Traits, table: Mapping[str, Any]) -> Floats:
         + rivals * np.where(near, table["competition_near"], table["competition"])
         + (traits.has_elec & traits.has_gas) * table["dual_fuel"]
     )
+    return logit
 
 
 def _wave(x: Floats, period: float, phase: float) -> Floats:
-    return np.cos(2.0 * np.pi * (x / period - phase))
+    wave: Floats = np.cos(2.0 * np.pi * (x / period - phase))
+    return wave
 
 
 def _mean_cost(traits: Traits, costs: ProvinceCosts) -> Floats:
-    return costs.elec.mean(axis=1)[traits.province]
+    mean: Floats = costs.elec.mean(axis=1)[traits.province]
+    return mean
 
 
 def market(traits: Traits, panel: Panel, costs: ProvinceCosts, table: Mapping[str, Any]) -> Floats:
@@ -59,12 +62,13 @@ def market(traits: Traits, panel: Panel, costs: ProvinceCosts, table: Mapping[st
     limits = calibration()["prices"]["province_cost_eur_kwh"]
     level = (_mean_cost(traits, costs) - limits["low"]) / (limits["high"] - limits["low"])
     region = _wave(level, table["region_period"], table["region_phase"])
-    return (
+    logit: Floats = (
         -table["heavy_use"] * heavy
         + table["band"] * band
         + table["region"] * region
         + table["band_region"] * band * region
     )
+    return logit
 
 
 def price_risk(
@@ -80,17 +84,19 @@ def price_risk(
     low, high = table["shock_from"], table["shock_to"]
     shock = (np.clip(trend, low, high) - low) / (high - low)
     spread = price[:, -1] - _mean_cost(traits, costs)
-    return (
+    logit: Floats = (
         table["shock"] * shock
         + table["trend"] * _wave(trend, table["trend_period"], table["trend_phase"])
         + table["spread"] * _wave(spread, table["spread_period"], table["spread_phase"])
     )
+    return logit
 
 
 def behaviour(traits: Traits, table: Mapping[str, Any]) -> Floats:
     """Log-odds by a recent change of product, which fades."""
     months = np.nan_to_num(traits.months_since_change, nan=np.inf)
-    return table["recent_change"] * np.exp(-months / table["change_months"])
+    logit: Floats = table["recent_change"] * np.exp(-months / table["change_months"])
+    return logit
 
 
 def churn_logit(

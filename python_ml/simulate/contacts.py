@@ -66,7 +66,8 @@ def _has_turn(course: Course, month: int) -> np.ndarray:
     first = (newest.astype("datetime64[M]") - world.as_of(0).astype("datetime64[M]")).astype(int)
     drawn = (uniform(world.seed, "turn", index) * every).astype(np.int64)
     turn = np.where(course.cohort == 0, first, drawn)
-    return (month - turn) % every == 0
+    values: np.ndarray = (month - turn) % every == 0
+    return values
 
 
 def _dates(course: Course, at: Integers, month: int) -> list[dt.date]:

@@ -107,7 +107,8 @@ def fit_lifecycle(customers: int, seed: int = FIT_SEED, rounds: int = 60) -> dic
             table[flag.name] += _STEP * (wanted - found)
     for name in ("channel", "channel_near"):
         table[name][_OWN_WEBSITE] = table[name][_COMPARISON]
-    return table
+    document: dict[str, Any] = table
+    return document
 
 
 def _main() -> None:

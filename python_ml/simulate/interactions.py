@@ -63,7 +63,10 @@ def draw_interactions(
 def gets_in_touch(seed: int, index: Integers, churned: np.ndarray) -> np.ndarray:
     """Who gets in touch at all: a trait, and more frequent among those who leave."""
     share = calibration()["interactions"]["contact_share"]
-    return uniform(seed, "contact", index) < np.where(churned, share["churner"], share["other"])
+    values: np.ndarray = uniform(seed, "contact", index) < np.where(
+        churned, share["churner"], share["other"]
+    )
+    return values
 
 
 def newest_contact(
@@ -79,7 +82,8 @@ def _lag_days(seed: int, index: Integers, pair: Integers) -> Integers:
     entry = calibration()["interactions"]["lag_days"]
     days = entry["minimum"] + quantile(uniform(seed, "lag", index), entry["knots"])
     positive = np.array([mood == "positive" for _, mood in _cells()[0]])[pair]
-    return (days + entry["positive_days"] * positive).astype(np.int64)
+    value: Integers = (days + entry["positive_days"] * positive).astype(np.int64)
+    return value
 
 
 def draw_pair(

@@ -55,7 +55,8 @@ class Course:
     def label(self, month: int) -> np.ndarray:
         """Who leaves within the horizon after an as-of date."""
         horizon = calibration()["course"]["horizon_months"]
-        return (self.leaves > month) & (self.leaves <= month + horizon)
+        values: np.ndarray = (self.leaves > month) & (self.leaves <= month + horizon)
+        return values
 
     def contract(self, month: int) -> ContractDates:
         return ContractDates(self.first, self.changes[month], self.renewals[month])
@@ -127,7 +128,10 @@ def _renewal(world: World, dates: ContractDates, index: Integers, month: int) ->
     due = dates.renewal + delay.astype(np.int64).astype("timedelta64[D]")
     late = (world.as_of(month) - due).astype(np.int64)
     times = np.maximum(late // constants["contract_days"] + 1, 0)
-    return dates.renewal + (times * constants["contract_days"]).astype("timedelta64[D]")
+    values: np.ndarray = dates.renewal + (times * constants["contract_days"]).astype(
+        "timedelta64[D]"
+    )
+    return values
 
 
 def _product_changes(

@@ -141,7 +141,8 @@ def gas_year(seed: int, traits: Traits, year: int = 0) -> Floats:
     weight = np.where(firm, 0.5 + 0.5 * shape, shape)
     weight = weight * np.exp(constants["month_sigma"] * normal(seed, "gas_month", grid))
     weight = weight * MONTHS / weight.sum(axis=1, keepdims=True)
-    return traits.gas_level[:, None] * weight
+    value: Floats = traits.gas_level[:, None] * weight
+    return value
 
 
 def tier1_prices(seed: int, traits: Traits, costs: ProvinceCosts, months: int) -> Floats:
@@ -170,7 +171,8 @@ def tier1_prices(seed: int, traits: Traits, costs: ProvinceCosts, months: int) -
         path = np.where(month >= year * MONTHS + step[:, None], level[:, None], path)
     noise = prices["month_noise"] * normal(seed, "price_month", month_grid(index, 0, months))
     noise[:, [0, MONTHS - 1]] = 0.0  # the first year's trend is that of first and last price
-    return np.round(np.maximum(path * (1.0 + noise), 0.005), 5)
+    value: Floats = np.round(np.maximum(path * (1.0 + noise), 0.005), 5)
+    return value
 
 
 def _spread(traits: Traits) -> tuple[Floats, Floats]:

@@ -22,7 +22,10 @@ HOLIDAYS = ((1, 1), (1, 6), (5, 1), (8, 15), (10, 12), (11, 1), (12, 6), (12, 8)
 @cache
 def calibration() -> dict[str, Any]:
     """Constants of calibration.yml."""
-    return yaml.safe_load((REFERENCE_DIR / "calibration.yml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load(
+        (REFERENCE_DIR / "calibration.yml").read_text(encoding="utf-8")
+    )
+    return document
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ def _firm(name: str, share: float, open_hours: range, lift: float, ratio: float)
 
 
 def _unit_mean(shape: Floats) -> Floats:
-    return shape / shape.mean()
+    value: Floats = shape / shape.mean()
+    return value
 
 
 @cache

@@ -19,7 +19,10 @@ _MULTIPLIER, _INCREMENT, _MASK = 6364136223846793005, 1442695040888963407, (1 <<
 @cache
 def grammar() -> dict[str, Any]:
     """Lists of alternatives; see reference/texts.yml."""
-    return yaml.safe_load((REFERENCE_DIR / "texts.yml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load(
+        (REFERENCE_DIR / "texts.yml").read_text(encoding="utf-8")
+    )
+    return document
 
 
 def is_composed(text: str) -> bool:

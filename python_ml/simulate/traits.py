@@ -120,7 +120,8 @@ def _months_to_renewal(seed: int, index: Integers, tenure_bucket: Integers) -> F
 
     def inside(name: str) -> Floats:
         entry = table[name]
-        return entry["low"] + u ** entry.get("power", 1.0) * (entry["high"] - entry["low"])
+        value: Floats = entry["low"] + u ** entry.get("power", 1.0) * (entry["high"] - entry["low"])
+        return value
 
     elsewhere = np.choose(part, [inside(name) for name in others])
     return np.where(uniform(seed, "renewal_near", index) < near, inside("near"), elsewhere)

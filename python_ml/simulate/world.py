@@ -57,7 +57,8 @@ class World:
     @property
     def arrivals(self) -> int:
         """New customers a month."""
-        return round(self.customers * calibration()["course"]["arrival_share"])
+        count: int = round(self.customers * calibration()["course"]["arrival_share"])
+        return count
 
     def customer_count(self, month: int) -> int:
         """Who is or was a customer by the end of a month."""

@@ -137,7 +137,10 @@ class DbtRunner:
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
         self._parsed()
-        return json.loads((self._manifest_dir / "manifest.json").read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(
+            (self._manifest_dir / "manifest.json").read_text(encoding="utf-8")
+        )
+        return document
 
     def _parsed(self) -> Any:
         """dbt's own manifest.
@@ -228,7 +231,7 @@ class DbtRunner:
                 outcome = dbtRunner(manifest=self._manifest, callbacks=[hear]).invoke(command)
             finally:
                 # The file is locked for every other reader as long as dbt keeps it open.
-                DuckDBConnectionManager.close_all_connections()
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         if isinstance(outcome.exception, KeyboardInterrupt):
             raise outcome.exception
         if isinstance(outcome.exception, OSError):

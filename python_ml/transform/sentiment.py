@@ -63,7 +63,8 @@ class Backend(Protocol):
 
 @cache
 def _lexicon() -> dict[str, Any]:
-    return yaml.safe_load(LEXICON_FILE.read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load(LEXICON_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 def _domain_valences() -> dict[str, float]:

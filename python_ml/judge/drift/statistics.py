@@ -142,4 +142,5 @@ def _weighted_distance(reference: Floats, current: Floats, weights: Floats) -> f
 
 def _shares(codes: NDArray[np.intp], count: int, weights: Floats | None) -> Floats:
     counted = np.bincount(codes, weights=weights, minlength=count).astype(np.float64)
-    return counted / counted.sum()
+    value: Floats = counted / counted.sum()
+    return value

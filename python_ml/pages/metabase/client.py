@@ -95,7 +95,8 @@ class MetabaseClient:
 
     def properties(self) -> Json:
         """What the server says of itself to everyone; a blank one has `setup-token`."""
-        return self.get("/api/session/properties")
+        value: Json = self.get("/api/session/properties")
+        return value
 
     def log_in(self, credentials: Credentials) -> None:
         """Send the API key, or a session's token, from now on.
@@ -125,7 +126,8 @@ class MetabaseClient:
     def find(self, path: str) -> Json | None:
         """What is there, or None."""
         try:
-            return self.get(path)
+            value: Json | None = self.get(path)
+            return value
         except MetabaseError as error:
             if error.status == 404:
                 return None

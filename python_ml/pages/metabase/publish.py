@@ -155,7 +155,7 @@ def _load(
     types = sql.SQL(", ").join(
         sql.SQL("{} {}").format(
             sql.Identifier(column.name),
-            sql.SQL(_POSTGRES_TYPES.get(column.data_type, column.data_type)),  # type: ignore[arg-type]
+            sql.SQL(_POSTGRES_TYPES.get(column.data_type, column.data_type)),
         )
         for column in columns
     )

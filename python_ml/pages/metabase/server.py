@@ -53,11 +53,15 @@ def set_up(client: MetabaseClient, credentials: Credentials, site_name: str) -> 
 
 def make_api_key(client: MetabaseClient) -> str:
     """An API key of an administrator for machines; one of ours that is there is renewed."""
-    for key in client.get("/api/api-key"):
-        if key["name"] == API_KEY_NAME:
-            return client.put(f"/api/api-key/{key['id']}/regenerate", None)["unmasked_key"]
-    group = _group_id(client, ADMINISTRATORS)
-    return client.post("/api/api-key", {"name": API_KEY_NAME, "group_id": group})["unmasked_key"]
+    for known in client.get("/api/api-key"):
+        if known["name"] == API_KEY_NAME:
+            made = client.put(f"/api/api-key/{known['id']}/regenerate", None)
+            break
+    else:
+        group = _group_id(client, ADMINISTRATORS)
+        made = client.post("/api/api-key", {"name": API_KEY_NAME, "group_id": group})
+    key: str = made["unmasked_key"]
+    return key
 
 
 def connection(
@@ -164,4 +168,5 @@ def _group_id(client: MetabaseClient, magic: str) -> int:
     groups = client.get("/api/permissions/group")
     found = [row for row in groups if row.get("magic_group_type") == magic]
     found += [row for row in groups if row["name"] == names[magic]]
-    return found[0]["id"]
+    database_id: int = found[0]["id"]
+    return database_id
