@@ -6,6 +6,8 @@ or its ledger of runs, and does not ask which engine it is.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from python_ml.engines.base import Warehouse
 from python_ml.engines.engine import Engine
 from python_ml.engines.ledger import RunLedger
@@ -13,6 +15,7 @@ from python_ml.engines.store import Store
 from python_ml.settings import Settings
 
 __all__ = [
+    "ENGINES",
     "Engine",
     "RunLedger",
     "Store",
@@ -24,16 +27,19 @@ __all__ = [
 ]
 
 
+# By target. Only the engine that is used is imported: their libraries take a noticeable part of a
+# second.
+ENGINES = {
+    "duckdb": "python_ml.engines.duckdb_engine:DuckDBEngine",
+    "athena": "python_ml.engines.athena_engine:AthenaEngine",
+}
+
+
 def open_engine(settings: Settings) -> Engine:
     """The engine of `settings.target`."""
-    # Only the engine that is used is imported: either library takes a noticeable part of a second.
-    if settings.target == "athena":
-        from python_ml.engines.athena_engine import AthenaEngine
-
-        return AthenaEngine(settings)
-    from python_ml.engines.duckdb_engine import DuckDBEngine
-
-    return DuckDBEngine(settings)
+    module, _, name = ENGINES[settings.target].partition(":")
+    kind: type[Engine] = getattr(import_module(module), name)
+    return kind(settings)
 
 
 def open_ledger(settings: Settings) -> RunLedger:
