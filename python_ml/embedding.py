@@ -39,6 +39,9 @@ def visible(text: str) -> str:
 
     `␀` stands for NUL and so on to `␡`; other characters are shown as Python writes them, such as
     `\\x9b`, `\\u202e` or `\\udcff`.
+
+    >>> visible("a\\x00b")
+    'a␀b'
     """
     return _UNSEEN.sub(_sign, text) if _UNSEEN.search(text) else text
 

@@ -20,7 +20,11 @@ _AS_ITSELF = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 
 
 def literal(value: object) -> str:
-    """A value as an SQL string."""
+    """A value as an SQL string.
+
+    >>> literal("Calle 'Sol'")
+    "'Calle ''Sol'''"
+    """
     return f"'{quoted(str(value))}'"
 
 
@@ -30,12 +34,20 @@ def quoted(text: str) -> str:
 
 
 def literals(values: Iterable[object]) -> str:
-    """Values as SQL strings, separated by commas."""
+    """Values as SQL strings, separated by commas.
+
+    >>> literals(["Low", "High"])
+    "'Low', 'High'"
+    """
     return ", ".join(literal(value) for value in values)
 
 
 def identifier(name: str) -> str:
-    """The name of a column, table or catalog, quoted."""
+    """The name of a column, table or catalog, quoted.
+
+    >>> identifier("customer id")
+    '"customer id"'
+    """
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -58,7 +70,11 @@ def files(folder: Path | str, pattern: str = "") -> str:
 
 
 def file_pattern(folder: Path | str, pattern: str = "") -> str:
-    """The same, not yet quoted."""
+    """The same, not yet quoted.
+
+    >>> file_pattern("/data/[new]", "*.parquet")
+    '/data/[[]new]/*.parquet'
+    """
     plain = str(folder)
     path = plain.translate(_AS_ITSELF)
     if "\\" in plain and (pattern or path != plain):
@@ -91,7 +107,11 @@ def movable(view: str, lake: Path) -> str:
 
 
 def places_of(view: str) -> list[str]:
-    """Absolute paths of the files that the definition of a view reads."""
+    """Absolute paths of the files that the definition of a view reads.
+
+    >>> places_of("select * from read_parquet('/lake/ml/*.parquet')")
+    ['/lake/ml/*.parquet']
+    """
     return [path.replace("''", "'") for path in re.findall(r"read_\w+\('(/(?:[^']|'')*)'", view)]
 
 

@@ -24,7 +24,12 @@ def read_tiers(warehouse: Warehouse) -> pd.DataFrame:
 
 
 def assign_tier(probability: np.ndarray, tiers: pd.DataFrame) -> np.ndarray:
-    """Name of the highest tier whose minimum each probability reaches."""
+    """Name of the highest tier whose minimum each probability reaches.
+
+    >>> tiers = pd.DataFrame({"minimum_probability": [0, 0.4], "risk_tier": ["Low", "Medium"]})
+    >>> list(assign_tier(np.array([0.39, 0.4, 0.9]), tiers))
+    ['Low', 'Medium', 'Medium']
+    """
     minimum = tiers["minimum_probability"].to_numpy(dtype=np.float64)
     names = tiers["risk_tier"].to_numpy(dtype=object)
     return names[np.searchsorted(minimum, probability, side="right") - 1]

@@ -104,7 +104,11 @@ def shown(name: str) -> str:
 
 
 def listing(names: Collection[str]) -> str:
-    """Names as one line; the first ones and a count where there are many."""
+    """Names as one line; the first ones and a count where there are many.
+
+    >>> listing(["a.csv", "b.csv"])
+    'a.csv, b.csv'
+    """
     first = ", ".join(shown(name) for name in islice(names, _MOST_NAMES))
     return first if len(names) <= _MOST_NAMES else f"{first} and {len(names) - _MOST_NAMES:,} more"
 

@@ -94,13 +94,21 @@ def compare_categories(
 
 
 def psi(expected: Floats, found: Floats, floor: float = 1e-4) -> float:
-    """Population stability index of two lists of shares; an empty bin counts as `floor`."""
+    """Population stability index of two lists of shares; an empty bin counts as `floor`.
+
+    >>> round(psi(np.array([0.5, 0.5]), np.array([0.4, 0.6])), 3)
+    0.041
+    """
     first, second = np.maximum(expected, floor), np.maximum(found, floor)
     return float(((second - first) * np.log(second / first)).sum())
 
 
 def adjust(p_values: Floats) -> Floats:
-    """Benjamini–Hochberg: what each p-value comes to among all that were looked at."""
+    """Benjamini–Hochberg: what each p-value comes to among all that were looked at.
+
+    >>> adjust(np.array([0.01, 0.02, 0.5])).tolist()
+    [0.03, 0.03, 0.5]
+    """
     return np.asarray(stats.false_discovery_control(p_values, method="bh"), dtype=np.float64)
 
 
@@ -110,6 +118,9 @@ def effective_size(weights: Floats) -> float:
 
 def stratum_weights(driver: Floats, expected: Floats, strata: int = 40) -> Floats:
     """Weights that give a sample the distribution of its driver that is expected of it.
+
+    >>> round(effective_size(np.array([1.0, 1.0, 2.0])), 2)
+    2.67
 
     Args:
         driver: values of the sample; NaN is a stratum of its own.
