@@ -748,6 +748,37 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+class CampaignsSettings(Section):
+    """Campaigns: how arms are drawn and effects measured (docs/campaigns.md)."""
+
+    minimum_propensity: Fraction = Field(
+        0.05, description="Smallest chance of any arm, so that every arm can be compared."
+    )
+    best_share: Fraction = Field(
+        0.5,
+        description="Share of the treated customers of a stratum that gets the offer believed to "
+        "be best; the other offers share the rest.",
+    )
+    horizon_days: PositiveCount = Field(
+        90, description="Days after the as-of date in which churn counts as an outcome."
+    )
+    cooldown_days: Count = Field(
+        90, description="Days after the horizon in which a customer takes part in no campaign."
+    )
+    power: Fraction = Field(
+        0.8, description="Probability with which a detectable effect is detected."
+    )
+    maximum_called_control_share: Share = Field(
+        0.02,
+        description="Share of the control group that may have been contacted before the effect "
+        "counts as broken.",
+    )
+    minimum_draw_p_value: Fraction = Field(
+        0.001,
+        description="A draw whose arms differ from their chances with a smaller p-value is broken.",
+    )
+
+
 class Settings(Section, BaseSettings):
     """All settings. Build them with `load_settings`; derive a changed copy with `with_overrides`.
 
@@ -803,6 +834,7 @@ class Settings(Section, BaseSettings):
     drift: DriftSettings = DriftSettings()
     alerts: AlertsSettings = AlertsSettings()
     audit: AuditSettings = AuditSettings()
+    campaigns: CampaignsSettings = CampaignsSettings()
 
     @classmethod
     @override

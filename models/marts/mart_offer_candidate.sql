@@ -22,6 +22,20 @@ economics as (
     from {{ ref('economics') }}
 ),
 
+assignments as (
+    select * from {{ ref('bronze_campaign_assignment') }}
+),
+
+-- Whoever takes part in a campaign, or has just taken part in one, gets no other offer.
+busy as (
+    select distinct risks.customer_id
+    from risks
+    inner join assignments
+        on
+            risks.customer_id = assignments.customer_id
+            and risks.as_of_date < assignments.free_date
+),
+
 -- Both policies make the tier's offer. By value, whoever has none may be worth a call without one.
 policies as (
     select 'fixed_tiers' as policy
@@ -39,6 +53,7 @@ valued as (
         risks.avg_monthly_margin_eur,
         risks.reason_1_code,
         policies.policy,
+        busy.customer_id is not null as is_busy,
         risk_tiers.tier_rank,
         offer_policy.offer = 'no_offer' as is_low_risk,
         case
@@ -60,6 +75,8 @@ valued as (
         on risks.risk_tier = risk_tiers.risk_tier
     cross join economics
     cross join policies
+    left join busy
+        on risks.customer_id = busy.customer_id
 ),
 
 netted as (
@@ -76,6 +93,7 @@ judged as (
         *,
         case
             when offer = 'no_offer' then 'low_risk'
+            when is_busy then 'in_campaign'
             when not {{ is_finite('avg_monthly_margin_eur') }} then 'margin_unknown'
             when avg_monthly_margin_eur <= 0 then 'margin_not_positive'
             when not {{ is_finite('expected_net_value_eur') }} then 'value_unknown'

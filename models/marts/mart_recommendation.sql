@@ -16,6 +16,24 @@ campaign as (
     select * from {{ ref('offer_campaign') }}
 ),
 
+assignments as (
+    select * from {{ ref('bronze_campaign_assignment') }}
+),
+
+-- Nobody takes part in two campaigns at a time.
+current_campaigns as (
+    select
+        risks.customer_id,
+        max(assignments.campaign) as current_campaign,
+        max(assignments.arm) as current_arm
+    from risks
+    inner join assignments
+        on
+            risks.customer_id = assignments.customer_id
+            and risks.as_of_date < assignments.free_date
+    group by risks.customer_id
+),
+
 -- The draw follows from customer and campaign alone, so that who is held out stays held out from run to
 -- run of a campaign, and whom to compare with whom is known in advance.
 judged as (
@@ -61,6 +79,9 @@ final as (
         judged.campaign,
         judged.decision = 'held_out' as is_holdout,
         case when judged.decision in ('offered', 'held_out') then judged.holdout_share end as holdout_propensity,
+        ---------- campaign that the customer takes part in, or whose cool-down is not over
+        current_campaigns.current_campaign,
+        current_campaigns.current_arm,
         ---------- timing
         case when judged.decision in ('offered', 'low_risk') then offer_policy.contact_after_days end
             as contact_after_days,
@@ -77,6 +98,8 @@ final as (
         on risks.customer_id = judged.customer_id
     inner join offer_policy
         on risks.risk_tier = offer_policy.risk_tier
+    left join current_campaigns
+        on risks.customer_id = current_campaigns.customer_id
 )
 
 select * from final

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from python_ml.cli.batches import land, simulate
+from python_ml.cli.campaigns import campaign
 from python_ml.cli.dashboards import dashboards
 from python_ml.cli.models import (
     backtest,
@@ -77,6 +78,7 @@ for command in (
     ladder,
     backtest,
     rebuild,
+    campaign,
     dashboards,
     forget,
     doctor,

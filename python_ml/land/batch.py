@@ -339,7 +339,7 @@ class _Batch:
             content_hash=content,
             newest_month=newest,
             as_of_date=last_day(newest),
-            tables={name: self.tables[name] for name in self.schemas},
+            tables={name: self.tables[name] for name in self.schemas if name in self.tables},
             warnings=[without_names(self.lake, warning) for warning in self.warnings],
             ignored_files=self.ignored,
             months=months,

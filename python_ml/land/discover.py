@@ -161,7 +161,12 @@ def assign(
     for schema in by_name.values():
         of_table = [raw for raw in found if raw.table is schema]
         problems += _twice(of_table)
-        if not of_table and not any(_stands_for(name, schema) for name in named_in_problems):
+        is_wanted = not schema.meta.get("supplementary")
+        if (
+            is_wanted
+            and not of_table
+            and not any(_stands_for(name, schema) for name in named_in_problems)
+        ):
             problems.append(_missing(schema, ignored))
     order = list(schemas)
     found = list({(raw.table.name, raw.year): raw for raw in found}.values())
@@ -230,6 +235,24 @@ def _recognise(
             return Problem(label, "the file is empty", "Export it again.", rows=0)
         return RawFile(schema, label, _KINDS[name["extension"].lower()], year, tuple(members))
     return None
+
+
+def raw_file(path: Path, schema: TableSchema) -> RawFile:
+    """One local file, whatever its name, as the file of a table.
+
+    Raises:
+        BadInputError: it is not there, empty, or of an unknown format.
+    """
+    name = _NAME.match(path.name)
+    assert name is not None
+    if not path.is_file():
+        raise BadInputError(f"{path}: no such file. Name a file as {_FORMATS}.")
+    if name["extension"] is None:
+        raise BadInputError(f"{path}: its format is unknown. Accepted: {_FORMATS}.")
+    if not (size := path.stat().st_size):
+        raise BadInputError(f"{path}: the file is empty. Export it again.")
+    entry = Entry(path.name, size, "")
+    return RawFile(schema, path.name, _KINDS[name["extension"].lower()], None, (entry,))
 
 
 def _stands_for(label: str, schema: TableSchema) -> re.Match[str] | None:

@@ -21,8 +21,11 @@ from python_ml.settings import Settings
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
 
-# Labels are made once for all runs; offers made and held out are what their effect is judged by.
-KEPT = ("interaction_sentiment", "offer_assignment")
+# Labels are made once for all runs; offers, draws and contacts are what effects are measured from.
+KEPT = (
+    *("interaction_sentiment", "offer_assignment"),
+    *("campaign_assignment", "campaign_stop", "campaign_contact"),
+)
 EVALUATIONS = ("model_gate", "model_metric", "leakage_alarm", "policy_value")
 
 

@@ -264,7 +264,8 @@ def _number(value: float | date) -> float:
 def _volume(
     subject: Subject, rules: LayerRules, volume: float, before: float | None
 ) -> Iterator[Check]:
-    if not before or subject.profile is None:
+    is_optional = subject.schema is not None and subject.schema.meta.get("supplementary")
+    if not before or subject.profile is None or is_optional:  # campaigns come and go
         return
     change = volume / before - 1
     for severity, limit in rules.volume.items():

@@ -125,6 +125,8 @@ def _landed_subjects(batch: Path, rules: LayerRules, landed: LandResult | None) 
     schemas = load_source("raw")
     subjects = []
     for name, schema in schemas.items():
+        if schema.meta.get("supplementary") and not (batch / name).is_dir():
+            continue
         table = rules.tables.get(name, TableRules())
         counts = landed.tables.get(name) if landed else None
         types: dict[str, str | None] = {c.name: c.data_type for c in schema.columns}

@@ -54,7 +54,11 @@ def expected(tmp_path_factory) -> dict[str, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("plain")
     settings = load_settings({"home": str(folder / "home")}, environ={})
     land(RawBatch().write(folder / "raw"), settings)
-    return {name: landed(settings.layout.lake, name) for name in load_source("raw")}
+    return {
+        name: landed(settings.layout.lake, name)
+        for name, table in load_source("raw").items()
+        if not table.meta.get("supplementary")
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -25,12 +25,14 @@ from python_ml.errors import LeaseHeldError, SpanishGasError
 from python_ml.land import LandResult, land, write
 from python_ml.settings import load_settings
 
-TABLES = list(load_source("raw"))
+TABLES = [name for name, it in load_source("raw").items() if not it.meta.get("supplementary")]
 
 
 def test_landed_tables_have_names_types_and_rows_of_the_schema(raw, settings):
     result = land(raw, settings)
     for name, schema in load_source("raw").items():
+        if name not in TABLES:
+            continue
         frame = landed(settings.layout.lake, name)
         assert tuple(frame.columns) == schema.column_names
         assert len(frame) == result.tables[name].rows_landed == result.tables[name].rows_in > 0
@@ -292,3 +294,36 @@ def test_foreign_folder_in_the_place_of_the_link(raw, settings):
     (settings.layout.lake / "raw").mkdir(parents=True)
     with pytest.raises(SpanishGasError, match="did not write"):
         land(raw, settings)
+
+
+# ---------------------------------------------------------------- optional contacts
+
+
+CONTACTS = pd.DataFrame(
+    {
+        "campaign": "spring",
+        "customer_id": ["C00001", "C00002"],
+        "contact_date": ["2024-12-30", "2024-12-31"],
+        "channel": ["phone", None],
+        "outcome": ["accepted", "not_reached"],
+    }
+)
+
+
+def test_contacts_of_campaigns_may_be_delivered_too(raw, settings):
+    CONTACTS.to_csv(raw / "campaign_contacts.csv", index=False)
+    result = land(raw, settings)
+    assert result.tables["campaign_contacts"].rows_landed == 2
+    frame = landed(settings.layout.lake, "campaign_contacts")
+    assert list(frame["outcome"]) == ["accepted", "not_reached"]
+    assert frame["cost_eur"].isna().all()
+
+
+def test_contacts_are_checked_like_other_files(raw, settings):
+    CONTACTS.assign(outcome="maybe").to_csv(raw / "campaign_contacts.csv", index=False)
+    with pytest.raises(SpanishGasError, match=r"campaign_contacts\.csv"):
+        land(raw, settings)
+
+
+def test_without_contacts_nothing_is_missing(raw, settings):
+    assert "campaign_contacts" not in land(raw, settings).tables

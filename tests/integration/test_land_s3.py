@@ -15,7 +15,7 @@ from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError
 from python_ml.land import land
 
-TABLES = list(load_source("raw"))
+TABLES = [name for name, it in load_source("raw").items() if not it.meta.get("supplementary")]
 
 
 @pytest.fixture
