@@ -32,12 +32,7 @@ final as (
         offer_budget_eur,
         contact_cost_eur,
         expected_net_value_eur,
-        case
-            when recorded_cost_eur is not null then recorded_cost_eur
-            when contact_outcome in ('accepted', 'reached') then contact_cost_eur + offer_budget_eur
-            when is_contacted then contact_cost_eur
-            else 0e0
-        end as cost_eur,
+        cost_eur,
         contact_count,
         early_contact_count,
         ---------- outcome

@@ -114,72 +114,91 @@ observed as (
             and looks.look_date = present.snapshot_date
 ),
 
+-- What was done cost what the CRM says, or else what was planned; a discount that was refused costs nothing.
+costed as (
+    select
+        observed.*,
+        contacted.outcome_rank,
+        contacted.offer_made,
+        contacted.contact_count,
+        contacted.early_contact_count,
+        contacted.first_contact_date,
+        contacted.is_reached,
+        case
+            when contacted.recorded_cost_eur is not null then contacted.recorded_cost_eur
+            when contacted.outcome_rank in (2, 4) then observed.contact_cost_eur + observed.offer_budget_eur
+            when contacted.outcome_rank in (1, 3) then observed.contact_cost_eur
+            else 0e0
+        end as cost_eur
+    from observed
+    left join contacted
+        on
+            observed.campaign = contacted.campaign
+            and observed.customer_id = contacted.customer_id
+),
+
 final as (
     select
-        observed.campaign,
-        observed.customer_id,
+        campaign,
+        customer_id,
         ---------- attributes
-        observed.arm,
-        observed.is_treated,
-        observed.stratum,
-        observed.risk_tier,
-        observed.policy,
-        observed.reasons,
-        observed.model_version,
-        observed.scored_run_id,
-        case contacted.outcome_rank
+        arm,
+        is_treated,
+        stratum,
+        risk_tier,
+        policy,
+        reasons,
+        model_version,
+        scored_run_id,
+        case outcome_rank
             when 4 then 'accepted'
             when 3 then 'refused'
             when 2 then 'reached'
             when 1 then 'not_reached'
             else 'no_contact'
         end as contact_outcome,
-        contacted.offer_made,
+        offer_made,
         ---------- measures
-        observed.propensity,
-        observed.control_propensity,
-        observed.churn_probability,
-        observed.avg_monthly_margin_eur,
-        observed.margin_at_stake_eur,
-        observed.discount_eur_month,
-        observed.offer_budget_eur,
-        observed.contact_cost_eur,
-        observed.expected_net_value_eur,
-        observed.budget_eur,
-        coalesce(contacted.contact_count, 0) as contact_count,
-        coalesce(contacted.early_contact_count, 0) as early_contact_count,
-        contacted.recorded_cost_eur,
+        propensity,
+        control_propensity,
+        churn_probability,
+        avg_monthly_margin_eur,
+        margin_at_stake_eur,
+        discount_eur_month,
+        offer_budget_eur,
+        contact_cost_eur,
+        expected_net_value_eur,
+        budget_eur,
+        coalesce(contact_count, 0) as contact_count,
+        coalesce(early_contact_count, 0) as early_contact_count,
+        cost_eur,
         ---------- outcome: null as long as nothing is known
         case
-            when observed.matured_date is not null then observed.label_churn
-            when observed.snapshot_look_date is not null then case when observed.is_present then 0 else 1 end
+            when matured_date is not null then label_churn
+            when snapshot_look_date is not null then case when is_present then 0 else 1 end
         end as churn,
         case
-            when observed.matured_date is not null then 1e0
-            when observed.snapshot_look_date is not null
+            when matured_date is not null then 1e0
+            when snapshot_look_date is not null
                 then
-                    cast(date_diff('day', observed.as_of_date, observed.snapshot_look_date) as double)
-                    / greatest(date_diff('day', observed.as_of_date, observed.outcome_date), 1)
+                    cast(date_diff('day', as_of_date, snapshot_look_date) as double)
+                    / greatest(date_diff('day', as_of_date, outcome_date), 1)
             else 0e0
         end as horizon_share,
         ---------- dates
-        observed.as_of_date,
-        observed.contact_from_date,
-        observed.contact_until_date,
-        observed.outcome_date,
-        observed.free_date,
-        observed.stopped_on,
-        coalesce(observed.matured_date, observed.snapshot_look_date) as look_date,
-        contacted.first_contact_date,
+        as_of_date,
+        contact_from_date,
+        contact_until_date,
+        outcome_date,
+        free_date,
+        stopped_on,
+        coalesce(matured_date, snapshot_look_date) as look_date,
+        first_contact_date,
         ---------- flags
-        observed.matured_date is not null as is_matured,
-        coalesce(contacted.contact_count, 0) > 0 as is_contacted,
-        coalesce(contacted.is_reached, false) as is_reached
-    from observed
-    left join contacted
-        on
-            observed.campaign = contacted.campaign
-            and observed.customer_id = contacted.customer_id
+        matured_date is not null as is_matured,
+        coalesce(contact_count, 0) > 0 as is_contacted,
+        coalesce(is_reached, false) as is_reached
+    from costed
 )
 
 select * from final

@@ -137,6 +137,26 @@ def status(settings: Settings, as_json: bool, name: str | None) -> None:
 
 @campaign.command()
 @common
+@click.argument("name", required=False)
+@click.option("--tiers", is_flag=True, help="Show each risk tier, too.")
+def effect(settings: Settings, as_json: bool, name: str | None, tiers: bool) -> None:
+    """Measure what campaigns have achieved, as far as outcomes are known, with a verdict.
+
+    NAME is a campaign (default: all). Intervals stay valid however often one looks.
+    """
+    from python_ml.pipeline.campaigns import measure_campaigns
+    from python_ml.pipeline.workspace import Run
+    from python_ml.view.campaigns import show_effects
+
+    rows = measure_campaigns(Run(settings), name)
+    if as_json:
+        print_json({"effects": rows})
+    else:
+        show_effects(rows, tiers)
+
+
+@campaign.command()
+@common
 @click.argument("name")
 @click.option("--reason", default="", help="Recorded with the stop.")
 def stop(settings: Settings, as_json: bool, name: str, reason: str) -> None:

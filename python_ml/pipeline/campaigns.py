@@ -23,6 +23,7 @@ from python_ml.campaigns.plan import Design, Terms, make_design
 from python_ml.engines import Warehouse, open_engine, open_warehouse
 from python_ml.engines.published import published_run, require_current, require_home
 from python_ml.errors import UsageError
+from python_ml.pipeline.campaign_effects import write_effects
 from python_ml.pipeline.context import Published
 from python_ml.pipeline.steps.layers import build_marts
 from python_ml.pipeline.workspace import Run, workspace
@@ -192,6 +193,29 @@ def export_campaign(settings: Settings, campaign: str, folder: Path | None) -> E
     return export_lists(customers, campaign, target)
 
 
+def measure_campaigns(run: Run, campaign: str | None) -> list[dict[str, Any]]:
+    """Measure the effects of all campaigns as far as outcomes are known; publish and return them.
+
+    Args:
+        run: a fresh run.
+        campaign: return only its effects; by default all.
+
+    Raises:
+        UsageError: no campaign has started, or there is no such campaign.
+    """
+    _require_published(run.settings)
+    if not campaign_status(run.settings, campaign):
+        raise UsageError("no campaign has started yet; `spanishgas campaign start` starts one")
+    run.mode = "campaign_effect"
+    with _on_published(run):
+        with run.step("effect") as (step, _), run.warehouse() as warehouse:
+            effects = write_effects(warehouse, run.settings, run.run_id)
+            step.rows = 0 if effects is None else len(effects)
+        _publish(run, "mart_campaign_effect")
+    assert effects is not None
+    return _records(effects[(effects["campaign"] == campaign) | (campaign is None)])
+
+
 def stop_campaign(run: Run, campaign: str, reason: str) -> Stopped:
     """Stop a campaign: its lists are no longer exported. Its customers stay apart as before.
 
@@ -231,10 +255,19 @@ def campaign_status(settings: Settings, campaign: str | None = None) -> list[dic
         rows = rows[rows["campaign"] == campaign]
         if rows.empty:
             raise UsageError(f"no campaign {campaign!r} has started; started are: {known}")
+    return _records(rows)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them: dates as text, null for what is not known."""
+    rows = frame.copy()
     for column in rows.columns[rows.dtypes.astype(str).str.startswith("datetime64")]:
         rows[column] = rows[column].dt.strftime("%Y-%m-%d")
-    known_rows = rows.astype(object).where(rows.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in known_rows.to_dict("records")]
+    known = rows.astype(object).where(rows.notna(), None)
+    return [
+        {str(k): v.isoformat() if isinstance(v, date) else v for k, v in row.items()}
+        for row in known.to_dict("records")
+    ]
 
 
 def _require_published(settings: Settings) -> None:
@@ -268,11 +301,11 @@ def _on_published(run: Run) -> Iterator[date]:
         yield published.as_of_date
 
 
-def _publish(run: Run) -> None:
+def _publish(run: Run, select: str = MODELS) -> None:
     """Build what shows campaigns, with its guardrails, and make it visible."""
     with run.step("marts") as (step, report):
         context = replace(run.context, report=report)
-        step.rows = build_marts(context, run.results.require(Published), MODELS).row_count
+        step.rows = build_marts(context, run.results.require(Published), select).row_count
     run.publish()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Labels are made once for all runs; offers, draws and contacts are what effects are measured from.
 KEPT = (
     *("interaction_sentiment", "offer_assignment"),
-    *("campaign_assignment", "campaign_stop", "campaign_contact"),
+    *("campaign_assignment", "campaign_stop", "campaign_contact", "campaign_effect"),
 )
 EVALUATIONS = ("model_gate", "model_metric", "leakage_alarm", "policy_value")
 

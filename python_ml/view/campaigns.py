@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from python_ml.console import new_table, open_console
@@ -116,3 +116,48 @@ def show_status(rows: Sequence[Mapping[str, Any]]) -> None:
             f"{row['cost_eur']:,.0f} €",
         )
     console.print(table)
+
+
+def show_effects(rows: Sequence[Mapping[str, Any]], tiers: bool) -> None:
+    """The verdict on each campaign, then its arms, and on request its risk tiers."""
+    console = open_console(140)
+    for name in dict.fromkeys(row["campaign"] for row in rows):
+        mine = [row for row in rows if row["campaign"] == name]
+        whole = next(row for row in mine if row["arm"] == row["risk_tier"] == "all")
+        console.print(
+            f"{name}: {whole['verdict']} ({whole['reason']})", style="bold", soft_wrap=True
+        )
+        table = new_table(
+            f"As of {whole['look_date']}, 95% intervals that stay valid at every look",
+            *("Arm", "Risk tier", "Treated", "Control", "Churn", "without"),
+            *("Share saved", "Margin saved", "Cost", "Verdict"),
+        )
+        for row in mine:
+            if row["risk_tier"] != "all" and not tiers:
+                continue
+            table.add_row(
+                row["arm"],
+                row["risk_tier"],
+                f"{row['treated_count']:,}",
+                f"{row['control_count']:,}",
+                _share(row["treated_churn_share"]),
+                _share(row["control_churn_share"]),
+                f"{_share(row['save_share'])}\n{_range(row, 'save_share', _share)}",
+                f"{_euro(row['margin_saved_eur'])}\n{_range(row, 'margin_saved_eur', _euro)}",
+                _euro(row["cost_eur"]),
+                row["verdict"],
+            )
+        console.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def _euro(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} €"
+
+
+def _range(row: Mapping[str, Any], name: str, shown: Callable[[float | None], str]) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "no interval yet" if low is None else f"{shown(low)} to {shown(high)}"

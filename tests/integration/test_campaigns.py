@@ -93,6 +93,13 @@ def test_a_campaign_from_plan_to_stop(home):
         assert row["state"] == "running"
         assert row["cost_eur"] == pytest.approx(row["planned_cost_eur"])
 
+    effects = called(home, "effect", "first")["effects"]
+    whole = next(row for row in effects if row["arm"] == row["risk_tier"] == "all")
+    assert whole["verdict"] == "too early"
+    assert whole["treated_count"] == len(calls)
+    measured = shown(home, "select * from mart_campaign_effect where is_newest")
+    assert len(measured) == len(effects)
+
     assert called(home, "stop", "first", "--reason", "a test")["is_new"]
     assert called(home, "stop", "first", "--reason", "another")["reason"] == "a test"
     assert called(home, "status")["campaigns"][0]["state"] == "stopped"

@@ -7,6 +7,7 @@ from pathlib import Path
 from python_ml.errors import BadInputError
 from python_ml.land.result import LandResult
 from python_ml.land.write import is_intact
+from python_ml.pipeline.campaign_effects import write_effects
 from python_ml.pipeline.context import Batch, Published, RunContext
 from python_ml.pipeline.gold import planned_as_of_dates
 from python_ml.pipeline.months import TABLE, month_versions
@@ -71,11 +72,13 @@ def gold_step(context: RunContext, landed: LandResult, silver: SilverResult) -> 
 
 
 def marts_step(context: RunContext, batch: LandResult | Published) -> MartsResult:
-    """Build the marts of what has been scored.
+    """Measure what campaigns have achieved so far, and build the marts of what has been scored.
 
     Raises:
         QualityGateError: a data test or a guardrail failed.
     """
+    with context.warehouse() as warehouse:
+        write_effects(warehouse, context.settings, context.run_id)
     return build_marts(context, batch, "marts")
 
 
