@@ -6,16 +6,17 @@ gold_master; this module reads them from the dbt manifest and holds no list of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
+from python_ml.contracts.needs import lacking
 from python_ml.contracts.schema import ColumnSchema
-from python_ml.errors import SpanishGasError, UsageError
+from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.settings import PROJECT_DIR, Settings
 
 GOLD = "gold_master"
@@ -37,7 +38,8 @@ class Column:
     when the value rises, other things equal: a direction; of a category one by level, or levels in
     the order in which the score may rise. `calendar` says what moves the value as time goes by
     (docs/drift.md): it counts months down or up, hangs on the season or on the length of a
-    customer's history, or names the column that counts.
+    customer's history, or names the column that counts. `needs` names the columns of raw tables
+    that it rests on (`table.column`), `missing` those of them that the batch is declared to lack.
     """
 
     name: str
@@ -48,6 +50,13 @@ class Column:
     from_text: bool = False
     monotone: Monotone | None = None
     calendar: str | None = None
+    needs: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is switched off, because the batch lacks what it rests on."""
+        return bool(self.missing)
 
     @property
     def is_category(self) -> bool:
@@ -59,6 +68,7 @@ class GoldContract:
     """The columns of gold_master, in the order of its YAML."""
 
     columns: tuple[Column, ...]
+    absent: frozenset[str] = frozenset()  # raw tables and columns that the batch lacks
 
     @property
     def target(self) -> str:
@@ -66,12 +76,18 @@ class GoldContract:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.columns if column.role == "feature")
+        """Features to train and score with; those that are switched off are not among them."""
+        return tuple(c for c in self.columns if c.role == "feature" and not c.is_off)
+
+    @property
+    def switched_off(self) -> tuple[Column, ...]:
+        """Features and business columns that rest on what the batch lacks."""
+        return tuple(column for column in self.columns if column.is_off)
 
     @property
     def source_dates(self) -> tuple[Column, ...]:
-        """Newest dates of what went into a row, one column a kind of source."""
-        return tuple(column for column in self.columns if column.role == LINEAGE)
+        """Newest dates of what went into a row, one column for each kind of source there is."""
+        return tuple(c for c in self.columns if c.role == LINEAGE and not c.is_off)
 
     def experiment(self, settings: Settings, name: str) -> tuple[Column, ...]:
         """Features of the experiment's tiers.
@@ -84,9 +100,15 @@ class GoldContract:
                 f"no experiment {name!r}; settings know {', '.join(settings.experiments)}"
             )
         tiers = [str(tier) for tier in settings.experiments[name]]
-        if empty := sorted(set(tiers) - {column.tier or "" for column in self.features}):
+        if empty := sorted(set(tiers) - {column.tier or "" for column in self.columns}):
             raise SpanishGasError(f"experiment {name}: no feature of {GOLD} has the tier {empty}")
-        return tuple(column for column in self.features if column.tier in tiers)
+        found = tuple(column for column in self.features if column.tier in tiers)
+        if not found:
+            raise BadInputError(
+                f"experiment {name}: every feature of its tiers rests on data that the batch is "
+                "declared to lack (docs/own-files.md). Deliver more, or name another experiment."
+            )
+        return found
 
     def arrow_schema(self) -> pa.Schema:
         return pa.schema(
@@ -118,8 +140,13 @@ def require_experiments(settings: Settings, model_file: Path = MODEL_FILE) -> No
             raise UsageError(f"experiments.{name}: names no tier; tiers are {', '.join(tiers)}")
 
 
-def read_contract(manifest: Mapping[str, Any]) -> GoldContract:
+def read_contract(manifest: Mapping[str, Any], absent: Iterable[str] = ()) -> GoldContract:
     """The contract out of a dbt manifest (its JSON document).
+
+    Args:
+        manifest: names the columns.
+        absent: raw tables, and columns as `table.column`, that the batch is declared to lack; what
+            rests on them is switched off.
 
     Raises:
         SpanishGasError: gold_master is not in the project, or a column lacks role, type, tier or
@@ -143,7 +170,10 @@ def read_contract(manifest: Mapping[str, Any]) -> GoldContract:
                 f"{GOLD}.{column.name}: meta.calendar is {CLOCK_DOWN}, {CLOCK_UP}, {SEASON}, "
                 f"{HISTORY} or a column that counts ({', '.join(counters)}), not {column.calendar}"
             )
-    return GoldContract(columns)
+    lacked = frozenset(absent)
+    return GoldContract(
+        tuple(replace(c, missing=tuple(lacking(c.needs, lacked))) for c in columns), lacked
+    )
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
@@ -165,6 +195,7 @@ def _column(entry: Mapping[str, Any]) -> Column:
         from_text=bool(meta.get("from_text", False)),
         monotone=_monotone(name, entry["data_type"].lower(), meta.get("monotone")),
         calendar=meta.get("calendar"),
+        needs=tuple(meta.get("needs", ())),
     )
 
 

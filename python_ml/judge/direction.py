@@ -9,7 +9,7 @@ is made there, and the project's own gold models are run on the copy.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import GOLD, GoldContract
+from python_ml.contracts.needs import lacking
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import identifier, literal, literals
 from python_ml.judge.gate import Check
@@ -38,6 +39,7 @@ class Change:
     name: str
     words: str
     statements: tuple[str, ...]
+    needs: tuple[str, ...]  # raw columns without which there is nothing to change
 
 
 CHANGES = (
@@ -50,6 +52,7 @@ CHANGES = (
             "update silver_customer set next_renewal_date = next_renewal_date - 30"
             " where {here} and next_renewal_date - 30 > as_of_date",
         ),
+        ("customer_contracts.next_renewal_date",),
     ),
     Change(
         "shorter_tenure",
@@ -59,6 +62,7 @@ CHANGES = (
             "date_diff('day', customer_first_activation_date, as_of_date) // 2 as integer)"
             " where {here} and customer_first_activation_date < as_of_date",
         ),
+        ("customer_contracts.customer_first_activation_date",),
     ),
     Change(
         "complaint",
@@ -72,8 +76,15 @@ CHANGES = (
             " 'neutral' as sentiment_label, 1 as recency_rank from silver_customer where {here}"
             " and customer_id not in (select customer_id from silver_interaction)",
         ),
+        ("customer_interactions.date", "customer_interactions.interaction_summary"),
     ),
 )
+
+
+def skipped_changes(absent: Collection[str]) -> dict[str, list[str]]:
+    """Checks that cannot be made, by name, and what the batch lacks for them."""
+    lacked = {f"direction_{change.name}": lacking(change.needs, absent) for change in CHANGES}
+    return {name: needs for name, needs in lacked.items() if needs}
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,7 @@ def changed_customers(
     by_change = {
         name: frame[parts[1] == name].sort_values("customer_id", ignore_index=True)
         for name in (AS_IS, *(change.name for change in CHANGES))
+        if f"direction_{name}" not in skipped_changes(contract.absent)
     }
     return ChangedCustomers(by_change.pop(AS_IS), by_change)
 
@@ -212,6 +224,8 @@ def direction_checks(
     before = model.predict(customers.as_is)["churn_probability"].to_numpy()
     checks = []
     for change in CHANGES:
+        if change.name not in customers.changed:  # skipped, as the card and the summary say
+            continue
         rows = customers.changed[change.name]
         touched = _touched(customers.as_is, rows, model.features)
         after = model.predict(rows)["churn_probability"].to_numpy()

@@ -32,7 +32,7 @@ from python_ml.land.crosscheck import (
 from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
 from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
 from python_ml.land.forgotten import keep_out, without_names
-from python_ml.land.keys import duplicate_problem, repeated_keys, table_warnings
+from python_ml.land.keys import absent_warnings, duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
 from python_ml.land.mapping import read_mapping
 from python_ml.land.read import DAMAGED, open_raw, unreadable
@@ -316,6 +316,7 @@ class _Batch:
 
     def _publish(self, staged: Path, content: str, readings: Landing) -> LandResult:
         self.report("publishing the batch", None)
+        self.warnings += absent_warnings(self.mapping.missing(self.schemas))
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
         for path, count in keep_out(self.lake, staged).items():
             readings.as_is.pop(path.parent.name.removeprefix("month="), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from python_ml.contracts.needs import consequence
 from python_ml.engines.sql import identifier, identifiers, one_row
 from python_ml.land.discover import RawFile
 from python_ml.land.result import Problem, TableResult
@@ -42,6 +43,14 @@ def duplicate_problem(
         column=", ".join(names),
         rows=repeats,
     )
+
+
+def absent_warnings(absent: list[str]) -> list[str]:
+    """One warning for each input that a mapping declares absent, with what it switches off."""
+    return [
+        f"{name}: declared absent; switched off: {consequence([name]) or 'nothing'}"
+        for name in absent
+    ]
 
 
 def table_warnings(table: TableResult) -> list[str]:

@@ -94,7 +94,7 @@ def run_backtest(
     own = settings.with_overrides({"home": str(folder), "target": "duckdb"})
     landed = land(source, own, progress=progress)
     runner = _runner(own, folder, landed.as_of_date)
-    contract = read_contract(runner.manifest())
+    contract = read_contract(runner.manifest(), landed.absent)
     with open_warehouse(own) as warehouse:
         progress("bronze", None)
         warehouse.declare_external_tables()

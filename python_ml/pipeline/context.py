@@ -25,6 +25,7 @@ class Published:
     """The published rows that a command begins with, in the place of a batch of its own."""
 
     as_of_date: date
+    absent: tuple[str, ...] = ()  # raw tables and columns that their batch was declared to lack
 
     @property
     def batch_id(self) -> None:
@@ -132,6 +133,7 @@ class RunContext:
                 "as_of_date": batch.as_of_date.isoformat(),
                 "sentiment_backend": sentiment_backend(self.settings),
                 "touched_months": [],  # none, before bronze knows them
+                "absent": list(batch.absent),
             }
             return DbtRunner(
                 self.settings,
@@ -146,4 +148,4 @@ class RunContext:
 
     def contract(self, batch: Batch) -> GoldContract:
         """What the columns of gold_master are, out of dbt's manifest."""
-        return read_contract(self.dbt(batch).manifest())
+        return read_contract(self.dbt(batch).manifest(), batch.absent)

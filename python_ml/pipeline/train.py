@@ -79,6 +79,8 @@ def train(
     origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
+    origin["absent"] = sorted(contract.absent)
+    origin["switched_off"] = [column.name for column in contract.switched_off]
     origin["data_fingerprint"] = asdict(data_fingerprint(warehouse, as_of_date))
     registry = open_registry(settings)
     digest = registry.register(version, fitted.model, origin)
@@ -97,7 +99,7 @@ def train(
         model_version=version,
         sha256=digest,
         experiment=experiment,
-        message=message + _when(as_of_date, scored_on),
+        message=message + _without(contract, settings, experiment) + _when(as_of_date, scored_on),
         as_of_date=as_of_date,
         scoring_as_of_date=scored_on,
         feature_count=len(columns),
@@ -123,6 +125,15 @@ def _counts(rows: pd.DataFrame, target: str) -> dict[str, int]:
         "train_churner_count": int(rows.loc[is_training, target].sum()),
         "test_count": int((~is_training).sum()),
     }
+
+
+def _without(contract: GoldContract, settings: Settings, experiment: str) -> str:
+    """For the summary, the features of the experiment that the batch lacks the data of."""
+    tiers = settings.experiments[experiment]
+    off = [c.name for c in contract.switched_off if c.role == "feature" and c.tier in tiers]
+    if not off:
+        return ""
+    return f" without {len(off)} features that rest on missing data ({', '.join(off)})"
 
 
 def _when(as_of_date: date, scoring_as_of_date: date) -> str:

@@ -323,7 +323,11 @@ def _begin(run: Run, *, of_published: bool) -> None:
     if of_published:
         with run.engine.warehouse() as published:
             newest = published.query("select max(as_of_date) as as_of_date from gold_master")
-        run.results.put(Published(newest["as_of_date"].iloc[0].date()))
+            absent = ()
+            if "bronze_missing_input" in published.table_names():  # older versions had none
+                missing = published.query("select input_name from bronze_missing_input order by 1")
+                absent = tuple(missing["input_name"])
+        run.results.put(Published(newest["as_of_date"].iloc[0].date(), absent))
     run.engine.begin(run.run_id, of_published=of_published)
 
 

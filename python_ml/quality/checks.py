@@ -6,7 +6,7 @@ Nothing is decided here; python_ml/quality/expectations.py has Great Expectation
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -68,12 +68,25 @@ class Subject:
     schema: TableSchema | None = None  # of a landed table
 
 
+def skipped_checks(declared: Mapping[str, Declared], absent: Collection[str]) -> list[str]:
+    """Tables and columns whose checks are skipped, since the batch lacks what they rest on."""
+    skipped = []
+    for table, of_table in declared.items():
+        if of_table.lacks("", absent):
+            skipped.append(table)
+        else:
+            names = [name for name in of_table.types if of_table.lacks(name, absent)]
+            skipped += [f"{table}.{name}" for name in names]
+    return skipped
+
+
 def layer_checks(
     subjects: list[Subject],
     rules: LayerRules,
     as_of_date: date,
     previous: Mapping[str, float],
     today: date | None = None,
+    absent: Collection[str] = (),
 ) -> list[Check]:
     """All checks of a layer.
 
@@ -83,9 +96,15 @@ def layer_checks(
         as_of_date: ages are counted from it.
         previous: rows by table (a month, where the rules say so) of the run before; may be empty.
         today: given, the age of the as-of date itself is checked.
+        absent: raw tables and columns that the batch is declared to lack; what rests on them is
+            not checked (`skipped_checks` names it).
     """
     checks = [
-        check for subject in subjects for check in _table(subject, rules, as_of_date, previous)
+        check
+        for subject in subjects
+        if not subject.declared.lacks("", absent)
+        for check in _table(subject, rules, as_of_date, previous)
+        if not (check.column_name and subject.declared.lacks(check.column_name, absent))
     ]
     if today is not None:
         age, limit = float((today - as_of_date).days), rules.maximum_clock_age_days

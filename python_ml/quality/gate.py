@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from python_ml.contracts.schema import load_source
+from python_ml.contracts.schema import TableSchema, load_source
 from python_ml.engines import Warehouse
 from python_ml.errors import QualityGateError
-from python_ml.quality.checks import Subject, checks_frame, landing_notes, layer_checks
+from python_ml.quality.checks import (
+    Subject,
+    checks_frame,
+    landing_notes,
+    layer_checks,
+    skipped_checks,
+)
 from python_ml.quality.process import QualityProcess
 from python_ml.quality.profile import (
     Built,
@@ -39,6 +45,7 @@ class QualityResult:
 
     check_count: int = 0
     warnings: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)  # tables and columns that cannot be checked
     data_docs: Path | None = None
 
     @property
@@ -85,9 +92,10 @@ def check_layer(
         if batch is not None
         else _model_subjects(warehouse, rules, manifest or {"nodes": {}}, as_of_date)
     )
+    absent = landed.absent if landed else []
     today = datetime.now(UTC).date() if settings.quality.check_clock and layer == "raw" else None
     checks = layer_checks(
-        subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today
+        subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today, absent
     )
     checks = landing_notes(layer, landed.warnings if landed else ()) + checks
     accepted = [check.name in settings.quality.accepted for check in checks]
@@ -105,7 +113,8 @@ def check_layer(
     if len(stopped):
         examiner.settle()
         raise QualityGateError(_refusal(layer, stopped, data_docs))
-    return QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]), data_docs)
+    skipped = skipped_checks(_declared(settings, manifest or {"nodes": {}}), absent)
+    return QualityResult(len(rows), _sentences(rows[~rows["is_passed"]]), skipped, data_docs)
 
 
 def previous_volumes(warehouse: Warehouse, layer: str, run_id: str) -> dict[str, float]:
@@ -131,8 +140,30 @@ def _landed_subjects(batch: Path, rules: LayerRules, landed: LandResult | None) 
         counts = landed.tables.get(name) if landed else None
         types: dict[str, str | None] = {c.name: c.data_type for c in schema.columns}
         profile = profile_landed(batch / name, schema, table, counts)
-        subjects.append(Subject(name, Declared(types, schema.key), table, profile, schema))
+        declared = Declared(types, schema.key, _of_raw(schema))
+        subjects.append(Subject(name, declared, table, profile, schema))
     return subjects
+
+
+def _of_raw(schema: TableSchema) -> dict[str, tuple[str, ...]]:
+    """What a raw table and its columns rest on: themselves."""
+    name = schema.name
+    return {"": (name,), **{column: (f"{name}.{column}",) for column in schema.column_names}}
+
+
+def _declared(settings: Settings, manifest: Mapping[str, Any]) -> dict[str, Declared]:
+    """All tables that the rules are about, by name and layer."""
+    models = declared_models(manifest)
+    models |= {
+        name: Declared(dict.fromkeys(schema.column_names), schema.key, _of_raw(schema))
+        for name, schema in load_source("raw").items()
+    }
+    return {
+        f"{layer}.{name}": models[name]
+        for layer in LAYERS
+        for name in load_rules(settings, layer).tables
+        if name in models
+    }
 
 
 def _model_subjects(

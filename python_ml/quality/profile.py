@@ -7,7 +7,7 @@ what it set aside. The hourly table, which is most of the data, costs nothing th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from python_ml.contracts.needs import lacking
 from python_ml.contracts.schema import TableSchema
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
@@ -32,10 +33,19 @@ Extreme = float | date | None
 
 @dataclass(frozen=True)
 class Declared:
-    """A table as its YAML declares it. `types` holds None where the YAML gives no type."""
+    """A table as its YAML declares it. `types` holds None where the YAML gives no type.
+
+    `needs` names the raw tables and columns (`table.column`) that columns rest on, and under the
+    empty name those of the whole table.
+    """
 
     types: Mapping[str, str | None]
     key: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def lacks(self, column: str, absent: Collection[str]) -> list[str]:
+        """What a column, or the whole table under the empty name, rests on and there is not."""
+        return lacking(self.needs.get(column, ()), absent)
 
 
 @dataclass
@@ -224,10 +234,19 @@ def declared_models(manifest: Mapping[str, Any]) -> dict[str, Declared]:
                 for name, column in node["columns"].items()
             },
             key=primary_key(node),
+            needs=_needs(node),
         )
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
     }
+
+
+def _needs(node: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What a model (the empty name) and its columns rest on, by `needs` in their `meta`."""
+    declared = {"": node.get("config", {}), **{n: c.get("config", {}) for n, c in
+                node["columns"].items()}}  # fmt: skip
+    found = {name: config.get("meta", {}).get("needs", ()) for name, config in declared.items()}
+    return {name: tuple(needs) for name, needs in found.items() if needs}
 
 
 def primary_key(node: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from python_ml.console import TIER_STYLES, line, new_table, open_console
+from python_ml.contracts.needs import consequence
 from python_ml.judge.alarms import AlarmDecision
+from python_ml.judge.direction import skipped_changes
 from python_ml.judge.drift import DriftResult
 from python_ml.judge.metrics import Estimate
 from python_ml.judge.verdict import EvaluateResult
@@ -139,6 +141,8 @@ def show_run(run: Run) -> None:
         )
     if quality := run.results.get(QualityResult):
         console.print(_quality_lines(quality))
+    for missing in _missing_lines(run):
+        console.print(missing)
     if drift := run.results.get(DriftResult):
         console.print(_drift_line(drift))
     if sentiment := run.results.get(SentimentResult):
@@ -304,6 +308,22 @@ def _quality_lines(quality: QualityResult) -> Text:
     first = f"Data quality: {quality.check_count - failed} of {quality.check_count} checks passed"
     warnings = [line("\n  ", ("warning", "yellow"), f" {it}") for it in quality.warnings]
     return line(first).append_text(Text().join(warnings))
+
+
+def _missing_lines(run: Run) -> list[Text]:
+    """What the batch is declared to lack, what is switched off and what could not be checked."""
+    absent = run.batch.absent if run.batch else ()
+    if not absent:
+        return []
+    skipped = [*skipped_changes(absent)]
+    if (quality := run.results.get(QualityResult)) and (count := len(quality.skipped)):
+        skipped.append(f"those of {count} tables and columns (named in the record of the run)")
+    lines = [
+        ("Missing data", ", ".join(sorted(absent))),
+        ("Switched off", consequence(absent) or "nothing"),
+        ("Checks skipped", ", ".join(skipped) or "none"),
+    ]
+    return [line((title, "yellow"), f": {words}") for title, words in lines]
 
 
 def _drift_line(drift: DriftResult) -> Text:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from python_ml.judge.direction import skipped_changes
 from python_ml.pages.card import text as words
 from python_ml.pages.card.document import Block, Table, Text
 from python_ml.pages.card.evidence import Evidence
@@ -31,6 +32,8 @@ def data(evidence: Evidence) -> list[Block]:
             f"({test_share:.1%}); seen once, by the evaluation",
         ),
         ("Sentiment read by", origin["sentiment_backend"] or "not used"),
+        ("Data declared absent", ", ".join(origin.get("absent", [])) or "none"),
+        ("Switched off for it", ", ".join(origin.get("switched_off", [])) or "nothing"),
         ("Rows (sha256)", origin["snapshot_sha256"]),
         ("Split (sha256)", origin["split_sha256"]),
     ]
@@ -43,6 +46,11 @@ def directions(evidence: Evidence) -> list[Block]:
     if not checks:
         return [Text("Not tried.")]
     rows = [(words.DIRECTIONS[c.check_name], f"{c.observed_value:.1%}", c.detail) for c in checks]
+    skipped = skipped_changes(evidence.candidate.origin.get("absent", []))
+    rows += [
+        (words.DIRECTIONS[name], "skipped", f"not in the data: {', '.join(needs)}")
+        for name, needs in skipped.items()
+    ]
     columns = ("Change, other things equal", "Does not fall for", "In words")
     return [Text(words.DIRECTION_NOTE), Table(columns, rows, figures=columns[1:2])]
 
