@@ -128,14 +128,16 @@ _CONTRADICTIONS = (
         ("consumption_hourly", "customer_attributes"),
         """
         select c.customer_id,
-            c.elec_kwh / c.n > a.power_kw
+            c.elec_kwh / c.hours > a.power_kw
                 * case when a.is_firm then {maximum_load_firm} else {maximum_load_home} end
                 as is_odd,
             abs(c.elec_kwh) as weight,
             c.customer_id || ' (' || round(c.elec_kwh / c.n, 2) || ' kWh an hour at '
                 || a.power_kw || ' kW)' as shown
         from (
-            select customer_id, sum(n) as n, sum(elec_kwh) as elec_kwh
+            -- A row a month, of 672 hours at least: few readings may stand for all of them.
+            select customer_id, sum(n) as n, sum(greatest(n, 672)) as hours,
+                sum(elec_kwh) as elec_kwh
             from {consumption_hourly} group by customer_id
         ) as c
         join (

@@ -14,8 +14,8 @@ from python_ml.land import land
 MANY = [f"C{number:05d}" for number in range(1, 401)]
 
 
-def many_customers() -> RawBatch:
-    """400 homes with a reading a day of October, everything else as in the small batch."""
+def many_customers(interval: str = "D") -> RawBatch:
+    """400 homes with a reading a day (or an hour) of October, the rest as in the small batch."""
     batch = RawBatch()
     for name in ("churn_label", "customer_attributes", "customer_contracts"):
         frame = pd.concat([batch[name]] * 67, ignore_index=True).head(len(MANY))
@@ -24,7 +24,7 @@ def many_customers() -> RawBatch:
     batch["price_history"] = pd.concat([prices] * len(MANY), ignore_index=True).assign(
         customer_id=MANY
     )
-    hours = pd.date_range("2024-10-01", "2024-10-31", freq="D")
+    hours = pd.date_range("2024-10-01", "2024-10-31", freq=interval)
     batch[READINGS] = pd.DataFrame(
         {
             "customer_id": [customer for customer in MANY for _ in hours],
@@ -49,7 +49,7 @@ def refusal(batch: RawBatch, folder: Path, settings) -> str:
 @pytest.mark.parametrize("count", [1, 10])
 def test_homes_in_watt_hours(tmp_path, settings, count):
     """The mean of the file stays within its limits: the portfolio was five times too large."""
-    batch = many_customers()
+    batch = many_customers("h")
     frame = batch[READINGS]
     batch[READINGS] = frame.assign(
         consumption_elec_kwh=frame["consumption_elec_kwh"].where(
