@@ -59,7 +59,7 @@ test-dashboards: setup ## dashboards against tools of Metabase's makers and a Po
 	@tests/dashboards/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/dashboards
 
-test-infra: setup ## Terraform, state machine, images and workflows, with their own checkers (npm)
+test-infra: setup ## Terraform, state machine, images and workflows, with their own checkers (npm, Terraform, Go)
 	@tests/infra/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/infra
 

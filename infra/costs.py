@@ -26,6 +26,7 @@ PRICES = {
     "key": (1.0, "key-month", "aws.amazon.com/kms/pricing"),
     "logs": (0.57, "GB", "aws.amazon.com/cloudwatch/pricing"),
     "alarm": (0.10, "alarm-month", "aws.amazon.com/cloudwatch/pricing"),
+    "secret": (0.40, "secret-month", "aws.amazon.com/secrets-manager/pricing"),
     "transition": (0.025 / 1000, "transition", "aws.amazon.com/step-functions/pricing"),
 }
 SIZES = {"20 thousand": 20_000, "2 million": 2_000_000, "20 million": 20_000_000}
@@ -51,7 +52,7 @@ JOB_OVERHEAD_HOURS = 0.07  # until a job's container has started, and after it
 FIT_HOURS = 0.01 / 20_099  # train, evaluate and score, of a customer
 DBT_HOURS = (0.15, 0.05 / 1_000_000)  # a run: fixed, and of a customer (Athena does the work)
 DASHBOARD_TB = 0.00001 * 2000  # 2,000 cards a month at Athena's minimum of 10 MB
-ENDPOINTS, ZONES, ALARMS, TRANSITIONS = 11, 2, 4, 30
+ENDPOINTS, ZONES, ALARMS, SECRETS, TRANSITIONS = 11, 2, 11, 3, 30
 
 
 def bill(customers: int) -> dict[str, float]:
@@ -73,9 +74,10 @@ def bill(customers: int) -> dict[str, float]:
         * (price["fargate_vcpu"] + 3 * price["fargate_gb"] + price["alb"] + price["rds"])
         + 20 * price["rds_gb"],
         "Interface endpoints": ENDPOINTS * ZONES * HOURS * price["endpoint"],
-        "Key, logs, alarms, state machine": price["key"]
+        "Key, secrets, logs, alarms, state machine": price["key"]
         + 5 * price["logs"]
         + ALARMS * price["alarm"]
+        + SECRETS * price["secret"]
         + RUNS * TRANSITIONS * price["transition"],
     }
 

@@ -1,21 +1,18 @@
 #!/usr/bin/env bash
-# Build and push the three images, and write their digests to images.tfvars.json.
-# Needs REGISTRY, NAME (<prefix>-<environment>), AWS_REGION and METABASE_IMAGE (by digest).
+# Push the archives that build.sh made to an environment's registry, and write images.tfvars.json:
+# push.sh [folder]. What has been pushed before is not pushed again.
+# Needs REGISTRY, NAME (<prefix>-<environment>) and AWS_REGION.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY"
-sha="$(git rev-parse HEAD)"
-uris=()
-for image in dbt ml trigger; do
-  repository="$REGISTRY/$NAME/$image"
-  if ! aws ecr describe-images --repository-name "$NAME/$image" --image-ids "imageTag=$sha" > /dev/null 2>&1; then
-    docker buildx build --platform linux/amd64 --provenance=false --build-arg "GIT_SHA=$sha" \
-      --file "infra/docker/$image.Dockerfile" --tag "$repository:$sha" --push .
-  fi
-  digest="$(aws ecr describe-images --repository-name "$NAME/$image" --image-ids "imageTag=$sha" \
-    --query 'imageDetails[0].imageDigest' --output text)"
-  uris+=("\"$image\": \"$repository@$digest\"")
+source="${1:-images}"
+echo "to $REGISTRY/$NAME"
+infra/docker/uris.sh "$source"
+aws ecr get-login-password | skopeo login --username AWS --password-stdin "$REGISTRY"
+for image in dbt ml trigger metabase; do
+  uri="$(jq -r ".image_uris.$image" images.tfvars.json)"
+  # A tag can be given once; it only keeps the image from being taken for a leftover.
+  tag="${uri##*@sha256:}"
+  skopeo inspect "docker://$uri" > /dev/null 2>&1 \
+    || skopeo copy --preserve-digests "oci-archive:$source/$image.tar" "docker://${uri%@*}:$tag"
 done
-uris+=("\"metabase\": \"$METABASE_IMAGE\"")
-(IFS=,; echo "{\"image_uris\": {${uris[*]}}}") > images.tfvars.json

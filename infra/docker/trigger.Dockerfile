@@ -1,7 +1,9 @@
 # The two Lambda functions: an upload starts a run (trigger), and what a run asks between its jobs
 # (control). AWS_LAMBDA_FUNCTION's handler is the image's command.
 # Built for linux/amd64 (`docker buildx build --platform linux/amd64`).
-FROM python:3.11-slim-bookworm AS build
+# The base is named by its digest; another one is given by `--build-arg BASE=…`.
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM ${BASE} AS build
 WORKDIR /build
 RUN pip install --no-cache-dir uv==0.13.9
 COPY requirements.lock pyproject.toml README.md ./
@@ -11,7 +13,7 @@ RUN uv venv /opt/venv \
     && uv pip install --python /opt/venv/bin/python --compile-bytecode --no-cache --require-hashes -r runtime.txt \
     && uv pip install --python /opt/venv/bin/python --compile-bytecode --no-cache awslambdaric==4.2.2
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 ARG GIT_SHA
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 SPANISHGAS_GIT_SHA=$GIT_SHA
 RUN useradd --uid 10001 --create-home spanishgas

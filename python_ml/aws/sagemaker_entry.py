@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,12 +33,39 @@ from python_ml.registry.sagemaker import ARTIFACTS
 from python_ml.settings import Settings, load_settings
 
 TRAIN = "train"
+USER = "spanishgas"  # of the image
+_WRITTEN = ("model", "output", "output/data", "processing", "processing/output")
 _LONGEST_FAILURE = 1024  # SageMaker shows no more
+
+
+def become(name: str, root: Path) -> None:
+    """Give the folders that a job writes to a user of the image, and go on as that user.
+
+    SageMaker starts a container as root and mounts `root` as root's. Without root's rights, and
+    where there is no such user, nothing is done.
+    """
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return
+    if os.geteuid() != 0:
+        return
+    for folder in _WRITTEN:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        os.chown(root / folder, user.pw_uid, user.pw_gid)
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.environ["HOME"] = user.pw_dir
+
+
+def base_dir() -> Path:
+    return Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 
 def main(arguments: list[str], root: Path | None = None) -> int:
     """Run the job; the exit code is the command's, and what failed is told as SageMaker wants."""
-    root = root or Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+    root = root or base_dir()
     step = arguments[0] if arguments else TRAIN
     place = root / "output" / ("failure" if step == TRAIN else "message")
     try:
@@ -115,4 +143,5 @@ def _report(folder: Path, step: str, result: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    become(USER, base_dir())
     sys.exit(main(sys.argv[1:]))

@@ -20,9 +20,11 @@ from python_ml.aws.report import add_error, add_steps, count, message, open_step
 from python_ml.aws.run_folder import RunFolder, RunRequest, changed_since
 from python_ml.aws.uploads import FAILED, SUCCEEDED, UploadTable
 from python_ml.contracts.gold import require_experiments
-from python_ml.engines import open_engine, open_ledger, open_store
-from python_ml.engines.ledger import DONE, Lease, iso, new_lease
-from python_ml.errors import LeaseHeldError, SpanishGasError, UsageError
+from python_ml.doctor.athena import check_account
+from python_ml.doctor.diagnosis import Diagnosis
+from python_ml.engines import cloud, open_engine, open_ledger, open_store
+from python_ml.engines.ledger import DONE, Lease, RunLedger, iso, new_lease
+from python_ml.errors import LeaseHeldError, NotFoundError, SpanishGasError, UsageError
 from python_ml.pipeline.closing import keep_assignments, keep_costs
 from python_ml.pipeline.identity import identify_batch, work_hash
 from python_ml.pipeline.record import write_run_tables
@@ -50,6 +52,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         "register": register,
         "publish": publish,
         "end": end,
+        "check": check,
     }
     result = actions[event["action"]](_settings(), event)
     log.info("%s %s: %s", event["action"], event.get("run_id"), result)
@@ -76,10 +79,15 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     if _has_succeeded(folder):
         return {"is_done": True}
     ledger, lease = open_ledger(settings), _lease(event["run_id"], event["mode"])
+    _free_lease_of_ended(ledger)
     ledger.acquire(lease, _lease_seconds())
     request = _request(settings, event)
     folder.write_request(request)
-    if standing := ledger.claim(request.claim(), _lease_seconds(), force=request.force):
+    standing = ledger.claim(request.claim(), _lease_seconds(), force=request.force)
+    if standing is not None and standing.state != DONE and has_ended(standing.run_id):
+        ledger.finish(standing, succeeded=False)
+        standing = ledger.claim(request.claim(), _lease_seconds(), force=request.force)
+    if standing is not None:
         ledger.release(lease)
         if standing.state != DONE:  # its run ends, or its claim expires
             raise LeaseHeldError(f"{request.source} is being run already, by {standing.run_id}")
@@ -179,8 +187,8 @@ def end(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
         The record, with a `message` for people.
     """
     folder = RunFolder(open_store(settings), event["run_id"])
-    if _has_succeeded(folder):
-        return {"status": SUCCEEDED, "message": "recorded before"}
+    if (ended := _ended(folder)) is not None:  # told by the state machine, and by its event
+        return {name: ended[name] for name in ("status", "failed_step", "message")}
     if not folder.has_begun():
         folder.write_request(_requested(event))
     request, error, now = folder.request(), event.get("error"), datetime.now(UTC)
@@ -262,10 +270,53 @@ def _mark_upload(settings: Settings, request: RunRequest, state: str) -> None:
     uploads.mark_ended(request.batch_sha256, request.run_id, state, datetime.now(UTC))
 
 
+def check(settings: Settings, _event: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a run would find what it needs, asked with the rights of this function.
+
+    A deployment ends with it.
+
+    Raises:
+        SpanishGasError: something is missing; the message names it.
+    """
+    found = Diagnosis(settings.target, check_account(settings))
+    if found.failed:
+        told = "; ".join(f"{one.name}: {one.detail}" for one in found.failed)
+        raise SpanishGasError(f"{len(found.failed)} of {len(found.checks)} checks failed: {told}")
+    return found.as_dict()
+
+
+def has_ended(run_id: str) -> bool:
+    """Whether the execution of a run is known to have ended.
+
+    A run of the command line, which has no execution, is not known to have.
+    """
+    execution = os.environ["STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
+    try:
+        described = cloud.client("stepfunctions").describe_execution(
+            executionArn=f"{execution}:{run_id}"
+        )
+    except NotFoundError:
+        return False
+    return described["status"] != "RUNNING"
+
+
+def _free_lease_of_ended(ledger: RunLedger) -> None:
+    """Give back the lease of an execution that died: nobody waits for it to expire."""
+    holder = ledger.holder()
+    if holder is not None and has_ended(holder.run_id):
+        log.warning("run %s has ended and left the lease; it is free again", holder.run_id)
+        ledger.release(holder)
+
+
 def _has_succeeded(folder: RunFolder) -> bool:
     """Whether the run, whose id this is, needs nothing more."""
-    ended = folder.read("end") if folder.has_begun() else None
+    ended = _ended(folder)
     return ended is not None and ended["status"] == SUCCEEDED
+
+
+def _ended(folder: RunFolder) -> dict[str, Any] | None:
+    """What is recorded of the end of the run's present attempt."""
+    return folder.read("end") if folder.has_begun() else None
 
 
 def _done(result: Mapping[str, Any]) -> dict[str, Any]:

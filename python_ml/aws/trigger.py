@@ -4,7 +4,8 @@ An event is only a hint that something has changed. What counts is what lies und
 prefix now, listed anew at each event, so that events may come twice, late or in any order:
 
     raw/<batch>/<file>                 a batch; its mode is the default
-    raw/train/<batch>/<file>           the same with its mode in the path; score likewise
+    raw/train/<batch>/<file>           the same with its mode in the path; score likewise, so that
+                                       no batch is called train or score
     raw/<batch>/_SUCCESS               empty, or `train` or `score`: nothing more will come
 
 A batch is complete when each of the seven tables has its file, or when the marker is there. A table
@@ -34,7 +35,9 @@ from python_ml.land.discover import Entry, assign
 
 MARKER = "_SUCCESS"
 MODES = ("train", "score")
-_BATCH = re.compile(r"^(?P<prefix>raw/(?:(?P<mode>train|score)/)?(?P<name>[^/]+)/).+\Z", re.S)
+_BATCH = re.compile(
+    r"^(?P<prefix>raw/(?:(?P<mode>train|score)/)?(?P<name>(?!(?:train|score)/)[^/]+)/).+\Z", re.S
+)
 
 log = logging.getLogger(__name__)
 

@@ -33,6 +33,7 @@ from python_ml.errors import (
 
 _AWAITED: dict[str, type[TerminalError]] = {
     **dict.fromkeys(("NoSuchKey", "404", "NotFound", "EntityNotFoundException"), NotFoundError),
+    "ExecutionDoesNotExist": NotFoundError,
     **dict.fromkeys(("AlreadyExistsException", "ExecutionAlreadyExists"), AlreadyThereError),
     "ConditionalCheckFailedException": ConditionFailedError,
 }

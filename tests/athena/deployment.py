@@ -30,7 +30,7 @@ NAME = "sg-test"
 DATA, RESULTS, GROUP = f"{NAME}-data", f"{NAME}-results", f"{NAME}-churn"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{aws.ACCOUNT}:stateMachine:{NAME}"
 TERRAFORM = PROJECT_DIR / "infra/terraform/modules"
-# As the module `platform` names them.
+# As infra/terraform/main.tf names them.
 PLACES = {
     "work_group": NAME,
     "schema": "sg_test",
@@ -165,8 +165,8 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
 
 
 def _variables(settings: Settings) -> dict[str, str]:
-    """The variables that the module `platform` sets, and what a test on few customers needs."""
-    text = (TERRAFORM / "platform/main.tf").read_text(encoding="utf-8")
+    """The variables that infra/terraform/main.tf sets, and what a test on few customers needs."""
+    text = (PROJECT_DIR / "infra/terraform/main.tf").read_text(encoding="utf-8")
     found = {"SPANISHGAS_TARGET": "athena", "SPANISHGAS_HOME": "/tmp/spanishgas"}
     for name in re.findall(r"^    SPANISHGAS_ATHENA__(\w+) +=", text, re.MULTILINE):
         found[f"SPANISHGAS_ATHENA__{name}"] = str(getattr(settings.athena, name.lower()))

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
 
 WRITER, READER, DATABASE = "marts_writer", "marts_reader", "marts"
 
@@ -23,6 +26,7 @@ class Postgres:
     port: int
     writer_password: str
     reader_password: str
+    socket_folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -30,6 +34,13 @@ class Postgres:
             "SPANISHGAS_MARTS_PASSWORD": self.writer_password,
             "SPANISHGAS_MARTS_READER_PASSWORD": self.reader_password,
         }
+
+    def superuser(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection that may make databases and roles, each statement by itself."""
+        host, port = str(self.socket_folder), self.port
+        return psycopg.connect(
+            host=host, port=port, dbname="postgres", user="postgres", autocommit=True
+        )
 
     def connect_as(self, role: str) -> str:
         password = self.writer_password if role == WRITER else self.reader_password
@@ -62,7 +73,7 @@ def running() -> Iterator[Postgres]:
         options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
         _run(owner, *pg_ctl, "-o", options, "-l", str(data / "log"), "start")
         try:
-            server = Postgres(port, secrets.token_hex(16), secrets.token_hex(16))
+            server = Postgres(port, secrets.token_hex(16), secrets.token_hex(16), data)
             _make_roles(server, data)
             yield server
         finally:

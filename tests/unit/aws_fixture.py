@@ -69,6 +69,9 @@ VARIABLES = {
 }
 
 
+STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:sg-test"
+
+
 class TransientError(Exception):
     """A service that has a bad moment."""
 

@@ -99,6 +99,7 @@ def state_machine(patch, home, model):
         patch.setenv(name, "testing")
     patch.setenv("AWS_DEFAULT_REGION", aws.REGION)
     patch.setenv("EXECUTION_SECONDS", "43200")
+    patch.setenv("STATE_MACHINE_ARN", aws.STATE_MACHINE)
     settings = aws.settings_in(home)
     patch.setattr(control, "_settings", lambda: settings)
     with aws.cloud():

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 FOLDERS = ("models", "macros", "seeds", "python_ml", "infra", "tests", "docs")
 WRITTEN = {  # by `make metabase`, by hand
     "infra/metabase/.env",
-    "infra/terraform/environments/prod/own.auto.tfvars.json",
+    "infra/terraform/own.auto.tfvars.json",
 }
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pwd
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import aws_fixture as aws
 import boto3
@@ -14,7 +19,7 @@ import pytest
 
 from python_ml.aws import step
 from python_ml.aws.run_folder import RunFolder, RunRequest
-from python_ml.aws.sagemaker_entry import job_settings, main
+from python_ml.aws.sagemaker_entry import become, job_settings, main
 from python_ml.aws.sagemaker_launch import launch
 from python_ml.aws.step import Outcome
 from python_ml.engines import open_store, open_warehouse
@@ -237,3 +242,31 @@ def test_a_job_launched_by_hand_is_that_of_the_state_machine(registry, state, ki
 def test_a_state_that_is_no_job_cannot_be_launched(registry):
     with pytest.raises(UsageError, match="these are: Land, Sentiment"):
         launch(aws.create_state_machine(), "r1", "Gate")
+
+
+def test_a_job_becomes_the_user_of_its_image_and_can_say_why_it_failed(tmp_path):
+    """SageMaker mounts its folders as root's; the failure file was lost with the job."""
+    user = pwd.getpwnam("nobody")
+    tmp_path.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    job = (
+        "import os; from pathlib import Path; from python_ml.aws import sagemaker_entry as e;"
+        f"root = Path({str(tmp_path)!r}); e.become('nobody', root);"
+        "print(os.geteuid()); raise SystemExit(e.main(['guess'], root))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", job], capture_output=True, text=True, cwd="/", check=False
+    )
+    assert done.returncode == 2, done.stderr
+    told = tmp_path / "output/message"
+    assert "step 'guess'" in told.read_text(encoding="utf-8")
+    expected = user.pw_uid if os.geteuid() == 0 else os.geteuid()
+    assert int(done.stdout) == expected
+    assert told.stat().st_uid == expected
+
+
+def test_a_user_that_the_image_has_not_changes_nothing(tmp_path):
+    become("no-such-user", tmp_path)
+    assert not list(tmp_path.iterdir())

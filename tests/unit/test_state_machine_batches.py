@@ -120,6 +120,41 @@ def test_a_run_waits_for_the_lease_and_gives_up_with_words(jobs):
     assert run(jobs, "r2")["status"] == "SUCCEEDED"
 
 
+def start(jobs, run_id, mode="train"):
+    """An execution named after its run that has taken the lease and goes on for ever."""
+    waits = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    client = boto3.client("stepfunctions")
+    client.update_state_machine(stateMachineArn=jobs.machine, definition=json.dumps(waits))
+    execution = client.start_execution(stateMachineArn=jobs.machine, name=run_id, input="{}")
+    client.update_state_machine(stateMachineArn=jobs.machine, definition=aws.render())
+    document = {"run_id": run_id, "mode": mode, "source": SOURCE, "batch_sha256": ""}
+    control.handler({**document, "force": False, "started_by": "upload", "action": "begin"})
+    return execution["executionArn"]
+
+
+def test_a_run_that_died_frees_lease_and_batch_for_the_next_within_a_poll(jobs):
+    """It could not record its end, and its lease would hold for twelve hours."""
+    execution = start(jobs, "dead")
+    ended = run(jobs, "r1")
+    assert (ended["status"], ended["error"]) == ("FAILED", "LeaseHeldError")  # it still runs
+    boto3.client("stepfunctions").stop_execution(executionArn=execution)
+    ended = run(jobs, "r2")
+    assert ended["status"] == "SUCCEEDED"
+    assert is_free(jobs)
+
+
+def test_an_end_that_is_told_twice_is_recorded_once(jobs):
+    """By the failure path of the state machine, and by the event that the execution failed."""
+    jobs.errors["gold"] = [QualityGateError("1 data test failed")]
+    ended = run(jobs, "r1")
+    before = record(jobs, "r1")
+    detail = {"input": ended["input"], "status": "FAILED"}
+    answer = control.handler({"detail": detail})
+    assert answer["status"] == "failed"
+    assert "1 data test failed" in answer["message"]
+    assert record(jobs, "r1") == before
+
+
 def test_a_duplicate_upload_starts_nothing_and_a_failed_one_may_come_again(jobs, monkeypatch):
     monkeypatch.setenv("STATE_MACHINE_ARN", jobs.machine)
     monkeypatch.setenv("RUNS_TABLE", aws.TABLE)

@@ -15,7 +15,6 @@ from python_ml.settings import PROJECT_DIR
 
 ROOT = PROJECT_DIR / "infra/terraform"
 MODULES = sorted(path for path in (ROOT / "modules").iterdir() if path.is_dir())
-ENVIRONMENTS = sorted(path for path in (ROOT / "environments").iterdir() if path.is_dir())
 # Actions that AWS gives no resource to name: the service authorization reference lists them with an
 # empty column of resource types.
 WITHOUT_RESOURCE = {
@@ -88,7 +87,7 @@ def listed(value) -> list[str]:
     return value if isinstance(value, list) else re.findall(r"[\w:*\-]+", str(value))
 
 
-@pytest.mark.parametrize("folder", [*MODULES, *ENVIRONMENTS], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [*MODULES, ROOT], ids=lambda folder: folder.name)
 def test_variables_are_typed_described_and_used(folder):
     text = text_of(folder)
     for name, body in names(folder, "variable").items():
@@ -105,37 +104,24 @@ def test_variables_are_typed_described_and_used(folder):
         assert body.get("description"), f"{folder.name}: output {name} is not described"
 
 
-@pytest.mark.parametrize("folder", [ROOT / "modules/platform", *ENVIRONMENTS], ids=lambda f: f.name)
-def test_calls_of_modules_give_what_is_asked_and_take_what_is_given(folder):
-    text, calls = text_of(folder), names(folder, "module")
-    assert calls
-    for name, call in calls.items():
-        target = (folder / call["source"]).resolve()
-        assert target in MODULES
-        wanted = names(target, "variable")
-        given = set(call) - {"source"}
-        required = {key for key, body in wanted.items() if "default" not in body}
-        assert given <= set(wanted), f"{name}: unknown arguments {given - set(wanted)}"
-        assert required <= given, f"{name}: missing arguments {required - given}"
-        for output in set(re.findall(rf"\bmodule\.{name}\.(\w+)", text)):
-            assert output in names(target, "output"), f"module.{name}.{output} is no output"
+def test_environments_are_values_alone_and_keep_their_state_apart():
+    """One configuration for all; what differs is a file of values and a key of the state."""
+    folder = ROOT / "environments"
+    environments = {path.stem for path in folder.glob("*.tfvars")}
+    assert environments == {"dev", "staging", "prod"}
+    keys = set()
+    for name in environments:
+        values = hcl2.loads((folder / f"{name}.tfvars").read_text(encoding="utf-8"))
+        assert set(values) <= set(names(ROOT, "variable"))
+        backend = hcl2.loads((folder / f"{name}.s3.tfbackend").read_text(encoding="utf-8"))
+        keys.add(backend["key"].strip('"'))
+    assert keys == {f"spanishgas/{name}.tfstate" for name in environments}
+    assert "use_lockfile = true" in text_of(ROOT)
 
 
-@pytest.mark.parametrize("folder", ENVIRONMENTS, ids=lambda folder: folder.name)
-def test_environments_only_wire_and_keep_their_state_locked(folder):
-    assert "resource" not in parsed(folder)
-    assert "data" not in parsed(folder)
-    (backend,) = (b["backend"] for b in parsed(folder)["terraform"] if "backend" in b)
-    assert "use_lockfile = true" in text_of(folder)
-    assert backend
-
-
-def test_every_module_is_part_of_the_platform():
-    wired = {
-        call["source"].split("/")[-1]
-        for call in names(ROOT / "modules/platform", "module").values()
-    }
-    assert wired == {module.name for module in MODULES} - {"platform"}
+def test_every_module_is_used():
+    wired = {call["source"].split("/")[-1] for call in names(ROOT, "module").values()}
+    assert wired == {module.name for module in MODULES}
 
 
 def test_files_are_short_and_hold_no_account_and_no_secret():
@@ -201,7 +187,7 @@ def test_the_template_of_the_state_machine_gets_every_variable():
 
 
 def test_the_settings_that_parts_get_are_settings():
-    text = text_of(ROOT / "modules/platform")
+    text = text_of(ROOT)
     from python_ml.settings import load_settings
 
     variables = dict.fromkeys(re.findall(r"\bSPANISHGAS_\w+", text), "x")

@@ -250,6 +250,15 @@ def test_an_execution_is_told_everything_and_never_to_force(cloud):
     assert seen.run_id == f"{seen.newest:%Y%m%dT%H%M%S}-{seen.sha256[:6]}"
 
 
+@pytest.mark.parametrize("key", ["raw/train//churn_label.csv", "raw/score/churn_label.csv"])
+def test_the_folder_of_a_mode_is_no_batch(cloud, key):
+    """It holds the batches of others, which such a key would take for one."""
+    upload(cloud, "raw/train/2024/")
+    put(cloud, key)
+    assert send(key) == []
+    assert executions() == []
+
+
 def test_records_of_other_services_and_folder_marks_are_passed_over(cloud):
     keys = upload(cloud, "raw/a/")
     put(cloud, "raw/a/notes/", b"")

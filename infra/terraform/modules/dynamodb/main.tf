@@ -4,7 +4,7 @@ resource "aws_dynamodb_table" "runs" {
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "warehouse"
   range_key                   = "item"
-  deletion_protection_enabled = true
+  deletion_protection_enabled = var.deletion_protection
 
   attribute {
     name = "warehouse"

@@ -11,5 +11,5 @@ variable "kms_key_arn" {
 variable "repositories" {
   type        = set(string)
   description = "Images."
-  default     = ["dbt", "ml", "trigger"]
+  default     = ["dbt", "ml", "trigger", "metabase"]
 }

@@ -35,7 +35,7 @@ resource "aws_db_instance" "metabase" {
   allocated_storage               = 20
   max_allocated_storage           = 100
   db_name                         = "metabase"
-  username                        = "metabase"
+  username                        = "administrator"
   manage_master_user_password     = true
   master_user_secret_kms_key_id   = var.kms_key_arn
   storage_encrypted               = true
@@ -47,45 +47,11 @@ resource "aws_db_instance" "metabase" {
   vpc_security_group_ids          = [var.security_group_ids["database"]]
   backup_retention_period         = 14
   copy_tags_to_snapshot           = true
-  deletion_protection             = true
+  deletion_protection             = var.deletion_protection
   auto_minor_version_upgrade      = true
   performance_insights_enabled    = true
   performance_insights_kms_key_id = var.kms_key_arn
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
   skip_final_snapshot             = false
   final_snapshot_identifier       = "${var.name}-metabase-final"
-}
-
-# Metabase reads the password when it starts. So RDS changes it at a time that we know, and Metabase
-# starts anew behind it.
-resource "aws_secretsmanager_secret_rotation" "metabase" {
-  secret_id          = aws_db_instance.metabase.master_user_secret[0].secret_arn
-  rotate_immediately = false
-
-  rotation_rules {
-    schedule_expression = "cron(0 3 ? * SUN *)"
-    duration            = "1h"
-  }
-}
-
-resource "aws_scheduler_schedule" "restart" {
-  name                = "${var.name}-metabase-restart"
-  description         = "Starts Metabase anew after the weekly rotation of its database's password"
-  schedule_expression = "cron(30 4 ? * SUN *)"
-  kms_key_arn         = var.kms_key_arn
-
-  flexible_time_window {
-    mode = "OFF"
-  }
-
-  target {
-    arn      = "arn:${data.aws_partition.current.partition}:scheduler:::aws-sdk:ecs:updateService"
-    role_arn = var.role_arns["restart"]
-
-    input = jsonencode({
-      Cluster            = aws_ecs_cluster.this.name
-      Service            = aws_ecs_service.metabase.name
-      ForceNewDeployment = true
-    })
-  }
 }

@@ -7,7 +7,7 @@ resource "aws_lb" "metabase" {
   subnets                    = var.subnet_ids
   security_groups            = [var.security_group_ids["loadbalancer"]]
   drop_invalid_header_fields = true
-  enable_deletion_protection = true
+  enable_deletion_protection = var.deletion_protection
 
   access_logs {
     bucket  = var.logs_bucket

@@ -38,6 +38,7 @@ resource "aws_ecs_task_definition" "dbt" {
   memory                   = 4096
   task_role_arn            = var.role_arns["dbt"]
   execution_role_arn       = var.role_arns["execution"]
+  skip_destroy             = true # a run goes on with the revision that it began with
 
   runtime_platform {
     cpu_architecture        = "X86_64"

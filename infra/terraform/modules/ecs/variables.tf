@@ -74,3 +74,14 @@ variable "multi_az" {
   description = "Whether that database has a standby in another zone."
   default     = false
 }
+
+variable "secret_version" {
+  type        = number
+  description = "Raise it to give Metabase's user of the database a new password."
+  default     = 1
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether Terraform cannot destroy database and load balancer."
+}

@@ -22,15 +22,15 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid       = "Retrain"
-    actions   = ["states:StartExecution"]
-    resources = [var.state_machine_arn]
+    sid       = "Smoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["arn:${local.partition}:lambda:*:${local.account}:function:${var.control_function_name}"]
   }
 
   statement {
-    sid       = "Wait"
-    actions   = ["states:DescribeExecution"]
-    resources = ["${replace(var.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
+    sid       = "Plan" # the one that was shown and approved
+    actions   = ["s3:GetObject"]
+    resources = ["${var.results_bucket_arn}/plans/*"]
   }
 
   statement {
@@ -43,5 +43,33 @@ data "aws_iam_policy_document" "deploy" {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [var.kms_key_arn]
+  }
+}
+
+data "aws_iam_policy_document" "plan" {
+  statement {
+    sid       = "Plan"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.results_bucket_arn}/plans/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:GenerateDataKey"]
+    resources = [var.kms_key_arn]
+  }
+}
+
+data "aws_iam_policy_document" "retrain" {
+  statement {
+    sid       = "Retrain"
+    actions   = ["states:StartExecution"]
+    resources = [var.state_machine_arn]
+  }
+
+  statement {
+    sid       = "Wait"
+    actions   = ["states:DescribeExecution"]
+    resources = ["${replace(var.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
 }

@@ -5,10 +5,11 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   host      = "token.actions.githubusercontent.com"
-  # Who may take which role: a pull request plans, the protected environment deploys.
+  # Who may take which role: a job names its environment of GitHub, and only that of deploy has reviewers.
   subjects = {
-    plan   = "repo:${var.repository}:pull_request"
-    deploy = "repo:${var.repository}:environment:${var.environment}"
+    plan    = "repo:${var.repository}:environment:${var.environment}-plan"
+    deploy  = "repo:${var.repository}:environment:${var.environment}"
+    retrain = "repo:${var.repository}:environment:${var.environment}-retrain"
   }
 }
 
@@ -50,10 +51,16 @@ resource "aws_iam_role" "this" {
   max_session_duration = 14400
 }
 
-resource "aws_iam_role_policy" "images_and_runs" {
-  name   = "images-and-runs"
-  role   = aws_iam_role.this["deploy"].id
-  policy = data.aws_iam_policy_document.deploy.json
+resource "aws_iam_role_policy" "this" {
+  for_each = {
+    plan    = data.aws_iam_policy_document.plan.json
+    deploy  = data.aws_iam_policy_document.deploy.json
+    retrain = data.aws_iam_policy_document.retrain.json
+  }
+
+  name   = each.key
+  role   = aws_iam_role.this[each.key].id
+  policy = each.value
 }
 
 # What `terraform plan` and `apply` need changes with the modules; the account's administrators

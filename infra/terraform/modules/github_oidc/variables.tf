@@ -10,7 +10,7 @@ variable "kms_key_arn" {
 
 variable "environment" {
   type        = string
-  description = "Environment of GitHub whose jobs deploy."
+  description = "dev, staging or prod: names the environments of GitHub whose jobs take the roles."
 }
 
 variable "repository" {
@@ -20,7 +20,7 @@ variable "repository" {
 
 variable "creates_provider" {
   type        = bool
-  description = "Whether the account has no provider for GitHub yet; one serves all environments."
+  description = "Whether this environment makes the account's identity provider for GitHub."
 }
 
 variable "terraform_policy_arns" {
@@ -32,6 +32,11 @@ variable "terraform_policy_arns" {
 variable "repository_arns" {
   type        = list(string)
   description = "Repositories of images."
+}
+
+variable "control_function_name" {
+  type        = string
+  description = "Function that a deployment asks whether it works."
 }
 
 variable "state_machine_arn" {

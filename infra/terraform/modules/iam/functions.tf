@@ -11,6 +11,8 @@ locals {
 }
 
 data "aws_iam_policy_document" "trigger" {
+  #checkov:skip=CKV_AWS_111:Traces have no resources in IAM
+  #checkov:skip=CKV_AWS_356:Traces have no resources in IAM
   statement {
     sid       = "ListUploads"
     actions   = ["s3:ListBucket"]
@@ -57,6 +59,12 @@ data "aws_iam_policy_document" "trigger" {
     actions   = ["sqs:SendMessage"]
     resources = ["arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-failed-events"]
   }
+
+  statement {
+    sid       = "Traces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"]
+  }
 }
 
 data "aws_iam_policy_document" "control" {
@@ -76,6 +84,12 @@ data "aws_iam_policy_document" "control" {
   }
 
   statement {
+    sid       = "Holder" # whether the execution that holds the lease still runs
+    actions   = ["states:DescribeExecution"]
+    resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
+  }
+
+  statement {
     sid       = "Approve"
     actions   = local.registry_actions
     resources = local.registry_arns
@@ -91,5 +105,11 @@ data "aws_iam_policy_document" "control" {
     sid       = "FailedEvents"
     actions   = ["sqs:SendMessage"]
     resources = ["arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-failed-events"]
+  }
+
+  statement {
+    sid       = "Traces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"]
   }
 }

@@ -1,4 +1,5 @@
 locals {
+  viewed_tables = ["pipeline_run", "pipeline_step", "quality_check", "query_cost"]
   registry_actions = [
     "sagemaker:CreateModelPackage",
     "sagemaker:UpdateModelPackage",
@@ -26,6 +27,13 @@ data "aws_iam_policy_document" "ml" {
     sid       = "Registry"
     actions   = local.registry_actions
     resources = local.registry_arns
+  }
+
+  statement {
+    sid = "EncryptJobs"
+    # SageMaker encrypts a job's volume by a grant, and its artifacts with the key itself.
+    actions   = ["kms:CreateGrant", "kms:Encrypt"]
+    resources = [var.kms_key_arn]
   }
 
   statement {
@@ -68,6 +76,27 @@ data "aws_iam_policy_document" "ml" {
 data "aws_iam_policy_document" "metabase" {
   source_policy_documents = [data.aws_iam_policy_document.query.json]
 
+  # Marts, and the tables of Python's that marts which are views read (models/marts).
+  statement {
+    sid     = "ReadMarts"
+    actions = ["s3:GetObject"]
+    resources = concat(
+      ["${var.data_bucket_arn}/warehouse/${var.schema}_run_*/mart_*"],
+      [for table in local.viewed_tables : "${var.data_bucket_arn}/ml/${table}/*"],
+    )
+  }
+
+  statement {
+    sid       = "ListMarts"
+    actions   = ["s3:ListBucket"]
+    resources = [var.data_bucket_arn]
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = concat(["warehouse/${var.schema}_run_*/mart_*"], [for table in local.viewed_tables : "ml/${table}/*"])
+    }
+  }
+
   statement {
     sid       = "TableMetadata"
     actions   = ["athena:GetTableMetadata", "athena:ListTableMetadata", "athena:ListDatabases", "athena:GetDataCatalog"]
@@ -95,7 +124,7 @@ data "aws_iam_policy_document" "execution" {
   }
 
   statement {
-    sid       = "Secrets"
+    sid       = "AdministratorSecret"
     actions   = ["secretsmanager:GetSecretValue"]
     resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:rds!db-*"]
     condition {
@@ -106,17 +135,9 @@ data "aws_iam_policy_document" "execution" {
   }
 
   statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt"]
-    resources = [var.kms_key_arn]
-  }
-}
-
-data "aws_iam_policy_document" "restart" {
-  statement {
-    sid       = "Restart"
-    actions   = ["ecs:UpdateService"]
-    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:service/${var.name}/${var.name}-metabase"]
+    sid       = "OwnSecrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${var.name}-metabase-*"]
   }
 
   statement {

@@ -13,7 +13,6 @@ locals {
     dbt       = "ecs-tasks.amazonaws.com"
     metabase  = "ecs-tasks.amazonaws.com"
     execution = "ecs-tasks.amazonaws.com"
-    restart   = "scheduler.amazonaws.com"
     ml        = "sagemaker.amazonaws.com"
     flow      = "vpc-flow-logs.amazonaws.com"
   }
@@ -24,7 +23,6 @@ locals {
     dbt       = data.aws_iam_policy_document.dbt.json
     metabase  = data.aws_iam_policy_document.metabase.json
     execution = data.aws_iam_policy_document.execution.json
-    restart   = data.aws_iam_policy_document.restart.json
     ml        = data.aws_iam_policy_document.ml.json
     flow      = data.aws_iam_policy_document.flow.json
   }

@@ -4,13 +4,24 @@ data "aws_iam_policy_document" "states" {
   statement {
     sid       = "Control"
     actions   = ["lambda:InvokeFunction"]
-    resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-control"]
+    resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-control:*"]
   }
 
   statement {
     sid       = "Dbt"
     actions   = ["ecs:RunTask"]
     resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-dbt:*"]
+  }
+
+  statement {
+    sid       = "TagTasks"
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task/${var.name}/*"]
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
   }
 
   statement {

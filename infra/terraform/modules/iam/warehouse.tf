@@ -30,15 +30,15 @@ data "aws_iam_policy_document" "query" {
   }
 
   statement {
-    sid       = "ReadData"
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = ["${var.data_bucket_arn}/*"]
+    sid       = "Locate"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [var.data_bucket_arn, var.results_bucket_arn]
   }
 
   statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
-    resources = [var.data_bucket_arn, var.results_bucket_arn]
+    sid       = "ListResults"
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [var.results_bucket_arn]
   }
 
   statement {
@@ -67,6 +67,18 @@ locals {
 
 data "aws_iam_policy_document" "build" {
   source_policy_documents = [data.aws_iam_policy_document.query.json]
+
+  statement {
+    sid       = "ReadData"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = ["${var.data_bucket_arn}/*"]
+  }
+
+  statement {
+    sid       = "ListData"
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [var.data_bucket_arn]
+  }
 
   statement {
     sid = "WriteCatalog"

@@ -21,23 +21,23 @@ resource "aws_s3_bucket_notification" "uploads" {
   depends_on = [aws_lambda_permission.uploads]
 }
 
-# An execution that was stopped, or ran out of time, takes no step any more: its lease comes back
-# this way.
-resource "aws_cloudwatch_event_rule" "stopped" {
-  name        = "${var.name}-stopped"
-  description = "Executions that ended without their failure path"
+# An execution that was stopped, ran out of time or broke down takes no step any more: its lease comes
+# back this way. One that has taken its failure path is recorded already, which changes nothing.
+resource "aws_cloudwatch_event_rule" "ended" {
+  name        = "${var.name}-ended"
+  description = "Executions that ended without success"
   event_pattern = jsonencode({
     source        = ["aws.states"]
     "detail-type" = ["Step Functions Execution Status Change"]
     detail = {
       stateMachineArn = [var.state_machine_arn]
-      status          = ["TIMED_OUT", "ABORTED"]
+      status          = ["FAILED", "TIMED_OUT", "ABORTED"]
     }
   })
 }
 
-resource "aws_cloudwatch_event_target" "stopped" {
-  rule = aws_cloudwatch_event_rule.stopped.name
+resource "aws_cloudwatch_event_target" "ended" {
+  rule = aws_cloudwatch_event_rule.ended.name
   arn  = aws_lambda_function.this["control"].arn
 
   dead_letter_config {
@@ -45,10 +45,10 @@ resource "aws_cloudwatch_event_target" "stopped" {
   }
 }
 
-resource "aws_lambda_permission" "stopped" {
-  statement_id  = "Stopped"
+resource "aws_lambda_permission" "ended" {
+  statement_id  = "Ended"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this["control"].function_name
   principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.stopped.arn
+  source_arn    = aws_cloudwatch_event_rule.ended.arn
 }

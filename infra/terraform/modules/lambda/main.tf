@@ -26,6 +26,7 @@ resource "aws_lambda_function" "this" {
   architectures = ["x86_64"]
   memory_size   = each.value.memory
   timeout       = each.value.seconds
+  publish       = true # a run goes on with the version that it began with
   kms_key_arn   = var.kms_key_arn
 
   image_config {
@@ -60,4 +61,26 @@ resource "aws_sqs_queue" "failed" {
   name                      = "${var.name}-failed-events"
   message_retention_seconds = 1209600
   kms_master_key_id         = var.kms_key_arn
+}
+
+data "aws_iam_policy_document" "failed" {
+  statement {
+    sid       = "LostEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.failed.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.ended.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "failed" {
+  queue_url = aws_sqs_queue.failed.id
+  policy    = data.aws_iam_policy_document.failed.json
 }

@@ -52,17 +52,63 @@ resource "aws_cloudwatch_metric_alarm" "run" {
   alarm_actions       = [aws_sns_topic.runs.arn]
 }
 
-resource "aws_cloudwatch_metric_alarm" "failed_events" {
-  alarm_name          = "${var.name}-failed-events"
-  alarm_description   = "An upload could not be taken; its event waits in the queue. docs/runbook.md"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = var.failed_queue_name }
-  statistic           = "Maximum"
+locals {
+  # What AWS counts itself: also of what broke before our own code could speak.
+  service_alarms = merge({
+    failed-events = {
+      description = "An event could not be taken; it waits in the queue. docs/runbook.md"
+      metric      = "AWS/SQS:ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = var.failed_queue_name }
+      statistic   = "Maximum"
+      above       = 0
+    }
+    database-storage = {
+      description = "Metabase's database has less than 2 GB left, and grows to 100 GB at most"
+      metric      = "AWS/RDS:FreeStorageSpace"
+      dimensions  = { DBInstanceIdentifier = var.database_identifier }
+      statistic   = "Minimum"
+      below       = 2000000000
+    }
+    metabase-down = {
+      description = "Metabase does not answer: nobody sees the dashboards"
+      metric      = "AWS/ApplicationELB:HealthyHostCount"
+      dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
+      statistic   = "Maximum"
+      below       = 1
+    }
+    }, {
+    for status in ["ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"] :
+    "states-${lower(trimprefix(status, "Executions"))}" => {
+      description = "An execution of the state machine ended without success, whether or not it could say so"
+      metric      = "AWS/States:${status}"
+      dimensions  = { StateMachineArn = var.state_machine_arn }
+      statistic   = "Sum"
+      above       = 0
+    }
+    }, {
+    for key, name in var.function_names : "${key}-errors" => {
+      description = "The function ${key} failed, or could not start"
+      metric      = "AWS/Lambda:Errors"
+      dimensions  = { FunctionName = name }
+      statistic   = "Sum"
+      above       = 2 # Lambda and Step Functions ask again
+    }
+  })
+}
+
+resource "aws_cloudwatch_metric_alarm" "service" {
+  for_each = local.service_alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = split(":", each.value.metric)[0]
+  metric_name         = split(":", each.value.metric)[1]
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
   period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
+  evaluation_periods  = can(each.value.below) ? 3 : 1
+  comparison_operator = can(each.value.below) ? "LessThanThreshold" : "GreaterThanThreshold"
+  threshold           = try(each.value.below, each.value.above)
+  treat_missing_data  = can(each.value.below) ? "breaching" : "notBreaching"
   alarm_actions       = [aws_sns_topic.runs.arn]
 }

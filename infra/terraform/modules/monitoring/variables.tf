@@ -33,3 +33,28 @@ variable "failed_queue_name" {
   type        = string
   description = "Queue of events that no function could take."
 }
+
+variable "database_identifier" {
+  type        = string
+  description = "Database of Metabase."
+}
+
+variable "load_balancer_arn_suffix" {
+  type        = string
+  description = "Load balancer of Metabase, as metrics name it."
+}
+
+variable "target_group_arn_suffix" {
+  type        = string
+  description = "Its target group, as metrics name it."
+}
+
+variable "state_machine_arn" {
+  type        = string
+  description = "State machine whose executions are watched."
+}
+
+variable "function_names" {
+  type        = map(string)
+  description = "Functions whose errors are watched."
+}

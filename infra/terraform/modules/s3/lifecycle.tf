@@ -47,6 +47,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "results" {
   }
 
   rule {
+    id     = "old-plans"
+    status = "Enabled"
+    filter {
+      prefix = "plans/"
+    }
+    expiration {
+      days = 30
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+
+  rule {
     id     = "unfinished"
     status = "Enabled"
     filter {}

@@ -21,7 +21,7 @@ resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
   bucket        = each.value
-  force_destroy = false
+  force_destroy = !var.deletion_protection
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {

@@ -19,3 +19,8 @@ variable "version_days" {
   description = "Days that replaced or deleted objects can be brought back."
   default     = 30
 }
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether Terraform cannot destroy buckets with what they hold."
+}

@@ -1,3 +1,11 @@
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -6,6 +14,7 @@ locals {
   name   = "${var.prefix}-${var.environment}"
   region = data.aws_region.current.region
   schema = replace(local.name, "-", "_")
+  tags   = merge(var.tags, { project = local.name, environment = var.environment })
   # Functions name the state machine and the state machine calls a function: its ARN is known by name.
   state_machine_arn = "arn:${data.aws_partition.current.partition}:states:${local.region}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.name}"
 
@@ -25,22 +34,24 @@ locals {
 }
 
 module "s3" {
-  source = "../s3"
+  source = "./modules/s3"
 
-  name     = local.name
-  region   = local.region
-  raw_days = var.raw_days
+  name                = local.name
+  region              = local.region
+  raw_days            = var.raw_days
+  deletion_protection = var.deletion_protection
 }
 
 module "dynamodb" {
-  source = "../dynamodb"
+  source = "./modules/dynamodb"
 
-  name        = local.name
-  kms_key_arn = module.s3.kms_key_arn
+  name                = local.name
+  kms_key_arn         = module.s3.kms_key_arn
+  deletion_protection = var.deletion_protection
 }
 
 module "athena" {
-  source = "../athena"
+  source = "./modules/athena"
 
   name             = local.name
   kms_key_arn      = module.s3.kms_key_arn
@@ -51,21 +62,21 @@ module "athena" {
 }
 
 module "ecr" {
-  source = "../ecr"
+  source = "./modules/ecr"
 
   name        = local.name
   kms_key_arn = module.s3.kms_key_arn
 }
 
 module "sagemaker" {
-  source = "../sagemaker"
+  source = "./modules/sagemaker"
 
   name           = local.name
   instance_types = var.instance_types
 }
 
 module "iam" {
-  source = "../iam"
+  source = "./modules/iam"
 
   name               = local.name
   region             = local.region
@@ -79,7 +90,7 @@ module "iam" {
 }
 
 module "networking" {
-  source = "../networking"
+  source = "./modules/networking"
 
   name               = local.name
   region             = local.region

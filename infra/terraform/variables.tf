@@ -1,3 +1,8 @@
+variable "region" {
+  type        = string
+  description = "Region of everything."
+}
+
 variable "prefix" {
   type        = string
   description = "First part of every name."
@@ -6,16 +11,27 @@ variable "prefix" {
 variable "environment" {
   type        = string
   description = "dev, staging or prod; the second part of every name."
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "An environment is dev, staging or prod."
+  }
 }
 
 variable "tags" {
   type        = map(string)
-  description = "Tags of everything."
+  description = "Tags of everything, beside project and environment."
+  default     = {}
 }
 
 variable "image_uris" {
   type        = map(string)
   description = "Images by digest: dbt, ml, trigger, metabase."
+
+  validation {
+    condition     = length(var.image_uris) == 0 || alltrue([for image in ["dbt", "ml", "trigger", "metabase"] : can(regex("@sha256:[0-9a-f]{64}$", var.image_uris[image]))])
+    error_message = "Each of the images dbt, ml, trigger and metabase is named by its digest; none is, until the registries exist."
+  }
 }
 
 variable "office_cidr_blocks" {
@@ -51,8 +67,8 @@ variable "terraform_policy_arns" {
 
 variable "creates_oidc_provider" {
   type        = bool
-  description = "Whether the account has no provider for GitHub yet."
-  default     = false
+  description = "Whether this environment makes the account's identity provider for GitHub. False where another environment of the same account has made it."
+  default     = true
 }
 
 variable "cidr_block" {
@@ -113,4 +129,16 @@ variable "budget_usd" {
   type        = number
   description = "Monthly budget, tax excluded."
   default     = 500
+}
+
+variable "metabase_secret_version" {
+  type        = number
+  description = "Raise it to give Metabase's user of its database a new password."
+  default     = 1
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether Terraform cannot destroy data. To remove an environment, apply false first."
+  default     = true
 }

@@ -1,0 +1,4 @@
+environment = "prod"
+cidr_block  = "10.42.32.0/20"
+budget_usd  = 800
+multi_az    = true
