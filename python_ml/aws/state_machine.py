@@ -297,7 +297,7 @@ def has_ended(run_id: str) -> bool:
         )
     except NotFoundError:
         return False
-    return described["status"] != "RUNNING"
+    return str(described["status"]) != "RUNNING"
 
 
 def _free_lease_of_ended(ledger: RunLedger) -> None:
