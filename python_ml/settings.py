@@ -281,8 +281,8 @@ class LandSettings(Section):
     )
     maximum_expansion: PositiveCount = Field(
         200,
-        description="How many times its own size a gzip or Parquet file may hold. Files that hold "
-        "at most `expansion_allowed_gb` are exempt.",
+        description="How many times its own size a gzip, Parquet or Excel file may hold. Files "
+        "that hold at most `expansion_allowed_gb` are exempt.",
     )
     expansion_allowed_gb: Amount = Field(
         1.0, description="Size up to which `maximum_expansion` is not applied, in GB."

@@ -30,7 +30,13 @@ from python_ml.land.crosscheck import (
     reading_warnings,
 )
 from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
-from python_ml.land.expansion import gzip_problem, is_gzip, parquet_problem
+from python_ml.land.expansion import (
+    gzip_problem,
+    is_gzip,
+    parquet_problem,
+    starts_with,
+    workbook_problem,
+)
 from python_ml.land.forgotten import keep_out, without_names
 from python_ml.land.keys import absent_warnings, duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
@@ -196,8 +202,10 @@ class _Batch:
         """Whether the compressed parts of a file are whole and within the limits; notes why not."""
         for entry in raw.entries:
             path, problem = root / entry.path, None
-            if raw.kind == "parquet":  # its footer says what it holds
+            if starts_with(path, b"PAR1"):  # its footer says what it holds
                 problem = parquet_problem(path, raw.label, self.settings.land)
+            elif starts_with(path, b"PK"):
+                problem = workbook_problem(path, raw.label, self.settings.land)
             elif is_gzip(path):
                 problem = hashes[entry.path].result()[1]
             if problem is not None:
@@ -212,7 +220,14 @@ class _Batch:
         started = time.perf_counter()
         table = raw.table
         try:
-            source = open_raw(connection, raw, raw.paths(root), self.settings.land)
+            source = open_raw(
+                connection, raw, raw.paths(root), self.settings.land, staged / "prepared"
+            )
+            if not source.columns:  # an empty list
+                self._land_nothing(connection, table.name, staged)
+                self.tables[table.name] = TableResult(table.name, [raw.label])
+                self.warnings.append(f"{raw.label}: it holds no record: landed as an empty table")
+                return
             checked, counts = materialise(connection, source)
         except Refusal as refusal:
             self.problems += refusal.problems

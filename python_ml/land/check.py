@@ -20,6 +20,7 @@ from python_ml.land.convert import (
     text_of,
     value_sql,
 )
+from python_ml.land.parts import ENCODING
 from python_ml.land.read import Source
 from python_ml.land.result import Problem, Refusal
 from python_ml.settings import Settings
@@ -174,22 +175,25 @@ def malformed_lines(connection: duckdb.DuckDBPyConnection, source: Source) -> in
     Raises:
         Refusal: lines are not UTF-8.
     """
-    if source.malformed is None:
+    if not source.malformed:
         return 0
     lines: int
+    noted = " union all ".join(
+        f"select {position} as scan, line, error_type from {table}"
+        for position, table in enumerate(source.malformed)
+    )
     lines, undecodable, first = one_row(
         connection,
-        "select count(distinct line), "
-        "count(distinct line) filter (where error_type = 'INVALID ENCODING'), "
-        "min(line) filter (where error_type = 'INVALID ENCODING') "
-        f"from {source.malformed}",
+        "select count(distinct (scan, line)), "
+        "count(distinct (scan, line)) filter (where error_type = 'INVALID ENCODING'), "
+        f"min(line) filter (where error_type = 'INVALID ENCODING') from ({noted})",
     )
     if undecodable:
         raise Refusal(
             Problem(
                 source.raw.label,
                 f"the text is not UTF-8, first in line {first}; it may be Latin-1",
-                "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
+                ENCODING,
                 rows=undecodable,
             )
         )
@@ -198,9 +202,9 @@ def malformed_lines(connection: duckdb.DuckDBPyConnection, source: Source) -> in
 
 def forget_malformed(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Drop what earlier scans of the file noted, which the next one would count again."""
-    if source.malformed is not None:
-        connection.execute(f"drop table if exists {source.malformed}")
-        connection.execute(f"drop table if exists {source.malformed}_scan")
+    for table in source.malformed:
+        connection.execute(f"drop table if exists {table}")
+        connection.execute(f"drop table if exists {table}_scan")
 
 
 def write_rejected(
@@ -231,13 +235,12 @@ def rejected_sql(source: Source, checked: str | None) -> list[str]:
         selects.append(
             f"select {shown}, reason, null as source_line from {checked} where reason is not null"
         )
-    if source.malformed is not None:
-        nothing = ", ".join(f"null as {identifier(name)}" for name in names)
-        selects.append(
-            f"select distinct {nothing}, {literal(MALFORMED)} as reason, "
-            f"trim(csv_line, chr(10) || chr(13)) as source_line from {source.malformed}"
-        )
-    return selects
+    nothing = ", ".join(f"null as {identifier(name)}" for name in names)
+    return selects + [
+        f"select distinct {nothing}, {literal(MALFORMED)} as reason, "
+        f"trim(csv_line, chr(10) || chr(13)) as source_line from {table}"
+        for table in source.malformed
+    ]
 
 
 def judge(label: str, table: TableSchema, counts: Tally, settings: Settings) -> list[Problem]:

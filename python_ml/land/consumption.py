@@ -39,6 +39,7 @@ from python_ml.land.check import (
 from python_ml.land.convert import Convention
 from python_ml.land.crosscheck import judge_readings
 from python_ml.land.discover import RawFile
+from python_ml.land.expansion import starts_with
 from python_ml.land.inspect import (
     HOUR_US,
     Inspection,
@@ -47,6 +48,7 @@ from python_ml.land.inspect import (
     repeats_sql,
 )
 from python_ml.land.known import KnownMonth, customers_table, keep_customers
+from python_ml.land.parts import PARQUET
 from python_ml.land.read import DAMAGED, Source, open_raw, unreadable
 from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.write import take
@@ -126,11 +128,11 @@ def land_consumption(
 
 def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
     """Sort the parts of one file into those that stay and those that are split into months."""
-    source = open_raw(work.connection, raw, paths, work.settings.land)  # names, whatever the types
+    source = _open(work, raw, paths)  # names, whatever the types
     others: list[Path] = []
     for number, path in enumerate(paths):
         work.report(f"checking {raw.label} ({number + 1} of {len(paths)})", number / len(paths))
-        month = _month_as_is(work, raw, path) if raw.kind == "parquet" else None
+        month = _month_as_is(work, raw, path) if starts_with(path, PARQUET) else None
         if month is None:
             others.append(path)
         elif month in work.as_is:  # a month in several parts is merged
@@ -139,10 +141,14 @@ def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
         else:
             work.as_is[month] = path
     if others:
-        if raw.kind == "parquet":
-            source = open_raw(work.connection, raw, others, work.settings.land)
+        if others != paths:
+            source = _open(work, raw, others)
         work.report(f"splitting {raw.label} by month", None)
         _split(work, source)
+
+
+def _open(work: Landing, raw: RawFile, paths: list[Path]) -> Source:
+    return open_raw(work.connection, raw, paths, work.settings.land, work.staged / "prepared")
 
 
 def _month_as_is(work: Landing, raw: RawFile, path: Path) -> str | None:

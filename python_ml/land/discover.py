@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ _KINDS = {
     ".csv": "csv",
     ".csv.gz": "csv",
     ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xls": "excel",
     ".json": "json",
     ".json.gz": "json",
     ".jsonl": "json",
@@ -28,9 +31,11 @@ _KINDS = {
     ".ndjson.gz": "json",
 }
 _NAME = re.compile(
-    r"(?P<stem>.+?)(?P<extension>\.(csv|json|jsonl|ndjson)(\.gz)?|\.parquet)?\Z", re.I | re.S
+    r"(?P<stem>.+?)(?P<extension>\.(csv|json|jsonl|ndjson|txt)(\.gz)?|\.parquet|\.xls[xm]?)?\Z",
+    re.I | re.S,
 )
-_FORMATS = "CSV, CSV.gz, Parquet, JSON array or JSON lines"
+_FORMATS = "CSV, CSV.gz, Parquet, Excel, JSON array or JSON lines"
+_BROKEN = "a link that leads nowhere"
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file, or one folder of Parquet files, and the table that it stands for.
+    """One file, or one folder of parts, and the table that it stands for.
 
-    `mapping` is what the mapping says of the table's files; empty where there is none.
+    `kind` is what the name of a file says (csv, json, parquet, excel; unknown where it has no
+    ending), or `parts`. `mapping` is what the mapping says of the table's files; empty where there
+    is none.
     """
 
     table: TableSchema
@@ -71,14 +78,37 @@ def list_source(source: str | Path) -> list[Entry]:
     else:
         require_source(source)
         root = Path(source)
-        files = sorted(path for path in root.rglob("*") if path.is_file())
-        entries = [
-            Entry(path.relative_to(root).as_posix(), stat.st_size, f"{stat.st_mtime_ns}")
-            for path, stat in ((path, path.stat()) for path in files)
-        ]
+        entries = [_entry(root, path) for path in sorted(_files(root, root, frozenset()))]
     if not entries:
         raise BadInputError(f"{source}: holds no file. Name the folder with the raw files.")
     return entries
+
+
+def _files(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """Every file below a folder, links followed; a link to a folder above it is not."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            yield from _files(root, Path(entry.path), above | {real})
+        elif entry.is_file() or entry.is_symlink():
+            yield Path(entry.path)
+
+
+def _entry(root: Path, path: Path) -> Entry:
+    name = path.relative_to(root).as_posix()
+    try:
+        stat = path.stat()
+    except OSError:
+        return Entry(name, 0, _BROKEN)
+    return Entry(name, stat.st_size, f"{stat.st_mtime_ns}")
+
+
+def kind_of(name: str) -> str | None:
+    """The format that a file's name says; None where it says none."""
+    found = _NAME.match(name)
+    return _KINDS.get((found["extension"] or "").lower()) if found else None
 
 
 def _require_utf_8(path: str) -> None:
@@ -190,50 +220,37 @@ def _declared(
             continue
         label = " and ".join(entry.path for entry in members[:3])
         label += f" and {len(members) - 3:,} more" if len(members) > 3 else ""
-        kinds = {_kind(entry) for entry in members}
-        empty = [entry.path for entry in members if entry.size == 0]
-        if empty:
-            found.append(Problem(empty[0], "the file is empty", "Export it again.", rows=0))
-        elif None in kinds or len(kinds) > 1:
-            what = "its format is unknown" if None in kinds else "files of several formats"
-            found.append(Problem(label, what, f"Accepted: {_FORMATS}."))
-        elif len(members) > 1 and kinds != {"parquet"}:
-            what = f"{len(members)} files stand for {name}"
-            found.append(Problem(label, what, "Name one of them in the mapping."))
+        if problem := _unusable(members):
+            found.append(problem)
         else:
             year = re.search(r"(?:19|20)\d{2}", label) if "{year}" in str(schema.file) else None
-            kind = str(kinds.pop())
+            kind = kind_of(members[0].path) or "unknown" if len(members) == 1 else "parts"
             found.append(
                 RawFile(schema, label, kind, int(year[0]) if year else None, members, source)
             )
     return found
 
 
-def _kind(entry: Entry) -> str | None:
-    """The format that a file's name tells."""
-    name = _NAME.match(entry.path)
-    return _KINDS.get(name["extension"].lower()) if name and name["extension"] else None
+def _unusable(members: Sequence[Entry]) -> Problem | None:
+    """A problem with the first file that leads nowhere or is empty."""
+    for entry in members:
+        if entry.version == _BROKEN:
+            what = "the link leads nowhere"
+            return Problem(entry.path, what, "Copy the file to its place, or remove the link.")
+        if entry.size == 0:
+            return Problem(entry.path, "the file is empty", "Export it again.", rows=0)
+    return None
 
 
 def _recognise(
     label: str, members: list[Entry], schemas: Mapping[str, TableSchema]
 ) -> RawFile | Problem | None:
-    name = _NAME.match(label)
-    assert name is not None
     for schema in schemas.values():
         if not (match := _stands_for(label, schema)):
             continue
         year = int(match["year"]) if "year" in match.groupdict() else None
-        if members[0].path != label:
-            parts = tuple(entry for entry in members if entry.path.lower().endswith(".parquet"))
-            if not parts:
-                return Problem(label, "the folder holds no Parquet file", f"Accepted: {_FORMATS}.")
-            return RawFile(schema, label, "parquet", year, parts)
-        if name["extension"] is None:
-            return Problem(label, "its format is unknown", f"Accepted: {_FORMATS}.")
-        if members[0].size == 0:
-            return Problem(label, "the file is empty", "Export it again.", rows=0)
-        return RawFile(schema, label, _KINDS[name["extension"].lower()], year, tuple(members))
+        kind = (kind_of(label) or "unknown") if members[0].path == label else "parts"
+        return _unusable(members) or RawFile(schema, label, kind, year, tuple(members))
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -19,8 +20,13 @@ _GZIP = b"\x1f\x8b"
 
 def is_gzip(path: Path) -> bool:
     """Whether a file is gzip, whatever its name."""
+    return starts_with(path, _GZIP)
+
+
+def starts_with(path: Path, magic: bytes) -> bool:
+    """Whether the first bytes of a file are these."""
     with path.open("rb") as stream:
-        return stream.read(len(_GZIP)) == _GZIP
+        return stream.read(len(magic)) == magic
 
 
 def gzip_problem(path: Path, label: str, land: LandSettings) -> Problem | None:
@@ -61,6 +67,16 @@ def parquet_problem(path: Path, label: str, land: LandSettings) -> Problem | Non
     encoded = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
     in_memory = footer.num_rows * footer.num_columns * _NUMBER  # runs of equal values are short
     return _too_much(path, label, land) if max(encoded, in_memory) > _limit(path, land) else None
+
+
+def workbook_problem(path: Path, label: str, land: LandSettings) -> Problem | None:
+    """Whether the parts of a workbook hold too much; an unreadable one does not say."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            count = sum(part.file_size for part in book.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return None
+    return _too_much(path, label, land) if count > _limit(path, land) else None
 
 
 def _limit(path: Path, land: LandSettings) -> float:

@@ -24,7 +24,7 @@ def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
         return {}
     removed = {}
     for path in sorted(staged.rglob("*.parquet")):
-        if path.is_relative_to(staged / "source") or path.is_relative_to(staged / "split"):
+        if path.relative_to(staged).parts[0] in ("source", "split", "prepared"):
             continue
         if ids := stones.among(ids_in(path)):
             scrubbed = scrub_parquet(path, Traces(frozenset(ids)))

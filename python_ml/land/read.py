@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
 
 import duckdb
 
-from python_ml.contracts.schema import DELIMITERS
-from python_ml.documents import allow_fields
-from python_ml.engines.sql import files, identifier, literal, read_parquet
+from python_ml.engines.sql import files, identifier, literal, one_row, read_parquet
 from python_ml.errors import SpanishGasError
 from python_ml.land.convert import number_sql
 from python_ml.land.discover import RawFile
-from python_ml.land.expansion import is_gzip
+from python_ml.land.parts import ENCODING, MEGABYTE, Part, forms, prepare
 from python_ml.land.result import EngineLost, Problem, Refusal, listing, shown
 from python_ml.settings import LandSettings
 
-_MEGABYTE = 1_000_000
 _MOST_TOLD = 10  # unknown columns, each with a line of its own
-_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
-_UTF8 = "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
 # After these the engine answers nothing any more. Damage that passes for content leads to them.
 _LOST = (duckdb.InternalException, duckdb.FatalException)
 DAMAGED = (duckdb.Error, UnicodeDecodeError)  # the latter of names in a footer
@@ -42,37 +33,121 @@ class Source:
     """A scannable file.
 
     `relation` is what follows FROM; `columns` maps names of the schema to an expression over it
-    and the DuckDB type of that; `malformed` names the table that a scan fills with unreadable
-    lines, and `line` is the expression that is true for a record that could not be parsed.
+    and the DuckDB type of that; `malformed` names the tables that a scan fills with unreadable
+    lines, and `unparsed` is the expression that is true for a record that could not be parsed.
     """
 
     raw: RawFile
     relation: str
     columns: dict[str, tuple[str, str]]
-    malformed: str | None = None
+    malformed: tuple[str, ...] = ()
     unparsed: str = "false"
 
 
 def open_raw(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: LandSettings
+    connection: duckdb.DuckDBPyConnection,
+    raw: RawFile,
+    paths: list[Path],
+    land: LandSettings,
+    scratch: Path,
 ) -> Source:
-    """The file as a relation.
+    """The file as a relation, all its parts together.
 
     Args:
         connection: that will scan it.
         raw: what it stands for.
         paths: where it, or each of its parts, lies.
         land: the section of the settings, with the limits.
+        scratch: folder for copies of parts that DuckDB cannot read as they are.
 
     Raises:
         Refusal: it cannot be read, or its columns are not those of the schema.
     """
-    _check_magic(raw, paths)
-    if raw.kind == "parquet":
-        return _open_parquet(connection, raw, paths, land)
-    if raw.kind == "json":
-        return _open_json(connection, raw, paths[0], land)
-    return _open_csv(raw, paths[0], land)
+    parts = [prepare(_named(raw, path, len(paths)), path, land, scratch) for path in paths]
+    filled = [part for part in parts if part.records != "nothing"]
+    if not filled and raw.table.meta.get("optional"):
+        return Source(raw, "(select 1 where false)", {})
+    sources = [
+        _open(connection, _named(raw, members[0], len(paths)), form, members, land, number)
+        for number, (form, members) in enumerate(forms(filled or parts))
+    ]
+    return replace(_together(raw, sources), raw=raw) if len(sources) > 1 else sources[0]
+
+
+def _named(raw: RawFile, path: Path, count: int) -> RawFile:
+    """The file under the name of one of its parts, for messages."""
+    return raw if count == 1 else replace(raw, label=f"{raw.label}/{path.name}")
+
+
+def _open(
+    connection: duckdb.DuckDBPyConnection,
+    raw: RawFile,
+    form: Part,
+    paths: list[Path],
+    land: LandSettings,
+    number: int,
+) -> Source:
+    if form.kind == "parquet":
+        return _open_parquet(connection, raw, form, paths, land)
+    if form.kind == "json":
+        return _open_json(connection, raw, form, paths, land)
+    return _open_csv(connection, raw, form, paths, land, number)
+
+
+def _together(raw: RawFile, sources: list[Source]) -> Source:
+    """Parts of several formats as one relation; a column that types differ in is read as text.
+
+    Raises:
+        Refusal: they do not have the same columns.
+    """
+    names = list(sources[0].columns)
+    for other in sources[1:]:
+        if differing := set(names) ^ other.columns.keys():
+            what = f"{sources[0].raw.label} and {other.raw.label} differ in the columns"
+            raise Refusal(
+                Problem(
+                    raw.label,
+                    f"{what} {listing(sorted(differing))}",
+                    "Write all parts with the same columns.",
+                )
+            )
+    types = {
+        name: (
+            sources[0].columns[name][1]
+            if len({source.columns[name][1] for source in sources}) == 1
+            else "VARCHAR"
+        )
+        for name in names
+    }
+    selects = []
+    for source in sources:
+        given = ", ".join(
+            f"cast({sql} as {types[name]}) as {identifier(name)}"
+            for name, (sql, _) in source.columns.items()
+        )
+        selects.append(f"select {given}, {source.unparsed} as is_unparsed from {source.relation}")
+    return Source(
+        raw,
+        f"({' union all by name '.join(selects)})",
+        {name: (identifier(name), types[name]) for name in names},
+        tuple(table for source in sources for table in source.malformed),
+        "is_unparsed",
+    )
+
+
+def _from_path(form: Part, raw: RawFile, present: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Columns that the folders of the parts name and the parts do not have."""
+    have = {name.strip().lower() for name in present}
+    known = {name for column in raw.table.columns for name in column.names}
+    known |= {name.lower() for it in raw.mapping.columns.values() for name in it.names}
+    return {
+        name: (
+            f"url_decode(regexp_extract(filename, {literal(f'(?i)/{name}=([^/]*)/')}, 1))",
+            "VARCHAR",
+        )
+        for name in form.in_path
+        if name in known and name not in have
+    }
 
 
 def unreadable(raw: RawFile, error: duckdb.Error | UnicodeDecodeError) -> Problem:
@@ -98,7 +173,7 @@ def unreadable(raw: RawFile, error: duckdb.Error | UnicodeDecodeError) -> Proble
         what = "a record is larger than land.maximum_record_mb"
         return Problem(label, what, "Raise it in the settings if that is what you mean to land.")
     if raw.kind != "parquet" and ("unicode" in str(error).lower() or "utf" in str(error).lower()):
-        return Problem(label, f"the text is not UTF-8: {first_line}", _UTF8)
+        return Problem(label, f"the text is not UTF-8: {first_line}", ENCODING)
     return problem
 
 
@@ -222,45 +297,25 @@ def _header_hint(names: list[str]) -> str:
     return " The first line looks like data: it must hold the column names." if values else ""
 
 
-def _check_magic(raw: RawFile, paths: list[Path]) -> None:
-    for path in paths:
-        with path.open("rb") as stream:
-            start = stream.read(4)
-        if raw.kind != "parquet":
-            if start.startswith((_PARQUET, _ZIP)):
-                raise Refusal(
-                    Problem(
-                        raw.label,
-                        f"holds {'Parquet' if start == _PARQUET else 'a ZIP or Excel file'}, "
-                        f"not {raw.kind.upper()}",
-                        "Give it the extension of its format, or export it anew.",
-                    )
-                )
-            if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-                raise Refusal(Problem(raw.label, "the text is UTF-16, not UTF-8", _UTF8))
-        elif start != _PARQUET:
-            raise Refusal(
-                Problem(
-                    raw.label,
-                    f"{path.name} is not a Parquet file or is truncated",
-                    "Export or copy it again.",
-                )
-            )
-
-
 def _open_parquet(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: list[Path], land: LandSettings
+    connection: duckdb.DuckDBPyConnection,
+    raw: RawFile,
+    form: Part,
+    paths: list[Path],
+    land: LandSettings,
 ) -> Source:
-    relation = read_parquet(*paths, options=", union_by_name = true")
+    named = ", filename = true" if form.in_path else ""
+    relation = read_parquet(*paths, options=f", union_by_name = true{named}")
     try:
         described = connection.execute(f"describe select * from {relation}").fetchall()
     except DAMAGED as error:
         raise Refusal(unreadable(raw, error)) from error
     _same_columns(connection, raw, paths)
-    types = {row[0]: row[1] for row in described}
-    names = mapped(raw, types, land)
-    columns = {name: (identifier(own), types[own]) for name, own in names.items()}
+    types = {row[0]: row[1] for row in described if not (named and row[0] == "filename")}
     of_file = {name: (identifier(name), kind) for name, kind in types.items()}
+    of_file |= _from_path(form, raw, types)
+    names = mapped(raw, of_file, land)
+    columns = {name: of_file[own] for name, own in names.items()}
     return Source(raw, relation, declared(raw, columns, of_file))
 
 
@@ -285,105 +340,104 @@ def _same_columns(connection: duckdb.DuckDBPyConnection, raw: RawFile, paths: li
         )
 
 
-def _open_csv(raw: RawFile, path: Path, land: LandSettings) -> Source:
-    longest = int(land.maximum_header_mb * _MEGABYTE)
-    try:
-        with _text_stream(path) as stream:
-            line = stream.readline(longest + 1)
-        if len(line) > longest:
-            what = f"the first line is longer than {longest:,} bytes (land.maximum_header_mb)"
-            raise Refusal(Problem(raw.label, what, "Export it again, one record a line."))
-        head = _header(raw, line)
-    except (OSError, EOFError, zlib.error) as error:
-        what = f"the file is truncated: {error}"
-        raise Refusal(Problem(raw.label, what, "Copy it again.")) from error
-    delimiter = raw.mapping.delimiter or _delimiter(raw, head)
-    header = _cells(head, delimiter)
-    names = mapped(raw, header, land)
+def _open_csv(
+    connection: duckdb.DuckDBPyConnection,
+    raw: RawFile,
+    form: Part,
+    paths: list[Path],
+    land: LandSettings,
+    number: int,
+) -> Source:
+    header = list(form.header)
     types = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
-    rejects = f"malformed_{raw.table.name}_{raw.year or 0}"
+    suffix = f"_{number}" if number else ""
+    rejects = f"malformed_{raw.table.name}_{raw.year or 0}{suffix}"
+    listed = ", ".join(files(path) for path in paths)
+    options = (
+        f"[{listed}], auto_detect = false, header = true, "
+        f"columns = {{{types}}}, delim = {literal(form.delimiter)}, quote = '\"', escape = '\"', "
+        f"skip = {form.skipped}, filename = {'true' if form.in_path else 'false'}, "
+        f"compression = {literal('gzip' if form.is_packed else 'none')}"
+    )
     relation = (
-        f"read_csv({files(path)}, auto_detect = false, header = true, "
-        f"columns = {{{types}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-        f"compression = {literal('gzip' if is_gzip(path) else 'none')}, store_rejects = true, "
+        f"read_csv({options}, store_rejects = true, "
         f"rejects_table = {literal(rejects)}, rejects_scan = {literal(f'{rejects}_scan')})"
     )
-    columns = {name: (f"c{header.index(own)}", "VARCHAR") for name, own in names.items()}
-    of_file = {own.strip(): (f"c{index}", "VARCHAR") for index, own in enumerate(header)}
-    return Source(raw, relation, declared(raw, columns, of_file), malformed=rejects)
+    given = {own.strip(): (f"c{index}", "VARCHAR") for index, own in enumerate(header)}
+    given |= _from_path(form, raw, given)
+    nameless = [f"c{index}" for index, own in enumerate(header) if not own.strip()]
+    names = mapped(raw, [own for own in header if own.strip()] + list(given)[len(header) :], land)
+    if nameless and len(header) > 1:
+        _require_nothing(connection, raw, f"read_csv({options}, ignore_errors = true)", nameless)
+    columns = {name: given[own.strip()] for name, own in names.items()}
+    return Source(raw, relation, declared(raw, columns, given), malformed=(rejects,))
 
 
-def _header(raw: RawFile, line: bytes) -> str:
-    """The first line of a CSV file as text.
+def _require_nothing(
+    connection: duckdb.DuckDBPyConnection, raw: RawFile, relation: str, columns: list[str]
+) -> None:
+    """Columns without a name come from delimiters at the ends of lines: they hold nothing.
 
     Raises:
-        Refusal: it is no header.
+        Refusal: they hold something, which would be lost.
     """
+    filled = " or ".join(f"coalesce(trim({column}), '') <> ''" for column in columns)
     try:
-        head = line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise Refusal(Problem(raw.label, "the header is not UTF-8", _UTF8)) from error
-    if "\0" in head:
-        what = "the header has NUL bytes, as binary files and UTF-16 have"
-        raise Refusal(Problem(raw.label, what, _UTF8))
-    if "\r" in head:
-        what = "lines end with a carriage return alone, as on old Macs, or the header has one"
-        raise Refusal(Problem(raw.label, what, "Save it with line feeds."))
-    return head
-
-
-def _cells(head: str, delimiter: str) -> list[str]:
-    allow_fields(len(head))
-    return next(csv.reader([head], delimiter=delimiter), [])
-
-
-def _delimiter(raw: RawFile, head: str) -> str:
-    """The delimiter under which the header holds most names that are known; a comma if none is."""
-    known = {name.lower() for column in raw.table.columns for name in column.names}
-    known |= {name.lower() for it in raw.mapping.columns.values() for name in it.names}
-
-    def hits(delimiter: str) -> int:
-        return sum(name.strip().lower() in known for name in _cells(head, delimiter))
-
-    return max(DELIMITERS, key=hits)
+        rows = one_row(connection, f"select count(*) from {relation} where {filled}")[0]
+    except DAMAGED as error:
+        raise Refusal(unreadable(raw, error)) from error
+    if rows:
+        what = "a column without a name has values"
+        raise Refusal(Problem(raw.label, what, "Name it, or remove it.", rows=rows))
 
 
 def _open_json(
-    connection: duckdb.DuckDBPyConnection, raw: RawFile, path: Path, land: LandSettings
+    connection: duckdb.DuckDBPyConnection,
+    raw: RawFile,
+    form: Part,
+    paths: list[Path],
+    land: LandSettings,
 ) -> Source:
-    try:
-        with _text_stream(path) as stream:
-            start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refusal(
-            Problem(raw.label, f"the file is truncated: {error}", "Copy it again.")
-        ) from error
-    if start not in (b"[", b"{"):
-        what = "is neither a JSON array of records nor JSON lines"
-        raise Refusal(Problem(raw.label, what, "Write one JSON object a record."))
-    lines = start == b"{"
+    lines, wrapper = form.records == "lines", form.records.partition("in ")[2]
+    layout = {"lines": "newline_delimited", "array": "array"}.get(form.records, "unstructured")
+    listed = ", ".join(files(path) for path in paths)
     relation = (
-        f"read_json_objects({files(path)}, "
-        f"format = {literal('newline_delimited' if lines else 'array')}, "
-        f"compression = {literal('gzip' if is_gzip(path) else 'uncompressed')}, "
+        f"read_json_objects([{listed}], format = {literal(layout)}, "
+        f"filename = {'true' if form.in_path else 'false'}, "
+        f"compression = {literal('gzip' if form.is_packed else 'uncompressed')}, "
         f"ignore_errors = {'true' if lines else 'false'}, "
-        f"maximum_object_size = {int(land.maximum_record_mb * _MEGABYTE)})"
+        f"maximum_object_size = {int(land.maximum_record_mb * MEGABYTE)})"
     )
     try:
+        if form.records == "objects":  # on several lines each, or one that wraps them all
+            wrapper = _wrapper(connection, relation)
+        if wrapper:
+            place = literal(_json_path(wrapper))
+            relation = (
+                f"(select unnest(json_extract(json, {place})::json[]) as json from {relation})"
+            )
         keys = connection.execute(
             f"select distinct unnest(json_keys(json)) as key from {relation} order by key"
         ).fetchall()
     except DAMAGED as error:
         raise Refusal(unreadable(raw, error)) from error
-    names = mapped(raw, [key for (key,) in keys], land)
     of_file = {key: (f"(json ->> {literal(_json_path(key))})", "VARCHAR") for (key,) in keys}
+    of_file |= _from_path(form, raw, of_file)
+    names = mapped(raw, of_file, land)
     columns = declared(raw, {name: of_file[own] for name, own in names.items()}, of_file)
     return Source(raw, relation, columns, unparsed="json_type(json) is distinct from 'OBJECT'")
 
 
+def _wrapper(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """The only key of the only object that holds a list; empty where there is none."""
+    count, keys = one_row(
+        connection,
+        "select count(distinct json), list(distinct key) filter (json_type(json, "
+        "'$.\"' || replace(key, '\"', '\\\"') || '\"') = 'ARRAY') "
+        f"from (select json, unnest(json_keys(json)) as key from {relation})",
+    )
+    return str(keys[0]) if count == 1 and keys and len(keys) == 1 else ""
+
+
 def _json_path(key: str) -> str:
     return '$."' + key.replace('"', '\\"') + '"'
-
-
-def _text_stream(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")

@@ -66,11 +66,6 @@ def test_two_files_for_one_table(raw, home):
     assert_mentions(message, "churn_label.csv and churn_label.parquet", "Keep one of them")
 
 
-def test_unknown_format(raw, home):
-    (raw / "churn_label.csv").rename(raw / "churn_label")
-    assert_mentions(refused(raw, home), "churn_label: its format is unknown", "CSV.gz")
-
-
 def test_empty_file(raw, home):
     (raw / "churn_label.csv").write_bytes(b"")
     assert_mentions(refused(raw, home), "churn_label.csv: the file is empty (0 rows). Export")
@@ -121,12 +116,6 @@ def test_latin_1_file(raw, home):
     message = refused(raw, home)
     assert_mentions(message, "customer_attributes.csv: the text is not UTF-8", "line 2", "iconv")
     assert "(6 rows)" in message
-
-
-def test_utf_16_file(raw, home):
-    text = RawBatch()["churn_label"].to_csv(index=False)
-    (raw / "churn_label.csv").write_bytes(text.encode("utf-16"))
-    assert_mentions(refused(raw, home), "churn_label.csv: the text is UTF-16", "iconv")
 
 
 def test_truncated_json(raw, home):

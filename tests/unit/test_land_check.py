@@ -57,7 +57,7 @@ def _round_trip(name: str, kind: str, rows: list[tuple]) -> list[tuple]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         _write(Path(folder), name, kind, rows)
         raw = assign(list_source(folder), SCHEMAS)[0][0]
-        source = open_raw(connection, raw, raw.paths(Path(folder)), LAND)
+        source = open_raw(connection, raw, raw.paths(Path(folder)), LAND, Path(folder) / "prepared")
         checked, counts = materialise(connection, source)
         assert (counts.rows, counts.set_aside) == (len(rows), {})
         names = ", ".join(SCHEMAS[name].column_names)
