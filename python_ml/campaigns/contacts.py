@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,13 @@ def read_contacts(path: Path, settings: Settings) -> tuple[pd.DataFrame, dict[st
     """
     raw = raw_file(path, load_source("raw")[TABLE])
     try:
-        with duckdb.connect(config={"threads": settings.threads}) as connection:
+        with (
+            duckdb.connect(config={"threads": settings.threads}) as connection,
+            tempfile.TemporaryDirectory() as scratch,
+        ):
             connection.execute("set timezone = 'UTC'")
-            checked, counts = materialise(
-                connection, open_raw(connection, raw, [path], settings.land)
-            )
+            source = open_raw(connection, raw, [path], settings.land, Path(scratch))
+            checked, counts = materialise(connection, source)
             names = ", ".join(raw.table.column_names)
             rows = connection.execute(
                 f"select {names} from {checked} where reason is null order by all"
