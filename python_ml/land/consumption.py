@@ -200,7 +200,7 @@ def _split(work: Landing, source: Source) -> None:
     off_hour = f"epoch_us(timestamp) % {HOUR_US} <> 0"
     work.connection.execute(
         f"copy (select {names}, {shown}, reason, case when reason is not null then 'rejected' "
-        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then '{_OFF}' else '' end end "
+        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then {literal(_OFF)} else '' end end "
         f"as part from ({checked})) to {literal(folder)} "
         "(format parquet, partition_by (part), compression snappy)"
     )
@@ -235,7 +235,7 @@ def _count_split(work: Landing, source: Source, folder: Path) -> None:
 
 def _year_ends(work: Landing, year: int | None, folder: Path) -> int:
     """Rows of the first instant after the year of a file: its labels may name ends of hours."""
-    after = f"timestamp = timestamp '{(year or 0) + 1}-01-01'"
+    after = f"timestamp = timestamp {literal(f'{(year or 0) + 1}-01-01')}"
     part = f"read_parquet({files(folder / 'part=rejected', '*.parquet')})"
     return int(one_row(work.connection, f"select count(*) from {part} where {after}")[0])
 
