@@ -200,8 +200,8 @@ def _split(work: Landing, source: Source) -> None:
     off_hour = f"epoch_us(timestamp) % {HOUR_US} <> 0"
     work.connection.execute(
         f"copy (select {names}, {shown}, reason, case when reason is not null then 'rejected' "
-        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then {literal(_OFF)} else '' end "
-        f"end as part from ({checked})) to {literal(folder)} "
+        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then {literal(_OFF)} else '' "
+        f"end end as part from ({checked})) to {literal(folder)} "
         "(format parquet, partition_by (part), compression snappy)"
     )
     _count_split(work, source, folder)
