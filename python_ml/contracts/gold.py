@@ -110,6 +110,15 @@ class GoldContract:
             )
         return found
 
+    def learned(self, settings: Settings, name: str) -> tuple[Column, ...]:
+        """Features of the experiment that a champion learns from.
+
+        Raises:
+            SpanishGasError: as for `experiment`.
+        """
+        without = set(settings.model.excluded_features)
+        return tuple(c for c in self.experiment(settings, name) if c.name not in without)
+
     def arrow_schema(self) -> pa.Schema:
         return pa.schema(
             [(c.name, ColumnSchema(c.name, c.data_type).arrow_type) for c in self.columns]

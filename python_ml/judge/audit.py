@@ -404,10 +404,11 @@ def _ablation(
 ) -> Iterator[Finding]:
     """What PR-AUC loses without each tier, on one fold, with fewer and faster trees."""
     held_out = fold == fold.min()
+    trees = settings.audit.ablation.as_dict()
     quick = settings.with_overrides(
         {
-            f"model.xgboost.{name}": value
-            for name, value in settings.audit.ablation.as_dict().items()
+            "model.additive.knots": 0,
+            **{f"model.xgboost.{name}": value for name, value in trees.items()},
         }
     )
     tiers = list(dict.fromkeys(column.tier or "" for column in columns))

@@ -12,6 +12,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from python_ml.errors import SpanishGasError
 from python_ml.judge.gate import Check
@@ -20,6 +21,7 @@ from python_ml.registry import RegisteredModel
 from python_ml.settings import Settings
 
 PR_AUC, RECALL = "pr_auc", "recall"
+DIFFERENCE = "pr_auc_difference_to_champion"
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def champion_checks(
         weights: bootstrap weights, (resamples, n).
     """
     checks = [_fresh(champion, candidate_as_of)]
-    limit = settings.gate.minimum_pr_auc_difference
-    name = "pr_auc_difference_to_champion"
+    limit = -settings.gate.minimum_margin
+    name = DIFFERENCE
     if champion.origin["sentiment_backend"] and settings.sentiment.backend == "none":
         detail = f"not compared: {champion.version} needs sentiment, and there is none"
         return [*checks, Check(name, math.nan, limit, True, detail)]
@@ -96,13 +98,38 @@ def champion_checks(
         (candidate[1], theirs["is_flagged"].to_numpy(dtype=bool)),
         weights,
     ).part(unseen)
-    found = paired.differences(settings.evaluate.confidence)[PR_AUC]
-    detail = (
-        f"PR-AUC less that of {champion.version} on {unseen.sum():,} rows that neither saw: "
-        f"{_told(found)}; the lower end must not be below {limit:+.4f}"
-    )
-    checks.append(Check(name, found.low, limit, bool(found.low >= limit), detail))
+    rows = f"{unseen.sum():,} rows that neither saw"
+    checks.append(difference_check(settings, champion.version, paired, rows))
     return checks + segment_checks(settings, champion.version, paired)
+
+
+def difference_check(
+    settings: Settings, champion_version: str, paired: Paired, rows: str = "the same rows"
+) -> Check:
+    """Is the candidate's PR-AUC not below the champion's by more than a margin?
+
+    The margin is what the rows can resolve: with a confidence of 95 %, an equal candidate passes in
+    95 of 100 cases, and one that is worse by the margin in 5. Where the margin is larger than what
+    must be noticed, the check says so; more labels, not another limit, would help.
+    """
+    gate = settings.gate
+    found = paired.differences(settings.evaluate.confidence)[PR_AUC]
+    standard_error = (found.high - found.low) / (
+        2 * norm.ppf((1 + settings.evaluate.confidence) / 2)
+    )
+    reach = norm.ppf(gate.noninferiority_confidence) * standard_error
+    margin = max(gate.minimum_margin, 2 * reach)
+    low = found.value - reach
+    detail = (
+        f"PR-AUC less that of {champion_version} on {rows}: {_told(found)}; the lower end at "
+        f"{gate.noninferiority_confidence:.0%}, one-sided, is {low:+.4f} and must be at least "
+        f"{-margin:+.4f}, the margin that these rows can resolve"
+    )
+    if margin > gate.noticed_loss:
+        detail += (
+            f". A loss of {gate.noticed_loss:.2f} may go unnoticed: there are too few churners"
+        )
+    return Check(DIFFERENCE, low, -margin, bool(low >= -margin), detail)
 
 
 def _fresh(champion: RegisteredModel, candidate_as_of: date) -> Check:

@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 
+import pandas as pd
+
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.simulate.texts import is_composed
@@ -49,7 +51,8 @@ def data_fingerprint(warehouse: Warehouse, as_of_date: date) -> DataFingerprint:
         f"order by text_hash limit {LOOKED_AT_TEXTS}"
     )
     written = texts["text"].tolist()
-    keys = [f"{row.customer_id}|{row.day:%Y-%m-%d}" for row in customers.dropna().itertuples()]
+    days = pd.to_datetime(customers["day"]).dt.strftime("%Y-%m-%d").fillna("")
+    keys = (customers["customer_id"] + "|" + days).tolist()
     return DataFingerprint(sketch(keys), bool(written) and all(map(is_composed, written)))
 
 

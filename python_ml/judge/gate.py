@@ -6,11 +6,11 @@ How it does against the champion in place is judged in challenger.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from python_ml.judge.metrics import Estimate, chance_ece
+from python_ml.judge.metrics import Estimate, chance_ece, estimate, ranking_metrics
 from python_ml.settings import Settings
 
 
@@ -52,12 +52,51 @@ def metric_checks(
     chance = chance_ece(
         probability, evaluation.calibration_bins, evaluation.confidence, settings.model.seed
     )
-    is_small = churner_count < limits.minimum_churner_count
+    is_small = _is_small(settings, churner_count)
+    base_rate = metrics["base_rate"].value
+    lift = Estimate(*(end / base_rate for end in astuple(metrics["pr_auc"])))
     return [
         _at_least("pr_auc", metrics["pr_auc"], pr_auc, is_small),
+        _at_least("pr_auc_lift", lift, limits.minimum_pr_auc_lift, is_small),
         _at_least("recall", metrics["recall"], limits.minimum_recall, is_small),
         _at_most("ece", metrics["ece"].value, max(limits.maximum_ece, chance)),
     ]
+
+
+def benchmark_check(
+    settings: Settings,
+    churn: np.ndarray,
+    scores: tuple[np.ndarray, np.ndarray],
+    weights: np.ndarray,
+) -> Check:
+    """Is the candidate better than a simple model of the benchmark's features on the same rows?
+
+    Args:
+        settings: of the gate.
+        churn: n labels of the test part.
+        scores: n scores of the candidate, and of the benchmark.
+        weights: bootstrap weights, (resamples, n).
+    """
+
+    def gain(resamples: np.ndarray) -> dict[str, np.ndarray]:
+        ours, theirs = (ranking_metrics(churn, score, resamples)["pr_auc"] for score in scores)
+        return {"gain": ours - theirs, "benchmark": theirs}
+
+    found = estimate(gain, weights, settings.evaluate.confidence)
+    limit, is_small = settings.gate.minimum_benchmark_gain, _is_small(settings, int(churn.sum()))
+    observed = found["gain"].high if is_small else found["gain"].low
+    end = "upper end, as few churned," if is_small else "lower end"
+    detail = (
+        f"PR-AUC less that of the benchmark ({settings.gate.benchmark_experiment}, "
+        f"{found['benchmark'].value:.4f}) on the same rows is {found['gain'].value:+.4f}, interval "
+        f"{found['gain'].low:+.4f} to {found['gain'].high:+.4f}; the {end} must be at least "
+        f"{limit:+.4f}"
+    )
+    return Check("pr_auc_over_benchmark", observed, limit, bool(observed >= limit), detail)
+
+
+def _is_small(settings: Settings, churner_count: int) -> bool:
+    return churner_count < settings.gate.minimum_churner_count
 
 
 def _at_least(name: str, found: Estimate, limit: float, is_small: bool) -> Check:

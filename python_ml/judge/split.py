@@ -2,13 +2,16 @@
 
 A customer's place follows from a hash of the seed and the customer id, ranked within the label's
 stratum. It does not depend on the order of rows, and when customers come and go between as-of dates
-nearly all others keep their part: a champion is seldom compared on rows that it was trained on.
+nearly all others keep their part: a champion is seldom compared on rows that it was trained on. The
+test part moves on a little every month, so that no customers judge for ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -16,10 +19,24 @@ import pandas as pd
 from python_ml.errors import BadInputError
 
 TRAIN, TEST = "train", "test"
+DRAWS = 1 << 56  # a customer's draw is below
+
+
+def rotation(as_of_date: date, test_share: float) -> float:
+    """How far the test part has moved on by a date: one twelfth of itself a month, as a share of
+    all customers. After a year it is wholly another."""
+    months = as_of_date.year * 12 + as_of_date.month
+    return float(Fraction(months, 12) * Fraction(test_share).limit_denominator(1000) % 1)
 
 
 def stratified_split(
-    customer_ids: pd.Series, churn: pd.Series, *, seed: int, test_share: float, folds: int
+    customer_ids: pd.Series,
+    churn: pd.Series,
+    *,
+    seed: int,
+    test_share: float,
+    folds: int,
+    rotated_by: float = 0.0,
 ) -> pd.DataFrame:
     """Test part and folds, each with the churn rate of the whole, to within one customer.
 
@@ -29,6 +46,7 @@ def stratified_split(
         seed: of the hash.
         test_share: of each stratum; 0 leaves no test part.
         folds: of the training part.
+        rotated_by: share of the customers by which the test part has moved on (`rotation`).
 
     Returns:
         n rows sorted by customer: customer_id, split_part (train or test), cv_fold (1 … folds;
@@ -39,7 +57,8 @@ def stratified_split(
     """
     frame = pd.DataFrame({"customer_id": customer_ids.to_numpy(), "churn": churn.to_numpy()})
     frame = frame.sort_values("customer_id", ignore_index=True)
-    frame["draw"] = [_draw(seed, customer) for customer in frame["customer_id"]]
+    draws = np.array([_draw(seed, customer) for customer in frame["customer_id"]], dtype=np.int64)
+    frame["draw"] = (draws - round(rotated_by * DRAWS)) % DRAWS
     rank = frame.groupby("churn")["draw"].rank(method="first").to_numpy().astype(np.int64) - 1
     size = frame.groupby("churn")["draw"].transform("size").to_numpy()
     test_size = np.rint(size * test_share).astype(np.int64)

@@ -60,8 +60,9 @@ def repeated_hours(years: Sequence[int]) -> list[datetime]:
 
 def repeats_sql(years: Sequence[int], column: str = "timestamp") -> str:
     """Whether an hour is one that the clock shows twice."""
-    hours = ", ".join(f"timestamp {literal(hour)}" for hour in repeated_hours(years))
-    return f"{column} in ({hours})" if hours else "false"
+    return (
+        f"{column} in ({', '.join(f'timestamp {literal(hour)}' for hour in repeated_hours(years))})"
+    )
 
 
 def has_landed_types(connection: duckdb.DuckDBPyConnection, table: TableSchema, path: Path) -> bool:

@@ -26,38 +26,74 @@ class PlattScaling:
         return values
 
 
-def fit_platt(margin: np.ndarray, churn: np.ndarray) -> PlattScaling:
+def fit_platt(
+    margin: np.ndarray, churn: np.ndarray, weights: np.ndarray | None = None
+) -> PlattScaling:
     """Platt scaling with his smoothed targets (Platt 1999, section 2.2).
 
     Args:
         margin: n out-of-fold log-odds.
         churn: n labels, 0 or 1.
+        weights: of the rows; None where all count alike.
     """
-    margin = margin.astype(np.float64)
-    positives = float(churn.sum())
+    margins = margin.astype(np.float64)[:, None]
+    (slope,), intercept = _fit_logistic(margins, churn, weights)
+    return PlattScaling(slope, intercept)
+
+
+def fit_tree_weight(
+    margins: np.ndarray, churn: np.ndarray, minimum: float, weights: np.ndarray | None = None
+) -> float:
+    """Share of the trees in the blend of two models that predicts best out of fold.
+
+    Args:
+        margins: n × 2 out-of-fold log-odds, those of the trees first.
+        churn: n labels, 0 or 1.
+        minimum: least share of the trees.
+        weights: of the rows; None where all count alike.
+    """
+    (trees, smooth), _ = _fit_logistic(margins.astype(np.float64), churn, weights)
+    share = trees / (trees + smooth) if trees + smooth > 0 else 1.0
+    return round(max(share, minimum), 4)
+
+
+def _fit_logistic(
+    margins: np.ndarray, churn: np.ndarray, weights: np.ndarray | None
+) -> tuple[list[float], float]:
+    """Slopes, none below 0, and intercept of a logistic regression on Platt's smoothed targets."""
+    weight = np.ones(len(churn)) if weights is None else weights.astype(np.float64)
+    weight = weight / weight.mean()
+    positives = float(weight @ churn)
     negatives = len(churn) - positives
+    count = margins.shape[1]
     target = np.where(churn == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        logit = parameters[0] * margin + parameters[1]
-        residual = expit(logit) - target
-        value = np.mean(np.logaddexp(0.0, logit) - target * logit)
-        return float(value), np.array([np.mean(residual * margin), np.mean(residual)])
+        logit = margins @ parameters[:count] + parameters[count]
+        residual = weight * (expit(logit) - target)
+        value = np.mean(weight * (np.logaddexp(0.0, logit) - target * logit))
+        slopes = [np.mean(residual * margins[:, column]) for column in range(count)]
+        return float(value), np.array([*slopes, np.mean(residual)])
 
     prior = np.log((positives + 1) / (negatives + 1))
     best = minimize(
         loss,
-        np.array([1.0, prior]),
+        np.array([*[1.0 / count] * count, prior]),
         jac=True,
         method="L-BFGS-B",
         # Scores that tell nothing may by chance run backwards; to turn them round would be no cure.
-        bounds=[(0.0, None), (None, None)],
+        bounds=[*[(0.0, None)] * count, (None, None)],
         options={"gtol": 1e-10, "ftol": 1e-15},
     )
-    return PlattScaling(float(best.x[0]), float(best.x[1]))
+    return [float(value) for value in best.x[:count]], float(best.x[count])
 
 
-def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall: float) -> float:
+def choose_threshold(
+    probability: np.ndarray,
+    churn: np.ndarray,
+    minimum_recall: float,
+    weights: np.ndarray | None = None,
+) -> float:
     """The threshold (score ≥ threshold is flagged) of highest precision that keeps the recall.
 
     Among the four scores, 0.6 is the highest threshold that finds both churners:
@@ -70,13 +106,15 @@ def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall:
         probability: n calibrated out-of-fold probabilities.
         churn: n labels, 0 or 1.
         minimum_recall: above 1 no threshold reaches it, and the one of best F1 is taken.
+        weights: of the rows; None where all count alike.
     """
+    weight = np.ones(len(churn)) if weights is None else weights.astype(np.float64)
     order = np.argsort(-probability, kind="stable")
     score = probability[order]
     last_of_ties = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    found = np.cumsum(churn[order])[last_of_ties]
-    precision = found / (last_of_ties + 1)
-    recall = found / churn.sum()
+    found = np.cumsum((weight * churn)[order])[last_of_ties]
+    precision = found / np.cumsum(weight[order])[last_of_ties]
+    recall = found / found[-1]
     reaching = recall >= minimum_recall
     merit = precision if reaching.any() else 2 * precision * recall / (precision + recall + 1e-300)
     candidates = np.flatnonzero(reaching) if reaching.any() else np.arange(len(merit))

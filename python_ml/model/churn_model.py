@@ -1,4 +1,4 @@
-"""A fitted churn model: booster, preprocessing, calibration and threshold, as data."""
+"""A fitted churn model: trees and smooth terms, preprocessing, calibration, threshold, as data."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
+from python_ml.model.additive import AdditiveModel, fit_additive
 from python_ml.model.calibrate import PlattScaling
 from python_ml.model.contributions import TreeTable, contributions, tree_tables
 from python_ml.model.interval import VennAbers
@@ -25,39 +26,65 @@ from python_ml.settings import Settings
 
 @dataclass(frozen=True)
 class Classifier:
-    """A booster and the preprocessing in front of it."""
+    """Boosted trees and smooth terms on the same columns, and the preprocessing in front of them.
+
+    The log-odds are `tree_weight` parts those of the trees; the rest is those of the smooth terms,
+    which there may be none of.
+    """
 
     preprocessor: Preprocessor
     booster: xgb.Booster
+    additive: AdditiveModel | None = None
+    tree_weight: float = 1.0
 
-    def _rows(self, frame: pd.DataFrame) -> xgb.DMatrix:
+    def _rows(self, matrix: np.ndarray) -> xgb.DMatrix:
         return xgb.DMatrix(
-            self.preprocessor.transform(frame),
+            matrix,
             feature_names=self.preprocessor.encoded_names,
             feature_types=self.preprocessor.feature_types,
             enable_categorical=True,
         )
 
     def margin(self, frame: pd.DataFrame) -> np.ndarray:
-        """Uncalibrated log-odds, n float32."""
-        return self.booster.predict(self._rows(frame), output_margin=True)
+        """Uncalibrated log-odds of n rows."""
+        return self.blended(self.margins(frame))
+
+    def margins(self, frame: pd.DataFrame) -> np.ndarray:
+        """Log-odds of n rows by the trees and by the smooth terms, where there are any: n × 2 or
+        n × 1."""
+        matrix = self.preprocessor.transform(frame)
+        trees = self.booster.predict(self._rows(matrix), output_margin=True)
+        if self.additive is None:
+            return trees[:, None]
+        return np.column_stack([trees.astype(np.float64), self.additive.margin(matrix)])
+
+    def blended(self, margins: np.ndarray) -> np.ndarray:
+        """The log-odds that `margins` come to."""
+        if self.additive is None:
+            return margins[:, 0]
+        return self.tree_weight * margins[:, 0] + (1 - self.tree_weight) * margins[:, 1]
 
     @cached_property
     def _tables(self) -> list[TreeTable] | None:
         return tree_tables(self.booster)
 
     def contributions(self, frame: pd.DataFrame, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """What each feature adds to the log-odds of each row (TreeSHAP).
+        """What each feature adds to the log-odds of each row: TreeSHAP of the trees, and the smooth
+        terms themselves.
 
         Returns:
             n × features, the one-hot columns of a category summed back to it, and n biases. Each
             row and its bias sum to the margin.
         """
+        matrix = self.preprocessor.transform(frame)
         if self._tables is None:
-            values = self.booster.predict(self._rows(frame), pred_contribs=True).astype(np.float64)
+            rows = self._rows(matrix)
+            values = self.booster.predict(rows, pred_contribs=True).astype(np.float64)
         else:
-            matrix = self.preprocessor.transform(frame)
             values = contributions(self.booster, self._tables, matrix, threads)
+        if self.additive is not None:
+            smooth = self.additive.contributions(matrix)
+            values = self.tree_weight * values + (1 - self.tree_weight) * smooth
         starts = np.flatnonzero(np.diff(self.preprocessor.sources, prepend=-1))
         return np.add.reduceat(values[:, :-1], starts, axis=1), values[:, -1]
 
@@ -110,7 +137,14 @@ class ChurnModel:
 
     def definition(self) -> dict[str, Any]:
         """All but the trees, as a JSON document."""
+        additive = self.classifier.additive
+        smooth = (
+            {"tree_weight": self.classifier.tree_weight, "additive": additive.as_document()}
+            if additive
+            else {}
+        )
         return {
+            **smooth,
             "experiment": self.experiment,
             "preprocessing": self.classifier.preprocessor.as_document(),
             "calibration": {
@@ -143,6 +177,10 @@ class ChurnModel:
             classifier=Classifier(
                 Preprocessor.from_document(definition["preprocessing"]),
                 trees,
+                AdditiveModel.from_document(definition["additive"])
+                if "additive" in definition
+                else None,
+                definition.get("tree_weight", 1.0),
             ),
             calibration=PlattScaling(calibration["slope"], calibration["intercept"]),
             interval=VennAbers.from_document(definition["interval"]),
@@ -152,37 +190,62 @@ class ChurnModel:
 
 
 def fit_classifier(
-    frame: pd.DataFrame, churn: np.ndarray, columns: Sequence[Column], settings: Settings
+    frame: pd.DataFrame,
+    churn: np.ndarray,
+    columns: Sequence[Column],
+    settings: Settings,
+    weights: np.ndarray | None = None,
 ) -> Classifier:
-    """Preprocessing and booster, both learned on these rows alone.
+    """Preprocessing, trees and smooth terms, all learned on these rows alone.
 
     It takes one thread. At this size XGBoost's own threads wait for each other more than they work,
     many times over on a busy machine; whole fits run side by side instead, and the result is the
     same, bit for bit, for the same rows in the same order, whatever the number of processors.
+
+    Args:
+        frame: n rows of gold_master.
+        churn: n labels, 0 or 1.
+        columns: features to learn from.
+        settings: of the model.
+        weights: of the rows; None where all count alike.
     """
     preprocessor = Preprocessor.fit(frame, columns, settings.model.category_encoding)
-    parameters = booster_parameters(settings, churn)
+    parameters = booster_parameters(settings)
     if any(preprocessor.directions):
         parameters["monotone_constraints"] = tuple(preprocessor.directions)
     rounds = parameters.pop("n_estimators")
-    matrix = xgb.QuantileDMatrix(
-        preprocessor.transform(frame),
+    matrix = preprocessor.transform(frame)
+    rows = xgb.QuantileDMatrix(
+        matrix,
         churn,
+        weight=weights,
         feature_names=preprocessor.encoded_names,
         feature_types=preprocessor.feature_types,
         enable_categorical=True,
         nthread=1,
     )
     parameters["nthread"] = 1
-    return Classifier(preprocessor, xgb.train(parameters, matrix, num_boost_round=rounds))
+    booster = xgb.train(parameters, rows, num_boost_round=rounds)
+    smooth = settings.model.additive
+    if smooth.knots == 0:
+        return Classifier(preprocessor, booster)
+    additive = fit_additive(
+        matrix,
+        churn,
+        preprocessor.feature_types,
+        preprocessor.directions,
+        knots=smooth.knots,
+        penalty=smooth.penalty,
+        weights=weights,
+    )
+    return Classifier(preprocessor, booster, additive, smooth.minimum_tree_weight)
 
 
-def booster_parameters(settings: Settings, churn: np.ndarray) -> dict[str, Any]:
-    """XGBoost's parameters; a churner weighs as much more as there are fewer of them."""
+def booster_parameters(settings: Settings) -> dict[str, Any]:
+    """XGBoost's parameters."""
     return {
         "objective": "binary:logistic",
         "tree_method": "hist",
         **settings.model.xgboost.as_dict(),
-        "scale_pos_weight": float((churn == 0).sum() / (churn == 1).sum()),
         "seed": settings.model.seed,
     }

@@ -217,7 +217,7 @@ def measure_later(
     """
     training = past.merge(_folds(past, contract.target, settings), on="customer_id")
     experiment, _ = choose_experiment(settings)
-    columns = contract.experiment(settings, experiment)
+    columns = contract.learned(settings, experiment)
     churn = later[contract.target].to_numpy(dtype=np.int64)
     weights = resample_weights(len(later), settings.evaluate.bootstrap_count, settings.model.seed)
 

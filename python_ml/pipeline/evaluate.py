@@ -16,13 +16,15 @@ from python_ml.errors import SpanishGasError
 from python_ml.judge.alarms import judge_alarms
 from python_ml.judge.challenger import champion_checks
 from python_ml.judge.direction import ChangedCustomers, direction_checks
-from python_ml.judge.gate import Check, metric_checks
+from python_ml.judge.gate import Check, benchmark_check, metric_checks
 from python_ml.judge.measure import Scored, measure_sets
 from python_ml.judge.metrics import Estimate, resample_weights
 from python_ml.judge.snapshot import read_training_rows
 from python_ml.judge.split import TEST, TRAIN, split_hash
 from python_ml.judge.verdict import MANUAL, EvaluateResult, register_decision
+from python_ml.model.additive import fit_additive
 from python_ml.model.churn_model import ChurnModel
+from python_ml.model.preprocess import ONE_HOT, Preprocessor
 from python_ml.pages.card import write_card
 from python_ml.pipeline.train import fit_by_protocol
 from python_ml.privacy.tombstones import read_tombstones
@@ -30,6 +32,7 @@ from python_ml.registry import RegisteredModel, Registry, open_registry
 from python_ml.settings import Settings
 
 CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
+MINIMUM_KNOTS = 4  # of the benchmark, where the model itself has no smooth terms
 
 
 def evaluate(
@@ -61,7 +64,8 @@ def evaluate(
     start = time.perf_counter()
     registry = open_registry(settings)
     candidate = registry.load(model_version)
-    sets = _scored_sets(warehouse, settings, contract, candidate)
+    rows = stored_rows(warehouse, settings, candidate)
+    sets = _scored_sets(rows, settings, contract, candidate)
     scored = sets[CHAMPION_SET]
     test_count = len(scored.churn)
     weights = resample_weights(test_count, settings.evaluate.bootstrap_count, settings.model.seed)
@@ -70,6 +74,12 @@ def evaluate(
     alarms, alarm_check = judge_alarms(warehouse, settings, run_id, candidate)
     checks = [
         *_own_checks(settings, candidate.model, overall[CHAMPION_SET], scored, changed),
+        benchmark_check(
+            settings,
+            scored.churn,
+            (scored.probability, _benchmark(rows, contract, settings)),
+            weights,
+        ),
         alarm_check,
         *_against_champion(warehouse, settings, registry, candidate, scored, weights),
     ]
@@ -116,16 +126,34 @@ def stored_rows(
 
 
 def _scored_sets(
-    warehouse: Warehouse, settings: Settings, contract: GoldContract, candidate: RegisteredModel
+    rows: pd.DataFrame, settings: Settings, contract: GoldContract, candidate: RegisteredModel
 ) -> dict[str, Scored]:
     """The test part as the candidate sees it, and as its twin without text does."""
-    rows, model = stored_rows(warehouse, settings, candidate), candidate.model
+    model = candidate.model
     test = rows[rows["split_part"] == TEST].reset_index(drop=True)
     plain = _model_without_text(rows, contract, model, settings)
     return {
         CHAMPION_SET: Scored.by(model, test, contract.target),
         WITHOUT_TEXT: Scored.by(plain, test, contract.target),
     }
+
+
+def _benchmark(rows: pd.DataFrame, contract: GoldContract, settings: Settings) -> np.ndarray:
+    """Scores of the test part by a logistic regression on smooth terms of a few features."""
+    columns = contract.experiment(settings, settings.gate.benchmark_experiment)
+    training, test = (
+        rows[rows["split_part"] == part].reset_index(drop=True) for part in (TRAIN, TEST)
+    )
+    preprocessor = Preprocessor.fit(training, columns, ONE_HOT)
+    model = fit_additive(
+        preprocessor.transform(training),
+        training[contract.target].to_numpy(dtype=np.int64),
+        preprocessor.feature_types,
+        preprocessor.directions,
+        knots=max(settings.model.additive.knots, MINIMUM_KNOTS),
+        penalty=settings.model.additive.penalty,
+    )
+    return model.margin(preprocessor.transform(test))
 
 
 def _model_without_text(

@@ -57,7 +57,10 @@ def score(
     require_approved(registry, version)
     registered = registry.load(version)
     model = registered.model
-    model.check_features(contract.experiment(settings, model.experiment))
+    # A version may have learned from what later ones leave out.
+    offered = contract.experiment(settings, model.experiment)
+    learned = {*model.features, *(c.name for c in contract.learned(settings, model.experiment))}
+    model.check_features([column for column in offered if column.name in learned])
     _check_sentiment(settings, version, registered.origin["sentiment_backend"])
     frame = take_snapshot(warehouse, settings, contract, run_id, as_of_date).frame
     tiers = read_tiers(warehouse)

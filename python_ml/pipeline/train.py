@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version as library_version
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from python_ml.contracts.gold import Column, GoldContract
 from python_ml.engines import Warehouse
@@ -20,8 +21,8 @@ from python_ml.judge.audit import audit_training, findings_table
 from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
-from python_ml.judge.split import TRAIN, split_hash, stratified_split
-from python_ml.model.calibrate import choose_threshold, fit_platt
+from python_ml.judge.split import TRAIN, rotation, split_hash, stratified_split
+from python_ml.model.calibrate import choose_threshold, fit_platt, fit_tree_weight
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.model.interval import fit_venn_abers
 from python_ml.pipeline.results import TrainResult
@@ -70,7 +71,7 @@ def train(
     split = rows[["customer_id", "split_part", "cv_fold"]]
     warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
     experiment, message = choose_experiment(settings)
-    columns = contract.experiment(settings, experiment)
+    columns = contract.learned(settings, experiment)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     target, version = contract.target, f"churn-{run_id}"
     fitted = fit_by_protocol(training, columns, target, experiment, settings)
@@ -152,7 +153,9 @@ def _means(settings: Settings, columns: Sequence[Column]) -> dict[str, Any]:
     return {
         "model_settings": settings.model.as_dict(),
         "sentiment_backend": sentiment_backend(settings) if uses_sentiment else None,
-        "libraries": {name: library_version(name) for name in ("xgboost-cpu", "numpy", "pandas")},
+        "libraries": {
+            name: library_version(name) for name in ("xgboost-cpu", "scipy", "numpy", "pandas")
+        },
     }
 
 
@@ -186,6 +189,7 @@ def labelled_rows(
             seed=settings.model.seed,
             test_share=settings.model.test_share,
             folds=settings.model.folds,
+            rotated_by=rotation(as_of_date, settings.model.test_share),
         )
     except BadInputError as error:
         raise BadInputError(
@@ -201,8 +205,9 @@ def fit_by_protocol(
     target: str,
     experiment: str,
     settings: Settings,
+    weights: np.ndarray | None = None,
 ) -> FittedModel:
-    """Calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
+    """Blend, calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
 
     Args:
         training: the training part, with cv_fold.
@@ -210,30 +215,42 @@ def fit_by_protocol(
         target: name of the label column.
         experiment: name to store with the model.
         settings: of the model.
+        weights: of the rows; None where all count alike.
     """
     churn = training[target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
-    margin = np.empty(len(training), dtype=np.float32)
 
     def fit(rows: np.ndarray) -> Classifier:
-        return fit_classifier(training[rows], churn[rows], columns, settings)
+        own = None if weights is None else weights[rows]
+        return fit_classifier(training[rows], churn[rows], columns, settings, own)
 
-    def predict_fold(number: int) -> None:
+    def of_fold(number: int) -> tuple[np.ndarray, np.ndarray]:
         held_out = fold == number
-        margin[held_out] = fit(~held_out).margin(training[held_out])
+        return held_out, fit(~held_out).margins(training[held_out])
 
-    with ThreadPoolExecutor(settings.threads) as pool:
+    # Fits run side by side. Threads of the linear algebra would wait for each other, and add up in
+    # another order.
+    with threadpool_limits(1), ThreadPoolExecutor(settings.threads) as pool:
         final = pool.submit(fit, np.ones(len(training), dtype=bool))
-        list(pool.map(predict_fold, np.unique(fold)))
-    calibration = fit_platt(margin, churn)
+        parts = list(pool.map(of_fold, np.unique(fold)))
+    margins = np.empty((len(training), parts[0][1].shape[1]), dtype=parts[0][1].dtype)
+    for held_out, of_part in parts:
+        margins[held_out] = of_part
+    classifier = final.result()
+    if classifier.additive is not None:
+        least = settings.model.additive.minimum_tree_weight
+        share = fit_tree_weight(margins, churn, least, weights)
+        classifier = replace(classifier, tree_weight=share)
+    margin = classifier.blended(margins)
+    calibration = fit_platt(margin, churn, weights)
     probability = calibration.probability(margin)
     model = ChurnModel(
         experiment=experiment,
-        classifier=final.result(),
+        classifier=classifier,
         calibration=calibration,
         interval=fit_venn_abers(margin, churn),
-        threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
-        parameters=booster_parameters(settings, churn),
+        threshold=choose_threshold(probability, churn, settings.model.minimum_recall, weights),
+        parameters=booster_parameters(settings),
     )
     return FittedModel(model, probability)
 

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from python_ml.simulate.noise import Integers, choose, hashed, quantile, uniform
+from python_ml.simulate.noise import Floats, Integers, choose, hashed, quantile, uniform
 from python_ml.simulate.reference import calibration
 from python_ml.simulate.texts import compose
 from python_ml.simulate.traits import Traits
@@ -67,6 +67,28 @@ def gets_in_touch(seed: int, index: Integers, churned: np.ndarray) -> np.ndarray
         churned, share["churner"], share["other"]
     )
     return values
+
+
+def contact_log_odds(
+    seed: int, index: Integers, churned: np.ndarray, text_signal: str
+) -> tuple[Floats, Floats]:
+    """What is learned of a customer's outcome from getting in touch or not, and from what is said:
+    log likelihood ratios, for those who measure how much can be known at all."""
+    share = calibration()["interactions"]["contact_share"]
+    contacts = gets_in_touch(seed, index, churned)
+    yes, no = (
+        np.log(share["churner"] / share["other"]),
+        np.log((1 - share["churner"]) / (1 - share["other"])),
+    )
+    _, customers, churners = _cells()
+    others = customers - churners
+    knowing = calibration()["interactions"]["knowing_share"][text_signal]
+    any_one = customers / customers.sum()
+    of_churners = knowing * churners / churners.sum() + (1 - knowing) * any_one
+    of_others = knowing * others / others.sum() + (1 - knowing) * any_one
+    told = np.log(np.maximum(of_churners, 1e-12) / np.maximum(of_others, 1e-12))
+    pair = draw_pair(seed, index, churned, text_signal)
+    return np.where(contacts, yes, no), np.where(contacts, told[pair], 0.0)
 
 
 def newest_contact(

@@ -189,7 +189,7 @@ def main() -> int:
     settings = load_settings({"home": str(asked.home)}, environ={})
     frames, manifest = build_cases(asked.home, asked.customers, asked.seed)
     contract = read_contract(manifest)
-    columns = contract.experiment(settings, settings.model.experiment)
+    columns = contract.learned(settings, settings.model.experiment)
     december = frames["december"].sort_values("customer_id", ignore_index=True)
     kept_out = december["customer_id"].sample(MODEL_CUSTOMERS, random_state=asked.seed)
     model = fit_model(december[december["customer_id"].isin(kept_out)], columns, settings)

@@ -38,7 +38,9 @@ LENIENT: dict[str, Any] = {
     "gate.minimum_churner_count": 1,
     "gate.maximum_segment_pr_auc_fall": 1.0,
     "gate.maximum_segment_recall_fall": 1.0,
-    "gate.minimum_pr_auc_difference": -1.0,
+    "gate.minimum_pr_auc_lift": 0.0,
+    "gate.minimum_benchmark_gain": -1.0,
+    "gate.minimum_margin": 1.0,
     "threads": 1,
     "quality.data_docs": False,
 }

@@ -13,14 +13,12 @@ Exit code 1 if fewer than eleven kinds are found at a size, or a clean data set 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,52 +26,19 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import Column, GoldContract, read_contract
+from python_ml.contracts.gold import Column
 from python_ml.engines import open_warehouse
 from python_ml.judge.audit import audit_training
 from python_ml.judge.fingerprint import DataFingerprint, data_fingerprint
 from python_ml.judge.metrics import ranking_metrics
 from python_ml.judge.split import TRAIN
-from python_ml.land import land
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows
-from python_ml.settings import Settings, load_settings
-from python_ml.simulate import simulate
-from python_ml.transform.dbt import DbtRunner
-from python_ml.transform.sentiment import label_sentiment, sentiment_backend
+from python_ml.settings import Settings
+from tests.proof.golds import AS_OF_DATE, DataSet, build
 
-AS_OF_DATE = date(2024, 12, 31)
 LAST_MONTH = "date '2024-12-01'"
 WANTED = 11
 LEAK = {"data_type": "double", "role": "feature", "tier": "1A"}
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A simulated batch, built up to gold."""
-
-    home: Path
-    name: str
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings({"home": str(self.home)}, environ={})
-
-    def contract(self) -> GoldContract:
-        document = json.loads((self.home / "manifest.json").read_text(encoding="utf-8"))
-        return read_contract(document)
-
-    def gold(self) -> pd.DataFrame:
-        with open_warehouse(self.settings) as warehouse:
-            return warehouse.read_table("gold_master")
-
-    def runner(self) -> DbtRunner:
-        variables = {
-            "as_of_date": AS_OF_DATE.isoformat(),
-            "run_id": "proof",
-            "sentiment_backend": sentiment_backend(self.settings),
-        }
-        place = self.settings.layout.warehouse
-        return DbtRunner(self.settings, place, self.home / "dbt", variables)
 
 
 @dataclass(frozen=True)
@@ -84,28 +49,6 @@ class Audited:
     pr_auc: float
 
 
-def build(home: Path, customers: int, seed: int, text_signal: str) -> DataSet:
-    """Simulate, land and build a batch; what is there from an earlier call is used."""
-    name = f"{customers}-{seed}-{text_signal}"
-    made = DataSet(home / name, name)
-    if (made.home / "manifest.json").exists():
-        return made
-    shutil.rmtree(made.home, ignore_errors=True)
-    raw = made.home / "raw"
-    simulate(raw, customers=customers, seed=seed, readings="typical-days", text_signal=text_signal)
-    land(raw, made.settings)
-    runner = made.runner()
-    with open_warehouse(made.settings) as warehouse:
-        warehouse.declare_external_tables()
-        runner.build("resource_type:seed bronze")
-        label_sentiment(warehouse, made.settings, "proof")
-        runner.run("silver gold")
-    shutil.rmtree(raw)
-    document = json.dumps(runner.manifest())
-    (made.home / "manifest.json").write_text(document, encoding="utf-8")
-    return made
-
-
 def audit(
     data: DataSet,
     frame: pd.DataFrame,
@@ -114,7 +57,7 @@ def audit(
 ) -> Audited:
     """What a training on these rows of gold would be told."""
     settings, contract = data.settings, data.contract()
-    columns = [*contract.experiment(settings, settings.model.experiment)]
+    columns = [*contract.learned(settings, settings.model.experiment)]
     columns += [Column(name, **LEAK) for name in extra]
     rows = labelled_rows(frame, contract, settings, AS_OF_DATE)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)

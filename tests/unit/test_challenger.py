@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from python_ml.errors import UsageError
-from python_ml.judge.challenger import Paired, segment_checks
+from python_ml.judge.challenger import Paired, difference_check, segment_checks
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
@@ -107,7 +107,8 @@ def test_stale_data_are_rejected_however_well_they_score(tmp_path, registry):
 
 
 def test_a_better_challenger_is_approved_and_promoted(tmp_path):
-    weak = candidate(tmp_path, "run-1", **{"model.xgboost.n_estimators": 1})
+    weakened = {"model.xgboost.n_estimators": 1, "model.additive.knots": 0}
+    weak = candidate(tmp_path, "run-1", **weakened)
     registry = open_registry(gold.settings_for(tmp_path))
     registry.promote(weak.model_version, "run-1")
     better = candidate(tmp_path, "run-2")
@@ -117,6 +118,28 @@ def test_a_better_challenger_is_approved_and_promoted(tmp_path):
     assert difference["pr_auc_difference_to_champion"].observed_value > -0.01
     registry.promote(better.model_version, "run-2")
     assert (registry.champion(), registry.previous_champion()) == ("churn-run-2", "churn-run-1")
+
+
+@pytest.mark.parametrize(("size", "is_told"), [(600, True), (20_000, False)])
+def test_the_margin_is_what_the_rows_can_resolve(size, is_told):
+    """Few rows have a wide margin and say so; an equal model passes, one far below does not."""
+    rng = np.random.default_rng(5)
+    settings = gold.settings_for("unused")
+    churn = (rng.random(size) < 0.1).astype(int)
+    truth, noise = churn * 1.5 + rng.normal(size=size), rng.normal(size=(3, size))
+    weights = rng.poisson(1, size=(200, size)).astype(np.uint8)
+    champion, equal, worse = truth + noise * [[0.3], [0.3], [2.5]]
+
+    def compared(challenger):
+        frame, flagged = gold.gold_frame(size), (truth > 1, truth > 1)
+        paired = Paired(frame, churn, (challenger, champion), flagged, weights)
+        return difference_check(settings, "v1", paired)
+
+    check = compared(equal)
+    assert check.is_passed
+    assert ("may go unnoticed" in check.detail) is is_told
+    assert check.limit_value <= -settings.gate.minimum_margin
+    assert not compared(worse).is_passed
 
 
 def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well():

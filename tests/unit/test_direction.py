@@ -106,4 +106,7 @@ def test_the_check_counts_only_who_is_touched(tmp_path):
     assert 0.9 <= check.observed_value < 0.95 and not check.is_passed
     assert "of 1,000 customers" in check.detail
     nobody = ChangedCustomers(frame, {change.name: frame for change in CHANGES})
-    assert not any(c.is_passed for c in direction_checks(settings, fitted.model, nobody))
+    nearer_renewal, *others = direction_checks(settings, fitted.model, nobody)
+    assert not nearer_renewal.is_passed
+    # The miniature declares no direction of the others' features: they are measured, no more.
+    assert all(c.is_passed and "no direction is required" in c.detail for c in others)

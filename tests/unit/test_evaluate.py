@@ -136,7 +136,8 @@ def test_passing_the_gate_approves(evaluated):
     assert open_registry(settings).status(result.model_version) == APPROVED
     gate = warehouse.read_external("model_gate", "run-1")
     assert gate["check_name"].tolist() == [
-        *("pr_auc", "recall", "ece", "unaccepted_leakage_alarms"),
+        *("pr_auc", "pr_auc_lift", "recall", "ece"),
+        *("pr_auc_over_benchmark", "unaccepted_leakage_alarms"),
     ]
     assert gate["is_passed"].all()
 

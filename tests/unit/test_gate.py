@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from python_ml.judge.gate import metric_checks
+from python_ml.judge.gate import benchmark_check, metric_checks
 from python_ml.judge.metrics import Estimate, chance_ece
 from python_ml.settings import load_settings
 
@@ -11,6 +11,7 @@ PROBABILITY = np.linspace(0.0, 0.2, 4000)
 
 def checks(*, pr_auc=(0.75, 0.7, 0.8), recall=(0.7, 0.6, 0.8), ece=0.01, churners=400, **changed):
     metrics = {"pr_auc": Estimate(*pr_auc), "recall": Estimate(*recall)}
+    metrics["base_rate"] = Estimate(0.1, 0.09, 0.11)
     metrics["ece"] = Estimate(ece, ece, ece)
     arguments = {"probability": PROBABILITY, "experiment": "E5_full", **changed}
     found = metric_checks(SETTINGS, metrics, churner_count=churners, **arguments)
@@ -29,6 +30,27 @@ def test_with_few_leavers_only_an_interval_that_misses_the_limit_rejects():
     assert rejected.observed_value == 0.69 and "few leavers" in rejected.detail
     undefined = checks(pr_auc=(float("nan"),) * 3, churners=0)["pr_auc"]
     assert not undefined.is_passed
+
+
+def test_skill_is_a_multiple_of_the_base_rate():
+    """A PR-AUC that is nothing much where a tenth leave."""
+    assert checks(pr_auc=(0.2, 0.1, 0.3))["pr_auc_lift"].is_passed
+    found = checks(pr_auc=(0.19, 0.1, 0.3))["pr_auc_lift"]
+    assert not found.is_passed and found.observed_value == pytest.approx(1.9)
+    assert checks(pr_auc=(0.19, 0.1, 0.3), churners=40)["pr_auc_lift"].is_passed
+
+
+@pytest.mark.parametrize(("noise", "is_better"), [(0.5, True), (3.0, False)])
+def test_a_model_must_beat_the_benchmark_on_the_same_rows(noise, is_better):
+    rng = np.random.default_rng(1)
+    churn = (rng.random(4000) < 0.1).astype(int)
+    truth = churn * 2 + rng.normal(size=(3, 4000)) * [[0.0], [1.5], [noise]]
+    weights = rng.poisson(1, size=(200, 4000)).astype(np.uint8)
+    check = benchmark_check(SETTINGS, churn, (truth[2], truth[1]), weights)
+    assert check.is_passed is is_better
+    assert "E0_baseline" in check.detail and "lower end" in check.detail
+    few = benchmark_check(SETTINGS, churn[:500], (truth[1, :500],) * 2, weights[:, :500])
+    assert few.is_passed and "upper end" in few.detail
 
 
 def test_the_limit_of_calibration_is_the_setting_or_chance_if_that_is_more():
@@ -61,7 +83,7 @@ def test_a_figure_exactly_at_its_limit_passes() -> None:
     limits = SETTINGS.gate
     pr_auc, recall = limits.minimum_pr_auc, limits.minimum_recall
     found = checks(pr_auc=(pr_auc, 0.6, 0.8), recall=(recall, 0.6, 0.8), ece=limits.maximum_ece)
-    assert [check.is_passed for check in found.values()] == [True, True, True]
+    assert [check.is_passed for check in found.values()] == [True] * 4
     assert found["ece"].limit_value == limits.maximum_ece
     below = np.nextafter
     found = checks(pr_auc=(below(pr_auc, 0), 0.6, 0.8), recall=(below(recall, 0), 0.6, 0.8))
@@ -76,6 +98,6 @@ def test_as_many_leavers_as_the_minimum_are_not_few() -> None:
 
 def test_each_check_tells_its_figure_and_its_limit() -> None:
     found = checks()
-    assert list(found) == ["pr_auc", "recall", "ece"]
+    assert list(found) == ["pr_auc", "pr_auc_lift", "recall", "ece"]
     assert "recall on the test part is 0.7000" in found["recall"].detail
     assert "0.6500" in found["recall"].detail and "0.0300" in found["ece"].detail

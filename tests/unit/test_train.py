@@ -82,8 +82,7 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_row(tmp_path
 
 
 def test_threshold_is_chosen_on_calibrated_out_of_fold_scores(tmp_path):
-    """The weighting of churners lifts raw scores; a threshold on them would flag next to nobody
-    once applied to the probabilities that ship."""
+    """A threshold on other scores than those that ship would flag too many or too few."""
     settings = gold.settings_for(tmp_path)
     training = training_part(settings)
     fitted = fit(settings, training)
@@ -92,12 +91,6 @@ def test_threshold_is_chosen_on_calibrated_out_of_fold_scores(tmp_path):
     assert fitted.model.threshold == choose_threshold(fitted.out_of_fold, churn, minimum)
     recall = (fitted.out_of_fold[churn == 1] >= fitted.model.threshold).mean()
     assert recall >= minimum
-    calibration = fitted.model.calibration
-    probability = np.clip(fitted.out_of_fold, 1e-12, 1 - 1e-12)
-    margin = (np.log(probability / (1 - probability)) - calibration.intercept) / calibration.slope
-    on_raw = choose_threshold(1 / (1 + np.exp(-margin)), churn, minimum)
-    assert on_raw > 2 * fitted.model.threshold
-    assert (fitted.out_of_fold[churn == 1] >= on_raw).mean() < minimum - 0.2
 
 
 def test_calibrated_out_of_fold_scores_match_the_churn_rate(tmp_path):
@@ -106,7 +99,8 @@ def test_calibrated_out_of_fold_scores_match_the_churn_rate(tmp_path):
     fitted = fit(settings, training)
     assert fitted.out_of_fold.mean() == pytest.approx(training[CHURN].mean(), abs=0.01)
     raw = fitted.model.predict(training)["raw_score"]
-    assert raw.mean() > 2 * training[CHURN].mean()
+    # No class weighs more than the other, so that raw scores are near already.
+    assert raw.mean() == pytest.approx(training[CHURN].mean(), abs=0.02)
 
 
 def test_two_runs_give_the_same_bits_whatever_the_order_of_rows(tmp_path):

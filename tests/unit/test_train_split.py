@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.judge.split import split_hash, stratified_split
+from python_ml.judge.split import rotation, split_hash, stratified_split
 
 
 def population(customers=2000, seed=0):
@@ -51,6 +53,24 @@ def test_customers_keep_their_part_when_others_come_and_go():
     later = split(ids[100:], churn[100:]).set_index("customer_id")["split_part"]
     before = split(ids, churn).set_index("customer_id")["split_part"].loc[later.index]
     assert (later != before).mean() < 0.02
+
+
+def test_the_test_part_moves_on_every_month_and_is_another_after_a_year():
+    ids, churn = population(5000)
+    parts = {}
+    for months in (0, 1, 6, 12):
+        moved = rotation(date(2024 + (11 + months) // 12, (11 + months) % 12 + 1, 28), 0.2)
+        found = stratified_split(
+            ids, churn, seed=42, test_share=0.2, folds=5, rotated_by=moved
+        ).merge(pd.DataFrame({"customer_id": ids, "churn": churn}))
+        test = found[found["split_part"] == "test"]
+        assert test["churn"].mean() == pytest.approx(churn.mean(), abs=0.002)
+        parts[months] = set(test["customer_id"])
+    kept = {months: len(parts[0] & part) / len(parts[0]) for months, part in parts.items()}
+    assert kept[1] == pytest.approx(11 / 12, abs=0.03)
+    assert kept[6] == pytest.approx(0.5, abs=0.04)
+    assert kept[12] < 0.02
+    assert rotation(date(2024, 12, 31), 0.2) == 0.0
 
 
 def test_the_part_tells_nothing_of_the_order_of_ids():

@@ -90,7 +90,9 @@ def watch_drift(
     origin = registered.origin
     reference = read_training_rows(settings, origin).frame
     current = read_snapshot(settings, run_id).frame
-    columns = contract.experiment(settings, registered.model.experiment)
+    read = set(registered.model.features)
+    offered = contract.experiment(settings, registered.model.experiment)
+    columns = [column for column in offered if column.name in read]
     learned = _learned_from(warehouse, origin["run_id"])
     label = _label_drift(warehouse, reference, columns, contract.target, (trained_on, as_of_date))
     findings = compare_samples(

@@ -51,8 +51,8 @@ DIRECTIONS = {
 DIRECTION_NOTE = (
     "Nobody trusts a score that falls when a customer complains. For a sample of customers one "
     "thing was changed, every feature that hangs on it worked out anew by the rules of the gold "
-    "layer, and the score compared. Customers whose contract has expired or would expire are left "
-    "out of the first: past the date fewer leave."
+    "layer, and the score compared. A complaint must not lower the score; the other changes are "
+    "measured only. Customers whose contract has expired or would expire are left out of the first."
 )
 DRIFT_MISSING = "Not measured yet."
 DRIFT_MEASURED = f"Measured at every run against this version's training rows: {DRIFT_MART}."

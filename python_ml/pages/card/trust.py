@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from python_ml.judge.direction import skipped_changes
+from python_ml.model.churn_model import ChurnModel
 from python_ml.pages.card import text as words
 from python_ml.pages.card.document import Block, Table, Text
 from python_ml.pages.card.evidence import Evidence
@@ -124,11 +125,19 @@ def ladder(ladder: pd.DataFrame) -> list[Block]:
     return [Table(columns, rows, figures=columns[1:]), Text(f"On the split of {version}.")]
 
 
+def _method(model: ChurnModel) -> str:
+    trees = "gradient boosted trees (XGBoost)"
+    if model.classifier.additive is None:
+        return trees
+    share = model.classifier.tree_weight
+    return f"{share:.0%} {trees}, {1 - share:.0%} logistic regression on smooth terms"
+
+
 def making(evidence: Evidence) -> list[Block]:
     candidate = evidence.candidate
     origin, model = candidate.origin, candidate.model
     facts: Mapping[str, object] = {
-        "Method": "gradient boosted trees (XGBoost), Platt scaling on out-of-fold scores",
+        "Method": f"{_method(model)}, Platt scaling on out-of-fold scores",
         "Parameters": ", ".join(f"{name} {value}" for name, value in model.parameters.items()),
         "Features": ", ".join(model.features),
         "Artifact (sha256)": candidate.sha256,
