@@ -16,7 +16,7 @@ UNFINISHED := $(VENV)/.unfinished
 export HOME_DIR RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check dictionary settings-page docs docs-site bench clean lock
+.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check coverage dictionary settings-page docs docs-site bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -86,6 +86,9 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory layering
 	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow" tests/unit --ignore tests/unit/test_sql_static.py
+
+coverage: setup ## which lines of python_ml the quick unit tests run, as a table; the whole suite runs more
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit --ignore tests/unit/test_sql_static.py --cov=python_ml --cov-report=term:skip-covered
 
 dictionary: setup # docs/data-dictionary.md, of the models' YAML
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors

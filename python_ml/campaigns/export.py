@@ -84,7 +84,7 @@ def _dated(rows: pd.DataFrame) -> pd.DataFrame:
             shown[column] = shown[column].dt.strftime("%Y-%m-%d")
         elif pd.api.types.is_string_dtype(shown[column]) or shown[column].dtype == object:
             shown[column] = [
-                f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+                ("'" + value) if isinstance(value, str) and value.startswith(_FORMULA) else value
                 for value in shown[column]
             ]
     return shown

@@ -59,9 +59,14 @@ def switched_off(absent: Collection[str]) -> list[Dependent]:
 def consequence(absent: Collection[str]) -> str:
     """In words, by name: what is switched off without these data; empty where nothing is."""
     off = switched_off(absent)
-    titles = {"feature": "features", "business": "business columns", "mart": "marts without rows"}
+    titles = {
+        "feature": "feature{}",
+        "business": "business column{}",
+        "mart": "mart{} without rows",
+    }
     parts = []
     for kind, title in titles.items():
         if names := [it.name for it in off if it.kind == kind]:
-            parts.append(f"{len(names)} {title} ({', '.join(names)})")
+            titled = title.format("" if len(names) == 1 else "s")
+            parts.append(f"{len(names)} {titled} ({', '.join(names)})")
     return "; ".join(parts)

@@ -41,6 +41,7 @@ from python_ml.land.forgotten import keep_out, without_names
 from python_ml.land.keys import absent_warnings, duplicate_problem, repeated_keys, table_warnings
 from python_ml.land.known import describe_months, known_months
 from python_ml.land.mapping import read_mapping
+from python_ml.land.periods import spread_periods
 from python_ml.land.read import DAMAGED, open_raw, unreadable
 from python_ml.land.result import EngineLost, LandResult, Problem, Refusal, TableResult, refuse
 from python_ml.progress import Reporter, silent
@@ -178,7 +179,11 @@ class _Batch:
                     self._land_table(connection, raw, root, staged)
             hourly = [raw for raw in self.files if raw.table.name == CONSUMPTION]
             readable = [raw for raw in hourly if self._is_readable(raw, root, hashes)]
-            if hourly and readable == hourly:
+            whole = readable == hourly
+            hourly = [
+                it for raw in readable for it in self._as_hours(connection, raw, root, staged)
+            ]
+            if hourly and whole:
                 readings = self._land_readings(connection, hourly, root, staged)
             self._compare(connection, readings)
             for name in self.mapping.absent:
@@ -275,6 +280,19 @@ class _Batch:
             time.perf_counter() - started,
         )
 
+    def _as_hours(
+        self, connection: duckdb.DuckDBPyConnection, raw: RawFile, root: Path, staged: Path
+    ) -> list[RawFile]:
+        """The file as it is, or the typical days that periods of many months are written as."""
+        said = raw.mapping.readings
+        if said is None or not said.longer_than_month:
+            return [raw]
+        self.report(f"spreading {raw.label} over hours", None)
+        spread = spread_periods(connection, raw, root, staged, self.settings)
+        self.problems += spread.problems
+        self.warnings += spread.notes
+        return spread.files
+
     def _land_readings(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -290,7 +308,9 @@ class _Batch:
         if not work.problems:
             self.checked[CONSUMPTION] = "consumption_customers"
             label = " and ".join(raw.label for raw in hourly)
-            self.warnings += reading_warnings(label, work.inspections)
+            # Two days stand for a month that was spread, which is over whatever their dates.
+            is_spread = any(Path(raw.entries[0].path).is_absolute() for raw in hourly)
+            self.warnings += reading_warnings(label, work.inspections, is_spread=is_spread)
         parts = work.target.rglob("*.parquet")
         work.result.byte_count = sum(path.stat().st_size for path in parts)
         work.result.seconds = time.perf_counter() - started
@@ -345,7 +365,8 @@ class _Batch:
         hashes = {
             month: self.known[name]
             for month, path in readings.as_is.items()
-            if (name := path.relative_to(self.root).as_posix()) in self.known
+            if path.is_relative_to(self.root)
+            and (name := path.relative_to(self.root).as_posix()) in self.known
         }
         months, known = describe_months(
             readings.target, readings.as_is, readings.inspections, hashes

@@ -50,6 +50,7 @@ from python_ml.land.inspect import (
 from python_ml.land.known import KnownMonth, customers_table, keep_customers
 from python_ml.land.parts import PARQUET
 from python_ml.land.read import DAMAGED, Source, open_raw, unreadable
+from python_ml.land.readings import Reshaped, is_reshaped, reshape
 from python_ml.land.result import Problem, Refusal, TableResult
 from python_ml.land.write import take
 from python_ml.settings import Settings
@@ -128,6 +129,13 @@ def land_consumption(
 
 def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
     """Sort the parts of one file into those that stay and those that are split into months."""
+    if is_reshaped(raw.mapping):
+        work.report(f"reading {raw.label} by its layout", None)
+        scratch = work.staged / "prepared"
+        shaped = reshape(work.connection, raw, paths, work.settings.land, scratch)
+        _split(work, shaped.source)
+        _account(work, shaped)
+        return
     source = _open(work, raw, paths)  # names, whatever the types
     others: list[Path] = []
     for number, path in enumerate(paths):
@@ -145,6 +153,17 @@ def _one_file(work: Landing, raw: RawFile, paths: list[Path]) -> None:
             source = _open(work, raw, others)
         work.report(f"splitting {raw.label} by month", None)
         _split(work, source)
+
+
+def _account(work: Landing, shaped: Reshaped) -> None:
+    """Count the rows of the file, of which the split has seen the hours that came of them."""
+    used = shaped.rows - sum(shaped.set_aside.values())
+    _count(work, shaped.rows - shaped.landed, shaped.set_aside, {})
+    work.result.rows_added_up += max(used - shaped.landed, 0)
+    work.result.rows_made += max(shaped.landed - used, 0)
+    work.result.rows_estimated += shaped.estimated
+    work.rejected += shaped.rejected
+    work.notes += shaped.notes
 
 
 def _open(work: Landing, raw: RawFile, paths: list[Path]) -> Source:
@@ -185,10 +204,10 @@ def _split(work: Landing, source: Source) -> None:
     """Write the rows of a file into split/<year>/part=<month>, bad ones into part=rejected."""
     raw, table = source.raw, work.table
     off_grid = f"epoch_us(timestamp) % {_GRID_US} <> 0"
-    extra = {
-        _OFF_HOUR: off_grid,
-        f"timestamp: not in {raw.year}, the year of the file": f"year(timestamp) <> {raw.year}",
-    }
+    extra = {_OFF_HOUR: off_grid}
+    if raw.year is not None:
+        wrong = f"timestamp: not in {raw.year}, the year of the file"
+        extra[wrong] = f"year(timestamp) <> {raw.year}"
     checked = checked_sql(source, _conventions(work, source), extra)
     names = identifiers(table.column_names)
     shown = ", ".join(
@@ -200,8 +219,8 @@ def _split(work: Landing, source: Source) -> None:
     off_hour = f"epoch_us(timestamp) % {HOUR_US} <> 0"
     work.connection.execute(
         f"copy (select {names}, {shown}, reason, case when reason is not null then 'rejected' "
-        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then '{_OFF}' else '' end end "
-        f"as part from ({checked})) to {literal(folder)} "
+        f"else strftime(timestamp, '%Y-%m') || case when {off_hour} then {literal(_OFF)} else '' "
+        f"end end as part from ({checked})) to {literal(folder)} "
         "(format parquet, partition_by (part), compression snappy)"
     )
     _count_split(work, source, folder)
@@ -235,7 +254,7 @@ def _count_split(work: Landing, source: Source, folder: Path) -> None:
 
 def _year_ends(work: Landing, year: int | None, folder: Path) -> int:
     """Rows of the first instant after the year of a file: its labels may name ends of hours."""
-    after = f"timestamp = timestamp '{(year or 0) + 1}-01-01'"
+    after = f"timestamp = timestamp {literal(f'{(year or 0) + 1}-01-01')}"
     part = f"read_parquet({files(folder / 'part=rejected', '*.parquet')})"
     return int(one_row(work.connection, f"select count(*) from {part} where {after}")[0])
 
@@ -285,6 +304,7 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
         if folder.name != "part=rejected"
     }
     months = sorted(split | set(work.as_is))
+    work.years = sorted({*work.years, *(int(month[:4]) for month in months)})
     for number, month in enumerate(months):
         work.report(f"landing {work.table.name} {month}", number / len(months))
         if month in split:
@@ -299,7 +319,7 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
     is_said = any(raw.mapping.readings and raw.mapping.readings.hour_label for raw in files)
     year_ends = None if is_said else work.year_ends
     work.problems += judge_readings(label, work.table, work.inspections, year_ends)
-    if work.result.rows_added_up:
+    if work.result.rows_added_up and not any(is_reshaped(raw.mapping) for raw in files):
         customers = one_row(connection, "select count(distinct customer_id) from added_up")[0]
         work.notes.append(
             f"{label}: {work.result.rows_added_up:,} readings of {customers:,} "
@@ -314,7 +334,10 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
         )
     keep_customers(work.connection, work.as_is, work.staged / "batch")
     work.result.rows_landed = (
-        work.result.rows_in - work.result.rows_set_aside - work.result.rows_added_up
+        work.result.rows_in
+        - work.result.rows_set_aside
+        - work.result.rows_added_up
+        + work.result.rows_made
     )
     if work.as_is:
         work.result.taken = "partly as is" if work.rewritten else "as is"

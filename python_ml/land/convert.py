@@ -129,25 +129,27 @@ def _count(condition: str) -> str:
 
 def _is_one_group(text: str, sign: str, other: str) -> str:
     """Whether a number may have thousands or three decimals behind its only sign: `1,314`."""
-    before = f"strpos({text}, '{sign}') - 1 - (substr({text}, 1, 1) in ('-', '+'))::integer"
+    before = f"strpos({text}, {literal(sign)}) - 1 - (substr({text}, 1, 1) in ('-', '+'))::integer"
     return (
-        f"contains({text}, '{sign}') and not contains({text}, '{other}') "
-        f"and length({text}) - strpos({text}, '{sign}') = 3 "
+        f"contains({text}, {literal(sign)}) and not contains({text}, {literal(other)}) "
+        f"and length({text}) - strpos({text}, {literal(sign)}) = 3 "
         f"and {before} between 1 and 3 and ltrim({text}, '+-') not like '0%'"
     )
 
 
 def _proofs(text: str, sign: str, other: str) -> str:
     """Numbers in which the sign can only be the decimal one."""
+    only = f"^[-+]?\\d*[{sign}]\\d*([eE][-+]?\\d+)?$"
     alone = (
-        f"not contains({text}, '{other}') and not ({_is_one_group(text, sign, other)}) "
-        f"and regexp_matches({text}, '^[-+]?\\d*[{sign}]\\d*([eE][-+]?\\d+)?$')"
+        f"not contains({text}, {literal(other)}) and not ({_is_one_group(text, sign, other)}) "
+        f"and regexp_matches({text}, {literal(only)})"
     )
     groups = f"^[-+]?\\d{{1,3}}([{other}]\\d{{3}})+[{sign}]\\d*$"
     many = f"^[-+]?\\d{{1,3}}([{other}]\\d{{3}}){{2,}}$"
     return _count(
-        f"case when contains({text}, '{sign}') then ({alone}) or regexp_matches({text}, '{groups}')"
-        f" when contains({text}, '{other}') then regexp_matches({text}, '{many}') end"
+        f"case when contains({text}, {literal(sign)}) "
+        f"then ({alone}) or regexp_matches({text}, {literal(groups)}) "
+        f"when contains({text}, {literal(other)}) then regexp_matches({text}, {literal(many)}) end"
     )
 
 

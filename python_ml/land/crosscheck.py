@@ -247,8 +247,10 @@ def judge_labels(
     return []
 
 
-def reading_warnings(label: str, inspections: Mapping[str, Inspection]) -> list[str]:
-    """A window that is short, or a newest month that is not over."""
+def reading_warnings(
+    label: str, inspections: Mapping[str, Inspection], *, is_spread: bool = False
+) -> list[str]:
+    """A window that is short, or a newest month that is not over, unless two days stand for it."""
     months = sorted(inspections)
     newest = months[-1]
     warnings = []
@@ -259,7 +261,7 @@ def reading_warnings(label: str, inspections: Mapping[str, Inspection]) -> list[
         )
     last = inspections[newest].last
     end = datetime.combine(last_day(newest), datetime.min.time()) + timedelta(hours=23)
-    if last is not None and last < end:
+    if last is not None and last < end and not is_spread:
         warnings.append(f"{label}: the newest month {newest} ends at {last}, before it is over")
     return warnings
 

@@ -260,16 +260,15 @@ def raw_file(path: Path, schema: TableSchema) -> RawFile:
     Raises:
         BadInputError: it is not there, empty, or of an unknown format.
     """
-    name = _NAME.match(path.name)
-    assert name is not None
+    kind = kind_of(path.name)
     if not path.is_file():
         raise BadInputError(f"{path}: no such file. Name a file as {_FORMATS}.")
-    if name["extension"] is None:
+    if kind is None:
         raise BadInputError(f"{path}: its format is unknown. Accepted: {_FORMATS}.")
     if not (size := path.stat().st_size):
         raise BadInputError(f"{path}: the file is empty. Export it again.")
     entry = Entry(path.name, size, "")
-    return RawFile(schema, path.name, _KINDS[name["extension"].lower()], None, (entry,))
+    return RawFile(schema, path.name, kind, None, (entry,))
 
 
 def _stands_for(label: str, schema: TableSchema) -> re.Match[str] | None:

@@ -60,9 +60,8 @@ def repeated_hours(years: Sequence[int]) -> list[datetime]:
 
 def repeats_sql(years: Sequence[int], column: str = "timestamp") -> str:
     """Whether an hour is one that the clock shows twice."""
-    return (
-        f"{column} in ({', '.join(f'timestamp {literal(hour)}' for hour in repeated_hours(years))})"
-    )
+    hours = ", ".join(f"timestamp {literal(hour)}" for hour in repeated_hours(years))
+    return f"{column} in ({hours})" if hours else "false"
 
 
 def has_landed_types(connection: duckdb.DuckDBPyConnection, table: TableSchema, path: Path) -> bool:

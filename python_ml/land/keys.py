@@ -46,11 +46,11 @@ def duplicate_problem(
 
 
 def absent_warnings(absent: list[str]) -> list[str]:
-    """One warning for each input that a mapping declares absent, with what it switches off."""
-    return [
-        f"{name}: declared absent; switched off: {consequence([name]) or 'nothing'}"
-        for name in absent
-    ]
+    """A warning where a mapping declares inputs absent, with what that switches off."""
+    if not absent:
+        return []
+    off = consequence(absent) or "nothing"
+    return [f"mapping: declared absent: {', '.join(sorted(absent))}; switched off: {off}"]
 
 
 def table_warnings(table: TableResult) -> list[str]:

@@ -75,6 +75,7 @@ _QUANTITIES: dict[str, tuple[str, float]] = {
     **{"m3": ("volume", 1.0), "dam3": ("volume", 1000.0)},
     **{"month": ("time", 1.0), "year": ("time", 12.0), "days": ("days", 1.0)},
 }
+_KWH_IN_M3 = 11.0  # of gas
 _KEYS = {"customer_id", "timestamp", "pricing_date", "month", "date", "churn"}
 
 
@@ -159,6 +160,9 @@ class ColumnMapping(Conventions):
 
     column: str | None = Field(None, min_length=1, description="name of the column in the file")
     sum: Names | None = Field(None, description="columns that are added up")
+    first: Names | None = Field(
+        None, description="columns, of which the first that is neither missing nor 0 counts"
+    )
     value: str | None = Field(None, description="one value for all rows")
     absent: bool = Field(False, description="the files do not have it")
     unit: str | None = Field(None, description="unit in the file, where it differs from ours")
@@ -171,15 +175,15 @@ class ColumnMapping(Conventions):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        given = [self.column, self.sum, self.value, self.absent or None]
+        given = [self.column, self.sum, self.first, self.value, self.absent or None]
         if sum(entry is not None for entry in given) != 1:
-            raise ValueError("expected exactly one of column, sum, value and absent: true")
+            raise ValueError("expected exactly one of column, sum, first, value and absent: true")
         return self
 
     @property
     def names(self) -> list[str]:
         """The columns of the file that it reads."""
-        return [self.column] if self.column else list(self.sum or ())
+        return [self.column] if self.column else [*(self.sum or ()), *(self.first or ())]
 
 
 class ReadingsMapping(_Part):
@@ -211,6 +215,9 @@ class ReadingsMapping(_Part):
         None, gt=0, description="reading after which a register starts from 0 again"
     )
     method: str | None = Field(None, description="column that says how a reading was obtained")
+    longer_than_month: bool = Field(
+        False, description="periods do not tell months apart, as yearly sums do not"
+    )
 
     @property
     def names(self) -> list[str]:
@@ -221,6 +228,8 @@ class ReadingsMapping(_Part):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
+        if self.longer_than_month and self.layout != "billing_period":
+            raise ValueError("longer_than_month goes with layout billing_period")
         if self.layout == "billing_period" and not (self.period_start and self.period_end):
             raise ValueError("layout billing_period needs period_start and period_end")
         if self.layout == "hour_matrix" and not (self.date and self.hour_columns):
@@ -316,7 +325,9 @@ class BatchMapping(_Part):
             for column, mapped in self.source(name).columns.items()
             if mapped.absent
         ]
-        return self.absent + columns
+        said = self.source("consumption_hourly").readings
+        months = ["consumption_hourly.months"] if said and said.longer_than_month else []
+        return self.absent + columns + months
 
     def source(self, name: str) -> SourceMapping:
         """What is said of a table, with the defaults filled in."""
@@ -364,6 +375,8 @@ def factor(unit: str, wanted: str) -> float:
         ValueError: a unit is unknown, or they do not measure the same.
     """
     (have, given), (need, base) = _measure(unit), _measure(wanted)
+    if (have, need) == (("energy",), ("volume",)):  # gas
+        return given / _KWH_IN_M3 / base
     if have != need:
         raise ValueError(f"unit {unit} cannot be converted to {wanted or 'a number without unit'}")
     return given / base
@@ -503,6 +516,8 @@ def _contradictions(mapping: BatchMapping, schemas: Mapping[str, TableSchema]) -
                 yield f"{at}.absent: {name} needs this column"
             if column.sum and declared.data_type != "double":
                 yield f"{at}.sum: only numbers are added up; this is a {declared.data_type}"
+            if column.first and declared.data_type != "double":
+                yield f"{at}.first: only for numbers; this is a {declared.data_type}"
             if column.unit is not None:
                 try:
                     factor(column.unit, str(declared.meta.get("unit", "")))

@@ -186,7 +186,11 @@ def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, 
     schema, label = raw.table, raw.label
     known = {name: column.name for column in schema.columns for name in column.names}
     declared = raw.mapping.columns
-    of_sums = {name for column in declared.values() for name in column.sum or ()}
+    of_sums = {
+        name
+        for column in declared.values()
+        for name in (*(column.sum or ()), *(column.first or ()))
+    }
     of_readings = set(raw.mapping.readings.names) if raw.mapping.readings else set()
     names = list(names)
     if len(names) > land.maximum_columns:
@@ -215,7 +219,7 @@ def mapped(raw: RawFile, names: Iterable[str], land: LandSettings) -> dict[str, 
     for name in sorted(of_sums - {name.strip().lstrip("\ufeff") for name in names}):
         unknown_sum = Problem(
             label,
-            f"the mapping adds it up, but the file has {listing(names)}",
+            f"the mapping reads it, but the file has {listing(names)}",
             "Correct the mapping.",
             column=name,
         )
@@ -289,6 +293,10 @@ def declared(
             present = " or ".join(f"{part} is not null" for part in sums)
             total = " + ".join(f"coalesce({part}, 0)" for part in sums)
             more[name] = (f"case when {present} then {total} end", "DOUBLE")
+        elif column.first:
+            said = raw.mapping.conventions(name)
+            values = [f"nullif({number_sql(*of_file[part], said)}, 0)" for part in column.first]
+            more[name] = (f"coalesce({', '.join(values)})", "DOUBLE")
     return {**columns, **more}
 
 

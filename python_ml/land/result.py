@@ -28,6 +28,8 @@ class TableResult:
     seconds: float = 0.0
     taken: str = "rewritten"  # "as is", "rewritten", "partly as is" or "absent"
     rows_added_up: int = 0  # readings beyond the first of an hour, added to it
+    rows_made: int = 0  # hours beyond the first of a reading of a longer interval
+    rows_estimated: int = 0  # hours whose energy was spread from a longer interval
 
     @property
     def rows_set_aside(self) -> int:

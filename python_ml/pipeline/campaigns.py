@@ -22,6 +22,7 @@ from python_ml.campaigns.export import Exported, export_lists
 from python_ml.campaigns.plan import Design, Terms, make_design
 from python_ml.engines import Warehouse, open_engine, open_warehouse
 from python_ml.engines.published import published_run, require_current, require_home
+from python_ml.engines.sql import literal
 from python_ml.errors import UsageError
 from python_ml.pipeline.campaign_effects import write_effects
 from python_ml.pipeline.context import Published
@@ -188,7 +189,9 @@ def export_campaign(settings: Settings, campaign: str, folder: Path | None) -> E
             f"campaign {campaign} was stopped on {shown[0]['stopped_on']}: nobody is to be called"
         )
     with open_warehouse(settings) as warehouse:
-        customers = warehouse.read_table("mart_campaign_customer", f"campaign = '{campaign}'")
+        customers = warehouse.read_table(
+            "mart_campaign_customer", f"campaign = {literal(campaign)}"
+        )
     target = folder or settings.layout.reports / "campaigns" / campaign
     return export_lists(customers, campaign, target)
 

@@ -97,7 +97,7 @@ def check_layer(
     checks = layer_checks(
         subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today, absent
     )
-    checks = landing_notes(layer, landed.warnings if landed else ()) + checks
+    checks = landing_notes(layer, landed.warnings if landed and layer == "raw" else ()) + checks
     accepted = [check.name in settings.quality.accepted for check in checks]
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")

@@ -56,7 +56,7 @@ def mapping(tmp_path):
         ),
         (
             "sources: {churn_label: {columns: {churn: {column: a, value: 1}}}}",
-            "columns.churn: expected exactly one of column, sum, value and absent: true",
+            "columns.churn: expected exactly one of column, sum, first, value and absent: true",
         ),
         (
             "sources: {customer_attributes: {absent: true}}",

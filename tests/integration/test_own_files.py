@@ -177,7 +177,7 @@ def test_a_changed_mapping_lands_the_same_files_anew(tmp_path, own):
             "  customer_attributes",
             "column notas: the column",
         ),
-        ("[fijo, impuestos]", "[fijo, tasas]", "column tasas: the mapping adds it up"),
+        ("[fijo, impuestos]", "[fijo, tasas]", "column tasas: the mapping reads it"),
         ("ES[0-9]{6}", "ES[0-9]{7}", "customer_id: not like ES[0-9]{7}"),
         ("    yes: [baja]\n    no: [activo]\n", "", "churn: not a whole number"),
         ('    thousands: "."\n', "    decimal: .\n", "not a number"),
