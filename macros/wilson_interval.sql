@@ -1,4 +1,4 @@
-{# The ends of the 95 % interval of a share by Wilson (1927), which holds for few customers and for shares near 0 too. #}
+{# The ends of the 95% interval of a share by Wilson (1927), which holds for few customers and for shares near 0 too. #}
 {% macro wilson_low(count, total) -%}
     {#- The last bit of a double must not put the share outside of its interval. -#}
     greatest(0e0, least(1e0 * {{ count }} / {{ total }}, {{ _wilson(count, total, '-') }}))

@@ -14,10 +14,11 @@ import os
 import select
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +34,15 @@ _CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 }
 _ERRORS = "spanishgas-nearest"
+
+
+@dataclass(frozen=True)
+class Column:
+    """Of a table that has to fit: spared columns go where the terminal is narrow."""
+
+    name: str
+    is_figure: bool = False
+    is_spared: bool = False
 
 
 class PlainConsole(Console):
@@ -57,6 +67,35 @@ def new_table(title: str, *columns: str) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     return table
+
+
+def fitting_table(
+    console: Console,
+    columns: Sequence[Column],
+    rows: Sequence[tuple[Sequence[str], str]],
+    title: str = "",
+) -> Table:
+    """A table no wider than the console: columns that can be spared are left out, the last first.
+
+    Args:
+        console: where it is to be printed.
+        columns: their cells are never broken over lines.
+        rows: the cells of each, and its style.
+        title: above the table.
+    """
+    shown, wide = list(range(len(columns))), console.options.update(max_width=10_000)
+    while True:
+        table = new_table(title)
+        for number in shown:
+            column = columns[number]
+            justify: JustifyMethod = "right" if column.is_figure else "left"
+            table.add_column(column.name, justify=justify, no_wrap=True)
+        for cells, style in rows:
+            table.add_row(*(cells[number] for number in shown), style=style)
+        spare = [number for number in shown if columns[number].is_spared]
+        if not spare or console.measure(table, options=wide).maximum <= console.width:
+            return table
+        shown.remove(spare[-1])
 
 
 def open_console(width: int = WIDTH) -> Console:

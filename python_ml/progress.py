@@ -20,6 +20,13 @@ Reporter = Callable[[str, float | None], None]
 
 console = PlainConsole(stderr=True)
 LOG_EVERY_SECONDS = 15.0
+_is_verbose = False
+
+
+def set_level(*, is_quiet: bool, is_verbose: bool) -> None:
+    """Say nothing, or every message as a line; by default a bar, or a line now and then."""
+    global _is_verbose
+    console.quiet, _is_verbose = is_quiet, is_verbose
 
 
 def silent(_message: str, _share: float | None = None) -> None:
@@ -58,12 +65,12 @@ class Step:
 @contextmanager
 def reporting(title: str) -> Iterator[Reporter]:
     """A bar on a terminal; elsewhere a line now and then."""
-    if not console.is_terminal:
+    if not console.is_terminal or _is_verbose:
         last = time.monotonic()
 
         def say(message: str, share: float | None = None) -> None:
             nonlocal last
-            if time.monotonic() - last >= LOG_EVERY_SECONDS:
+            if _is_verbose or time.monotonic() - last >= LOG_EVERY_SECONDS:
                 last = time.monotonic()
                 done = "" if share is None else f" ({share:.0%})"
                 console.print(f"  {title}: {message}{done}")

@@ -35,7 +35,7 @@ final as (
         ---------- verdict
         is_alarm,
         is_alarm_plain,
-        verdict,
+        case when reference_as_of_date = as_of_date then 'not measured' else verdict end as verdict,
         note
     from results
 )

@@ -17,29 +17,35 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 
 @click.command()
 @common
-@click.option("--out", metavar="DIR", help="Where to write (default: raw/ under the home).")
-@click.option("--customers", type=click.IntRange(1), help="How many (default: 20,099).")
+@click.option("--out", metavar="DIR", help="Output folder (default: raw/ in the data home).")
+@click.option("--customers", type=click.IntRange(1), help="Number of customers (default: 20,099).")
 @click.option("--year", type=click.IntRange(1990, 2100), help="Calendar year (default: 2024).")
-@click.option("--seed", type=int, help="Same seed, same files.")
+@click.option(
+    "--seed", type=int, help="Seed of the random numbers; the same seed gives the same files."
+)
 @click.option(
     "--text-signal",
     type=click.Choice(["as-published", "weak", "none"]),
-    help="How much the interaction texts know of the outcome.",
+    help="How much the interaction texts reveal of the outcome.",
 )
 @click.option(
     "--readings",
     type=click.Choice(["all-hours", "typical-days"]),
-    help="All hours, or 48 that stand for a month: fifteen times smaller.",
+    help="All hours, or 48 representative hours a month (15 times smaller).",
 )
-@click.option("--months", type=click.IntRange(0), help="To go on after the year (default: none).")
-@click.option("--append", metavar="YYYY-MM", help="Add this month to the files that are there.")
+@click.option(
+    "--months", type=click.IntRange(0), help="Months to simulate after the first year (default: 0)."
+)
+@click.option("--append", metavar="YYYY-MM", help="Month to append to the existing files.")
 @click.option(
     "--shift",
     type=click.Choice(["none", "price-shock", "channel-mix", "province-outage", "text-style"]),
-    help="What changes with the month appended.",
+    help="What changes in the appended month.",
 )
-@click.option("--reuse", is_flag=True, help="Keep the files if the same settings made them.")
-@click.option("--report", is_flag=True, help="Compare with the published aggregates.")
+@click.option(
+    "--reuse", is_flag=True, help="Keep existing files that were made with the same settings."
+)
+@click.option("--report", is_flag=True, help="Compare the files with the published aggregates.")
 def simulate(
     settings: Settings,
     as_json: bool,
@@ -55,7 +61,7 @@ def simulate(
     reuse: bool,
     report: bool,
 ) -> None:
-    """Write the company's seven raw files, dirt included, or the month that follows."""
+    """Write simulated raw files, or append a month to them."""
     from python_ml.progress import reporting
     from python_ml.simulate import append_month
     from python_ml.simulate.batch import simulate_batch

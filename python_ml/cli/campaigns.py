@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 
 @click.group()
 def campaign() -> None:
-    """Plan and start campaigns, export call lists, record contacts, measure what they achieved."""
+    """Plan, start and measure campaigns."""
 
 
 def _terms(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 
 @click.group()
 def dashboards() -> None:
-    """The Metabase pages as code: what would change, change it, look whether it is so."""
+    """Preview the pages, or apply them to Metabase."""
 
 
-_url = click.option("--url", metavar="URL", help="Of the Metabase server (metabase.url).")
+_url = click.option(
+    "--url", metavar="URL", help="Address of the Metabase server (default: metabase.url)."
+)
 _no_descriptions = click.option(
-    "--no-descriptions", is_flag=True, help="Leave the descriptions of the marts alone."
+    "--no-descriptions", is_flag=True, help="Do not copy the descriptions of marts and columns."
 )
 
 
@@ -62,11 +65,11 @@ def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bo
 @common
 @_url
 @_no_descriptions
-@click.option("--reconnect", is_flag=True, help="Send the password of the marts again.")
+@click.option("--reconnect", is_flag=True, help="Send the password of the marts to Metabase again.")
 def apply(
     settings: Settings, as_json: bool, url: str | None, no_descriptions: bool, reconnect: bool
 ) -> None:
-    """Bring the server to what the definitions say; a blank one is set up first.
+    """Apply the definitions to a Metabase server; set up a blank one first.
 
     Ids and addresses stay, what left the code is archived, and nothing outside of the managed
     collection is touched. At the end everything is read again and each card is run once: exit code
@@ -95,9 +98,9 @@ def apply(
 @dashboards.command()
 @common
 @_url
-@click.option("--offline", is_flag=True, help="Only the definitions, without a server.")
+@click.option("--offline", is_flag=True, help="Check the definitions only, without a server.")
 def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> None:
-    """Check the definitions, then that the server is as they say and that every card runs.
+    """Check the definitions, that the server matches them, and that every card runs.
 
     Exit code 2 for a definition that contradicts itself, the grid or the marts; 5 when the server
     differs or a card fails.
@@ -129,7 +132,7 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
 @_url
 @click.argument("file", type=click.Path(dir_okay=False))
 def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> None:
-    """Make an API key for machines, or renew ours, and write it to FILE, readable by you alone."""
+    """Create or renew an API key for machines and write it to FILE (mode 0600)."""
     from python_ml.pages.metabase import server
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
 
@@ -150,7 +153,9 @@ def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> No
 
 @dashboards.command()
 @common
-@click.option("--out", metavar="DIR", help="Where to write (default: reports/dashboards/).")
+@click.option(
+    "--out", metavar="DIR", help="Output folder (default: reports/dashboards/ in the data home)."
+)
 def preview(settings: Settings, as_json: bool, out: str | None) -> None:
     """Write the pages as static HTML that needs no server and no network.
 
@@ -190,3 +195,30 @@ def publish_marts(settings: Settings, as_json: bool) -> None:
             f"{len(published.rows)} marts, {sum(published.rows.values()):,} rows in "
             f"{published.seconds:.1f} s: schema {published.schema} of {published.place}"
         )
+
+
+@click.command(name="open")
+@common
+@click.argument("page", default="index", required=False)
+def open_pages(settings: Settings, as_json: bool, page: str) -> None:
+    """Open the dashboard pages in the browser.
+
+    PAGE is the page to open, for example recommendations (default: the overview).
+    """
+    from python_ml.pages.preview import preview_folder
+
+    folder = preview_folder(settings)
+    known = sorted(path.stem for path in folder.glob("*.html"))
+    if not known:
+        raise UsageError(
+            f"there are no pages in {folder} yet; `spanishgas run` or `spanishgas dashboards "
+            "preview` writes them"
+        )
+    if page not in known:
+        raise UsageError(f"there is no page {page!r}; the pages are {', '.join(known)}")
+    address = (folder / f"{page}.html").resolve().as_uri()
+    is_opened = webbrowser.open(address)
+    if as_json:
+        print_json({"address": address, "is_opened": is_opened})
+    else:
+        click.echo(address if is_opened else f"no browser was found; open {address}")

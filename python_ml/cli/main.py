@@ -10,7 +10,7 @@ import click
 
 from python_ml.cli.batches import land, simulate
 from python_ml.cli.campaigns import campaign
-from python_ml.cli.dashboards import dashboards
+from python_ml.cli.dashboards import dashboards, open_pages
 from python_ml.cli.models import (
     backtest,
     evaluate,
@@ -60,8 +60,10 @@ class _Commands(click.Group):
     callback=lambda context, _, is_asked: _show_version(context) if is_asked else None,
     help="Show the version and exit.",
 )
-def cli() -> None:
-    """Who is about to leave, why, what it costs, and which offer is worth making."""
+@click.option("--home", metavar="DIR", help="Data home of the command (default: data).")
+@click.option("--target", type=click.Choice(["duckdb", "athena"]), help="Engine of the command.")
+def cli(**_options: str | None) -> None:
+    """Predict which customers are about to leave, explain why, and recommend offers."""
 
 
 for command in (
@@ -80,6 +82,7 @@ for command in (
     rebuild,
     campaign,
     dashboards,
+    open_pages,
     forget,
     doctor,
     cost,

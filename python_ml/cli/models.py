@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 @click.command()
 @common
 def train(settings: Settings, as_json: bool) -> None:
-    """Fit a candidate on the published gold and register it, pending approval."""
+    """Train a candidate on the published data and register it."""
     from python_ml.pipeline.commands import train_candidate
     from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
@@ -33,7 +33,7 @@ def train(settings: Settings, as_json: bool) -> None:
 @common
 @click.argument("version", required=False)
 def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
-    """Hold a candidate against the gate on its stored test part.
+    """Test a candidate against the gate.
 
     VERSION is a registered model (default: the newest). A rejected one ends with exit code 4.
     """
@@ -51,9 +51,9 @@ def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
 
 @click.command()
 @common
-@click.option("--version", help="An approved model (default: the champion).")
+@click.option("--version", help="Approved model version to score with (default: the champion).")
 def score(settings: Settings, as_json: bool, version: str | None) -> None:
-    """Score every customer of the published gold again, and publish scores and offers.
+    """Score all customers again and publish scores and offers.
 
     With another version than the champion, that version becomes the champion.
     """
@@ -68,11 +68,15 @@ def score(settings: Settings, as_json: bool, version: str | None) -> None:
 @click.command()
 @common
 @click.argument("version", required=False)
-@click.option("--rollback", is_flag=True, help="To the champion before the present one.")
-@click.option("--reason", default="", help="Recorded with the decision.")
-@click.option("--by", metavar="NAME", help="Who decides (default: your user name).")
+@click.option("--rollback", is_flag=True, help="Return to the previous champion.")
+@click.option("--reason", default="", help="Reason, recorded with the decision.")
 @click.option(
-    "--force", is_flag=True, help="A version that the gate has not passed, with --reason."
+    "--by", metavar="NAME", help="Name of the person who decides (default: your user name)."
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Promote a version that has not passed the gate; requires --reason.",
 )
 def promote(
     settings: Settings,
@@ -83,7 +87,7 @@ def promote(
     by: str | None,
     force: bool,
 ) -> None:
-    """Make a version the champion by hand, score with it and publish.
+    """Make a model version the champion and score with it.
 
     VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
     and --reason any other. The decision is recorded with its evidence.
@@ -107,7 +111,7 @@ def promote(
 @common
 @click.argument("version", required=False)
 def rebuild(settings: Settings, as_json: bool, version: str | None) -> None:
-    """Fit a version anew from its snapshot, split and settings, and compare it with the registered.
+    """Fit a model version again and compare the results.
 
     VERSION is a registered model (default: the champion). A difference ends with exit code 1.
     """
@@ -127,9 +131,11 @@ def rebuild(settings: Settings, as_json: bool, version: str | None) -> None:
 @common
 @click.argument("customer_id")
 def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
-    """Why a customer scores as it does, and what has changed since the run before.
+    """Explain the score of a customer.
 
-    CUSTOMER_ID is one of those scored, for example C01234.
+    Shows what the score rests on and what changed since the previous run.
+
+    CUSTOMER_ID is a scored customer, for example C01234; c1234 and 1234 are the same.
     """
     from python_ml.engines import open_warehouse
     from python_ml.judge.customer import explain_customer
@@ -147,7 +153,7 @@ def explain(settings: Settings, as_json: bool, customer_id: str) -> None:
 @common
 @click.argument("version", required=False)
 def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
-    """What each group of features adds, to three kinds of model, beside the published ladder.
+    """Measure what each feature tier adds to three kinds of model.
 
     VERSION is the model whose rows and split are used (default: the champion).
     """
@@ -167,9 +173,13 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
 
 @click.command()
 @common
-@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
+@click.option(
+    "--raw",
+    metavar="SOURCE",
+    help="Folder or s3:// prefix with the raw files (default: raw/ in the data home).",
+)
 def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
-    """Train on the past, test on a later as-of date, for every date with labels.
+    """Train on the past and test on later as-of dates.
 
     The raw batch needs labels of several as-of dates; `simulate --months 24` writes such a one.
     """

@@ -12,26 +12,55 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_ml import progress
 from python_ml.console import can_show, writing_to_stdout
-from python_ml.errors import InterruptedRunError
+from python_ml.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that every command has; hands it `settings` and `as_json`."""
+    """Options that every command has; hands it `settings` and `as_json`.
 
-    @click.option("--home", metavar="DIR", help="Where all data lies (default: data).")
-    @click.option("--target", type=click.Choice(["duckdb", "athena"]), help="Engine.")
-    @click.option("--threads", type=click.IntRange(1), help="Of DuckDB and XGBoost.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+    `--home` and `--target` may also stand before the command.
+    """
+
+    @click.option(
+        "--home",
+        metavar="DIR",
+        help="Data home: folder with everything that is read and written (default: data).",
+    )
+    @click.option(
+        "--target",
+        type=click.Choice(["duckdb", "athena"]),
+        help="Engine that holds the warehouse (default: duckdb).",
+    )
+    @click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Number of threads for DuckDB and XGBoost (default: all cores).",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print no progress, only results and errors.")
+    @click.option("-v", "--verbose", is_flag=True, help="Print every message of progress.")
     @functools.wraps(command)
     def wrapped(
-        home: str | None, target: str | None, threads: int | None, as_json: bool, **own: Any
+        home: str | None,
+        target: str | None,
+        threads: int | None,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        **own: Any,
     ) -> None:
         from python_ml.settings import load_settings  # pydantic: 0.2 s that --help need not wait
 
+        if quiet and verbose:
+            raise UsageError("--quiet and --verbose exclude each other")
+        progress.set_level(is_quiet=quiet, is_verbose=verbose)
+        before = click.get_current_context().find_root().params
+        home, target = home or before.get("home"), target or before.get("target")
         settings = load_settings({"home": home, "target": target, "threads": threads})
         os.umask(settings.umask)  # of this process and those that it starts
         command(settings=settings, as_json=as_json, **own)
@@ -42,7 +71,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 mapping_option = click.option(
     "--mapping",
     metavar="FILE",
-    help="What files and columns of your own stand for (docs/own-files.md).",
+    help="File that maps your own files and columns to the expected ones (docs/own-files.md).",
 )
 
 

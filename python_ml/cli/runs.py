@@ -16,15 +16,19 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 
 @click.command()
 @common
-@click.option("--raw", metavar="SOURCE", help="Folder or s3:// prefix (default: raw/ in the home).")
+@click.option(
+    "--raw",
+    metavar="SOURCE",
+    help="Folder or s3:// prefix with the raw files (default: raw/ in the data home).",
+)
 @click.option(
     "--mode",
     type=click.Choice(["train", "score"]),
-    help="Fit and gate a candidate (default), or use the champion.",
+    help="Train and test a candidate, or score with the champion (default: train).",
 )
-@click.option("--force", is_flag=True, help="Run a batch again that has been run.")
+@click.option("--force", is_flag=True, help="Run a batch that has been run already.")
 @click.option(
-    "--resume", is_flag=True, help="Go on where the last run failed, with its source and mode."
+    "--resume", is_flag=True, help="Continue the last failed run at the step that failed."
 )
 @mapping_option
 def run(
@@ -36,7 +40,7 @@ def run(
     resume: bool,
     mapping: str | None,
 ) -> None:
-    """From raw files to scored customers, offers and a summary.
+    """Run the pipeline from raw files to offers and pages.
 
     A batch that the same code and settings have run already is not run again.
     """
@@ -49,9 +53,11 @@ def run(
 
 @click.command()
 @common
-@click.option("--last", type=click.IntRange(1), default=10, show_default=True, help="How many.")
+@click.option(
+    "--last", type=click.IntRange(1), default=10, show_default=True, help="Number of runs to show."
+)
 def status(settings: Settings, as_json: bool, last: int) -> None:
-    """Who holds the warehouse, what is published, and what became of the last runs."""
+    """Show the lease, what is published, and the last runs."""
     from python_ml.pipeline.status import read_status, show_status
 
     found = read_status(settings, last)
@@ -64,10 +70,12 @@ def status(settings: Settings, as_json: bool, last: int) -> None:
 @click.command()
 @common
 @click.argument("customer_id")
-@click.option("--dry-run", is_flag=True, help="List what would be removed, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--dry-run", is_flag=True, help="List what would be removed without changing anything."
+)
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
 def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, yes: bool) -> None:
-    """Remove a person from everything under the home, and keep the person out from now on.
+    """Remove a person from everything under the data home.
 
     Rows, texts, scores, snapshots, reports and raw files under the home are removed; files outside
     it belong to the company and stay. Afterwards every file is searched, and the command fails
@@ -132,9 +140,9 @@ def _not_searched(count: int) -> str:
 
 @click.command()
 @common
-@click.option("--all", "show_all", is_flag=True, help="Show what is stable, too.")
+@click.option("--all", "show_all", is_flag=True, help="Show stable features as well.")
 def drift(settings: Settings, as_json: bool, show_all: bool) -> None:
-    """What has changed since the champion was trained, and what only moves with the calendar."""
+    """Show what has changed since the champion was trained."""
     from python_ml.engines import open_warehouse
     from python_ml.view.drift import drift_document, read_drift, show_drift
 
@@ -149,7 +157,9 @@ def drift(settings: Settings, as_json: bool, show_all: bool) -> None:
 @click.command()
 @common
 def doctor(settings: Settings, as_json: bool) -> None:
-    """Check that a run can succeed here: machine, data home, and with --target athena the account.
+    """Check that a run can succeed here.
+
+    Looks at the machine, the data home, and with --target athena the account.
 
     Says what is missing and how to mend it; exit code 1 when something required is missing.
     """
@@ -169,7 +179,7 @@ def doctor(settings: Settings, as_json: bool) -> None:
 @click.option("--hours", type=click.FloatRange(0), help="Back (default: 24).")
 @click.option("--dashboards", is_flag=True, help="Open every page once and count that instead.")
 def cost(settings: Settings, as_json: bool, hours: float | None, dashboards: bool) -> None:
-    """What the queries of the work group scanned and cost, by model, test and card (Athena only).
+    """Show what queries scanned and cost (Athena only).
 
     The costs of each run are kept in mart_query_cost.
     """

@@ -108,6 +108,7 @@ def explain_customer(
         SpanishGasError: nothing has been published, or the snapshot or model is gone.
     """
     risk, offer = _published(warehouse, customer_id)
+    customer_id = str(risk["customer_id"])
     registered = open_registry(settings).load(risk["model_version"])
     model = registered.model
     row = _snapshot_row(settings, risk["run_id"], customer_id)
@@ -141,11 +142,27 @@ def explain_customer(
     )
 
 
+def spellings(typed: str) -> list[str]:
+    """The ids that a person may have meant, the one as it was typed first.
+
+    Only those that look like an id: nothing else goes into a statement.
+
+    >>> spellings("c1234")
+    ['C1234', 'C01234']
+    """
+    plain = typed.strip()
+    digits = plain.upper().replace("C", "")
+    found = dict.fromkeys((plain, plain.upper(), f"C{digits:0>5}"))
+    return [it for it in found if re.fullmatch(customer_id_pattern(), it)]
+
+
 def _published(warehouse: Warehouse, customer_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    # The pattern is checked before the id goes into a statement.
-    known = re.fullmatch(customer_id_pattern(), customer_id) is not None
-    where = f"customer_id = {literal(customer_id)}"
-    risk = warehouse.read_table("mart_customer_risk", where) if known else pd.DataFrame()
+    risk = pd.DataFrame()
+    for spelling in spellings(customer_id):
+        where = f"customer_id = {literal(spelling)}"
+        risk = warehouse.read_table("mart_customer_risk", where)
+        if not risk.empty:
+            break
     if risk.empty:
         raise UsageError(
             f"no customer {customer_id!r} among those scored; ids look like C01234 and are in "

@@ -32,7 +32,7 @@ SCALAR_CHARACTER = 6.6  # of the name below a number
 ICON = 20  # behind which the description hides
 PIE_WIDTH = 8  # cells; in a narrower one, the legend is cut
 LONG_TEXT = re.compile(
-    r"(^|_)(sentence|reasons?|reason_\d|detail|summary|message|note|accepted_by)$"
+    r"(^|_)(sentence|reasons?|reason_\d|detail|summary|message|note|accepted_by|definition)$"
 )
 # A flag that one run or date has at a time.
 NEWEST = {"is_newest_run": "run_id", "is_current": "run_id", "is_newest": "as_of_date"}

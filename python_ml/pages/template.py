@@ -26,7 +26,7 @@ CLAUSE = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 PORTABLE = (
     *(exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.Coalesce, exp.Nullif, exp.Exists),
     *(exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Abs, exp.Round, exp.Lower, exp.Upper),
-    *(exp.RowNumber, exp.Lag, exp.Lead, exp.Trim, exp.Replace, exp.Substring),
+    *(exp.RowNumber, exp.Lag, exp.Lead, exp.Trim, exp.Replace, exp.Substring, exp.Length),
 )
 BROKEN = re.compile(r"\{\{|\}\}|\[\[|\]\]")
 

@@ -93,6 +93,7 @@ DISPLAYS = tuple(SETTINGS)
 FORMATS: dict[str, dict[str, Any]] = {
     "euro": {"number_style": "decimal", "decimals": 0, "suffix": " €"},
     "euro_cents": {"number_style": "decimal", "decimals": 2, "suffix": " €"},
+    "euro_month": {"number_style": "decimal", "decimals": 0, "suffix": " € a month"},
     "percent": {"number_style": "percent", "decimals": 1},
     "percent_points": {"number_style": "decimal", "decimals": 1, "suffix": " %"},
     "integer": {"number_style": "decimal", "decimals": 0},

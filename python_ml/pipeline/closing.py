@@ -13,6 +13,7 @@ from python_ml.engines.costs import CostReport
 _TIERS = """
     select
         risk_tiers.risk_tier,
+        risk_tiers.is_at_risk,
         count(mart_customer_risk.customer_id) as customer_count,
         avg(mart_customer_risk.churn_probability) as mean_churn_probability,
         coalesce(sum(mart_customer_risk.expected_monthly_loss_eur), 0) as expected_monthly_loss_eur,
@@ -31,7 +32,7 @@ _TIERS = """
     left join mart_customer_risk on risk_tiers.risk_tier = mart_customer_risk.risk_tier
     left join mart_recommendation
         on mart_customer_risk.customer_id = mart_recommendation.customer_id
-    group by risk_tiers.risk_tier, risk_tiers.tier_rank
+    group by risk_tiers.risk_tier, risk_tiers.is_at_risk, risk_tiers.tier_rank
     order by risk_tiers.tier_rank desc
 """
 
@@ -72,6 +73,7 @@ class Closing:
     tiers: list[dict[str, Any]]
     first_to_call: list[dict[str, Any]]
     budgets: list[dict[str, Any]]
+    definitions: list[dict[str, Any]]  # rows of mart_definition, in order
 
     @property
     def row_count(self) -> int | None:
@@ -89,6 +91,9 @@ def read_closing(warehouse: Warehouse) -> Closing:
         tiers=_records(warehouse.query(_TIERS)),
         first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
         budgets=_records(_budgets(warehouse.read_table("mart_offer_budget"))),
+        definitions=_records(
+            warehouse.query("select * from mart_definition order by definition_number")
+        ),
     )
 
 

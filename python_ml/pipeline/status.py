@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.table import Table
-
-from python_ml.console import open_console
+from python_ml.console import Column, fitting_table, open_console
 from python_ml.engines import open_ledger
 from python_ml.engines.ledger import FAILED, RUNNING, Lease, RunRecord
 from python_ml.engines.published import published_run, require_home
 from python_ml.settings import Settings
 
+_COLUMNS = (
+    *(Column("Run"), Column("Mode"), Column("As of", is_spared=True), Column("Status")),
+    Column("Step", is_spared=True),
+    Column("Seconds", is_figure=True),
+    Column("Peak memory", is_figure=True, is_spared=True),
+    Column("By", is_spared=True),
+)
 _STYLES = {RUNNING: "cyan", FAILED: "red"}
 
 
@@ -72,24 +77,17 @@ def show_status(status: Status) -> None:
     console.print(f"Published  {shown}")
     if status.can_resume is not None:
         console.print(f"Resume     run {status.can_resume}: spanishgas run --resume")
-    table = Table(header_style="dim")
-    for name in ("Run", "Mode", "As of", "Status", "Step", "Seconds", "Peak memory", "By"):
-        table.add_column(name, justify="right" if name in ("Seconds", "Peak memory") else "left")
+    rows = []
     for run in status.runs:
         told = f"{run.status} ({run.exit_code})" if run.exit_code else run.status
         mark = " ●" if run.run_id == status.published_run_id else ""
         last_step = run.failed_step or (run.steps[-1].step if run.steps else "")
-        table.add_row(
-            run.run_id + mark,
-            run.mode,
-            run.as_of_date or "",
-            told,
-            last_step,
-            f"{run.seconds:.1f}",
-            f"{run.peak_memory_mb / 1000:.2f} GB",
-            run.started_by,
-            style=_STYLES.get(run.status, ""),
+        cells = (
+            *(run.run_id + mark, run.mode, run.as_of_date or "", told, last_step),
+            *(f"{run.seconds:.1f}", f"{run.peak_memory_mb / 1000:.2f} GB", run.started_by),
         )
+        rows.append((cells, _STYLES.get(run.status, "")))
+    table = fitting_table(console, _COLUMNS, rows)
     console.print(table)
     for run in status.runs[:1]:
         if run.error_message:

@@ -15,7 +15,7 @@ def show_backtest(result: BacktestResult) -> None:
     """Newest test date first, then churn by tier over all dates, then what was left out."""
     console, rows = open_console(), result.tested.rows
     table = new_table(
-        "Trained on the past, tested on a later date; newest first, 95 % intervals",
+        "Trained on the past, tested on a later date; newest first, 95% intervals",
         *("Test date", "Trained on", "Customers", "PR-AUC", "without text", "ROC-AUC"),
         *("ECE", "Left", "Expected"),
     )

@@ -12,6 +12,7 @@ from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
 
 _STYLES = {"alarm": "bold red", "watch": "yellow", "calendar": "cyan", "stable": "dim"}
+_STYLES |= {"not measured": "dim"}
 _ORDER = list(_STYLES)
 _BAR = 12  # characters of a distance of 1
 

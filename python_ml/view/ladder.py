@@ -26,8 +26,8 @@ def show_ladder(ladder: LadderReport) -> None:
     for kind, title in KIND_TITLES.items():
         table = new_table(
             title,
-            *("Experiment", "Features", "PR-AUC, 95 % interval", "by folds", "published"),
-            *("ROC-AUC, 95 % interval", "published", "s"),
+            *("Experiment", "Features", "PR-AUC, 95% interval", "by folds", "published"),
+            *("ROC-AUC, 95% interval", "published", "s"),
         )
         table.columns[0].no_wrap = True
         of_kind = ladder.cells[ladder.cells["model_kind"] == kind]

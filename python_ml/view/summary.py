@@ -30,12 +30,14 @@ if TYPE_CHECKING:  # libraries of the simulator, which a run does not need
 
 # Shown in this order; names are those of evaluate.
 METRIC_TITLES = {
-    "pr_auc": "PR-AUC (average precision)",
+    "pr_auc": "PR-AUC",
     "roc_auc": "ROC-AUC",
-    "precision": "Precision of the flagged",
-    "recall": "Recall of the leavers",
-    "ece": "Calibration error (ECE)",
+    "precision": "Precision",
+    "recall": "Recall",
+    "ece": "Calibration error",
 }
+
+DEFINED_TERMS = ("at_risk", "flagged", "expected_loss", "offer_cost", "net_value", "control_group")
 
 
 def euros(amount: float) -> str:
@@ -119,16 +121,23 @@ def show_run(run: Run) -> None:
     console = open_console()
     closing = run.results.require(Closing)
     overview = closing.overview
+    at_risk_loss = sum(
+        tier["expected_monthly_loss_eur"] for tier in closing.tiers if tier["is_at_risk"]
+    )
     console.rule(line((f"Customers at risk, as of {run.as_of_date}", "bold")))
     console.print(_tier_table(closing))
     console.print(
         f"{overview['flagged_count']:,} of {overview['customer_count']:,} customers are flagged. "
-        f"Expected loss without action: {euros(overview['expected_monthly_loss_eur'])} of margin "
-        f"a month. {overview['offer_count']:,} offers are worth making and cost "
-        f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])} with the calls; "
-        f"{overview['withheld_offer_count']:,} more at risk get none, as it would not pay."
+        f"Expected loss of all customers: {euros(overview['expected_monthly_loss_eur'])} of margin "
+        f"a month; {euros(at_risk_loss)} of it from customers at risk. "
+        f"{overview['offer_count']:,} offers to make cost "
+        f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])}; "
+        f"{overview['withheld_offer_count']:,} more customers at risk get none, by a rule."
         f"{_campaign_line(overview)}\n"
     )
+    for row in closing.definitions:
+        if row["term_key"] in DEFINED_TERMS:
+            console.print(line((row["term"], "bold"), f": {row['definition']}"))
     console.print(_call_table(closing))
     console.print(_budget_table(closing))
     if evaluated := run.results.get(EvaluateResult):
@@ -169,7 +178,7 @@ def _pages_line(run: Run) -> str:
 def _tier_table(closing: Closing) -> Table:
     table = new_table(
         "",
-        *("Tier", "Customers", "Share", "Mean probability", "Expected loss a month"),
+        *("Risk tier", "Customers", "Share", "Mean probability", "Loss a month"),
         *("Offers", "Offer cost", "Net value"),
     )
     total = closing.overview["customer_count"]
@@ -211,16 +220,16 @@ def _campaign_line(overview: Mapping[str, Any]) -> str:
         line += f" For {overview['over_budget_count']:,} the budget did not reach."
     if overview["held_out_count"]:
         line += (
-            f" {overview['held_out_count']:,}, drawn by lot, are held out: compared with them, the "
-            "offers will show their effect."
+            f" {overview['held_out_count']:,} more are the control group: drawn at random, not "
+            "contacted, to show what the offers achieve."
         )
     return line
 
 
 def _budget_table(closing: Closing) -> Table:
     table = new_table(
-        "What a budget is expected to bring (mart_offer_budget)",
-        *("Budget", "Offers by tier", "Net value", "Offers by value", "Net value"),
+        "Net value by budget: offers and what they bring (mart_offer_budget)",
+        *("Budget", "By risk tier", "Net value", "By expected value", "Net value"),
     )
     for row in closing.budgets:
         table.add_row(
@@ -235,7 +244,7 @@ def _budget_table(closing: Closing) -> Table:
 
 def _call_table(closing: Closing) -> Table:
     table = new_table(
-        "Call first", "Customer", "Risk", "Loss a month", "Offer", "When", "Main reason"
+        "Call first", "Customer", "Probability", "Loss a month", "Offer", "When", "Main reason"
     )
     table.columns[-1].justify = "left"
     for row in closing.first_to_call:
@@ -271,7 +280,7 @@ def _metrics_table(evaluated: EvaluateResult) -> Table:
     )
     if evaluated.as_of_date != evaluated.scoring_as_of_date:
         title += f"; as of {evaluated.as_of_date}"
-    table = new_table(title, "Metric", "Value", "95 % interval", "Without text", "95 % interval")
+    table = new_table(title, "Metric", "Value", "95% interval", "Without text", "95% interval")
     for name, shown in METRIC_TITLES.items():
         table.add_row(
             shown,
@@ -328,7 +337,7 @@ def _missing_lines(run: Run) -> list[Text]:
 
 def _drift_line(drift: DriftResult) -> Text:
     if drift.reference_as_of_date == drift.as_of_date:
-        return line("Drift: none to tell, the model was trained on this as-of date")
+        return line("Drift: not measured (the model was trained on this date)")
     return line(
         f"Drift since {drift.reference_as_of_date}: {len(drift.alarms)} alarms, "
         f"{len(drift.watched)} to watch, {len(drift.calendar)} that move with the calendar",

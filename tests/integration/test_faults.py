@@ -58,7 +58,7 @@ def build(context: RunContext, landed: LandResult) -> MartsResult:
 
 def publish(context: RunContext, marts: MartsResult) -> Closing:
     context.publish()
-    return Closing({}, [], [], [])
+    return Closing({}, [], [], [], [])
 
 
 def start(home, source, *, stop_at=None, prepare=None, **options):

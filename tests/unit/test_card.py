@@ -89,8 +89,8 @@ def test_pictures_of_the_markdown_lie_beside_it_in_both_places(card):
 
 def test_policies_are_compared_in_money(card):
     text = card[3].split("## Whom to contact")[1].split("##")[0]
-    assert "| Nobody | 0 | 0 | 0 (0 to 0) |" in text
-    assert "Fixed tiers" in text and "Whoever is worth it | " in text
+    assert "| Contact nobody | 0 | 0 | 0 (0 to 0) |" in text
+    assert "By risk tier" in text and "By expected value | " in text
 
 
 def test_what_has_not_been_measured_is_said(card):

@@ -192,7 +192,7 @@ def test_a_mistake_of_ours_shows_where_it_is(monkeypatch):
 
 def test_a_run_whose_output_cannot_be_written_has_succeeded(monkeypatch, tmp_path, capsys):
     settings = load_settings({"home": str(tmp_path)}, environ={})
-    done = Run(settings, results=Results([Closing({}, [], [], [])]))
+    done = Run(settings, results=Results([Closing({}, [], [], [], [])]))
 
     def no_space(*_):
         raise OSError(28, "No space left on device")

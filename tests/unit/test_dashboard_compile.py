@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from python_ml.pages.model import Card
 from python_ml.pages.problems import DefinitionError
 from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
 from python_ml.pages.visualization import THEME_FILE, read_theme, theme
+from tests.unit.test_documentation import REPLACED
 
 PAGES = load_dashboards()
 CARDS = {card.symbol: card for page in PAGES for card in page.cards}
@@ -528,6 +530,19 @@ def test_what_metabase_would_draw_otherwise_is_refused_with_file_and_line(
     found = [problem for problem in refused.value.problems if message in problem.message]
     assert found, str(refused.value)
     assert (found[0].path, found[0].line) == (folder / file, line), str(refused.value)
+
+
+@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.yml")), ids=lambda path: path.stem)
+def test_pages_use_the_words_of_the_glossary(path: Path) -> None:
+    """In names, titles, descriptions, filters and texts; and write numbers as English does."""
+    text = path.read_text(encoding="utf-8")
+    found = [
+        f"line {number}: {wrong!r} is called {right!r}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for wrong, right in {**REPLACED, r"\d %": "95%"}.items()
+        if re.search(rf"\b(?:{wrong})", line, re.IGNORECASE)
+    ]
+    assert found == []
 
 
 def test_a_theme_with_a_dark_cell_is_refused_with_file_and_line(tmp_path: Path) -> None:

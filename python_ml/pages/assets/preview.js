@@ -8,6 +8,7 @@ const values = {};
 const charts = new Map();
 let tab = page.tabs.length ? page.tabs[0].key : null;
 let engine = null;
+let unknown = ""; // an id that was asked for and that nothing has
 let problem = ""; // what the address asks for and the page does not have
 
 // ---------- where the page is: its hash holds tab and filters
@@ -93,17 +94,25 @@ async function applyFilters() {
   writeHash();
   const filtered = page.cards.filter((card) => card.sql);
   if (isDefault) {
+    unknown = "";
     for (const card of filtered) card.rows = opened.get(card.key);
   } else {
     document.body.classList.add("busy");
     const db = await database();
-    for (const it of page.parameters) if (it.table && values[it.key]) values[it.key] = known(db, it, values[it.key]);
+    unknown = "";
+    for (const it of page.parameters) {
+      if (!it.table || !values[it.key]) continue;
+      const found = known(db, it, values[it.key]);
+      if (found === null) unknown = `No ${it.name.toLowerCase()} has the id ${values[it.key]}.`;
+      else values[it.key] = found;
+    }
     for (const card of filtered) card.rows = query(db, ...statement(card, values));
     document.body.classList.remove("busy");
   }
   writeHash();
-  drawCards(page.cards);
-  announce(isDefault ? "All filters are off" : "The page shows the filtered values");
+  document.getElementById("main").hidden = Boolean(unknown);
+  drawCards(unknown ? [] : page.cards);
+  announce(unknown || (isDefault ? "All filters are off" : "The page shows the filtered values"));
   document.body.dataset.ready = String(Number(document.body.dataset.ready || 0) + 1);
 }
 
@@ -112,7 +121,7 @@ function known(db, parameter, typed) {
   const wanted = typed.trim();
   const padded = /^c?\d+$/i.test(wanted) ? `C${wanted.replace(/^c/i, "").padStart(5, "0")}` : wanted;
   const found = query(db, `select ${parameter.column} from ${parameter.table} where upper(${parameter.column}) in (upper(?), upper(?)) limit 1`, [wanted, padded]);
-  return found.length ? found[0][0] : wanted;
+  return found.length ? found[0][0] : null;
 }
 
 // ---------- what is drawn
@@ -137,7 +146,7 @@ function drawHeader() {
     el("div", {class: "title"},
       el("div", {}, el("h1", {}, page.name), el("p", {}, page.description)),
       el("div", {class: "asof"}, el("b", {}, `As of ${asOf}`), el("span", {}, `Run ${page.state.run_id}`))),
-    ...[drawTabs(), drawFilters(), problem ? el("p", {class: "error", role: "alert"}, problem) : null].filter(Boolean));
+    ...[drawTabs(), drawFilters(), unknown ? el("p", {class: "empty unknown", role: "status"}, unknown) : null, problem ? el("p", {class: "error", role: "alert"}, problem) : null].filter(Boolean));
   if (focused) document.getElementById(focused)?.focus();
   const current = menu.querySelector("[aria-current]");
   menu.scrollLeft = current.offsetLeft - menu.clientWidth / 2 + current.clientWidth / 2;

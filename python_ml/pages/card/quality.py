@@ -50,7 +50,7 @@ def performance(evidence: Evidence) -> list[Block]:
                 *(f"{plain.value:.3f}", f"{plain.low:.3f} to {plain.high:.3f}"),
             )
         )
-    columns = ("Metric", "Value", "95 % interval", "Without text", "95 % interval ")
+    columns = ("Metric", "Value", "95% interval", "Without text", "95% interval ")
     threshold = evidence.candidate.model.threshold
     pictures = [
         Picture("card_precision_recall.png", "Precision and recall", precision_recall_plot(curves)),

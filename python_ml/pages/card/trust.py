@@ -91,7 +91,7 @@ def audit(evidence: Evidence) -> list[Block]:
     alone = audit[audit["check_kind"] == "feature_auc"].nlargest(5, "observed_value")
     tiers = audit[audit["check_kind"] == "tier_ablation"]
     dates = audit[audit["check_kind"] == "source_date"]
-    columns = ("", "Value", "95 % interval")
+    columns = ("", "Value", "95% interval")
     for title, part in (("ROC-AUC of one feature alone", alone), ("PR-AUC lost without", tiers)):
         rows3 = [
             (

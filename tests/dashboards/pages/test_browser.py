@@ -163,7 +163,7 @@ def test_any_customer_is_found_by_a_typed_id(opened, warehouse: Warehouse) -> No
             page.press("#filter_customer_id", "Enter")
 
         apply(page, type_it)
-        assert customer in page.locator("#card_profile").inner_text()
+        assert page.locator("#card_customer .scalar").inner_text() == customer
     apply(
         page,
         lambda: (
@@ -171,7 +171,8 @@ def test_any_customer_is_found_by_a_typed_id(opened, warehouse: Warehouse) -> No
             page.press("#filter_customer_id", "Enter"),
         ),
     )
-    assert "No customer has this id" in page.locator("#card_profile").inner_text()
+    assert page.locator(".unknown").inner_text() == "No customer has the id C99999."
+    assert page.locator("main").is_hidden()
 
 
 def test_a_slice_of_a_chart_opens_its_customers(opened) -> None:

@@ -15,6 +15,11 @@ from python_ml.settings import Settings
 
 PAGES = {page.key: page for page in load_dashboards()}
 TIERS = ("Critical", "High", "Medium", "Low")
+DECISIONS = {
+    "offered": "offer to make",
+    "held_out": "control group: do not contact",
+    "low_risk": "no offer: low risk",
+}
 
 
 def rows(warehouse: Warehouse, page: str, card: str, **values: str) -> list[dict]:
@@ -41,10 +46,11 @@ def test_every_number_on_overview_is_that_of_the_marts(warehouse: Warehouse) -> 
     )
     (count,) = rows(warehouse, "overview", "at_risk")
     assert count["at_risk_count"] == len(at_risk) == count["previous_at_risk_count"]
-    (share,) = rows(warehouse, "overview", "expected_to_leave")
-    mean = sum(row["churn_probability"] for row in risks) / len(risks)
-    assert share["mean_churn_probability"] == pytest.approx(mean, abs=1e-6)
-    (customers,) = rows(warehouse, "overview", "customers")
+    (part,) = rows(warehouse, "overview", "loss_at_risk")
+    assert part["expected_monthly_loss_eur"] == pytest.approx(
+        sum(row["expected_monthly_loss_eur"] for row in at_risk)
+    )
+    (customers,) = rows(warehouse, "overview", "state")
     assert customers["customer_count"] == len(risks)
     made = {key: row for key, row in offers.items() if row["decision"] == "offered"}
     (net,) = rows(warehouse, "overview", "net_value")
@@ -120,7 +126,10 @@ def test_customer_lookup_says_what_explain_says(
         assert score["churn_probability_low"] == explained.churn_probability_low
         assert score["churn_probability_high"] == explained.churn_probability_high
         assert score["flagged"] == ("yes" if explained.is_flagged else "no")
-        assert score["decision"] == explained.decision.replace("_", " ")
+        assert card("customer") == [{"customer_id": customer}]
+        assert card("offer")[0]["decision"] == DECISIONS.get(
+            explained.decision, f"no offer: {explained.decision.replace('_', ' ')}"
+        )
         assert card("offer_made") == [{"offer": explained.offer.replace("_", " ")}]
         assert [row["sentence"] for row in card("reasons")] == explained.reasons
         (profile,) = card("profile")
@@ -135,6 +144,22 @@ def test_customer_lookup_says_what_explain_says(
         assert {row["contribution_log_odds"] for row in card("reasons")} == set(
             told["contribution_log_odds"]
         )
+
+
+@pytest.mark.parametrize("spelling", ["{}", " {}", "c{n:05d}", "C{n}", "{n}", "{n:05d}"])
+def test_the_spelling_of_an_id_is_forgiven(warehouse: Warehouse, spelling: str) -> None:
+    known = warehouse.query("select max(customer_id) as id from mart_customer_risk")["id"].iloc[0]
+    typed = spelling.format(known, n=int(known[1:]))
+    assert rows(warehouse, "customer_lookup", "customer", customer_id=typed) == [
+        {"customer_id": known}
+    ]
+
+
+def test_an_unknown_id_is_nobody(warehouse: Warehouse) -> None:
+    cards = [card for card in PAGES["customer_lookup"].cards if card.tags]
+    assert {len(run_card(warehouse, it, "duckdb", {"customer_id": "C99999"})) for it in cards} == {
+        0
+    }
 
 
 def test_without_an_id_the_lookup_opens_the_largest_loss(warehouse: Warehouse) -> None:

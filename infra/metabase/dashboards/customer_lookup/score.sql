@@ -1,20 +1,44 @@
+-- C01234, c01234, 1234 and 01234 are the same customer; an id as it is written comes first.
+with
+
+wanted as (
+    select
+        trim(
+            coalesce(
+                [[{{customer_id}},]]
+                null,
+                (
+                    select top.customer_id
+                    from mart_customer_profile as top
+                    where top.loss_rank = 1
+                )
+            )
+        ) as typed
+),
+
+spellings as (
+    select
+        typed,
+        upper(typed) as capital,
+        'C' || substring('0000', length(replace(upper(typed), 'C', ''))) || replace(upper(typed), 'C', '') as padded
+    from wanted
+),
+
+chosen as (
+    select
+        coalesce(
+            max(case when profiles.customer_id = spellings.typed then profiles.customer_id end),
+            max(case when upper(profiles.customer_id) = spellings.capital then profiles.customer_id end),
+            max(case when profiles.customer_id = spellings.padded then profiles.customer_id end)
+        ) as customer_id
+    from mart_customer_profile as profiles
+    cross join spellings
+)
+
 select
-    risks.churn_probability_low,
-    risks.churn_probability_high,
-    case when risks.is_flagged then 'yes' else 'no' end as flagged,
-    replace(recommendations.decision, '_', ' ') as decision,
-    recommendations.timing,
-    recommendations.discount_eur_month
-from mart_customer_risk as risks
-inner join mart_recommendation as recommendations
-    on risks.customer_id = recommendations.customer_id
-where
-    risks.customer_id = coalesce(
-        [[{{customer_id}},]]
-        null,
-        (
-            select top.customer_id
-            from mart_customer_profile as top
-            where top.loss_rank = 1
-        )
-    )
+    churn_probability_low,
+    churn_probability_high,
+    case when is_flagged then 'yes' else 'no' end as flagged,
+    12 * expected_monthly_loss_eur as loss_eur_year
+from mart_customer_risk
+where customer_id = (select chosen.customer_id from chosen)

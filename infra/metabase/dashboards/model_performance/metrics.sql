@@ -2,12 +2,12 @@ select
     case measure
         when 'pr_auc' then 'PR-AUC'
         when 'roc_auc' then 'ROC-AUC'
-        when 'precision' then 'Precision of the flagged'
-        when 'recall' then 'Recall of the leavers'
+        when 'precision' then 'Precision'
+        when 'recall' then 'Recall'
         when 'f1' then 'F1'
         when 'accuracy' then 'Accuracy'
         when 'brier' then 'Brier score'
-        when 'ece' then 'Calibration error (ECE)'
+        when 'ece' then 'Calibration error'
     end as measure,
     max(case when feature_set = 'champion' then measure_value end) as champion_value,
     max(case when feature_set = 'champion' then ci_low end) as champion_low,

@@ -8,7 +8,12 @@ select
     seconds,
     row_count,
     as_of_date,
-    case when is_published then 'yes' else 'no' end as published,
+    case
+        when is_published then 'now'
+        when status = 'succeeded' and run_id in (select steps.run_id from mart_pipeline_step as steps where steps.step = 'publish')
+            then 'earlier'
+        else 'no'
+    end as published,
     started_by
 from mart_pipeline_run
 order by started_at desc

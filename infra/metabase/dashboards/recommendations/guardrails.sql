@@ -1,13 +1,13 @@
 select
     case recommendations.decision
-        when 'offered' then 'offer made'
-        when 'margin_unknown' then 'margin not known'
+        when 'offered' then 'offer to make'
+        when 'margin_unknown' then 'margin unknown'
         when 'margin_not_positive' then 'margin not positive'
-        when 'value_unknown' then 'value not known'
-        when 'value_negative' then 'would not pay'
-        when 'no_reason' then 'no reason to tell'
+        when 'value_unknown' then 'net value unknown'
+        when 'value_negative' then 'net value negative'
+        when 'no_reason' then 'no reason'
         when 'over_budget' then 'over the budget'
-        when 'held_out' then 'held out to measure'
+        when 'held_out' then 'control group'
         else recommendations.decision
     end as decision,
     count(*) as customer_count
@@ -21,14 +21,14 @@ where
     [[and risks.province = {{province}}]]
 group by
     case recommendations.decision
-        when 'offered' then 'offer made'
-        when 'margin_unknown' then 'margin not known'
+        when 'offered' then 'offer to make'
+        when 'margin_unknown' then 'margin unknown'
         when 'margin_not_positive' then 'margin not positive'
-        when 'value_unknown' then 'value not known'
-        when 'value_negative' then 'would not pay'
-        when 'no_reason' then 'no reason to tell'
+        when 'value_unknown' then 'net value unknown'
+        when 'value_negative' then 'net value negative'
+        when 'no_reason' then 'no reason'
         when 'over_budget' then 'over the budget'
-        when 'held_out' then 'held out to measure'
+        when 'held_out' then 'control group'
         else recommendations.decision
     end
 order by count(*) desc, decision

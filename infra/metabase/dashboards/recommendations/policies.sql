@@ -1,9 +1,9 @@
 select
     case policy
-        when 'contact_nobody' then 'nobody'
-        when 'contact_everybody' then 'everybody'
-        when 'fixed_tiers' then 'fixed tiers'
-        when 'expected_value' then 'whoever is worth it'
+        when 'contact_nobody' then 'contact nobody'
+        when 'contact_everybody' then 'contact everybody'
+        when 'fixed_tiers' then 'by risk tier'
+        when 'expected_value' then 'by expected value'
         else policy
     end as policy,
     basis,
@@ -12,10 +12,10 @@ from mart_policy_value
 where feature_set = 'champion'
 group by
     case policy
-        when 'contact_nobody' then 'nobody'
-        when 'contact_everybody' then 'everybody'
-        when 'fixed_tiers' then 'fixed tiers'
-        when 'expected_value' then 'whoever is worth it'
+        when 'contact_nobody' then 'contact nobody'
+        when 'contact_everybody' then 'contact everybody'
+        when 'fixed_tiers' then 'by risk tier'
+        when 'expected_value' then 'by expected value'
         else policy
     end,
     basis

@@ -1,0 +1,9 @@
+select
+    term,
+    definition
+from mart_definition
+where
+    term_key in (
+        'drift'
+    )
+order by definition_number

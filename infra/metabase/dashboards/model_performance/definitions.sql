@@ -1,0 +1,16 @@
+select
+    term,
+    definition
+from mart_definition
+where
+    term_key in (
+        'precision',
+        'recall',
+        'pr_auc',
+        'roc_auc',
+        'calibration_error',
+        'without_text',
+        'interval',
+        'gate'
+    )
+order by definition_number

@@ -1,0 +1,3 @@
+select sum(expected_monthly_loss_eur) as expected_monthly_loss_eur
+from mart_customer_risk
+where is_at_risk
