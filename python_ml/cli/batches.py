@@ -106,6 +106,29 @@ def simulate(
 
 @click.command()
 @common
+@click.argument("folder")
+@click.option("--write", "written", metavar="FILE", help="Write the proposed mapping, to edit.")
+def inspect(settings: Settings, as_json: bool, folder: str, written: str | None) -> None:
+    """Say what the files of a folder are taken for, column by column, and propose a mapping.
+
+    Nothing is landed. Names of files and columns may be any.
+    """
+    from python_ml.land.inspection import inspect_folder, write_mapping
+    from python_ml.view.inspection import show_inspection
+
+    found = inspect_folder(folder, settings)
+    if written is not None:
+        write_mapping(found, written)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show_inspection(found)
+        if written is not None:
+            click.echo(f"Wrote {written}. Answer its questions, then use --mapping {written}.")
+
+
+@click.command()
+@common
 @click.argument("source", required=False)
 @mapping_option
 def land(settings: Settings, as_json: bool, source: str | None, mapping: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from python_ml.cli.batches import land, simulate
+from python_ml.cli.batches import inspect, land, simulate
 from python_ml.cli.campaigns import campaign
 from python_ml.cli.dashboards import dashboards, open_pages
 from python_ml.cli.models import (
@@ -68,6 +68,7 @@ def cli(**_options: str | None) -> None:
 
 for command in (
     simulate,
+    inspect,
     land,
     run,
     status,

@@ -12,6 +12,7 @@ from python_ml.errors import UsageError
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land import LandResult, land
 from python_ml.land.discover import require_source
+from python_ml.land.mapping import read_mapping
 from python_ml.pages.plots import backtest_plot, ladder_plot
 from python_ml.pipeline.backtest import BacktestResult, run_backtest
 from python_ml.pipeline.context import ChosenModel, Published
@@ -33,6 +34,7 @@ def land_batch(run: Run, source: str) -> LandResult:
         BadInputError: the batch was refused; the lake is as before.
     """
     require_source(source)
+    read_mapping(run.settings.land.mapping)
     run.mode, run.source = "land", source
     with workspace(run), run.step("land") as (step, report):
         landed = land(source, run.settings, progress=report)

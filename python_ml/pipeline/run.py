@@ -10,6 +10,7 @@ from python_ml.contracts.gold import require_experiments
 from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim
 from python_ml.errors import LeaseHeldError
 from python_ml.land.discover import require_source
+from python_ml.land.mapping import read_mapping
 from python_ml.pipeline.flow import Step, take_all
 from python_ml.pipeline.identity import identify_batch
 from python_ml.pipeline.plan import plan_of
@@ -59,6 +60,7 @@ def run_pipeline(
         run.source, run.mode = source or str(run.settings.layout.raw), mode or "train"
         run.force = force
         require_source(run.source)
+        read_mapping(run.settings.land.mapping)
         if run.mode == "score":
             open_registry(run.settings).require_champion()
     with workspace(run):
