@@ -43,8 +43,6 @@ final as (
         scores.model_version,
         ---------- risk
         scores.churn_probability,
-        scores.churn_probability_low,
-        scores.churn_probability_high,
         scores.risk_tier,
         tiers.tier_rank,
         tiers.is_at_risk,

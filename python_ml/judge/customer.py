@@ -79,8 +79,6 @@ class CustomerExplanation:
     as_of_date: str
     profile: dict[str, Any]
     churn_probability: float
-    churn_probability_low: float
-    churn_probability_high: float
     risk_tier: str
     is_flagged: bool
     threshold: float
@@ -125,8 +123,6 @@ def explain_customer(
         as_of_date=f"{risk['as_of_date']:%Y-%m-%d}",
         profile={name: _plain(risk[name]) for name in PROFILE},
         churn_probability=float(risk["churn_probability"]),
-        churn_probability_low=float(risk["churn_probability_low"]),
-        churn_probability_high=float(risk["churn_probability_high"]),
         risk_tier=risk["risk_tier"],
         is_flagged=bool(risk["is_flagged"]),
         threshold=model.threshold,

@@ -1,1 +1,1 @@
-"""The model itself: preprocessing, fitted trees, calibration, intervals, contributions."""
+"""The model itself: preprocessing, trees and smooth terms, calibration, contributions."""

@@ -19,7 +19,6 @@ from python_ml.errors import SpanishGasError
 from python_ml.model.additive import AdditiveModel, fit_additive
 from python_ml.model.calibrate import PlattScaling
 from python_ml.model.contributions import TreeTable, contributions, tree_tables
-from python_ml.model.interval import VennAbers
 from python_ml.model.preprocess import Preprocessor
 from python_ml.settings import Settings
 
@@ -96,26 +95,24 @@ class ChurnModel:
     experiment: str
     classifier: Classifier
     calibration: PlattScaling
-    interval: VennAbers
     threshold: float
     parameters: dict[str, Any]
+    # Earlier versions had one. Nothing reads it, but it is part of their hash.
+    interval: Mapping[str, Any] | None = None
 
     @property
     def features(self) -> list[str]:
         return [feature.name for feature in self.classifier.preprocessor.features]
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """raw_score (uncalibrated, 0 to 1), churn_probability (calibrated) with the ends of its
-        interval, and is_flagged of n rows, in their order."""
+        """raw_score (uncalibrated, 0 to 1), churn_probability (calibrated) and is_flagged of n
+        rows, in their order."""
         margin = self.classifier.margin(frame)
         probability = self.calibration.probability(margin)
-        low, high = self.interval.interval(margin, probability)
         return pd.DataFrame(
             {
                 "raw_score": expit(margin.astype(np.float64)),
                 "churn_probability": probability,
-                "churn_probability_low": low,
-                "churn_probability_high": high,
                 "is_flagged": probability >= self.threshold,
             }
         )
@@ -152,7 +149,7 @@ class ChurnModel:
                 "slope": self.calibration.slope,
                 "intercept": self.calibration.intercept,
             },
-            "interval": self.interval.as_document(),
+            **({"interval": self.interval} if self.interval else {}),
             "threshold": self.threshold,
             "parameters": self.parameters,
         }
@@ -183,7 +180,7 @@ class ChurnModel:
                 definition.get("tree_weight", 1.0),
             ),
             calibration=PlattScaling(calibration["slope"], calibration["intercept"]),
-            interval=VennAbers.from_document(definition["interval"]),
+            interval=definition.get("interval"),
             threshold=definition["threshold"],
             parameters=dict(definition["parameters"]),
         )

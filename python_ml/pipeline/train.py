@@ -24,7 +24,6 @@ from python_ml.judge.snapshot import take_snapshot, training_rows_of
 from python_ml.judge.split import TRAIN, rotation, split_hash, stratified_split
 from python_ml.model.calibrate import choose_threshold, fit_platt, fit_tree_weight
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
-from python_ml.model.interval import fit_venn_abers
 from python_ml.pipeline.results import TrainResult
 from python_ml.registry import Registry, open_registry
 from python_ml.settings import Settings
@@ -207,7 +206,7 @@ def fit_by_protocol(
     settings: Settings,
     weights: np.ndarray | None = None,
 ) -> FittedModel:
-    """Blend, calibration, interval and threshold on out-of-fold scores; the final fit on all rows.
+    """Blend, calibration and threshold on out-of-fold scores; the final fit on all rows.
 
     Args:
         training: the training part, with cv_fold.
@@ -248,7 +247,6 @@ def fit_by_protocol(
         experiment=experiment,
         classifier=classifier,
         calibration=calibration,
-        interval=fit_venn_abers(margin, churn),
         threshold=choose_threshold(probability, churn, settings.model.minimum_recall, weights),
         parameters=booster_parameters(settings),
     )

@@ -50,8 +50,7 @@ def _show_score(console: Console, customer: CustomerExplanation) -> None:
     console.print(
         line(
             *("Probability of leaving ", (f"{customer.churn_probability:.1%}", "bold")),
-            f", interval {customer.churn_probability_low:.1%} to "
-            f"{customer.churn_probability_high:.1%}: ",
+            ": ",
             (customer.risk_tier, TIER_STYLES.get(customer.risk_tier, "")),
             f", {flagged} (threshold {customer.threshold:.1%}). Offer: {customer.offer} "
             f"({customer.decision}).",

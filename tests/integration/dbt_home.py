@@ -129,8 +129,6 @@ def write_scores(home: Path, run_id: str) -> None:
             model_version="m1",
             raw_score=share,
             churn_probability=share,
-            churn_probability_low=share / 2,
-            churn_probability_high=(1 + share) / 2,
             is_flagged=share >= 0.5,
             risk_tier=tier,
             avg_monthly_margin_eur=gold["avg_monthly_margin_eur"],

@@ -44,7 +44,6 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/unit/test_calibrate.py",
         "tests/unit/test_train.py",
     ),
-    "python_ml/model/interval.py": ("tests/unit/test_interval.py",),
     "python_ml/model/preprocess.py": ("tests/unit/test_train_preprocess.py",),
     "python_ml/judge/alarms.py": ("tests/unit/test_audit_findings.py",),
     "python_ml/judge/audit.py": (

@@ -14,7 +14,6 @@ from python_ml.contracts.gold import GoldContract, read_contract
 from python_ml.engines import Warehouse, open_warehouse
 from python_ml.model.calibrate import PlattScaling
 from python_ml.model.churn_model import ChurnModel, fit_classifier
-from python_ml.model.interval import fit_venn_abers
 from python_ml.settings import Settings, load_settings
 
 AS_OF_DATE = date(2024, 12, 31)
@@ -120,9 +119,8 @@ def small_model(home: Path) -> ChurnModel:
     frame = gold_frame(300)
     churn = frame["churn"].to_numpy()
     classifier = fit_classifier(frame, churn, contract().experiment(settings, "E5_full"), settings)
-    interval = fit_venn_abers(classifier.margin(frame), churn)
     platt = PlattScaling(0.9, -2.0)
-    return ChurnModel("E5_full", classifier, platt, interval, 0.31, {"max_depth": 3})
+    return ChurnModel("E5_full", classifier, platt, 0.31, {"max_depth": 3})
 
 
 def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:

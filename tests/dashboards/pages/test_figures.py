@@ -123,8 +123,6 @@ def test_customer_lookup_says_what_explain_says(
         (risk,), (tier,), (score,) = card("risk"), card("tier"), card("score")
         assert risk["churn_probability"] == explained.churn_probability
         assert tier["risk_tier"] == explained.risk_tier
-        assert score["churn_probability_low"] == explained.churn_probability_low
-        assert score["churn_probability_high"] == explained.churn_probability_high
         assert score["flagged"] == ("yes" if explained.is_flagged else "no")
         assert card("customer") == [{"customer_id": customer}]
         assert card("offer")[0]["decision"] == DECISIONS.get(

@@ -36,8 +36,6 @@ chosen as (
 )
 
 select
-    churn_probability_low,
-    churn_probability_high,
     case when is_flagged then 'yes' else 'no' end as flagged,
     12 * expected_monthly_loss_eur as loss_eur_year
 from mart_customer_risk
