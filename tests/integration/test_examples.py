@@ -10,8 +10,15 @@ from python_ml.settings import PROJECT_DIR, load_settings
 
 EXAMPLES = PROJECT_DIR / "examples"
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
-# Energy in kWh of the newest landed month, added up by hand from the files.
-ENERGY = {"powerco": None}
+# Energy in kWh, hours and rejected rows, added up by hand from the files.
+EXPECTED = {
+    "powerco": (392_654, 12 * 12 * 48, 0),
+    "datadis": (43.2, 96, 0),
+    "quarter_hours": (15.808, 50, 0),
+    "sips": (676.0, 2928, 0),
+    "excel_es": (52.56, 144, 1),
+    "athena_unload": (29.28, 96, 0),
+}
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -21,14 +28,24 @@ def test_an_example_lands_by_its_mapping(tmp_path, name):
         {"home": str(tmp_path), "land.mapping": str(folder / "mapping.yml")}, environ={}
     )
     found = land(folder, settings)
-    assert found.tables["consumption_hourly"].rows_landed > 0
-    assert not any(table.rows_set_aside for table in found.tables.values())
+    energy, rows, rejected = EXPECTED[name]
     hours = landed(settings.layout.lake, "consumption_hourly")
-    month = hours["timestamp"].dt.strftime("%Y-%m")
-    energy = hours.loc[month == found.newest_month, "consumption_elec_kwh"].sum()
-    assert energy > 0
-    if (expected := ENERGY[name]) is not None:
-        assert energy == pytest.approx(expected)
+    assert hours["consumption_elec_kwh"].sum() == pytest.approx(energy)
+    assert len(hours) == rows
+    assert sum(table.rows_set_aside for table in found.tables.values()) == rejected
+    assert set(landed(settings.layout.lake, "customer_attributes")["customer_id"]) == set(
+        hours["customer_id"]
+    )
+
+
+def test_a_fee_of_a_year_with_a_point_between_thousands_is_one_of_a_month(tmp_path):
+    folder = EXAMPLES / "excel_es"
+    settings = load_settings(
+        {"home": str(tmp_path), "land.mapping": str(folder / "mapping.yml")}, environ={}
+    )
+    land(folder, settings)
+    fees = landed(settings.layout.lake, "price_history")["elec_fixed_fee_eur_month"]
+    assert sorted(fees) == [5.5, 5.5, 5.5, 84.375]
 
 
 def test_every_example_is_explained(tmp_path):
@@ -36,4 +53,4 @@ def test_every_example_is_explained(tmp_path):
     for name in FOLDERS:
         assert f"({name}/README.md)" in listing
         assert (EXAMPLES / name / "README.md").read_text(encoding="utf-8").startswith("# ")
-    assert set(FOLDERS) == set(ENERGY)
+    assert set(FOLDERS) == set(EXPECTED)
