@@ -25,7 +25,7 @@ if ! command -v initdb > /dev/null && ! ls /usr/lib/postgresql/*/bin/initdb > /d
 fi
 
 # The browser tests: a driver for the Chromium of the system, and Markdown's links as GitHub has them.
-if ! "$python" -c 'import linkify_it, playwright' 2> /dev/null; then
+if ! "$python" -c 'import axe_playwright_python, linkify_it, playwright, pypdf' 2> /dev/null; then
   "$python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     --requirement browser-wheels.txt
 fi

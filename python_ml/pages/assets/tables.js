@@ -121,7 +121,7 @@ function drawTable(card, body, state) {
   const list = el("tbody");
   const widths = card.settings["table.column_widths"] || [];
   const group = el("colgroup", {}, ...widths.map((it) => el("col", {style: `width:${it}px`})));
-  const table = el("table", {"aria-label": card.name, style: widths.length ? `min-width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
+  const table = el("table", {"aria-label": card.name, style: widths.length ? `--width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
     group, el("thead", {}, head), list);
   const scroll = el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, ${card.rows.length} rows`}, table);
   let count = 0;
@@ -147,7 +147,7 @@ function drawObject(card, body) {
     el("dt", {}, it.title),
     el("dd", {}, ...cell(card, it, row, rules, new Map()).childNodes),
   ]);
-  body.append(el("dl", {class: "scroll"}, ...items));
+  body.append(el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, all fields`}, el("dl", {}, ...items)));
 }
 
 // A value in a CSV file that a spreadsheet opens. A text that it would run as a formula gets a `'`

@@ -1,5 +1,5 @@
 select
-    lower(replace(slice_dimension, '_', ' ')) as slice_dimension,
+    lower(replace(replace(slice_dimension, 'is_', ''), '_', ' ')) as slice_dimension,
     slice_value,
     max(case when measure = 'pr_auc' then measure_value end) as pr_auc,
     max(case when measure = 'recall' then measure_value end) as recall,
