@@ -122,7 +122,7 @@ def read_snapshot(
     digest = content_hash(table)
     if sha256 is not None and digest not in (
         sha256,
-        read_tombstones(settings.layout.lake).now(sha256),
+        read_tombstones(open_store(settings)).now(sha256),
     ):
         raise SpanishGasError(
             f"{store.place(key)} is not the snapshot that the model names: {digest}"

@@ -15,6 +15,7 @@ import duckdb
 
 from python_ml.contracts.schema import load_source
 from python_ml.documents import hash_file
+from python_ml.engines import open_store
 from python_ml.engines.sql import identifier, identifiers, literal, one_row
 from python_ml.errors import UsageError
 from python_ml.land import write
@@ -106,6 +107,7 @@ class _Batch:
         self.mapping = read_mapping(settings.land.mapping)
         self.schemas = self.mapping.apply(load_source("raw"))
         self.lake = settings.layout.lake
+        self.store = open_store(settings)  # of the lake, wherever it lies
         self.started = time.perf_counter()
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
@@ -353,7 +355,7 @@ class _Batch:
         self.report("publishing the batch", None)
         self.warnings += absent_warnings(self.mapping.missing(self.schemas))
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
-        for path, count in keep_out(self.lake, staged).items():
+        for path, count in keep_out(self.store, staged).items():
             readings.as_is.pop(path.parent.name.removeprefix("month="), None)
             name = (
                 path.relative_to(staged / "batch").parts[0] if "rejected" not in path.parts else ""
@@ -377,7 +379,7 @@ class _Batch:
             newest_month=newest,
             as_of_date=last_day(newest),
             tables={name: self.tables[name] for name in self.schemas if name in self.tables},
-            warnings=[without_names(self.lake, warning) for warning in self.warnings],
+            warnings=[without_names(self.store, warning) for warning in self.warnings],
             ignored_files=self.ignored,
             months=months,
             absent=self.mapping.missing(self.schemas),
@@ -400,7 +402,7 @@ class _Batch:
 
     def _anonymous(self, problems: list[Problem]) -> list[Problem]:
         """Problems that quote nobody who has been forgotten."""
-        return [replace(each, what=without_names(self.lake, each.what)) for each in problems]
+        return [replace(each, what=without_names(self.store, each.what)) for each in problems]
 
     def _content(self, hashes: Hashes) -> str:
         """One hash for names, bytes and rules; problems of single files are noted once."""

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 from python_ml.contracts.schema import customer_id_pattern
+from python_ml.engines.store import Store
 from python_ml.privacy.scrub import ids_in, scrub_parquet
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.privacy.traces import REMOVED, Traces
 
 
-def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
+def keep_out(store: Store, staged: Path) -> dict[Path, int]:
     """Remove the forgotten from everything that a landing has staged.
 
     A month that was taken by a hard link is written anew; the raw file stays as it is.
@@ -19,7 +20,7 @@ def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
     Returns:
         Rows removed by file, of those that were changed.
     """
-    stones = read_tombstones(lake)
+    stones = read_tombstones(store)
     if not stones.entries:
         return {}
     removed = {}
@@ -33,9 +34,9 @@ def keep_out(lake: Path, staged: Path) -> dict[Path, int]:
     return removed
 
 
-def without_names(lake: Path, text: str) -> str:
+def without_names(store: Store, text: str) -> str:
     """A message about a batch, which may quote ids, without those of the forgotten."""
-    stones = read_tombstones(lake)
+    stones = read_tombstones(store)
     if not stones.entries:
         return text
     return re.sub(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import GoldContract, without_text
-from python_ml.engines import Warehouse
+from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError
 from python_ml.judge.alarms import judge_alarms
 from python_ml.judge.challenger import champion_checks
@@ -114,7 +114,7 @@ def stored_rows(
     snapshot = read_training_rows(settings, origin)
     split = warehouse.read_external("model_split", origin["run_id"])
     split = split[["customer_id", "split_part", "cv_fold"]]
-    stones = read_tombstones(settings.layout.lake)
+    stones = read_tombstones(open_store(settings))
     if split_hash(split) not in (origin["split_sha256"], stones.now(origin["split_sha256"])):
         raise SpanishGasError(
             f"ml.model_split of run {origin['run_id']} is not the split that {candidate.version}"

@@ -85,7 +85,7 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
     layout = run.settings.layout
     if not layout.home.is_dir():
         raise UsageError(f"{layout.home}: no such folder; --home names the one to search")
-    stones = read_tombstones(layout.lake)
+    stones = read_tombstones(run.engine.store())
     traces = traces_of(layout.home, customer_id)
     if left := Pending(layout.home, stones, customer_id).read():
         traces = traces.joined(left)
@@ -110,7 +110,7 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
     layout = run.settings.layout
     has_published = layout.warehouse.exists()
     with workspace(run, of_published=has_published), run.step("forget") as (step, report):
-        stones = read_tombstones(layout.lake)
+        stones = read_tombstones(run.engine.store())
         # With the tombstone the salt is kept, by which the next call knows the file that follows.
         stones.add(survey.customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
         pending = Pending(layout.home, stones, survey.customer_id)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import Column
-from python_ml.engines import Warehouse
+from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_training_rows
 from python_ml.judge.split import TRAIN, split_hash
@@ -84,7 +84,7 @@ def rebuild_version(
             f"{registered.version} was registered before versions kept their settings, so it "
             "cannot be rebuilt"
         )
-    stones = read_tombstones(settings.layout.lake)
+    stones = read_tombstones(open_store(settings))
     if stones.now(origin["snapshot_sha256"]) != origin["snapshot_sha256"]:
         raise UsageError(
             f"{registered.version} was trained on rows of customers who have been forgotten since; "

@@ -1,6 +1,6 @@
-"""Who has been forgotten, without saying who: salted hashes, beside the lake's data.
+"""Who has been forgotten, without saying who: salted hashes, in the store of the lake.
 
-lake/forgotten.json   salt, one entry a person, and hashes of snapshots and splits that lost rows
+forgotten.json   salt, one entry a person, and hashes of snapshots and splits that lost rows
 
 The salt keeps the hashes from being compared with those of others. It does not hide them from
 somebody who can read the file and try out every customer id; access to the lake must be guarded.
@@ -9,12 +9,13 @@ somebody who can read the file and try out every customer id; access to the lake
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from python_ml.documents import read_json, write_json
+from python_ml.documents import json_text
+from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError
 
 FILE = "forgotten.json"
@@ -24,7 +25,7 @@ FILE = "forgotten.json"
 class Tombstones:
     """The content of the file; `changed` leads from a hash of content to what it is now."""
 
-    path: Path
+    store: Store
     salt: str
     entries: list[dict[str, str]] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
@@ -58,22 +59,23 @@ class Tombstones:
 
     def save(self) -> None:
         document = {"salt": self.salt, "forgotten": self.entries, "changed": self.changed}
-        write_json(self.path, document)
+        self.store.write(FILE, f"{json_text(document)}\n".encode())
 
 
-def read_tombstones(lake: Path) -> Tombstones:
+def read_tombstones(store: Store) -> Tombstones:
     """Those of a lake; a new salt before the first.
 
     Raises:
         SpanishGasError: the file is there and cannot be read: without it the forgotten would be
             back.
     """
-    path = lake / FILE
-    if not path.exists():
-        return Tombstones(path, secrets.token_hex(16))
-    document = read_json(path)
-    if document is None:
+    if not store.exists(FILE):
+        return Tombstones(store, secrets.token_hex(16))
+    try:
+        document = json.loads(store.read(FILE))
+        return Tombstones(store, document["salt"], document["forgotten"], document["changed"])
+    except (ValueError, KeyError, TypeError) as error:
         raise SpanishGasError(
-            f"{path} cannot be read. It says who must be kept out; restore it from a backup."
-        )
-    return Tombstones(path, document["salt"], document["forgotten"], document["changed"])
+            f"{store.place(FILE)} cannot be read. It says who must be kept out; restore it from a "
+            "backup."
+        ) from error

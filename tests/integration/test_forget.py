@@ -21,6 +21,7 @@ from python_ml.doctor.diagnosis import diagnose
 from python_ml.engines import open_warehouse
 from python_ml.engines.ledger import RunRecord
 from python_ml.engines.sqlite_ledger import SqliteLedger
+from python_ml.engines.store import FolderStore
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.judge.snapshot import content_hash
 from python_ml.land import land
@@ -173,7 +174,7 @@ def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
     forget(home)
     after = [content_hash(pq.ParquetFile(part).read()) for part in parts]
     assert set(before).isdisjoint(after)
-    assert [read_tombstones(lake).now(digest) for digest in before] == after
+    assert [read_tombstones(FolderStore(lake)).now(digest) for digest in before] == after
 
 
 def test_the_next_batch_keeps_the_person_out(home, source):
@@ -207,14 +208,14 @@ def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(tmp
 
 
 def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path):
-    stones = read_tombstones(tmp_path)
+    stones = read_tombstones(FolderStore(tmp_path))
     stones.note_change("a", "b")
     stones.note_change("b", "c")
-    again = read_tombstones(tmp_path)
+    again = read_tombstones(FolderStore(tmp_path))
     assert (again.now("a"), again.now("b"), again.now("other")) == ("c", "c", "other")
     (tmp_path / "forgotten.json").write_text("{")
     with pytest.raises(SpanishGasError, match="cannot be read"):
-        read_tombstones(tmp_path)
+        read_tombstones(FolderStore(tmp_path))
 
 
 @pytest.mark.parametrize("kept", [f"{GONE},1", WORDS, WORDS[: len(WORDS) // 2]])

@@ -22,7 +22,7 @@ DOCUMENTS += [PROJECT_DIR / "CONTRIBUTING.md"]
 AWS_GLOBAL = {"region", "profile", "query", "output", "endpoint-url", "debug"}
 # Of `aws s3`, which is no API but a tool of the command line.
 AWS_S3 = {"cp": {"recursive", "exclude"}, "rm": {"recursive", "exclude"}}
-AWS_WAIT = {("ecs", "services-stable")}
+AWS_WAIT = {("ecs", "services-stable"), ("dynamodb", "table-exists")}
 
 
 def lines_of(path: Path) -> Iterator[str]:

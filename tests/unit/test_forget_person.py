@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from python_ml.engines.store import FolderStore
 from python_ml.errors import SpanishGasError
 from python_ml.privacy.person import Pending, traces_of
 from python_ml.privacy.tombstones import Tombstones
@@ -138,7 +139,7 @@ def test_a_text_that_somebody_else_has_said_too_gives_nobody_away(tmp_path):
 
 @pytest.fixture
 def pending(tmp_path):
-    return Pending(tmp_path, Tombstones(tmp_path / "forgotten.json", "salt"), GONE)
+    return Pending(tmp_path, Tombstones(FolderStore(tmp_path), "salt"), GONE)
 
 
 def test_what_is_still_to_be_searched_is_kept_and_deleted(tmp_path, pending):

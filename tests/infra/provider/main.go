@@ -98,7 +98,12 @@ type server struct {
 	tags                     map[string]tftypes.Value
 }
 
-const account = "111122223333"
+var account = func() string {
+	if given := os.Getenv("TEST_PROVIDER_ACCOUNT"); given != "" {
+		return given
+	}
+	return "111122223333"
+}()
 
 func newServer(path string) *server {
 	text, err := os.ReadFile(path)
@@ -461,6 +466,8 @@ func (n naming) fill(name string, kind tftypes.Type) tftypes.Value {
 			return tftypes.NewValue(kind, n.id())
 		case "arn":
 			return tftypes.NewValue(kind, n.arn())
+		case "qualified_arn":
+			return tftypes.NewValue(kind, n.arn()+":1")
 		case "region":
 			return tftypes.NewValue(kind, n.server.region)
 		case "repository_url":
