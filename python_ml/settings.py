@@ -798,11 +798,6 @@ class CampaignsSettings(Section):
     minimum_propensity: Fraction = Field(
         0.05, description="Smallest chance of any arm, so that every arm can be compared."
     )
-    best_share: Fraction = Field(
-        0.5,
-        description="Share of the treated customers of a stratum that gets the offer believed to "
-        "be best; the other offers share the rest.",
-    )
     horizon_days: PositiveCount = Field(
         90, description="Days after the as-of date in which churn counts as an outcome."
     )

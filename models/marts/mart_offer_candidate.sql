@@ -12,10 +12,13 @@ risk_tiers as (
     select * from {{ ref('risk_tiers') }}
 ),
 
+rates as (
+    select * from {{ ref('mart_offer_rate') }}
+),
+
 economics as (
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        max(case when name = 'save_probability' then value end) as save_probability,
         coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
         max(case when name = 'remaining_months' then value end) as remaining_months,
         max(case when name = 'offer_months' then value end) as offer_months
@@ -36,11 +39,36 @@ busy as (
             and risks.as_of_date < assignments.free_date
 ),
 
--- Both policies make the tier's offer. By value, whoever has none may be worth a call without one.
+tier_offers as (
+    select
+        risk_tier,
+        offer,
+        offer = 'no_offer' as is_low_risk,
+        case when offer = 'no_offer' then 'contact_only' else offer end as contact_offer
+    from offer_policy
+),
+
+-- By tier, the offer of the tier. By value, the best of that offer and of those that campaigns have measured in
+-- the tier; whoever has none may be worth a call without one.
 policies as (
-    select 'fixed_tiers' as policy
+    select
+        risk_tier,
+        'fixed_tiers' as policy,
+        is_low_risk,
+        offer,
+        contact_offer as rated_offer
+    from tier_offers
     union all
-    select 'expected_value' as policy
+    select
+        tier_offers.risk_tier,
+        'expected_value' as policy,
+        tier_offers.is_low_risk,
+        rates.offer,
+        rates.offer as rated_offer
+    from tier_offers
+    inner join rates
+        on tier_offers.risk_tier = rates.risk_tier
+    where rates.is_measured or rates.offer = tier_offers.contact_offer
 ),
 
 -- The value is never clipped: a guardrail can only fire on what is left as it is.
@@ -55,26 +83,26 @@ valued as (
         policies.policy,
         busy.customer_id is not null as is_busy,
         risk_tiers.tier_rank,
-        offer_policy.offer = 'no_offer' as is_low_risk,
-        case
-            when offer_policy.offer = 'no_offer' and policies.policy = 'expected_value' then 'contact_only'
-            else offer_policy.offer
-        end as offer,
-        offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
-        offer_policy.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
+        policies.is_low_risk,
+        policies.offer,
+        rates.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
+        rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
-        risks.churn_probability * economics.save_probability
+        risks.churn_probability * rates.save_probability
         * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur,
         -- A call also reminds a customer who would have stayed that one can leave.
         (1 - risks.churn_probability) * economics.drive_away_probability
         * risks.avg_monthly_margin_eur * economics.remaining_months as expected_lost_margin_eur
     from risks
-    inner join offer_policy
-        on risks.risk_tier = offer_policy.risk_tier
+    inner join policies
+        on risks.risk_tier = policies.risk_tier
+    inner join rates
+        on
+            policies.risk_tier = rates.risk_tier
+            and policies.rated_offer = rates.offer
     inner join risk_tiers
         on risks.risk_tier = risk_tiers.risk_tier
     cross join economics
-    cross join policies
     left join busy
         on risks.customer_id = busy.customer_id
 ),
@@ -86,6 +114,16 @@ netted as (
         expected_saved_margin_eur - expected_lost_margin_eur - offer_budget_eur - contact_cost_eur
             as expected_net_value_eur
     from valued
+),
+
+chosen as (
+    select
+        *,
+        row_number() over (
+            partition by policy, customer_id
+            order by expected_net_value_eur desc, offer asc
+        ) as offer_rank
+    from netted
 ),
 
 judged as (
@@ -101,7 +139,8 @@ judged as (
             when reason_1_code is null then 'no_reason'
             else 'eligible'
         end as tier_verdict
-    from netted
+    from chosen
+    where offer_rank = 1
 ),
 
 -- A low risk that is not worth a call is a low risk, and no offer withheld.

@@ -18,6 +18,7 @@ from python_ml.settings import CampaignsSettings
 
 FIXED_TIERS, EXPECTED_VALUE = "fixed_tiers", "expected_value"
 ELIGIBLE = "eligible"
+_SEED, _DRAWS = 20_241_231, 10_000  # of the draws from what is known
 CONTROL_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)  # that a plan is shown for
 
 
@@ -103,8 +104,9 @@ def arm_chances(
 ) -> pd.DataFrame:
     """Chance of each arm in each stratum; they add up to 1 and keep the smallest one allowed.
 
-    The offer with the highest mean net value gets `best_share` of the treated; the others share
-    the rest, so that offers can be compared within a tier.
+    Above that smallest chance, the treated are shared out by how probable it is that an offer is
+    the best one, given what is known of the shares that offers save (Thompson 1933). As long as
+    little is known all offers are tried; once one is known to be better, most get it.
 
     Raises:
         UsageError: the control group leaves too little for the offers.
@@ -115,8 +117,16 @@ def arm_chances(
             f"control share {control_share}: choose one from {floor} "
             "(campaigns.minimum_propensity) to less than 1"
         )
-    value = eligible.groupby(["stratum", "risk_tier", "offer"], as_index=False).agg(
-        mean_value=("expected_net_value_eur", "mean"), customer_count=("customer_id", "size")
+    stake = eligible["churn_probability"] * eligible["margin_at_stake_eur"]
+    value = (
+        eligible.assign(stake_eur=stake)
+        .groupby(["stratum", "risk_tier", "offer"], as_index=False)
+        .agg(
+            mean_value=("expected_net_value_eur", "mean"),
+            mean_stake=("stake_eur", "mean"),
+            sd=("save_probability_sd", "mean"),
+            customer_count=("customer_id", "size"),
+        )
     )
     rows = []
     for (stratum, tier), group in value.groupby(["stratum", "risk_tier"], sort=True):
@@ -126,13 +136,7 @@ def arm_chances(
                 f"control share {control_share}: {count} offers of {stratum} would get less than "
                 f"{floor} each (campaigns.minimum_propensity); choose a smaller one"
             )
-        lean = settings.best_share if count > 1 else 1.0
-        others = max((1 - lean) * treated / max(count - 1, 1), floor)
-        best = treated - others * (count - 1)
-        is_best = group["mean_value"].to_numpy() == group["mean_value"].max()
-        first = int(np.flatnonzero(is_best)[0])
-        shares = np.full(count, others)
-        shares[first] = best
+        shares = floor + (treated - floor * count) * _best_probability(group)
         size = int(group["customer_count"].max())
         rows.append((stratum, tier, CONTROL, control_share, size))
         rows += [
@@ -141,6 +145,18 @@ def arm_chances(
         ]
     columns = ["stratum", "risk_tier", "arm", "propensity", "customer_count"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _best_probability(group: pd.DataFrame) -> np.ndarray:
+    """How probable it is that each offer of a stratum has the highest mean value; adds up to 1."""
+    draws = np.random.default_rng(_SEED).normal(size=(_DRAWS, len(group)))
+    spread = group["sd"].to_numpy(np.float64) * group["mean_stake"].to_numpy(np.float64)
+    best = np.argmax(group["mean_value"].to_numpy(np.float64) + draws * spread, axis=1)
+    counts = np.bincount(best, minlength=len(group))
+    # In whole percent, so that a draw of the last digit moves no chance.
+    shares = np.round(counts / _DRAWS, 2)
+    shares[int(np.argmax(shares))] += 1 - shares.sum()
+    return np.asarray(shares)
 
 
 def make_design(

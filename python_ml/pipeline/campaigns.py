@@ -33,7 +33,7 @@ from python_ml.settings import Settings
 ASSIGNMENT, STOP, CONTACT = "campaign_assignment", "campaign_stop", "campaign_contact"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # What shows campaigns, and everything that follows from it.
-MODELS = "bronze_campaign_assignment+ bronze_campaign_contact+"
+MODELS = "bronze_campaign_assignment+ bronze_campaign_contact+ mart_offer_rate+"
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def measure_campaigns(run: Run, campaign: str | None) -> list[dict[str, Any]]:
         with run.step("effect") as (step, _), run.warehouse() as warehouse:
             effects = write_effects(warehouse, run.settings, run.run_id)
             step.rows = 0 if effects is None else len(effects)
-        _publish(run, "mart_campaign_effect")
+        _publish(run, "mart_campaign_effect mart_offer_rate+")
     assert effects is not None
     return _records(effects[(effects["campaign"] == campaign) | (campaign is None)])
 

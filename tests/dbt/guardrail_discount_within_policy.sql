@@ -1,4 +1,4 @@
--- No discount is above the share of the monthly margin that the policy grants to the tier.
+-- No discount is above the share of the monthly margin that the policy grants for the offer.
 select
     recommendations.customer_id,
     recommendations.discount_eur_month
@@ -7,13 +7,15 @@ inner join {{ ref('gold_master') }} as customers
     on
         recommendations.customer_id = customers.customer_id
         and recommendations.as_of_date = customers.as_of_date
-inner join {{ ref('offer_policy') }} as offer_policy
-    on recommendations.risk_tier = offer_policy.risk_tier
+left join {{ ref('mart_offer_rate') }} as offer_policy
+    on
+        recommendations.offer = offer_policy.offer
+        and recommendations.risk_tier = offer_policy.risk_tier
 where
     not {{ is_finite('recommendations.discount_eur_month') }}
     or recommendations.discount_eur_month < 0
     or (
         recommendations.discount_eur_month > 0
         and recommendations.discount_eur_month
-        > offer_policy.monthly_margin_share * customers.avg_monthly_margin_eur + 0.000001
+        > coalesce(offer_policy.monthly_margin_share, 0) * customers.avg_monthly_margin_eur + 0.000001
     )

@@ -1,10 +1,9 @@
--- No offer is expected to cost more than it brings: computed anew from gold and the seeds.
+-- No offer is expected to cost more than it brings: computed again from gold, the seeds and the learned rates.
 with
 
 economics as (
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        max(case when name = 'save_probability' then value end) as save_probability,
         coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
         max(case when name = 'remaining_months' then value end) as remaining_months
     from {{ ref('economics') }}
@@ -14,7 +13,7 @@ valued as (
     select
         recommendations.customer_id,
         (
-            recommendations.churn_probability * economics.save_probability
+            recommendations.churn_probability * rates.save_probability
             - (1 - recommendations.churn_probability) * economics.drive_away_probability
         )
         * customers.avg_monthly_margin_eur * economics.remaining_months
@@ -24,6 +23,10 @@ valued as (
         on
             recommendations.customer_id = customers.customer_id
             and recommendations.as_of_date = customers.as_of_date
+    inner join {{ ref('mart_offer_rate') }} as rates
+        on
+            recommendations.offer = rates.offer
+            and recommendations.risk_tier = rates.risk_tier
     cross join economics
     where recommendations.offer <> 'no_offer'
 )

@@ -54,6 +54,7 @@ def offer_values(count: int = 2000, seed: int = 1) -> pd.DataFrame:
                 contact_cost_eur=20.0,
                 spend_eur=budget + 20,
                 expected_net_value_eur=net,
+                save_probability_sd=0.084,
                 verdict=np.where(net < 0, "value_negative", "eligible"),
             )
         )
