@@ -21,6 +21,7 @@ from python_ml.judge.measure import Scored, measure_sets
 from python_ml.judge.metrics import Estimate, resample_weights
 from python_ml.judge.snapshot import read_training_rows
 from python_ml.judge.split import TEST, TRAIN, split_hash
+from python_ml.judge.untreated import read_weights, repeated
 from python_ml.judge.verdict import MANUAL, EvaluateResult, register_decision
 from python_ml.model.additive import fit_additive
 from python_ml.model.churn_model import ChurnModel
@@ -109,7 +110,10 @@ def evaluate(
 def stored_rows(
     warehouse: Warehouse, settings: Settings, candidate: RegisteredModel
 ) -> pd.DataFrame:
-    """The labelled rows that the version was trained and is tested on, with split_part."""
+    """The labelled rows that the version was trained and is tested on, with split_part.
+
+    A customer of a campaign's control group is there as often as its label counts (untreated.py).
+    """
     origin = candidate.origin
     snapshot = read_training_rows(settings, origin)
     split = warehouse.read_external("model_split", origin["run_id"])
@@ -120,9 +124,10 @@ def stored_rows(
             f"ml.model_split of run {origin['run_id']} is not the split that {candidate.version}"
             " names"
         )
-    return snapshot.frame.merge(split, on="customer_id", validate="one_to_one").sort_values(
+    rows = snapshot.frame.merge(split, on="customer_id", validate="one_to_one").sort_values(
         "customer_id", ignore_index=True
     )
+    return repeated(rows, read_weights(warehouse, origin["run_id"]))
 
 
 def _scored_sets(

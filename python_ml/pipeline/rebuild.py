@@ -14,6 +14,7 @@ from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_training_rows
 from python_ml.judge.split import TRAIN, split_hash
+from python_ml.judge.untreated import read_weights, repeated
 from python_ml.model.churn_model import ChurnModel
 from python_ml.pipeline.train import fit_by_protocol
 from python_ml.privacy.tombstones import read_tombstones
@@ -98,7 +99,8 @@ def rebuild_version(
             f"ml.model_split of run {origin['run_id']} is not the split that "
             f"{registered.version} names"
         )
-    model = _fit(frame, split, registered, settings)
+    weights = read_weights(warehouse, origin["run_id"])
+    model = _fit(frame, split, weights, registered, settings)
     theirs, ours = registered.model.predict(frame), model.predict(frame)
     libraries = origin["libraries"]
     now = {name: library_version(name) for name in libraries}
@@ -115,7 +117,11 @@ def rebuild_version(
 
 
 def _fit(
-    frame: pd.DataFrame, split: pd.DataFrame, registered: RegisteredModel, settings: Settings
+    frame: pd.DataFrame,
+    split: pd.DataFrame,
+    weights: pd.Series,
+    registered: RegisteredModel,
+    settings: Settings,
 ) -> ChurnModel:
     """The protocol on the stored rows, with the stored settings."""
     stored = registered.origin["model_settings"]
@@ -134,7 +140,7 @@ def _fit(
         for feature in registered.model.classifier.preprocessor.features
     ]
     rows = frame.merge(split, on="customer_id", validate="one_to_one")
-    rows = rows.sort_values("customer_id", ignore_index=True)
+    rows = repeated(rows.sort_values("customer_id", ignore_index=True), weights)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     target = registered.origin["target"]
     return fit_by_protocol(training, columns, target, registered.model.experiment, settings).model

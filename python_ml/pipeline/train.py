@@ -22,6 +22,12 @@ from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
 from python_ml.judge.split import TRAIN, rotation, split_hash, stratified_split
+from python_ml.judge.untreated import (
+    repeated,
+    untreated_weights,
+    without_treated,
+    write_weights,
+)
 from python_ml.model.calibrate import choose_threshold, fit_platt, fit_tree_weight
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.pipeline.results import TrainResult
@@ -51,8 +57,11 @@ def train(
 ) -> TrainResult:
     """Fit the champion's experiment on one as-of date and register it, pending approval.
 
-    Writes the snapshot of the rows, `model_split`, `leakage_audit` and the model version
-    `churn-<run_id>`.
+    Labels of customers who were offered something in a campaign are left out, and the control
+    groups stand for them (untreated.py).
+
+    Writes the snapshot of the rows, `model_split`, `training_weight`, `leakage_audit` and the model
+    version `churn-<run_id>`.
 
     Args:
         scoring_as_of_date: of the batch, whose customers are to be scored; the same by default.
@@ -66,11 +75,15 @@ def train(
     snapshot = take_snapshot(
         warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates)
     )
-    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date)
+    weights = untreated_weights(warehouse, settings, as_of_date)
+    write_weights(warehouse, weights, as_of_date, run_id)
+    alone = without_treated(snapshot.frame, weights)
+    rows = labelled_rows(alone, contract, settings, as_of_date)
     split = rows[["customer_id", "split_part", "cv_fold"]]
     warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
     experiment, message = choose_experiment(settings)
     columns = contract.learned(settings, experiment)
+    rows = repeated(rows, weights)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     target, version = contract.target, f"churn-{run_id}"
     fitted = fit_by_protocol(training, columns, target, experiment, settings)

@@ -162,6 +162,10 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             " 'Called.' as interaction_summary from gold_master limit 1"
         )
         connection.execute(
+            "create or replace table silver_campaign_customer (customer_id varchar, arm varchar,"
+            " control_propensity double, is_contacted boolean, as_of_date date, outcome_date date)"
+        )
+        connection.execute(
             "create or replace table silver_source_date as select 'max_' || kind || '_date' as"
             " date_column, 'bronze_' || kind as bronze_model, as_of_date,"
             " date '2025-01-31' as latest_date, 500 as row_count, 20 as later_count from (values"

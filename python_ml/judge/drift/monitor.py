@@ -26,9 +26,10 @@ from python_ml.judge.drift.samples import (
     label_finding,
 )
 from python_ml.judge.drift.statistics import stratum_weights
-from python_ml.judge.labels import labelled_dates
+from python_ml.judge.labels import LabelledDate, labelled_dates
 from python_ml.judge.snapshot import read_snapshot, read_training_rows, snapshot_key
 from python_ml.judge.split import TRAIN
+from python_ml.judge.untreated import read_weights, repeated, untreated_weights
 from python_ml.model.churn_model import ChurnModel
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.settings import Settings
@@ -94,7 +95,10 @@ def watch_drift(
     offered = contract.experiment(settings, registered.model.experiment)
     columns = [column for column in offered if column.name in read]
     learned = _learned_from(warehouse, origin["run_id"])
-    label = _label_drift(warehouse, reference, columns, contract.target, (trained_on, as_of_date))
+    alone = repeated(reference, read_weights(warehouse, origin["run_id"]))
+    label = _label_drift(
+        warehouse, settings, alone, columns, contract.target, (trained_on, as_of_date)
+    )
     findings = compare_samples(
         columns,
         _reference_sample(registered.model, reference, learned),
@@ -203,13 +207,14 @@ def _current_sample(scores: pd.DataFrame, frame: pd.DataFrame, learned: set[str]
 
 def _label_drift(
     warehouse: Warehouse,
+    settings: Settings,
     reference: pd.DataFrame,
     columns: Sequence[Column],
     target: str,
     dates: tuple[date, date],
 ) -> Finding | None:
     """Churn after the newest date whose labels have matured since training, between that date and
-    the present one; None without one."""
+    the present one; None without one. Customers of campaigns count as in training."""
     trained_on, today = dates
     later = [
         day
@@ -229,11 +234,26 @@ def _label_drift(
         expected_rate = float((weights * churn).sum() / weights.sum())
     finding = label_finding(
         {"customers": len(known), "churners": churn.sum()},
-        {"customers": newest.customer_count, "churners": newest.churner_count},
+        _untreated_counts(warehouse, settings, newest),
         expected_rate,
     )
     finding.note = f"labels of {newest.as_of_date}"
     return finding
+
+
+def _untreated_counts(
+    warehouse: Warehouse, settings: Settings, day: LabelledDate
+) -> dict[str, float]:
+    """Customers and churners of a date with labels, as if nobody had made an offer."""
+    weights = untreated_weights(warehouse, settings, day.as_of_date)
+    if weights.empty:
+        return {"customers": day.customer_count, "churners": day.churner_count}
+    labels = warehouse.query(
+        "select customer_id, churn from bronze_churn_label "
+        f"where label_date = date '{day.as_of_date:%Y-%m-%d}'"
+    )
+    alone = repeated(labels, weights)
+    return {"customers": len(alone), "churners": float(alone["churn"].sum())}
 
 
 def _year_before(
