@@ -206,7 +206,7 @@ def _taught(world: int) -> Rates:
             rates = _rates(save_rates(pd.concat(matured), DISCOUNTS, tiers, prior))
         busy = {customer for customer, until in free.items() if month < until}
         values = values_by_offer(people, rates, busy)
-        terms = Terms(f"w{world}-m{month}", "expected_value", 0.15)
+        terms = Terms(f"w{world}-m{month}", "expected_value", 0.3)
         design = make_design(values, terms, LIMITS, CONFIDENCE)
         rows = draw(values, design, LIMITS, AS_OF, RANKS).rows
         free.update(dict.fromkeys(rows["customer_id"], month + 6))
