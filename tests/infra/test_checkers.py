@@ -89,6 +89,14 @@ def test_actionlint_finds_nothing():
     assert not [finding for finding in found if not any(word in finding for word in younger)]
 
 
+def test_zizmor_finds_nothing():
+    """With its default audits; .github/zizmor.yml says which is left out, and why."""
+    folder = str(PROJECT_DIR / ".github")
+    done = call(tool("zizmor"), "--offline", "--no-progress", "--format", "json", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout) == []
+
+
 def test_actions_are_pinned_and_permissions_are_few():
     for path in sorted((PROJECT_DIR / ".github/workflows").glob("*.yml")):
         text = path.read_text(encoding="utf-8")

@@ -90,3 +90,11 @@ def test_a_wrong_value_is_refused(variable: str, value: object, said: str, tmp_p
     options = [] if variable not in ("environment", "budget_usd") else [f"-var={variable}={value}"]
     printed = work.change("plan", *options, codes=(1,))
     assert said in re.sub(r"\s+", " ", printed.replace("│", " "))
+
+
+def test_modules_decide_as_they_should(tmp_path: Path) -> None:
+    """`terraform test`, which asks modules one by one."""
+    work = Workspace(tmp_path / "w")
+    work.init()
+    said = work.run("test", "-no-color")
+    assert re.search(r"Success! [6-9] passed, 0 failed", said), said
