@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from python_ml.land.convert import (
     native_convention,
     reason_sql,
     survey,
+    survey_signs,
     text_of,
     value_sql,
 )
@@ -53,33 +54,51 @@ def conventions(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[s
     Raises:
         Refusal: the order of day and month, or the decimal sign, cannot be known.
     """
-    aggregates: dict[str, str] = {}
+    outcome: dict[str, Convention] = {}
+    texts: dict[str, str] = {}  # by column
     for column, raw, source_type in _present(source):
+        said = source.raw.mapping
         if is_text(column, source_type):
-            said = source.raw.mapping.conventions(column.name)
-            text = text_of(column, f"cast({raw} as varchar)", said)
-            for name, sql in survey(column, text).items():
-                aggregates[f"{column.name}.{name}"] = sql
-    outcome = {
-        column.name: given
-        for column, _, source_type in _present(source)
-        if not is_text(column, source_type)
-        and (given := native_convention(column, source_type, source.raw.mapping)) is not None
-    }
-    if not aggregates:
-        return outcome
-    listing = ", ".join(
-        f"coalesce({sql}, 0) as {identifier(name)}" for name, sql in aggregates.items()
-    )
-    row = one_row(connection, f"select {listing} from {source.relation}")
-    found: dict[str, dict[str, int]] = {}
-    for name, count in zip(aggregates, row, strict=True):
-        column_name, _, counted = name.rpartition(".")
-        found.setdefault(column_name, {})[counted] = count
+            text = text_of(column, f"cast({raw} as varchar)", said.conventions(column.name))
+            texts[column.name] = text
+        elif (given := native_convention(column, source_type, said)) is not None:
+            outcome[column.name] = given
+    found = _survey(connection, source, texts, survey)
+    if any(counts.get("commas") for counts in found.values()):
+        forget_malformed(connection, source)
+        for name, counts in _survey(connection, source, texts, survey_signs).items():
+            found[name] = {**found.get(name, {}), **counts}
     of_text, problems = agree(source.raw.label, found, source.raw.mapping)
     if problems:
         raise Refusal(*problems)
     return outcome | of_text
+
+
+def _survey(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    texts: Mapping[str, str],
+    aggregates_of: Callable[[ColumnSchema, str], dict[str, str]],
+) -> dict[str, dict[str, int]]:
+    """Aggregates over all rows, by column and name."""
+    table = source.raw.table
+    aggregates = {
+        (name, counted): sql
+        for name in texts
+        for counted, sql in aggregates_of(table.column(name), identifier(name)).items()
+    }
+    if not aggregates:
+        return {}
+    used = {name for name, _ in aggregates}
+    given = ", ".join(f"{texts[name]} as {identifier(name)}" for name in texts if name in used)
+    row = one_row(
+        connection,
+        f"select {', '.join(aggregates.values())} from (select {given} from {source.relation})",
+    )
+    found: dict[str, dict[str, int]] = {}
+    for (name, counted), count in zip(aggregates, row, strict=True):
+        found.setdefault(name, {})[counted] = count
+    return found
 
 
 def checked_sql(
@@ -140,6 +159,7 @@ def materialise(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[
             column: (identifier(column), kind) for column, (_, kind) in source.columns.items()
         },
         unparsed="is_unparsed",
+        malformed=(),  # of the file, not of this copy
     )
     checked = f"checked_{name}"
     connection.execute(

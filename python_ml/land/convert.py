@@ -60,6 +60,8 @@ def text_of(column: ColumnSchema, raw: str, said: Conventions | None = None) -> 
     """
     trimmed = f"nullif(trim({raw}), '')"
     own = [word.lower() for word in said.nulls or ()] if said else []
+    if own or (isinstance(said, ColumnMapping) and said.words):
+        trimmed = f"nfc_normalize({trimmed})"
     if own:
         trimmed = f"case when lower({trimmed}) not in ({literals(own)}) then {trimmed} end"
     if isinstance(said, ColumnMapping) and said.words:
@@ -69,12 +71,15 @@ def text_of(column: ColumnSchema, raw: str, said: Conventions | None = None) -> 
         trimmed = f"case {trimmed} {cases} else {trimmed} end"
     if column.data_type == "varchar":
         # An accent may be a character of its own: both spellings are one text.
-        text = f"nfc_normalize({trimmed})"
-        return f"case when lower({text}) not in ({literals(_NO_VALUE)}) then {text} end"
+        words = literals([*_NO_VALUE, *(word.upper() for word in _NO_VALUE)])
+        return f"case when {trimmed} not in ({words}) then nfc_normalize({trimmed}) end"
     words = literals((*_NULL_WORDS, *_NO_VALUE))
     if column.data_type in ("date", "timestamp"):
-        zeros = literals(_ZERO_DATES)
-        return f"case when lower({trimmed}) not in ({words}, {zeros}) then {trimmed} end"
+        zeros = literals(_ZERO_DATES)  # sort before '01'
+        return (
+            f"case when {trimmed} between '01' and ':' then {trimmed} "
+            f"when lower({trimmed}) not in ({words}, {zeros}) then {trimmed} end"
+        )
     # What begins with a digit, a sign or a point sorts from '+' to '9' and is no word.
     return (
         f"case when {trimmed} between '+' and ':' then {trimmed} "
@@ -83,15 +88,9 @@ def text_of(column: ColumnSchema, raw: str, said: Conventions | None = None) -> 
 
 
 def survey(column: ColumnSchema, text: str) -> dict[str, str]:
-    """Aggregates over a text column that `agree` decides from, by name."""
+    """Aggregates over a text column that `agree` decides from, by name; cheap ones."""
     if column.data_type in ("double", "integer", "bigint"):
-        return {
-            "numbers": f"count({text})",
-            "comma_proofs": _proofs(text, ",", "."),
-            "point_proofs": _proofs(text, ".", ","),
-            "comma_groups": _count(_is_one_group(text, ",", ".")),
-            "point_groups": _count(_is_one_group(text, ".", ",")),
-        }
+        return {"commas": _count(f"contains({text}, ',')")}
     if column.data_type in ("date", "timestamp"):
         # A year that comes first has no separator in the first three places.
         early = " or ".join(f"substr({text}, {place}, 1) in ('/', '-', '.')" for place in (2, 3))
@@ -121,6 +120,18 @@ def survey(column: ColumnSchema, text: str) -> dict[str, str]:
             }
         return found
     return {}
+
+
+def survey_signs(column: ColumnSchema, text: str) -> dict[str, str]:
+    """Further ones, which are needed only where numbers of the file have commas."""
+    if column.data_type not in ("double", "integer", "bigint"):
+        return {}
+    return {
+        "comma_proofs": _proofs(text, ",", "."),
+        "point_proofs": _proofs(text, ".", ","),
+        "comma_groups": _count(_is_one_group(text, ",", ".")),
+        "point_groups": _count(_is_one_group(text, ".", ",")),
+    }
 
 
 def _count(condition: str) -> str:
@@ -164,7 +175,7 @@ def agree(
 
     Args:
         file: name in messages.
-        found: by column, what `survey` counted.
+        found: by column, what `survey` counted, and `survey_signs` where there are commas.
         said: what the mapping says of the file.
     """
     conventions: dict[str, Convention] = {}
@@ -175,7 +186,7 @@ def agree(
     months = sum(each.get("month_first", 0) for each in found.values())
     for name, counts in found.items():
         outcome: Convention | Problem = Convention()
-        if "numbers" in counts:
+        if "commas" in counts:
             outcome = _decimal(file, name, counts, said.conventions(name), (commas, points))
         elif "year_last" in counts:
             outcome = _instants(file, name, counts, said, (days, months))
@@ -194,26 +205,27 @@ def _decimal(
     of_file: tuple[int, int],
 ) -> Convention | Problem:
     """The decimal sign; the other one is then of thousands."""
-    comma, point = counts["comma_proofs"], counts["point_proofs"]
+    comma, point = counts.get("comma_proofs", 0), counts.get("point_proofs", 0)
+    comma_groups, point_groups = counts.get("comma_groups", 0), counts.get("point_groups", 0)
     commas, points = of_file
     if said.decimal or said.thousands:
         is_comma = decimal_of(said) == ","
         return Convention(
             decimal_comma=is_comma, thousands=said.thousands or ("." if is_comma else ",")
         )
-    if not counts["comma_groups"] and not counts["point_groups"] and not comma:
+    if not comma_groups and not point_groups and not comma:
         return Convention()
     if comma or point:  # the column decides
         is_comma = comma > point
     elif (commas > 0) != (points > 0):  # the other columns do
         is_comma = commas > 0
-    elif counts["comma_groups"]:
+    elif comma_groups:
         return Problem(
             file,
             "a comma may separate thousands or decimals, as in 1,314: no value of the file tells",
             "Write numbers with a decimal point, or state the decimal sign in the mapping.",
             column=name,
-            rows=counts["comma_groups"],
+            rows=comma_groups,
         )
     else:  # as documented: numbers have a decimal point
         return Convention()

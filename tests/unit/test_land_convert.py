@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from python_ml.contracts.schema import ColumnSchema
-from python_ml.land.convert import agree, survey, text_of, value_sql
+from python_ml.land.convert import agree, survey, survey_signs, text_of, value_sql
 from python_ml.land.mapping import SourceMapping
 
 
@@ -34,7 +34,7 @@ def read(
     connection.execute("create or replace temp table given (raw varchar)")
     connection.executemany("insert into given values (?)", [[text] for text in texts])
     text = text_of(column, "raw")
-    aggregates = survey(column, text)
+    aggregates = survey(column, text) | survey_signs(column, text)
     found = {}
     if aggregates:
         listing = ", ".join(f"coalesce({sql}, 0)" for sql in aggregates.values())
@@ -171,7 +171,7 @@ def test_words_in_decomposed_form(connection):
 
 
 NUMBER, DATE = ColumnSchema("n", "double"), ColumnSchema("d", "date")
-COMMAS = {"numbers": 9, "comma_proofs": 9, "point_proofs": 0, "comma_groups": 0, "point_groups": 0}
+COMMAS = {"commas": 9, "comma_proofs": 9, "point_proofs": 0, "comma_groups": 0, "point_groups": 0}
 POINTS = COMMAS | {"comma_proofs": 0, "point_proofs": 9}
 DAYS = {"year_last": 9, "day_first": 6, "month_first": 0, "zoned": 0, "compact": 0}
 
