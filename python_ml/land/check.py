@@ -13,6 +13,7 @@ from python_ml.engines.sql import identifier, literal, one_row
 from python_ml.land.convert import (
     Convention,
     agree,
+    is_number,
     is_text,
     native_convention,
     reason_sql,
@@ -56,14 +57,16 @@ def conventions(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[s
     """
     outcome: dict[str, Convention] = {}
     texts: dict[str, str] = {}  # by column
+    given_as: dict[str, str] = {}  # likewise; commas are looked for before text is trimmed
     for column, raw, source_type in _present(source):
         said = source.raw.mapping
         if is_text(column, source_type):
             text = text_of(column, f"cast({raw} as varchar)", said.conventions(column.name))
             texts[column.name] = text
+            given_as[column.name] = f"cast({raw} as varchar)" if is_number(column) else text
         elif (given := native_convention(column, source_type, said)) is not None:
             outcome[column.name] = given
-    found = _survey(connection, source, texts, survey)
+    found = _survey(connection, source, given_as, survey)
     if any(counts.get("commas") for counts in found.values()):
         forget_malformed(connection, source)
         for name, counts in _survey(connection, source, texts, survey_signs).items():

@@ -89,7 +89,7 @@ def text_of(column: ColumnSchema, raw: str, said: Conventions | None = None) -> 
 
 def survey(column: ColumnSchema, text: str) -> dict[str, str]:
     """Aggregates over a text column that `agree` decides from, by name; cheap ones."""
-    if column.data_type in ("double", "integer", "bigint"):
+    if is_number(column):
         return {"commas": _count(f"contains({text}, ',')")}
     if column.data_type in ("date", "timestamp"):
         # A year that comes first has no separator in the first three places.
@@ -124,7 +124,7 @@ def survey(column: ColumnSchema, text: str) -> dict[str, str]:
 
 def survey_signs(column: ColumnSchema, text: str) -> dict[str, str]:
     """Further ones, which are needed only where numbers of the file have commas."""
-    if column.data_type not in ("double", "integer", "bigint"):
+    if not is_number(column):
         return {}
     return {
         "comma_proofs": _proofs(text, ",", "."),
@@ -324,6 +324,11 @@ def _labels(
         column=name,
         rows=ends + midnights,
     )
+
+
+def is_number(column: ColumnSchema) -> bool:
+    """Whether values are numbers, of any kind."""
+    return column.data_type in ("double", "integer", "bigint")
 
 
 def is_text(column: ColumnSchema, source_type: str) -> bool:
