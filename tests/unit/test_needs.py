@@ -67,4 +67,7 @@ def test_the_consequence_is_told_by_name():
     assert "features (has_interaction, customer_intent," in told
     assert "1 mart without rows (mart_customer_interaction)" in told
     assert consequence(["customer_attributes.region"]) == ""
-    assert {it.name for it in switched_off(["churn_label"])} == {"mart_observed_churn"}
+    assert {it.name for it in switched_off(["churn_label"])} == {
+        "mart_observed_churn",
+        "mart_score_outcome",
+    }
