@@ -7,7 +7,7 @@ function drawScalar(card, body) {
   const at = card.columns.indexOf(card.settings["scalar.field"]);
   const value = card.rows[0][at];
   const text = write(card, card.settings["scalar.field"], value);
-  body.append(el("div", {class: typeof value === "string" ? "scalar words" : "scalar"}, text));
+  body.append(el("div", {class: typeof value === "string" ? "scalar words" : "scalar", style: `--characters:${text.length}`}, text));
 }
 
 function drawTrend(card, body) {
@@ -25,7 +25,7 @@ function drawTrend(card, body) {
     const isUp = change > 0;
     const kind = change === 0 ? "even" : isUp === !card.settings["scalar.switch_positive_negative"] ? "good" : "bad";
     const arrow = change === 0 ? "→" : isUp ? "▲" : "▼";
-    const share = change === 0 ? "as in the" : before ? `${writeNumber(Math.abs(change / before) * 100, 1)} %` : "";
+    const share = change === 0 ? "as in the" : before ? `${writeNumber(Math.abs(change / before) * 100, 1)}%` : "";
     body.append(el("div", {class: "trend"}, el("span", {class: kind}, `${arrow} ${share}`),
       change === 0 ? ` ${comparison.label}` : ` · ${comparison.label} ${write(card, field, before)}`));
   }
@@ -35,7 +35,7 @@ function drawProgress(card, body, colors) {
   const value = card.rows[0][0], goal = card.settings["progress.goal"];
   const color = shade(card.settings["progress.color"] || colors.primary);
   body.append(
-    el("div", {class: "scalar"}, write(card, card.columns[0], value)),
+    el("div", {class: "scalar", style: `--characters:${write(card, card.columns[0], value).length}`}, write(card, card.columns[0], value)),
     el("div", {class: "progress"}, el("i", {style: `width:${Math.max(0, Math.min(100, value / goal * 100))}%;background:${color}`})),
     el("div", {class: "trend"}, `of ${write(card, card.columns[0], goal)}`));
 }

@@ -274,6 +274,10 @@ def facts(places: Places) -> list[Fact]:
         add(f"{title} on the test set", third, said, run, rf"\| {title} \| {number}")
         match = re.search(rf"\| {title} \| {number}", model_card)
         found[-1].said["model card"] = match[1] if match else "missing"
+        if metric in ("pr_auc", "recall", "ece"):
+            shown = {"ece": "calibration error", "pr_auc": "PR-AUC"}.get(metric, metric)
+            estimate = card("model_performance.gate", "estimate", "measure", shown)
+            found[-1].said |= {place: third(value) for place, value in estimate.items()}
         if metric != "ece":
             scalar = (
                 card(f"model_performance.{metric}", "measure_value") if metric != "roc_auc" else {}
