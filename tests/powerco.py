@@ -38,11 +38,12 @@ def clients(firms: int, rng: np.random.Generator) -> pd.DataFrame:
         ((pd.Timestamp("2015-12-31") - activated).dt.days * rng.random(firms)).astype(int), unit="D"
     )
     energy = (
-        np.where(rng.random(firms) < 0.01, 0, rng.lognormal(9.6, 1.4, firms)).round().clip(0, 6e6)
+        np.where(rng.random(firms) < 0.01, 0, rng.lognormal(9.55, 2.0, firms)).round().clip(0, 6e6)
     )
     has_gas = rng.random(firms) < 0.18
     margin = rng.gamma(1.6, 120.0, firms)
     power = np.round(rng.gamma(2.2, 8.2, firms) + 3.3, 3).clip(3.3, 320)
+    energy = np.minimum(energy, (power * 8760).round())  # no more than the power delivers
     tenure = (pd.Timestamp("2015-12-31") - activated).dt.days / 365.25
     score = (
         -2.75

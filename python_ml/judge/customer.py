@@ -20,6 +20,7 @@ from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_snapshot
+from python_ml.land.mapping import id_pattern
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.explain import shown_value
 from python_ml.registry import open_registry
@@ -105,7 +106,7 @@ def explain_customer(
         UsageError: there is no such customer among those scored.
         SpanishGasError: nothing has been published, or the snapshot or model is gone.
     """
-    risk, offer = _published(warehouse, customer_id)
+    risk, offer = _published(warehouse, customer_id, id_pattern(settings))
     customer_id = str(risk["customer_id"])
     registered = open_registry(settings).load(risk["model_version"])
     model = registered.model
@@ -138,10 +139,14 @@ def explain_customer(
     )
 
 
-def spellings(typed: str) -> list[str]:
+def spellings(typed: str, pattern: str | None = None) -> list[str]:
     """The ids that a person may have meant, the one as it was typed first.
 
     Only those that look like an id: nothing else goes into a statement.
+
+    Args:
+        typed: by the person.
+        pattern: that a whole id matches (default: that of models/sources.yml).
 
     >>> spellings("c1234")
     ['C1234', 'C01234']
@@ -149,12 +154,14 @@ def spellings(typed: str) -> list[str]:
     plain = typed.strip()
     digits = plain.upper().replace("C", "")
     found = dict.fromkeys((plain, plain.upper(), f"C{digits:0>5}"))
-    return [it for it in found if re.fullmatch(customer_id_pattern(), it)]
+    return [it for it in found if re.fullmatch(pattern or customer_id_pattern(), it)]
 
 
-def _published(warehouse: Warehouse, customer_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _published(
+    warehouse: Warehouse, customer_id: str, pattern: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     risk = pd.DataFrame()
-    for spelling in spellings(customer_id):
+    for spelling in spellings(customer_id, pattern):
         where = f"customer_id = {literal(spelling)}"
         risk = warehouse.read_table("mart_customer_risk", where)
         if not risk.empty:

@@ -311,7 +311,7 @@ class _Batch:
             self.checked[CONSUMPTION] = "consumption_customers"
             label = " and ".join(raw.label for raw in hourly)
             # Two days stand for a month that was spread, which is over whatever their dates.
-            is_spread = any(Path(raw.entries[0].path).is_absolute() for raw in hourly)
+            is_spread = any(raw.is_spread for raw in hourly)
             self.warnings += reading_warnings(label, work.inspections, is_spread=is_spread)
         parts = work.target.rglob("*.parquet")
         work.result.byte_count = sum(path.stat().st_size for path in parts)
@@ -355,7 +355,7 @@ class _Batch:
         self.report("publishing the batch", None)
         self.warnings += absent_warnings(self.mapping.missing(self.schemas))
         batch_id = write.free_batch_id(self.lake, self.batch_id or content[:12])
-        for path, count in keep_out(self.store, staged).items():
+        for path, count in keep_out(self.store, staged, self._pattern).items():
             readings.as_is.pop(path.parent.name.removeprefix("month="), None)
             name = (
                 path.relative_to(staged / "batch").parts[0] if "rejected" not in path.parts else ""
@@ -379,15 +379,23 @@ class _Batch:
             newest_month=newest,
             as_of_date=last_day(newest),
             tables={name: self.tables[name] for name in self.schemas if name in self.tables},
-            warnings=[without_names(self.store, warning) for warning in self.warnings],
+            warnings=[
+                without_names(self.store, warning, self._pattern) for warning in self.warnings
+            ],
             ignored_files=self.ignored,
             months=months,
             absent=self.mapping.missing(self.schemas),
+            customer_id_pattern=self._pattern if self.mapping.customer_id else None,
             seconds=time.perf_counter() - self.started,
         )
         write.write_manifest(staged / "batch", result, self.identity, content, known)
         write.add(self.lake, staged, batch_id)
         return result
+
+    @property
+    def _pattern(self) -> str:
+        """What a customer id of this batch looks like."""
+        return str(self.schemas["customer_attributes"].column("customer_id").meta["pattern"])
 
     def _hash(self, path: Path, label: str) -> tuple[str, Problem | None]:
         """SHA-256 of a file's bytes, and why it must not be read."""
@@ -402,7 +410,10 @@ class _Batch:
 
     def _anonymous(self, problems: list[Problem]) -> list[Problem]:
         """Problems that quote nobody who has been forgotten."""
-        return [replace(each, what=without_names(self.store, each.what)) for each in problems]
+        return [
+            replace(each, what=without_names(self.store, each.what, self._pattern))
+            for each in problems
+        ]
 
     def _content(self, hashes: Hashes) -> str:
         """One hash for names, bytes and rules; problems of single files are noted once."""

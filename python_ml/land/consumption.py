@@ -38,7 +38,7 @@ from python_ml.land.check import (
 )
 from python_ml.land.convert import Convention
 from python_ml.land.crosscheck import judge_readings
-from python_ml.land.discover import RawFile
+from python_ml.land.discover import HOURS_PER_READING, RawFile
 from python_ml.land.expansion import starts_with
 from python_ml.land.inspect import (
     HOUR_US,
@@ -318,7 +318,8 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
     work.problems += judge(label, work.table, counts, work.settings)
     is_said = any(raw.mapping.readings and raw.mapping.readings.hour_label for raw in files)
     year_ends = None if is_said else work.year_ends
-    work.problems += judge_readings(label, work.table, work.inspections, year_ends)
+    stands_for = HOURS_PER_READING if files[0].is_spread else 1.0
+    work.problems += judge_readings(label, work.table, work.inspections, year_ends, stands_for)
     if work.result.rows_added_up and not any(is_reshaped(raw.mapping) for raw in files):
         customers = one_row(connection, "select count(distinct customer_id) from added_up")[0]
         work.notes.append(

@@ -20,7 +20,11 @@ _LONGEST_WORDS = 200  # characters
 
 
 def judge_readings(
-    label: str, table: TableSchema, inspections: Mapping[str, Inspection], year_ends: int | None = 0
+    label: str,
+    table: TableSchema,
+    inspections: Mapping[str, Inspection],
+    year_ends: int | None = 0,
+    hours_per_reading: float = 1.0,
 ) -> list[Problem]:
     """Units by the mean reading, months missing between the first and the last, late labels.
 
@@ -30,13 +34,14 @@ def judge_readings(
         inspections: of each month.
         year_ends: rows set aside that are of the first instant after the year of their file; None
             where a mapping says what labels name.
+        hours_per_reading: that a reading stands for.
     """
     problems = [] if year_ends is None else _late_labels(label, inspections, year_ends)
     for column in table.columns:
         count = sum(found.counts.get(column.name, 0) for found in inspections.values())
         if count and column.name in next(iter(inspections.values())).sums:
             total = sum(found.sums[column.name] for found in inspections.values())
-            problems += judge_mean(label, column, total / count, count)
+            problems += judge_mean(label, column, total / count / hours_per_reading, count)
     months = sorted(inspections)
     if months and (holes := sorted(set(_months(months[0], months[-1])) - set(months))):
         problems.append(

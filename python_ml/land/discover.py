@@ -38,6 +38,9 @@ _FORMATS = "CSV, CSV.gz, Parquet, Excel, JSON array or JSON lines"
 _BROKEN = "a link that leads nowhere"
 
 
+HOURS_PER_READING = 365 * 24 / 12 / 48  # where two typical days stand for a month
+
+
 @dataclass(frozen=True)
 class Entry:
     """One object of the source. `version` changes when its bytes do."""
@@ -62,6 +65,11 @@ class RawFile:
     year: int | None
     entries: tuple[Entry, ...]
     mapping: SourceMapping = field(default_factory=SourceMapping)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether two days stand for each month: periods.py has written it, and not the source."""
+        return Path(self.entries[0].path).is_absolute()
 
     def paths(self, root: Path) -> list[Path]:
         return [root / entry.path for entry in self.entries]

@@ -50,9 +50,15 @@ from pydantic import (
     model_validator,
 )
 
-from python_ml.contracts.schema import ColumnSchema, TableSchema, load_source
+from python_ml.contracts.schema import (
+    ColumnSchema,
+    TableSchema,
+    customer_id_pattern,
+    load_source,
+)
+from python_ml.documents import read_json
 from python_ml.errors import BadInputError
-from python_ml.settings import expanded
+from python_ml.settings import Settings, expanded
 
 PAGE = "docs/own-files.md"
 Layout = Literal[
@@ -433,6 +439,17 @@ def raw_schemas(mapping: str | Path | None) -> dict[str, TableSchema]:
     """
     schemas = load_source("raw")
     return read_mapping(mapping).apply(schemas) if mapping is not None else schemas
+
+
+def id_pattern(settings: Settings) -> str:
+    """What a customer id of a home looks like: by its mapping, or by the batch that it holds."""
+    if settings.land.mapping is not None:
+        mapping = read_mapping(settings.land.mapping)
+        if mapping.customer_id is not None:
+            return mapping.customer_id.pattern
+    landed = read_json(settings.layout.lake / "raw" / "landing.json") or {}
+    found = landed.get("result", {}).get("customer_id_pattern")
+    return str(found or customer_id_pattern())
 
 
 class _Texts(yaml.BaseLoader):

@@ -51,6 +51,7 @@ class LandResult:
     ignored_files: list[str] = field(default_factory=list)
     months: dict[str, str] = field(default_factory=dict)  # SHA-256 of the readings of each month
     absent: list[str] = field(default_factory=list)  # tables, and columns as table.column
+    customer_id_pattern: str | None = None  # that a mapping gives
     reused: bool = False  # the lake held this very batch already
     seconds: float = 0.0
 

@@ -21,6 +21,7 @@ from python_ml.engines.ledger import user_name
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.judge.split import split_hash
+from python_ml.land.mapping import id_pattern
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.pages.preview import preview_folder, write_preview
 from python_ml.pipeline.workspace import Run, workspace
@@ -80,8 +81,9 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
             "forget works on a home, with the target duckdb; how a person is removed on AWS is in "
             "docs/runbook.md, Forget a person"
         )
-    if not re.fullmatch(customer_id_pattern(), customer_id):
-        raise UsageError(f"{customer_id!r} is not a customer id, which looks like C01234")
+    if not re.fullmatch(pattern := id_pattern(run.settings), customer_id):
+        looks = "C01234" if pattern == customer_id_pattern() else pattern
+        raise UsageError(f"{customer_id!r} is not a customer id, which looks like {looks}")
     layout = run.settings.layout
     if not layout.home.is_dir():
         raise UsageError(f"{layout.home}: no such folder; --home names the one to search")

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from python_ml.contracts.schema import customer_id_pattern
 from python_ml.privacy.traces import Traces
 
 Source: TypeAlias = Path | Any  # Any: a file of Arrow
@@ -62,13 +61,13 @@ def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
                 yield name, _texts(chunk)
 
 
-def ids_in(path: Path) -> set[str]:
+def ids_in(path: Path, id_pattern: str) -> set[str]:
     """Customers that a Parquet file names in any of its texts, spelt as there and in capitals."""
-    pattern = rf"(?<![A-Za-z0-9])(?:{customer_id_pattern()})(?![A-Za-z0-9])"
+    pattern = rf"(?<![A-Za-z0-9])(?:{id_pattern})(?![A-Za-z0-9])"
     known = re.compile(pattern, re.IGNORECASE)
     found: set[str] = set()
     for _, texts in distinct_texts(path):
-        hits = pc.match_substring_regex(texts, customer_id_pattern(), ignore_case=True)
+        hits = pc.match_substring_regex(texts, id_pattern, ignore_case=True)
         for text in texts.filter(hits).to_pylist():
             found.update(match[0] for match in known.finditer(text or ""))
     return found | {each.upper() for each in found}

@@ -9,10 +9,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from raw_batch import landed
 
+from python_ml.cli.main import cli
 from python_ml.contracts.needs import switched_off
-from python_ml.errors import ModelGateError
+from python_ml.errors import ModelGateError, UsageError
 from python_ml.land import land
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
@@ -48,6 +50,25 @@ def test_yearly_sums_become_months_that_add_up_to_them(tmp_path):
     assert not any("before it is over" in warning for warning in found.warnings)
     prices = landed(settings.layout.lake, "price_history")
     assert (prices["variable_price_tier1_eur_kwh"] > 0).all()
+
+
+def test_a_firm_with_an_id_of_the_mapping_is_forgotten_and_kept_out(tmp_path):
+    raw = write(tmp_path / "raw", firms=60)
+    settings = settings_of(tmp_path / "home")
+    land(raw, settings)
+    gone, *others = pd.read_csv(raw / "client_data.csv")["id"]
+    home = ["--home", str(tmp_path / "home"), "--yes"]
+    refused = CliRunner().invoke(cli, ["forget", "C00001", *home])
+    assert isinstance(refused.exception, UsageError)
+    assert "looks like [0-9a-f]{32}" in str(refused.exception)
+    done = CliRunner().invoke(cli, ["forget", gone, *home])
+    assert done.exit_code == 0, done.output
+    again = write(tmp_path / "next", firms=60, seed=5)
+    (again / "price_data.csv").write_text((raw / "price_data.csv").read_text() + "\n")
+    found = land(again, settings)
+    assert not found.reused
+    for table in ("customer_attributes", "price_history", "consumption_hourly"):
+        assert set(landed(settings.layout.lake, table)["customer_id"]) == set(others)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 from aws_fixture import REGION
 from moto import mock_aws
 
+from python_ml.contracts.schema import customer_id_pattern
 from python_ml.engines.s3_store import S3Store
 from python_ml.land.forgotten import keep_out
 from python_ml.privacy.tombstones import read_tombstones
@@ -34,7 +35,7 @@ def test_a_landing_anywhere_reads_who_is_to_be_kept_out_from_the_bucket(
         s3.create_bucket(Bucket="lake", CreateBucketConfiguration=place)
         store = S3Store(AthenaSettings(lake="s3://lake", region=REGION))
         read_tombstones(store).add(GONE, "2025-01-01T00:00:00+00:00", "t")
-        assert list(keep_out(store, tmp_path / "batch").values()) == [1]
+        assert list(keep_out(store, tmp_path / "batch", customer_id_pattern()).values()) == [1]
         kept = s3.get_object(Bucket="lake", Key="forgotten.json")["Body"].read()
     assert pq.read_table(staged)["customer_id"].to_pylist() == [STAYS]
     assert GONE not in kept.decode()
