@@ -206,6 +206,17 @@ def assign(
             and not any(_stands_for(name, schema) for name in named_in_problems)
         ):
             problems.append(_missing(schema, ignored))
+    problems += [
+        Problem(
+            name,
+            f"it is named like a part of {schema.file} and would not be read",
+            f"Put it into the folder of its year, name it {schema.file}, or move it away.",
+        )
+        for schema in by_name.values()
+        if "{year}" in str(schema.file)
+        for name in ignored
+        if name.lower().startswith(str(schema.file).partition("{")[0])
+    ]
     order = list(schemas)
     found = list({(raw.table.name, raw.year): raw for raw in found}.values())
     found.sort(key=lambda raw: (order.index(raw.table.name), raw.label))

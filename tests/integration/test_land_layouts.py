@@ -131,6 +131,14 @@ def test_a_link_to_the_folder_above(raw, settings):
     assert land(raw, settings).tables["consumption_hourly"].rows_landed == len(FRAME)
 
 
+def test_a_month_beside_the_folder_of_its_year(raw, settings):
+    """It had been ignored: the batch was a month too old."""
+    december = raw / READINGS / "month=2024-12" / "part-0.parquet"
+    december.rename(raw / "consumption_hourly_2024-12.parquet")
+    with pytest.raises(BadInputError, match="named like a part of consumption_hourly_"):
+        land(raw, settings)
+
+
 def test_a_part_that_is_something_else(raw, settings):
     (raw / READINGS / "notes.txt").write_text("delivered by Ana\n")
     with pytest.raises(BadInputError, match=r"consumption_hourly_2024/notes\.txt, column customer"):
