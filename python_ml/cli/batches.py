@@ -109,9 +109,9 @@ def simulate(
 @click.argument("folder")
 @click.option("--write", "written", metavar="FILE", help="Write the proposed mapping, to edit.")
 def inspect(settings: Settings, as_json: bool, folder: str, written: str | None) -> None:
-    """Say what the files of a folder are taken for, column by column, and propose a mapping.
+    """Show how the files of a folder would be read.
 
-    Nothing is landed. Names of files and columns may be any.
+    Describes each column and proposes a mapping; nothing is landed. All names are allowed.
     """
     from python_ml.land.inspection import inspect_folder, write_mapping
     from python_ml.view.inspection import show_inspection

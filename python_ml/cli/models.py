@@ -159,11 +159,13 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
     """
     from python_ml.pipeline.commands import climb
     from python_ml.pipeline.ladder import LadderReport
+    from python_ml.pipeline.preview import refresh_preview
     from python_ml.pipeline.workspace import Run
     from python_ml.view import ladder as summary_ladder
 
     this_run = Run(settings)
     climb(this_run, version)
+    refresh_preview(this_run)
     climbed = this_run.results.require(LadderReport)
     if as_json:
         print_json(climbed.as_dict())
@@ -185,11 +187,13 @@ def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
     """
     from python_ml.pipeline import commands
     from python_ml.pipeline.backtest import BacktestResult
+    from python_ml.pipeline.preview import refresh_preview
     from python_ml.pipeline.workspace import Run
     from python_ml.view import backtest as summary_backtest
 
     this_run = Run(settings)
     commands.backtest(this_run, raw or str(settings.layout.raw))
+    refresh_preview(this_run)
     tested = this_run.results.require(BacktestResult)
     if as_json:
         print_json(tested.as_dict())

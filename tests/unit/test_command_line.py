@@ -14,7 +14,7 @@ from python_ml import console, progress
 from python_ml.cli.main import cli
 from python_ml.engines.ledger import RunRecord
 from python_ml.judge.customer import spellings
-from python_ml.pipeline import status
+from python_ml.pipeline import commands, preview, status
 
 RUN_ID = "20261128T224756-ae88bd"
 
@@ -86,3 +86,14 @@ def test_quiet_prints_no_progress_and_verbose_every_message(
 def test_the_list_of_commands_is_not_cut_at_80_columns() -> None:
     text = CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["--help"]).output
     assert "..." not in text.split("Commands:")[1]
+
+
+@pytest.mark.parametrize(("command", "step"), [("ladder", "climb"), ("backtest", "backtest")])
+def test_the_pages_are_written_again_after_what_they_show_has_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, step: str
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(commands, step, lambda *_: happened.append(step))
+    monkeypatch.setattr(preview, "refresh_preview", lambda _: happened.append("pages"))
+    CliRunner().invoke(cli, [command, "--home", str(tmp_path)])
+    assert happened == [step, "pages"]
