@@ -85,10 +85,10 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory layering
-	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow" tests/unit --ignore tests/unit/test_sql_static.py
+	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow" tests/unit --ignore tests/unit/project/test_sql_static.py
 
 coverage: setup ## which lines of python_ml the quick unit tests run, as a table; the whole suite runs more
-	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit --ignore tests/unit/test_sql_static.py --cov=python_ml --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit --ignore tests/unit/project/test_sql_static.py --cov=python_ml --cov-report=term:skip-covered
 
 dictionary: setup # docs/data-dictionary.md, of the models' YAML
 	@DBT_SPANISHGAS_WAREHOUSE=:memory: $(BIN)/dbt parse --quiet --no-use-colors

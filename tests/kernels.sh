@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 python=${1:-.venv/bin/python}
 shift
 if [ $# -eq 0 ]; then
-    mapfile -t tests < <(grep -lE "numpy|gold_fixture" tests/unit/test_*.py)
+    mapfile -t tests < <(grep -lE "numpy|gold_fixture" tests/unit/*/test_*.py)
     set -- "${tests[@]}"
 fi
 

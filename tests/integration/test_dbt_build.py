@@ -23,7 +23,7 @@ from python_ml.judge.direction import changed_customers
 from python_ml.land import land
 from python_ml.simulate import simulate
 from python_ml.transform.dbt import DbtRunner
-from tests.unit.test_sql_static import read_seed
+from tests.unit.project.test_sql_static import read_seed
 
 CUSTOMERS = 300
 RUN = "test-run"

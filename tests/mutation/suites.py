@@ -4,9 +4,9 @@ from __future__ import annotations
 
 # Of forgetting on a whole home, the tests that start no process.
 _FORGET = (
-    "tests/unit/test_forget_records.py",
-    "tests/unit/test_forget_search.py",
-    "tests/unit/test_forget_person.py",
+    "tests/unit/privacy/test_forget_records.py",
+    "tests/unit/privacy/test_forget_search.py",
+    "tests/unit/privacy/test_forget_person.py",
     *(
         f"tests/integration/test_forget.py::{name}"
         for name in (
@@ -23,8 +23,8 @@ _FORGET = (
 )
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "python_ml/aws/trigger.py": ("tests/unit/test_trigger.py",),
-    "python_ml/judge/drift/statistics.py": ("tests/unit/test_drift_statistics.py",),
+    "python_ml/aws/trigger.py": ("tests/unit/aws/test_trigger.py",),
+    "python_ml/judge/drift/statistics.py": ("tests/unit/judge/test_drift_statistics.py",),
     "python_ml/pipeline/forget.py": ("tests/integration/test_forget.py",),
     "python_ml/privacy/containers.py": _FORGET,
     "python_ml/privacy/person.py": _FORGET,
@@ -32,43 +32,46 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/privacy/remove.py": _FORGET,
     "python_ml/privacy/search.py": _FORGET,
     "python_ml/land/check.py": (
-        "tests/unit/test_land_judge.py",
-        "tests/unit/test_land_check.py",
+        "tests/unit/land/test_land_judge.py",
+        "tests/unit/land/test_land_check.py",
         "tests/integration/test_land_dirt.py",
         "tests/integration/test_land_refused.py",
         "tests/integration/test_land.py",
     ),
     "python_ml/privacy/scrub.py": _FORGET,
-    "python_ml/privacy/traces.py": ("tests/unit/test_traces.py", *_FORGET),
+    "python_ml/privacy/traces.py": ("tests/unit/privacy/test_traces.py", *_FORGET),
     "python_ml/model/calibrate.py": (
-        "tests/unit/test_calibrate.py",
-        "tests/unit/test_train.py",
+        "tests/unit/model/test_calibrate.py",
+        "tests/unit/pipeline/test_train.py",
     ),
-    "python_ml/model/preprocess.py": ("tests/unit/test_train_preprocess.py",),
-    "python_ml/judge/alarms.py": ("tests/unit/test_audit_findings.py",),
+    "python_ml/model/preprocess.py": ("tests/unit/model/test_train_preprocess.py",),
+    "python_ml/judge/alarms.py": ("tests/unit/judge/test_audit_findings.py",),
     "python_ml/judge/audit.py": (
-        "tests/unit/test_audit_findings.py",
-        "tests/unit/test_audit.py",
+        "tests/unit/judge/test_audit_findings.py",
+        "tests/unit/judge/test_audit.py",
     ),
-    "python_ml/judge/audit_groups.py": ("tests/unit/test_audit_groups.py",),
-    "python_ml/judge/challenger.py": ("tests/unit/test_challenger.py",),
-    "python_ml/judge/gate.py": ("tests/unit/test_gate.py",),
-    "python_ml/judge/labels.py": ("tests/unit/test_labels.py",),
+    "python_ml/judge/audit_groups.py": ("tests/unit/judge/test_audit_groups.py",),
+    "python_ml/judge/challenger.py": ("tests/unit/judge/test_challenger.py",),
+    "python_ml/judge/gate.py": ("tests/unit/judge/test_gate.py",),
+    "python_ml/judge/labels.py": ("tests/unit/judge/test_labels.py",),
     "python_ml/judge/metrics.py": (
-        "tests/unit/test_evaluate_metrics.py",
-        "tests/unit/test_gate.py",
-        "tests/unit/test_policies.py",
+        "tests/unit/judge/test_evaluate_metrics.py",
+        "tests/unit/judge/test_gate.py",
+        "tests/unit/judge/test_policies.py",
     ),
-    "python_ml/judge/profit.py": ("tests/unit/test_profit.py", "tests/unit/test_policies.py"),
-    "python_ml/judge/split.py": ("tests/unit/test_train_split.py",),
+    "python_ml/judge/profit.py": (
+        "tests/unit/judge/test_profit.py",
+        "tests/unit/judge/test_policies.py",
+    ),
+    "python_ml/judge/split.py": ("tests/unit/judge/test_train_split.py",),
     "python_ml/quality/rules.py": (
-        "tests/unit/test_quality_rules.py",
+        "tests/unit/quality/test_quality_rules.py",
         "tests/integration/test_quality.py",
     ),
-    "python_ml/registry/promotion.py": ("tests/unit/test_challenger.py",),
-    "python_ml/engines/ledger.py": ("tests/unit/test_run_manifest.py",),
-    "python_ml/pipeline/record.py": ("tests/unit/test_run_record.py",),
-    "python_ml/pipeline/retention.py": ("tests/unit/test_retention.py",),
+    "python_ml/registry/promotion.py": ("tests/unit/judge/test_challenger.py",),
+    "python_ml/engines/ledger.py": ("tests/unit/engines/test_run_manifest.py",),
+    "python_ml/pipeline/record.py": ("tests/unit/pipeline/test_run_record.py",),
+    "python_ml/pipeline/retention.py": ("tests/unit/pipeline/test_retention.py",),
     "python_ml/privacy/tombstones.py": _FORGET,
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from python_ml.errors import UsageError
 from python_ml.simulate import append_month, place, simulate
-from tests.unit.test_simulate import digests
+from tests.unit.simulate.test_simulate import digests
 
 
 def test_leftovers_of_the_killed_go_and_work_of_the_living_stays(tmp_path: Path) -> None:

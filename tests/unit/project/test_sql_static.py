@@ -16,7 +16,7 @@ import pytest
 import trino_sql_validator
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MODELS = sorted((ROOT / "models").glob("*/*.sql"))
 BIN = Path(sys.executable).parent
 TIERS = {"1A": 15, "MP core": 8, "MP risk": 13, "2A": 11, "2B": 3, "3": 6, "1B": 8}

@@ -16,7 +16,7 @@ from python_ml.pages.model import Card
 from python_ml.pages.problems import DefinitionError
 from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
 from python_ml.pages.visualization import THEME_FILE, read_theme, theme
-from tests.unit.test_documentation import REPLACED
+from tests.unit.project.test_documentation import REPLACED
 
 PAGES = load_dashboards()
 CARDS = {card.symbol: card for page in PAGES for card in page.cards}

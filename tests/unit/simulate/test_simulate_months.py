@@ -18,7 +18,7 @@ from python_ml.simulate.contacts import draw_month_contacts
 from python_ml.simulate.lifecycle import draw_course
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.world import World
-from tests.unit.test_simulate import digests
+from tests.unit.simulate.test_simulate import digests
 
 CUSTOMERS = 150
 

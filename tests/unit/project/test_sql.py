@@ -24,7 +24,7 @@ from python_ml.engines.sql import (
 from python_ml.errors import UsageError
 
 VIEWS = "select sql from duckdb_views() where not internal"
-PACKAGE = Path(__file__).resolve().parents[2] / "python_ml"
+PACKAGE = Path(__file__).resolve().parents[3] / "python_ml"
 # What they write is HTML, JSON, YAML or JavaScript: quotes there are not those of SQL.
 NOT_SQL = (
     "cost.py",  # the comment with the card's name

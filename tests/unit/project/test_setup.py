@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FILES = 12  # of each package that the stand-in installs
 
 # The recipe calls `python -m venv`, then pip and uv of that environment. The stand-in does what

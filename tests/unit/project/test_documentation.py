@@ -10,7 +10,7 @@ import pytest
 
 from python_ml.cli.main import cli
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("models", "macros", "seeds", "python_ml", "infra", "tests", "docs")
 WRITTEN = {  # by `make metabase`, by hand

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from test_campaigns import LIMITS, RANKS, offer_values, terms
+from test_campaign_draw import LIMITS, RANKS, offer_values, terms
 
 from python_ml.campaigns import CONTROL
 from python_ml.campaigns.assign import draw

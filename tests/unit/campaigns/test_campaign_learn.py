@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from test_campaign_draw import DISCOUNTS, LIMITS, offer_values, terms
 from test_campaign_effect import SAVED, assigned, played
-from test_campaigns import DISCOUNTS, LIMITS, offer_values, terms
 
 from python_ml.campaigns.learn import Prior, save_rates
 from python_ml.campaigns.plan import arm_chances, eligible_offers
