@@ -632,6 +632,9 @@ _KNOWN_ALARMS = {
     "pure_churn:is_negative_sentiment=1": "Same customers as sentiment_label, negative.",
     "pure_churn:complaint_x_negative_sentiment=1": "As published, all who complained in a negative "
     "tone left.",
+    "too_good:sentiment_label": "The same, in batches of a few hundred customers, where one column "
+    "reaches the limit of PR-AUC.",
+    "too_good:is_negative_sentiment": "Same customers as sentiment_label, negative.",
     "pure_stay:sentiment_label=positive": "The other end of the same: notes that sound positive "
     "are of customers who stayed.",
 }

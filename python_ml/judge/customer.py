@@ -148,8 +148,8 @@ def spellings(typed: str, pattern: str | None = None) -> list[str]:
         typed: by the person.
         pattern: that a whole id matches (default: that of models/sources.yml).
 
-    >>> spellings("c1234")
-    ['C1234', 'C01234']
+    >>> spellings("c1234", pattern=r"C\\d{5}")
+    ['C01234']
     """
     plain = typed.strip()
     digits = plain.upper().replace("C", "")

@@ -20,6 +20,7 @@ import pandas as pd
 from python_ml.campaigns import CONTROL
 from python_ml.campaigns.assign import hash_share
 from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
 from python_ml.settings import Settings
 
 TABLE = "training_weight"
@@ -42,7 +43,7 @@ def untreated_weights(warehouse: Warehouse, settings: Settings, as_of_date: date
     end = as_of_date + timedelta(days=settings.campaigns.horizon_days)
     rows = warehouse.query(
         f"select {_COLUMNS} from {_CUSTOMERS} "
-        f"where as_of_date < date '{end:%Y-%m-%d}' and outcome_date > date '{as_of_date:%Y-%m-%d}'"
+        f"where as_of_date < date {literal(end)} and outcome_date > date {literal(as_of_date)}"
     )
     return weights_of(rows, as_of_date)
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from python_ml.contracts.schema import DELIMITERS, ColumnSchema, TableSchema
-from python_ml.engines.sql import files, one_row
+from python_ml.engines.sql import files, literal, literals, one_row
 from python_ml.land.discover import Entry, RawFile, kind_of
 from python_ml.land.mapping import ColumnMapping, SourceMapping
 from python_ml.land.parts import prepare, text_stream
@@ -199,11 +199,10 @@ def _column(
     connection: duckdb.DuckDBPyConnection, relation: str, name: str, raw: str
 ) -> ColumnFacts:
     """The whole column, in one scan."""
-    year_last = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(\D.*)?$"
+    year_last = literal(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(\D.*)?$")
     shapes = ", ".join(
-        f"count_if(regexp_full_match(v, '{pattern}'))" for pattern in _SHAPES.values()
+        f"count_if(regexp_full_match(v, {literal(pattern)}))" for pattern in _SHAPES.values()
     )
-    words = ", ".join(f"'{word}'" for word in _YES_NO)
     number = "try_cast(coalesce(if(is_comma, replace(v, ',', '.'), v)) as double)"
     row = one_row(
         connection,
@@ -212,10 +211,10 @@ def _column(
             count_if(not is_comma and try_cast(v as double) is not null),
             count_if(is_comma and try_cast(replace(v, ',', '.') as double) is not null),
             count_if(regexp_matches(v, '^\\d{{4}}[-/]\\d{{2}}[-/]\\d{{2}}')),
-            count_if(regexp_matches(v, '{year_last}')),
-            count_if(try_cast(regexp_extract(v, '{year_last}', 1) as integer) > 12),
-            count_if(try_cast(regexp_extract(v, '{year_last}', 2) as integer) > 12),
-            count_if(lower(v) in ({words})),
+            count_if(regexp_matches(v, {year_last})),
+            count_if(try_cast(regexp_extract(v, {year_last}, 1) as integer) > 12),
+            count_if(try_cast(regexp_extract(v, {year_last}, 2) as integer) > 12),
+            count_if(lower(v) in ({literals(_YES_NO)})),
             min({number}), max({number}), avg({number}),
             min(try_cast(v as date))::varchar, max(try_cast(v as date))::varchar,
             coalesce(avg(length(v)), 0), min(v), max(v), any_value(v), {shapes}

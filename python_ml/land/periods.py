@@ -142,7 +142,7 @@ def _write_hours(
     """Two typical days of each month, sorted, in a file a month; one RawFile a year."""
     by_year: dict[int, list[Entry]] = {}
     for month in months:
-        first = f"date '{month}-01'"
+        first = f"date {literal(month + '-01')}"
         path = folder / f"month={month}" / "part-0.parquet"
         path.parent.mkdir(parents=True)
         energy = ", ".join(f"{name} * share as {name}" for name in map(identifier, _ENERGY))

@@ -367,7 +367,7 @@ class _Work:
             )
         return " union all ".join(
             f"select {base}, 0 as pass, {tier} as elec, null::double as gas, "
-            f"'{tier}' as tier from usable where not is_equal and {tier} is not null"
+            f"{literal(tier)} as tier from usable where not is_equal and {tier} is not null"
             for tier in list(_TIERS)[: len(self.said.energy_by_period)]
         )
 

@@ -22,6 +22,8 @@ RUN = "test-run"
 PLANTED = {
     "gold_master": "update {} set avg_monthly_margin_eur = null",
     "offer_policy": "update {} set monthly_margin_share = 0.5",
+    "mart_campaign_effect": "insert into {} by name select 1.0 as churn_reduction, "
+    "2.0 as churn_reduction_low, 3.0 as churn_reduction_high",
     "silver_price_month": "update {} set variable_price_tier1_eur_kwh_source = 'missing'",
 }
 
@@ -144,8 +146,8 @@ def test_a_broken_rule_is_named_with_model_column_and_count(home: Path, tmp_path
         ),
         "mart_recommendation_keeps_contract": (
             "mart_recommendation.decision breaks check decision in ('offered', 'low_risk', "
-            "'margin_unknown', 'margin_not_positive', 'value_unknown', 'value_negative', "
-            "'no_reason', 'over_budget', 'held_out') in 3 rows"
+            "'in_campaign', 'margin_unknown', 'margin_not_positive', 'value_unknown', "
+            "'value_negative', 'no_reason', 'over_budget', 'held_out') in 3 rows"
         ),
     }
     for test, sentence in expected.items():

@@ -134,5 +134,7 @@ def test_a_version_is_rebuilt_and_judged_on_its_own_date(run: Run) -> None:
     before = run.results.require(EvaluateResult)
     assert judged.as_of_date == TRAINED
     assert judged.metrics == before.metrics
-    assert judged.checks == before.checks, "directions are tried on the customers of that date"
+    assert str(judged.checks) == str(before.checks), (
+        "directions are tried on the customers of that date"
+    )
     assert open_registry(settings).load(version).origin["as_of_date"] == f"{TRAINED}"

@@ -2,7 +2,8 @@
 
 Replaced are what only GitHub and AWS have: expressions in `${{ }}` by values, actions (`uses`) by
 nothing, set-up by a link to the environment that runs the tests, and the programs that talk to a
-cloud or build images (terraform, aws, docker) by one that writes down how it was called.
+cloud, build images or fetch tools (terraform, aws, docker, skopeo, pipx) by one that writes down
+how it was called.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ echo "$(basename "$0") $*" >> "$CALLS"
 case "$*" in
   "output -json settings")
     echo '{"SPANISHGAS_TARGET": "duckdb", "SPANISHGAS_ATHENA__SCHEMA": "sg"}' ;;
-  *describe-images*imageDigest*) echo sha256:0 ;;
-  *describe-images*) exit 1 ;;
+  "output -json image_uris") echo '{}' ;;
+  *-out=plan*) echo "a plan" > plan ;;
+  "s3 cp "*" plan") echo "a plan" > plan ;;
+  *"{{.Digest}}"*) echo sha256:0 ;;
+  "inspect docker:"*) exit 1 ;;
+  *"lambda invoke"*) echo '{"StatusCode": 200}'; echo '{"is_well": true}' > answer.json ;;
   *start-execution*) echo arn:execution ;;
   *describe-execution*) echo '{"status": "SUCCEEDED", "output": "{}"}' ;;
 esac
@@ -53,7 +58,7 @@ class Runner:
         make = MAKE.format(bin=BIN)
         for name, text in {
             "make": make,
-            **dict.fromkeys(("terraform", "aws", "docker"), WRITES_DOWN),
+            **dict.fromkeys(("terraform", "aws", "docker", "skopeo", "pipx"), WRITES_DOWN),
         }.items():
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
@@ -102,6 +107,10 @@ class Runner:
         lines = self._github_env.read_text().splitlines() if self._github_env.exists() else []
         return dict(line.split("=", 1) for line in lines)
 
+    def outputs(self) -> dict[str, str]:
+        """What steps wrote to $GITHUB_OUTPUT."""
+        return dict(line.split("=", 1) for line in self._output.read_text().splitlines())
+
     def _shell(self, script: str, folder: Path, environment: dict[str, str]) -> None:
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
@@ -148,38 +157,57 @@ def test_slim_ci_builds_what_changed_and_what_comes_after(runner: Runner) -> Non
     assert not {"gold_master", "mart_customer_risk", "silver_customer"} & models
 
 
-def test_the_deployment_applies_what_it_planned_and_publishes_the_documents(runner: Runner) -> None:
-    values: dict[str, str] = {
-        "inputs.environment || 'dev'": "dev",
-        **{
-            f"vars.{name}": f"some-{name.lower()}"
-            for name in (
-                "AWS_REGION",
-                "REGISTRY",
-                "NAME",
-                "METABASE_IMAGE",
-                "STATE_BUCKET",
-                "ARTIFACTS",
-                "IMAGES",
-            )
-        },
-        "vars.TF_VARS": "{}",
-    }
-    runner.run("deploy", "plan", values)
-    runner.run("deploy", "deploy", values)
-    calls = runner.calls.read_text()
-    for call in (
-        "terraform plan -input=false -lock=false",
-        "terraform apply -input=false plan",
-        "docker buildx build",
-        "aws s3 cp target/static_index.html some-artifacts/docs/index.html",
-        "aws s3 cp target/manifest.json some-artifacts/dbt/manifest.json",
-    ):
-        assert call in calls, calls
-    pages = (runner.workspace / "target" / "static_index.html").read_text(encoding="utf-8")
-    assert "mart_customer_risk" in pages
+VARIABLES = {
+    f"vars.{name}": f"some-{name.lower()}"
+    for name in ("AWS_REGION", "REGISTRY", "NAME", "STATE_BUCKET", "ARTIFACTS")
+} | {"vars.TF_VARS": "{}", "github.run_id": "7", "github.run_attempt": "1"}
+
+
+def test_an_environment_applies_the_very_plan_that_was_saved(runner: Runner) -> None:
+    values = {**VARIABLES, "inputs.environment": "dev"}
+    runner.run("environment", "plan", values)
     images = json.loads((runner.workspace / "images.tfvars.json").read_text())["image_uris"]
     assert set(images) == {"dbt", "ml", "trigger", "metabase"}
+    saved = runner.outputs()["sha256"]
+    documents = runner.workspace / "documents"
+    documents.mkdir()
+    runner.run("environment", "apply", {**values, "needs.plan.outputs.sha256": saved})
+    calls = runner.calls.read_text()
+    for call in (
+        "terraform plan -input=false -no-color -out=plan -var-file=environments/dev.tfvars",
+        "aws s3 cp plan some-artifacts/plans/7-1/plan",
+        "skopeo copy --preserve-digests oci-archive:images/ml.tar",
+        "aws s3 cp some-artifacts/plans/7-1/plan plan",
+        "terraform apply -input=false plan",
+        "aws lambda invoke --function-name some-name-control",
+        "aws s3 cp documents/static_index.html some-artifacts/docs/index.html",
+        "aws s3 cp documents/manifest.json some-artifacts/dbt/manifest.json",
+    ):
+        assert call in calls, calls
+    assert calls.index("terraform plan") < calls.index("terraform apply")
+
+
+def test_another_plan_than_the_approved_one_is_not_applied(runner: Runner) -> None:
+    values = {**VARIABLES, "inputs.environment": "dev", "needs.plan.outputs.sha256": "0" * 64}
+    with pytest.raises(AssertionError, match="did NOT match"):
+        runner.run("environment", "apply", values)
+    assert "terraform apply" not in runner.calls.read_text()
+
+
+def test_a_pull_request_shows_its_plan_and_every_morning_looks_for_drift(runner: Runner) -> None:
+    values = {**VARIABLES, "matrix.environment": "staging"}
+    runner.run("deploy", "show", values)
+    runner.run("drift", "drift", values)
+    calls = runner.calls.read_text()
+    assert "terraform plan -input=false -lock=false -no-color -var-file" in calls
+    assert "-detailed-exitcode" in calls and "environments/staging.tfvars" in calls
+
+
+def test_a_deployment_publishes_the_documents_of_its_commit(runner: Runner) -> None:
+    runner.run("deploy", "documents", {})
+    pages = (runner.workspace / "target" / "static_index.html").read_text(encoding="utf-8")
+    assert "mart_customer_risk" in pages
+    assert (runner.workspace / "target" / "manifest.json").is_file()
 
 
 def test_the_weekly_run_is_started_and_waited_for(runner: Runner) -> None:
@@ -201,10 +229,13 @@ def test_ci_calls_targets_and_images_that_exist(runner: Runner) -> None:
             ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0 and "pytest" in done.stdout, done.stderr
-    for image in jobs["images"]["strategy"]["matrix"]["image"]:
-        runner.run("ci", "images", {"matrix.image": image})
-        assert f"--file infra/docker/{image}.Dockerfile" in runner.calls.read_text()
+    runner.run("ci", "audit", {})
+    runner.run("ci", "images", {})
+    calls = runner.calls.read_text()
+    for image in ("dbt", "ml", "trigger"):
+        assert f"--file infra/docker/{image}.Dockerfile" in calls
         assert (runner.workspace / "infra" / "docker" / f"{image}.Dockerfile").is_file()
+    assert "pip-audit" in calls and "oci-archive:images/metabase.tar" in calls
 
 
 def test_every_job_with_commands_is_run_by_a_test() -> None:
@@ -212,11 +243,14 @@ def test_every_job_with_commands_is_run_by_a_test() -> None:
     jobs = {
         (path.stem, name)
         for path in WORKFLOWS.glob("*.yml")
-        for name in yaml.safe_load(path.read_text())["jobs"]
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items()
+        if "steps" in job  # the others call a workflow
     }
     assert jobs == {
-        *(("ci", "test"), ("ci", "images"), ("dbt", "slim"), ("retrain", "retrain")),
-        *(("deploy", "plan"), ("deploy", "deploy"), ("deploy", "dashboards")),
+        *(("ci", "test"), ("ci", "audit"), ("ci", "images"), ("dbt", "slim")),
+        *(("deploy", "show"), ("deploy", "documents"), ("drift", "drift")),
+        *(("environment", "plan"), ("environment", "apply"), ("environment", "dashboards")),
+        ("retrain", "retrain"),
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from python_ml.contracts.gold import CLOCK_DOWN, Column, GoldContract
 from python_ml.engines import Warehouse, open_store
+from python_ml.engines.sql import literal
 from python_ml.judge.drift.samples import (
     ALARM,
     CALENDAR,
@@ -250,7 +251,7 @@ def _untreated_counts(
         return {"customers": day.customer_count, "churners": day.churner_count}
     labels = warehouse.query(
         "select customer_id, churn from bronze_churn_label "
-        f"where label_date = date '{day.as_of_date:%Y-%m-%d}'"
+        f"where label_date = date {literal(day.as_of_date)}"
     )
     alone = repeated(labels, weights)
     return {"customers": len(alone), "churners": float(alone["churn"].sum())}

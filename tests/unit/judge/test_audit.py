@@ -230,7 +230,11 @@ def test_every_landed_table_with_a_date_is_looked_at():
         for path in (models / "bronze").glob("*.sql")
         if "source('raw'" in path.read_text(encoding="utf-8")
     }
-    assert landed - looked_at.keys() == {"bronze_churn_label", "bronze_hour"}
+    assert landed - looked_at.keys() == {
+        "bronze_churn_label",
+        "bronze_hour",
+        "bronze_campaign_contact",  # of who takes part, and known only after the as-of date
+    }
     described = (models / "gold" / "_gold__models.yml").read_text(encoding="utf-8")
     master = next(m for m in yaml.safe_load(described)["models"] if m["name"] == "gold_master")
     roles = {c["name"]: c.get("config", {}).get("meta", {}).get("role") for c in master["columns"]}

@@ -196,7 +196,7 @@ def test_a_rejected_version_takes_force_and_a_reason(tmp_path, registry):
     last = registry.decisions(result.model_version)[-1]
     assert last["status"] == APPROVED
     assert last["reason"] == "the new data are broken (forced: was rejected)"
-    assert last["evidence"]["failed_checks"] == ["days_newer_than_champion"]
+    assert "days_newer_than_champion" in last["evidence"]["failed_checks"]
 
 
 def test_what_was_never_evaluated_is_not_promoted_by_mistake(tmp_path, registry):

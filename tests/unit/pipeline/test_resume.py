@@ -63,7 +63,7 @@ def test_data_docs_that_were_still_being_written_are_written_again(
     killed = Run(settings, identity=BatchIdentity("a", {}, ()))
     killed.results.put(LandResult("batch", "a", "2024-12", date(2024, 12, 31), {}))
     killed.steps = [Step(name, "done") for name in ("gold", "quality", "train")]
-    killed.results.put(QualityResult(506, [], docs))
+    killed.results.put(QualityResult(506, data_docs=docs))
     killed.work_dir.mkdir(parents=True)
     save_state(killed)
     if were_written:
