@@ -107,7 +107,7 @@ final as (
         date_diff('month', meters.last_reading_month, as_of_dates.window_end_date) as months_since_reading,
         date_diff('month', meters.last_used_month, as_of_dates.window_end_date) as months_since_usage,
         coalesce(meters.reading_month_count, 0) as reading_month_count,
-        coalesce(meters.last_month_reading_count, 0) as last_month_reading_count,
+        cast(coalesce(meters.last_month_reading_count, 0) as bigint) as last_month_reading_count,
         meters.last_month_energy / nullif(meters.mean_energy_before, 0) as last_month_usage_ratio,
         ---------- blanks
         {% for field in ['contracted_power_kw', 'province_code', 'region', 'customer_first_activation_date',

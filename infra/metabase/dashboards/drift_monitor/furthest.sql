@@ -5,5 +5,5 @@ select
 from mart_drift
 where is_newest_run and subject_kind in ('numeric_feature', 'category_feature')
 group by subject, verdict
-order by max(distance) desc, subject
+order by distance desc, subject
 limit 10
