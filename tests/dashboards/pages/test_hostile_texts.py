@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -468,8 +469,10 @@ def test_texts_of_people_come_through_a_whole_run(
         regions = set(warehouse.read_table("mart_customer_profile")["region"].dropna())
         decisions = set(warehouse.read_table("mart_model_decision")["reason"])
         errors = " ".join(warehouse.read_table("mart_pipeline_run")["error_message"].dropna())
-    # Landing takes the spaces around a text away, and with them texts that are nothing else.
-    plain = {" ".join(text.replace("\0", "").split()) for text in TEXTS}
+    # Landing takes the spaces around a text away, and with them texts that are nothing else, and
+    # composes its characters (NFC).
+    composed = (unicodedata.normalize("NFC", text) for text in TEXTS)
+    plain = {" ".join(text.replace("\0", "").split()) for text in composed}
     assert {" ".join(it.replace("\0", "").split()) for it in summaries} >= plain
     assert {" ".join(it.split()) for it in regions} >= plain
     assert visible(REASON) in decisions
