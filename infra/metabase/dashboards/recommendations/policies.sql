@@ -20,5 +20,5 @@ group by
     end,
     basis
 order by
-    min(case policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end),
+    min(case mart_policy_value.policy when 'contact_nobody' then 1 when 'contact_everybody' then 2 when 'fixed_tiers' then 3 else 4 end),
     basis
