@@ -34,7 +34,15 @@ from python_ml.pages.model import (
     tag_id,
 )
 from python_ml.pages.problems import Entry, Problems, read_yaml
-from python_ml.pages.template import DIALECTS, SqlError, Template, card_sql, parse
+from python_ml.pages.template import (
+    DIALECTS,
+    SqlError,
+    Statement,
+    Template,
+    card_sql,
+    parse,
+    read_statement,
+)
 from python_ml.pages.visualization import DISPLAYS, read_settings
 from python_ml.settings import PROJECT_DIR
 
@@ -147,8 +155,8 @@ class Reader:
         if (shared := entry.optional_text("sql")) is not None:
             path = entry.path.parent / shared
         display = entry.choice("display", DISPLAYS)
-        sql, template, columns, tables, tree = self._query(entry, path)
-        tags = tuple(self._tags(path, key, template))
+        statement, template, columns, tables, tree = self._query(entry, path)
+        tags = tuple(self._tags(statement, key, template))
         rows = entry.value("rows")
         if rows is not None and (display != "table" or not isinstance(rows, int) or rows < 1):
             entry.complain("rows", "rows: a whole number, of a table")
@@ -159,7 +167,7 @@ class Reader:
             name=entry.text("name"),
             description=entry.text("description", ""),
             display=display,
-            sql=sql,
+            sql=statement.sql,
             tags=tags,
             mappings=tuple(
                 ParameterMapping(tag.name, self.parameters[tag.name].id, tag.name)
@@ -194,34 +202,34 @@ class Reader:
 
     def _query(
         self, entry: Entry, path: Path
-    ) -> tuple[str, Template | None, tuple[str, ...], tuple[str, ...], exp.Query | None]:
+    ) -> tuple[Statement, Template | None, tuple[str, ...], tuple[str, ...], exp.Query | None]:
         """The statement, parsed; the columns that it returns, the marts that it reads, and its
         tree with every column qualified."""
         try:
-            sql = path.read_text(encoding="utf-8").strip()
-        except OSError:
-            entry.complain("key", f"there is no {path}")
-            return "", None, (), (), None
+            statement = read_statement(path)
+        except OSError as error:
+            entry.complain("key", f"there is no {error.filename}")
+            return Statement("", path), None, (), (), None
         try:
-            template = parse(sql)
+            template = parse(statement.sql)
             for target in DIALECTS:
-                card_sql(sql, target)
+                card_sql(statement.sql, target)
         except SqlError as error:
-            self.problems.add(path, error.line, str(error))
-            return sql, None, (), (), None
-        return sql, template, *self._columns(path, sql, template)
+            self.problems.add(*statement.place(error.line), str(error))
+            return statement, None, (), (), None
+        return statement, template, *self._columns(statement, template)
 
     def _columns(
-        self, path: Path, sql: str, template: Template
+        self, statement: Statement, template: Template
     ) -> tuple[tuple[str, ...], tuple[str, ...], exp.Query | None]:
-        marts = mart_columns()
+        marts, sql = mart_columns(), statement.sql
         common = {it.alias for it in template.tree.find_all(exp.CTE)}
         named = [table.name for table in template.tree.find_all(exp.Table)]
         tables = sorted({name for name in named if name not in common})
         for table in tables:
             if table not in marts:
-                line = _line_of(sql, table)
-                self.problems.add(path, line, f"{table} is no mart; cards select from marts only")
+                place = statement.place(_line_of(sql, table))
+                self.problems.add(*place, f"{table} is no mart; cards select from marts only")
                 return (), (), None
         schema: dict[str, object] = {name: marts[name] for name in tables}
         try:
@@ -229,25 +237,26 @@ class Reader:
         except SqlglotError as error:
             name = re.search(r"['\"]([a-z0-9_.\"]+)['\"]", str(error))
             line = _line_of(sql, name[1].split(".")[-1].strip('"')) if name else 1
-            self.problems.add(path, line, str(error).split("\n")[0])
+            self.problems.add(*statement.place(line), str(error).split("\n")[0])
             return (), tuple(tables), None
         names = tuple(tree.named_selects)
         return names, tuple(tables), tree if isinstance(tree, exp.Query) else None
 
-    def _tags(self, path: Path, card: str, template: Template | None) -> list[TemplateTag]:
+    def _tags(
+        self, statement: Statement, card: str, template: Template | None
+    ) -> list[TemplateTag]:
         found = []
         for name, is_required in template.tags if template is not None else ():
             parameter = self.parameters.get(name)
             if parameter is None:
                 line = template.tag_lines[name] if template is not None else 1
-                self.problems.add(
-                    path, line, f"{{{{{name}}}}}: no filter of {self.key} has this key"
-                )
+                message = f"{{{{{name}}}}}: no filter of {self.key} has this key"
+                self.problems.add(*statement.place(line), message)
                 continue
             if is_required and parameter.default is None:
                 line = template.tag_lines[name] if template is not None else 1
                 message = f"{{{{{name}}}}} is outside of [[ ]], but the filter has no default"
-                self.problems.add(path, line, message)
+                self.problems.add(*statement.place(line), message)
             found.append(
                 TemplateTag(
                     id=tag_id(self.key, card, name),

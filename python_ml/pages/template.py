@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
@@ -28,15 +29,56 @@ PORTABLE = (
     *(exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Abs, exp.Round, exp.Lower, exp.Upper),
     *(exp.RowNumber, exp.Lag, exp.Lead, exp.Trim, exp.Replace, exp.Substring, exp.Length),
 )
+_BEGINS_WITH = re.compile(r"-- begins with (\S+)[ \t]*\n")
 BROKEN = re.compile(r"\{\{|\}\}|\[\[|\]\]")
 
 
 class SqlError(Exception):
-    """A statement that cannot be used; `line` counts from 1 in its file."""
+    """A statement that cannot be used; `line` counts from 1 in it."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The SQL of a card; what several cards begin with lies in a file of its own.
+
+    Attributes:
+        sql: the whole.
+        path: file of the card.
+        shared: the file that it begins with, if it does.
+        shared_lines: lines of `sql` before the card's own.
+        own_line: of the card's file, on which its own SQL begins.
+    """
+
+    sql: str
+    path: Path
+    shared: Path | None = None
+    shared_lines: int = 0
+    own_line: int = 1
+
+    def place(self, line: int) -> tuple[Path, int]:
+        """File and line that a line of the whole stands on."""
+        if self.shared is not None and line <= self.shared_lines:
+            return self.shared, line
+        return self.path, line - self.shared_lines + self.own_line - 1
+
+
+def read_statement(path: Path) -> Statement:
+    """The SQL of a card. Its first line may be `-- begins with <file>`, relative to its own.
+
+    Raises:
+        OSError: one of the files is not there.
+    """
+    text = path.read_text(encoding="utf-8")
+    if (begins := _BEGINS_WITH.match(text)) is None:
+        return Statement(text.strip(), path)
+    shared = path.parent / begins[1]
+    first, own = shared.read_text(encoding="utf-8").strip() + "\n\n", text[begins.end() :]
+    own_line = text[: len(text) - len(own.lstrip())].count("\n") + 1
+    return Statement(first + own.strip(), path, shared, first.count("\n"), own_line)
 
 
 @dataclass(frozen=True)

@@ -581,3 +581,42 @@ def test_sql_without_a_card_and_a_card_without_sql_are_found(tmp_path: Path) -> 
     with pytest.raises(DefinitionError, match="no card of") as refused:
         load_dashboards(tmp_path / "all")
     assert "there is no" in str(refused.value)
+
+
+SHARED = """\
+-- The highest tier.
+with
+
+chosen as (
+    select max(risk_tier) as risk_tier
+    from mart_customer_risk
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [("shared/chosen.sql", ("chosen.sql", 6)), ("risk/customers.sql", ("customers.sql", 7))],
+)
+def test_what_cards_begin_with_is_told_by_the_file_that_it_stands_in(
+    folder: Path, broken: str, place: tuple[str, int]
+) -> None:
+    (folder / "shared").mkdir()
+    (folder / "shared" / "chosen.sql").write_text(SHARED)
+    own = "-- begins with ../shared/chosen.sql\n\n" + CUSTOMERS
+    (folder / "risk" / "customers.sql").write_text(own)
+    card = load_dashboards(folder)[0].cards[1]
+    assert card.sql == SHARED + "\n" + CUSTOMERS.strip()
+    path = folder / broken
+    path.write_text(path.read_text().replace("from mart_customer_risk", "from gold_master"))
+    with pytest.raises(DefinitionError) as refused:
+        load_dashboards(folder)
+    found = [(it.path.name, it.line) for it in refused.value.problems]
+    assert [it for it in found if it[0].endswith(".sql")] == [place]
+
+
+def test_a_beginning_that_is_not_there_is_named(folder: Path) -> None:
+    own = "-- begins with ../shared/nothing.sql\n" + CUSTOMERS
+    (folder / "risk" / "customers.sql").write_text(own)
+    with pytest.raises(DefinitionError, match=r"there is no .*nothing\.sql"):
+        load_dashboards(folder)
