@@ -17,12 +17,7 @@ rates as (
 ),
 
 economics as (
-    select
-        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
-        max(case when name = 'remaining_months' then value end) as remaining_months,
-        max(case when name = 'offer_months' then value end) as offer_months
-    from {{ ref('economics') }}
+    {{ offer_economics() }}
 ),
 
 assignments as (
@@ -31,12 +26,7 @@ assignments as (
 
 -- Whoever takes part in a campaign, or has just taken part in one, gets no other offer.
 busy as (
-    select distinct risks.customer_id
-    from risks
-    inner join assignments
-        on
-            risks.customer_id = assignments.customer_id
-            and risks.as_of_date < assignments.free_date
+    {{ customers_in_campaigns() }}
 ),
 
 tier_offers as (
@@ -88,11 +78,8 @@ valued as (
         rates.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
-        risks.churn_probability * rates.save_probability
-        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_saved_margin_eur,
-        -- A call also reminds a customer who would have stayed that one can leave.
-        (1 - risks.churn_probability) * economics.drive_away_probability
-        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_lost_margin_eur
+        {{ saved_margin('rates.save_probability') }} as expected_saved_margin_eur,
+        {{ lost_margin() }} as expected_lost_margin_eur
     from risks
     inner join policies
         on risks.risk_tier = policies.risk_tier
@@ -129,16 +116,7 @@ chosen as (
 judged as (
     select
         *,
-        case
-            when offer = 'no_offer' then 'low_risk'
-            when is_busy then 'in_campaign'
-            when not {{ is_finite('avg_monthly_margin_eur') }} then 'margin_unknown'
-            when avg_monthly_margin_eur <= 0 then 'margin_not_positive'
-            when not {{ is_finite('expected_net_value_eur') }} then 'value_unknown'
-            when expected_net_value_eur < 0 then 'value_negative'
-            when reason_1_code is null then 'no_reason'
-            else 'eligible'
-        end as tier_verdict
+        {{ offer_verdict('is_busy', first="when offer = 'no_offer' then 'low_risk'") }} as tier_verdict
     from chosen
     where offer_rank = 1
 ),

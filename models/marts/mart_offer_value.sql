@@ -14,12 +14,7 @@ offer_policy as (
 ),
 
 economics as (
-    select
-        max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
-        max(case when name = 'remaining_months' then value end) as remaining_months,
-        max(case when name = 'offer_months' then value end) as offer_months
-    from {{ ref('economics') }}
+    {{ offer_economics() }}
 ),
 
 assignments as (
@@ -28,15 +23,7 @@ assignments as (
 
 -- Whoever takes part in a campaign, or has just taken part in one, gets no other offer.
 busy as (
-    select
-        risks.customer_id,
-        max(assignments.free_date) as free_date
-    from risks
-    inner join assignments
-        on
-            risks.customer_id = assignments.customer_id
-            and risks.as_of_date < assignments.free_date
-    group by risks.customer_id
+    {{ customers_in_campaigns() }}
 ),
 
 valued as (
@@ -61,11 +48,8 @@ valued as (
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
         busy.free_date,
-        (
-            risks.churn_probability * rates.save_probability
-            - (1 - risks.churn_probability) * economics.drive_away_probability
-        )
-        * risks.avg_monthly_margin_eur * economics.remaining_months as expected_kept_margin_eur
+        {{ saved_margin('rates.save_probability') }} as expected_saved_margin_eur,
+        {{ lost_margin() }} as expected_lost_margin_eur
     from risks
     inner join rates
         on risks.risk_tier = rates.risk_tier
@@ -80,7 +64,8 @@ netted as (
     select
         *,
         offer_budget_eur + contact_cost_eur as spend_eur,
-        expected_kept_margin_eur - offer_budget_eur - contact_cost_eur as expected_net_value_eur
+        expected_saved_margin_eur - expected_lost_margin_eur - offer_budget_eur - contact_cost_eur
+            as expected_net_value_eur
     from valued
 ),
 
@@ -110,15 +95,7 @@ final as (
         spend_eur,
         expected_net_value_eur,
         ---------- guardrails
-        case
-            when free_date is not null then 'in_campaign'
-            when not {{ is_finite('avg_monthly_margin_eur') }} then 'margin_unknown'
-            when avg_monthly_margin_eur <= 0 then 'margin_not_positive'
-            when not {{ is_finite('expected_net_value_eur') }} then 'value_unknown'
-            when expected_net_value_eur < 0 then 'value_negative'
-            when reason_1_code is null then 'no_reason'
-            else 'eligible'
-        end as verdict
+        {{ offer_verdict('free_date is not null') }} as verdict
     from netted
 )
 

@@ -20,18 +20,8 @@ assignments as (
     select * from {{ ref('bronze_campaign_assignment') }}
 ),
 
--- Nobody takes part in two campaigns at a time.
 current_campaigns as (
-    select
-        risks.customer_id,
-        max(assignments.campaign) as current_campaign,
-        max(assignments.arm) as current_arm
-    from risks
-    inner join assignments
-        on
-            risks.customer_id = assignments.customer_id
-            and risks.as_of_date < assignments.free_date
-    group by risks.customer_id
+    {{ customers_in_campaigns() }}
 ),
 
 -- The draw follows from customer and campaign alone, so that who is held out stays held out from run to
