@@ -7,9 +7,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from python_ml.errors import on_disk
+
+if TYPE_CHECKING:  # whoever has a data frame has imported it
+    import pandas as pd
 
 
 def hash_file(path: Path) -> str:
@@ -39,6 +42,12 @@ def json_text(document: Any, **options: Any) -> str:
     """
     text = json.dumps(document, ensure_ascii=False, **options)
     return text.encode(errors="backslashreplace").decode()
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a data frame by column name; what is not there is null, as JSON has no NaN."""
+    known = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]
 
 
 def write_json(path: Path, document: Any) -> None:

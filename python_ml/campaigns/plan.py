@@ -13,6 +13,7 @@ from scipy.stats import norm
 
 from python_ml.campaigns import CONTROL
 from python_ml.campaigns.sequence import boundary
+from python_ml.documents import json_rows
 from python_ml.errors import UsageError
 from python_ml.settings import CampaignsSettings
 
@@ -53,9 +54,9 @@ class Design:
             **asdict(self.terms),
             "customer_count": self.customer_count,
             "excluded": dict(self.excluded),
-            "chances": _records(self.chances),
-            "power": _records(self.power),
-            "control_shares": _records(self.control_shares),
+            "chances": json_rows(self.chances),
+            "power": json_rows(self.power),
+            "control_shares": json_rows(self.control_shares),
         }
 
 
@@ -279,8 +280,3 @@ def _overall(
         "expected_net_value_eur": float(value.sum()),
         "cost_of_learning_eur": float(best - value.sum()),
     }
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    known = frame.astype(object).where(frame.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]

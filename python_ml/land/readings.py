@@ -422,21 +422,15 @@ class _Work:
             hours += f" union all {self._spread(long)}"
         connection.execute(
             f"copy (select customer_id, hour as timestamp, sum(elec) as consumption_elec_kwh, "
-            "sum(gas) as consumption_gas_m3 from "
+            "sum(gas) as consumption_gas_m3, bool_or(is_spread) as is_spread from "
             f"({hours}) group by customer_id, hour, pass having count(elec) + count(gas) > 0 "
             "order by customer_id, hour, pass) "
             f"to {literal(target)} (format parquet, compression zstd)"
         )
-        landed = int(one_row(connection, f"select count(*) from {read_parquet(target)}")[0])
-        estimated = 0
-        if self.said.layout in _SPREAD:
-            estimated = int(
-                one_row(
-                    connection,
-                    "select count(distinct (customer_id, hour, pass)) filter (is_spread) "
-                    f"from ({hours})",
-                )[0]
-            )
+        landed, estimated = one_row(
+            connection,
+            f"select count(*), count(*) filter (is_spread) from {read_parquet(target)}",
+        )
         return self._account(target, landed, estimated, backwards)
 
     def _spread(self, long: str) -> str:

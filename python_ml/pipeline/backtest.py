@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from python_ml.contracts.gold import Column, GoldContract, read_contract, without_text
+from python_ml.documents import json_rows
 from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import BadInputError
 from python_ml.judge.labels import LabelledDate, labelled_dates, require_snapshots
@@ -61,13 +62,13 @@ class BacktestResult:
 
     def as_dict(self) -> dict[str, Any]:
         """The newest test date first: it is the figure to report."""
-        rows = self.tested.rows.astype(object).where(self.tested.rows.notna(), None)
+        rows = self.tested.rows
         newest = rows[rows["test_as_of_date"] == rows["test_as_of_date"].max()]
         return {
             "seconds": round(self.tested.seconds, 3),
             "plot": str(self.plot),
-            "newest": newest.to_dict("records"),
-            "results": rows.to_dict("records"),
+            "newest": json_rows(newest),
+            "results": json_rows(rows),
             "skipped": self.tested.skipped,
         }
 

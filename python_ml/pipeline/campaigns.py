@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,14 @@ from python_ml.campaigns.assign import draw
 from python_ml.campaigns.contacts import Findings, check_contacts, read_contacts
 from python_ml.campaigns.export import Exported, export_lists
 from python_ml.campaigns.plan import Design, Terms, make_design
+from python_ml.documents import json_rows
 from python_ml.engines import Warehouse, open_engine, open_warehouse
-from python_ml.engines.published import published_run, require_current, require_home
+from python_ml.engines.published import published_run
 from python_ml.engines.sql import literal
 from python_ml.errors import UsageError
 from python_ml.pipeline.campaign_effects import write_effects
-from python_ml.pipeline.context import Published
-from python_ml.pipeline.steps.layers import build_marts
-from python_ml.pipeline.workspace import Run, workspace
+from python_ml.pipeline.on_published import marts_step, on_published, require_published
+from python_ml.pipeline.workspace import Run
 from python_ml.settings import Settings
 
 ASSIGNMENT, STOP, CONTACT = "campaign_assignment", "campaign_stop", "campaign_contact"
@@ -99,7 +99,7 @@ def plan_campaign(
     Raises:
         UsageError: nothing has been published, or the terms are impossible.
     """
-    _require_published(settings)
+    require_published(settings)
     _require_name(campaign)
     with open_warehouse(settings) as warehouse, warehouse.held():
         terms = _terms(warehouse, campaign, policy, control_share, budget_eur)
@@ -122,7 +122,7 @@ def start_campaign(
         LeaseHeldError: another run holds the warehouse.
     """
     settings = run.settings
-    _require_published(settings)
+    require_published(settings)
     _require_name(campaign)
     if (found := _frozen(settings, campaign)) is not None and _is_shown(settings, campaign):
         return _started(found, campaign, is_new=False, over_budget_count=0)
@@ -159,7 +159,7 @@ def record_contacts(run: Run, path: Path) -> Recorded:
         UsageError: no campaign has started.
     """
     settings = run.settings
-    _require_published(settings)
+    require_published(settings)
     rows, rejected = read_contacts(path, settings)
     with open_warehouse(settings) as warehouse:
         assignments = warehouse.read_external(ASSIGNMENT)
@@ -182,7 +182,7 @@ def export_campaign(settings: Settings, campaign: str, folder: Path | None) -> E
     Raises:
         UsageError: there is no such campaign, or it was stopped.
     """
-    _require_published(settings)
+    require_published(settings)
     shown = campaign_status(settings, campaign)
     if shown[0]["stopped_on"] is not None:
         raise UsageError(
@@ -206,7 +206,7 @@ def measure_campaigns(run: Run, campaign: str | None) -> list[dict[str, Any]]:
     Raises:
         UsageError: no campaign has started, or there is no such campaign.
     """
-    _require_published(run.settings)
+    require_published(run.settings)
     if not campaign_status(run.settings, campaign):
         raise UsageError("no campaign has started yet; `spanishgas campaign start` starts one")
     run.mode = "campaign_effect"
@@ -226,7 +226,7 @@ def stop_campaign(run: Run, campaign: str, reason: str) -> Stopped:
         UsageError: there is no such campaign.
     """
     settings = run.settings
-    _require_published(settings)
+    require_published(settings)
     shown = campaign_status(settings, campaign)[0]
     if shown["stopped_on"] is not None:
         with open_warehouse(settings) as warehouse:
@@ -249,7 +249,7 @@ def campaign_status(settings: Settings, campaign: str | None = None) -> list[dic
     Raises:
         UsageError: there is no such campaign.
     """
-    _require_published(settings)
+    require_published(settings)
     with open_warehouse(settings) as warehouse:
         rows = warehouse.read_table("mart_campaign")
     rows = rows.sort_values(["as_of_date", "campaign"], ascending=[False, True])
@@ -262,21 +262,14 @@ def campaign_status(settings: Settings, campaign: str | None = None) -> list[dic
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: dates as text, null for what is not known."""
+    """Rows as JSON has them, with dates as text."""
     rows = frame.copy()
     for column in rows.columns[rows.dtypes.astype(str).str.startswith("datetime64")]:
         rows[column] = rows[column].dt.strftime("%Y-%m-%d")
-    known = rows.astype(object).where(rows.notna(), None)
     return [
-        {str(k): v.isoformat() if isinstance(v, date) else v for k, v in row.items()}
-        for row in known.to_dict("records")
+        {name: v.isoformat() if isinstance(v, date) else v for name, v in row.items()}
+        for row in json_rows(rows)
     ]
-
-
-def _require_published(settings: Settings) -> None:
-    require_home(settings)
-    if published_run(settings) is None:
-        raise UsageError("nothing has been published yet; `spanishgas run` does it")
 
 
 def _require_name(campaign: str) -> None:
@@ -294,21 +287,16 @@ def _on_published(run: Run) -> Iterator[date]:
     Yields:
         The as-of date of the published scores.
     """
-    with workspace(run, of_published=True):
-        published, scored = run.results.require(Published), published_run(run.settings)
+    with on_published(run) as published:
+        scored = published_run(run.settings)
         assert scored is not None
-        dbt = run.context.dbt(published)
-        dbt.variables["run_id"] = scored[0]
-        with run.warehouse() as warehouse:
-            require_current(warehouse, dbt.manifest())
+        run.context.dbt(published).variables["run_id"] = scored[0]
         yield published.as_of_date
 
 
 def _publish(run: Run, select: str = MODELS) -> None:
     """Build what shows campaigns, with its guardrails, and make it visible."""
-    with run.step("marts") as (step, report):
-        context = replace(run.context, report=report)
-        step.rows = build_marts(context, run.results.require(Published), select).row_count
+    marts_step(run, select)
     run.publish()
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from python_ml.documents import json_rows
 from python_ml.engines import Warehouse
 from python_ml.engines.costs import CostReport
 
@@ -87,11 +88,11 @@ class Closing:
 def read_closing(warehouse: Warehouse) -> Closing:
     """What the summary of a run shows."""
     return Closing(
-        overview=_records(warehouse.read_table("mart_overview"))[0],
-        tiers=_records(warehouse.query(_TIERS)),
-        first_to_call=_records(warehouse.query(_FIRST_TO_CALL)),
-        budgets=_records(_budgets(warehouse.read_table("mart_offer_budget"))),
-        definitions=_records(
+        overview=json_rows(warehouse.read_table("mart_overview"))[0],
+        tiers=json_rows(warehouse.query(_TIERS)),
+        first_to_call=json_rows(warehouse.query(_FIRST_TO_CALL)),
+        budgets=json_rows(_budgets(warehouse.read_table("mart_offer_budget"))),
+        definitions=json_rows(
             warehouse.query("select * from mart_definition order by definition_number")
         ),
     )
@@ -119,9 +120,3 @@ def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
 def keep_costs(warehouse: Warehouse, costs: CostReport, run_id: str) -> None:
     """What queries have scanned since a run began, as `ml.query_cost`."""
     warehouse.write_external("query_cost", costs.table(), run_id)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    # What is not there is null in JSON, which has no NaN.
-    known = frame.astype(object).where(frame.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]

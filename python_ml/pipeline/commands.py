@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-
 from python_ml.contracts.gold import require_experiments
-from python_ml.engines.published import published_run, require_current, require_home
+from python_ml.engines.published import published_run, require_home
 from python_ml.errors import UsageError
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land import LandResult, land
@@ -18,10 +14,10 @@ from python_ml.pipeline.backtest import BacktestResult, run_backtest
 from python_ml.pipeline.context import ChosenModel, Published
 from python_ml.pipeline.flow import take, take_all
 from python_ml.pipeline.ladder import LadderReport, climb_ladder
+from python_ml.pipeline.on_published import marts_step, on_published, require_published
 from python_ml.pipeline.plan import RESCORE, STEPS
 from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.score import require_approved
-from python_ml.pipeline.steps.layers import build_marts
 from python_ml.pipeline.workspace import Run, workspace
 from python_ml.registry import open_registry
 from python_ml.registry.promotion import approve
@@ -49,9 +45,9 @@ def train_candidate(run: Run) -> TrainResult:
     Raises:
         UsageError: nothing has been published.
     """
-    _require_published(run)
+    _require_ready(run)
     run.mode = "train_candidate"
-    with _on_published(run):
+    with on_published(run):
         take(run, STEPS["train"])
     return run.results.require(TrainResult)
 
@@ -62,14 +58,14 @@ def evaluate_candidate(run: Run, version: str | None) -> EvaluateResult:
     Raises:
         UsageError: there is no such version, or nothing has been published.
     """
-    _require_published(run)
+    _require_ready(run)
     registry = open_registry(run.settings)
     if version is None and not (known := registry.versions()):
         raise UsageError("there is no model to evaluate yet; `spanishgas train` fits one")
     version = version or known[-1]
     registry.status(version)
     run.mode = "evaluate"
-    with _on_published(run):
+    with on_published(run):
         run.results.put(ChosenModel(version))
         take(run, STEPS["evaluate"])
     return run.results.require(EvaluateResult)
@@ -82,41 +78,24 @@ def rescore(run: Run, version: str | None) -> None:
         UsageError: there is no such version, it is not an approved one, or nothing has been
             published.
     """
-    _require_published(run)
+    _require_ready(run)
     registry = open_registry(run.settings)
     require_approved(registry, version or registry.require_champion())
     run.mode = "rescore"
-    with _on_published(run):
+    with on_published(run):
         if version is not None:
             run.results.put(ChosenModel(version))
         take_all(run, RESCORE)
 
 
-def _require_published(run: Run) -> None:
-    """Before anything is begun, since nothing of a command that cannot work is to stay.
+def _require_ready(run: Run) -> None:
+    """Something is published, and the experiments of the settings have features.
 
     Raises:
-        UsageError: this is no home, no run has published in it, or an experiment of the settings
-            has no features.
+        UsageError: it is not so.
     """
     require_experiments(run.settings)
-    require_home(run.settings)
-    if published_run(run.settings) is None:
-        raise UsageError("nothing has been published yet; `spanishgas run` does it")
-
-
-@contextmanager
-def _on_published(run: Run) -> Iterator[None]:
-    """The run's workspace, with the published tables.
-
-    Raises:
-        OldTablesError: another version built them; nothing has been begun.
-    """
-    with workspace(run, of_published=True):
-        published = run.results.require(Published)
-        with run.warehouse() as warehouse:
-            require_current(warehouse, run.context.dbt(published).manifest())
-        yield
+    require_published(run.settings)
 
 
 def climb(run: Run, version: str | None) -> None:
@@ -125,29 +104,22 @@ def climb(run: Run, version: str | None) -> None:
     Raises:
         UsageError: there is no champion yet, no such version, or nothing has been published.
     """
-    _require_published(run)
+    _require_ready(run)
     registry = open_registry(run.settings)
     registry.status(version or registry.require_champion())
 
     run.mode = "ladder"
-    with _on_published(run):
+    with on_published(run):
         contract = run.context.contract(run.results.require(Published))
         with run.step("ladder") as (step, report), run.warehouse() as warehouse:
             fitted = climb_ladder(warehouse, run.settings, contract, run.run_id, version, report)
             step.rows = len(fitted.cells)
-        _build_marts(run, "published_ladder mart_model_ladder")
+        marts_step(run, "published_ladder mart_model_ladder")
         with run.warehouse() as warehouse:
             cells = warehouse.query("select * from mart_model_ladder order by experiment")
         ladder_plot(cells, plot := run.settings.layout.reports / "ladder.png")
         run.results.put(LadderReport(fitted.model_version, cells, plot, fitted.seconds))
         run.publish()
-
-
-def _build_marts(run: Run, select: str) -> None:
-    """Build some of the marts as a step of its own."""
-    with run.step("marts") as (step, report):
-        context = replace(run.context, report=report)
-        step.rows = build_marts(context, run.results.require(Published), select).row_count
 
 
 def backtest(run: Run, source: str) -> None:
@@ -172,7 +144,7 @@ def backtest(run: Run, source: str) -> None:
         backtest_plot(tested.rows, plot := run.settings.layout.reports / "backtest.png")
         run.results.put(BacktestResult(tested, plot))
         if has_published:
-            _build_marts(run, "mart_backtest")
+            marts_step(run, "mart_backtest")
             run.publish()
 
 
@@ -199,7 +171,7 @@ def promote(
     require_home(run.settings)
     run.mode = "promote"
     has_published = published_run(run.settings) is not None
-    with _on_published(run) if has_published else workspace(run):
+    with on_published(run) if has_published else workspace(run):
         registry = open_registry(run.settings)
         version = approve(
             registry,

@@ -23,6 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from python_ml.contracts.gold import Column, GoldContract
+from python_ml.documents import json_rows
 from python_ml.engines import Warehouse
 from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
 from python_ml.judge.split import TEST
@@ -58,12 +59,11 @@ class LadderReport:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        cells = self.cells.astype(object).where(self.cells.notna(), None)
         return {
             "model_version": self.model_version,
             "seconds": round(self.seconds, 3),
             "plot": str(self.plot),
-            "cells": cells.to_dict("records"),
+            "cells": json_rows(self.cells),
         }
 
 
