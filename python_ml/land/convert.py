@@ -25,12 +25,12 @@ _ZERO_DATES = ("00/00/0000", "0000-00-00", "00-00-0000", "00.00.0000", "0000/00/
 _CLEAR = 0.95  # share of the values that tell; the others are wrong
 _FEW, _MANY = 0.05, 10  # share of dates with a number above 12 that proves nothing among so many
 _ORDER = "Write them as YYYY-MM-DD, or state the order in the mapping."
-_WORDS = {
+BOOLEAN_WORDS = {
     "true": ("1", "1.0", "true", "t", "yes", "y", "si", "sí", "s"),
     "false": ("0", "0.0", "false", "f", "no", "n"),
 }
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-_YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(\D.*)?$"
+YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(\D.*)?$"
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})$"
 _ZONED = r"\d(Z|[-+]\d{2}(:?\d{2})?)$"
 
@@ -94,10 +94,10 @@ def survey(column: ColumnSchema, text: str) -> dict[str, str]:
     if column.data_type in ("date", "timestamp"):
         # A year that comes first has no separator in the first three places.
         early = " or ".join(f"substr({text}, {place}, 1) in ('/', '-', '.')" for place in (2, 3))
-        last = f"case when {early} then regexp_matches({text}, {literal(_YEAR_LAST)}) end"
+        last = f"case when {early} then regexp_matches({text}, {literal(YEAR_LAST)}) end"
         numbers = [
             f"case when {early} then "
-            f"try_cast(regexp_extract({text}, {literal(_YEAR_LAST)}, {place}) as integer) end"
+            f"try_cast(regexp_extract({text}, {literal(YEAR_LAST)}, {place}) as integer) end"
             for place in (1, 2)
         ]
         found = {
@@ -472,7 +472,7 @@ def _word(column: ColumnSchema, text: str, if_true: str, if_false: str) -> str:
     of_column = column.meta.get("words", {})
     choices = []
     for word, outcome in (("true", if_true), ("false", if_false)):
-        listing = literals([*_WORDS[word], *of_column.get(word, ())])
+        listing = literals([*BOOLEAN_WORDS[word], *of_column.get(word, ())])
         choices.append(f"when lower({text}) in ({listing}) then {outcome}")
     return f"case {' '.join(choices)} end"
 
@@ -488,7 +488,7 @@ def _instant(text: str, read_as: Convention) -> str:
         return _labelled(_on_local_clocks(local, read_as), read_as)
     if read_as.year_last:
         order = r"\3-\2-\1\4" if read_as.day_first else r"\3-\1-\2\4"
-        iso = f"regexp_replace({iso}, {literal(_YEAR_LAST)}, {literal(order)})"
+        iso = f"regexp_replace({iso}, {literal(YEAR_LAST)}, {literal(order)})"
     if read_as.compact:
         iso = f"regexp_replace({iso}, {literal(_COMPACT)}, '\\1-\\2-\\3')"
     # The engine also reads "epoch", "infinity" and years of two digits.

@@ -12,6 +12,7 @@ import duckdb
 
 from python_ml.contracts.schema import DELIMITERS, ColumnSchema, TableSchema
 from python_ml.engines.sql import files, literal, literals, one_row
+from python_ml.land.convert import BOOLEAN_WORDS, YEAR_LAST
 from python_ml.land.discover import Entry, RawFile, kind_of
 from python_ml.land.mapping import ColumnMapping, SourceMapping
 from python_ml.land.parts import prepare, text_stream
@@ -26,7 +27,7 @@ _SHAPES = {
     "C and digits": r"C[0-9]{5,9}",
     "digits": r"[0-9]+",
 }
-_YES_NO = ("0", "1", "t", "f", "true", "false", "yes", "no", "si", "sí", "s", "n", "y")
+_YES_NO = (*BOOLEAN_WORDS["true"], *BOOLEAN_WORDS["false"])
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _column(
     connection: duckdb.DuckDBPyConnection, relation: str, name: str, raw: str
 ) -> ColumnFacts:
     """The whole column, in one scan."""
-    year_last = literal(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(\D.*)?$")
+    year_last = literal(YEAR_LAST)
     shapes = ", ".join(
         f"count_if(regexp_full_match(v, {literal(pattern)}))" for pattern in _SHAPES.values()
     )

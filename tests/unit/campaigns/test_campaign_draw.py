@@ -107,6 +107,8 @@ def test_a_draw_depends_on_campaign_and_customer_alone() -> None:
 
 def test_the_draw_is_that_of_the_sql_macro() -> None:
     # tests/dbt/micro/micro_offer.sql: the first 32 bits of md5('campaign-1:C00001') are 0.017.
+    # As in the unit test of mart_recommendation, which draws by the macro of the same name.
+    assert [round(hash_share(f"f:C{number}"), 2) for number in (1, 2, 3)] == [0.72, 0.15, 0.47]
     assert hash_share("campaign-1:C00001") == pytest.approx(0.017, abs=5e-4)
 
 
