@@ -109,7 +109,6 @@ def fit_additive(
     *,
     knots: int,
     penalty: float,
-    weights: np.ndarray | None = None,
 ) -> AdditiveModel:
     """Penalised maximum likelihood of all terms at once.
 
@@ -120,7 +119,6 @@ def fit_additive(
         directions: which way the score may go when a column rises: 1 up, -1 down, 0 either.
         knots: of a spline, at quantiles of its column.
         penalty: weight of the squared coefficients (L2) against the log-likelihood.
-        weights: of the rows; None where all count alike.
     """
     bases = [
         _basis(matrix[:, column].astype(np.float64), kind, direction, knots)
@@ -128,14 +126,14 @@ def fit_additive(
     ]
     design = sparse.hstack([basis.design for basis in bases], format="csr")
     signs = np.concatenate([basis.signs for basis in bases])
-    fitted, intercept = _fit(design, churn, signs, penalty, weights)
+    fitted, intercept = _fit(design, churn, signs, penalty)
     ends = np.cumsum([basis.design.shape[1] for basis in bases])
     terms = []
     for column, (basis, end) in enumerate(zip(bases, ends, strict=True)):
         *own, missing = fitted[end - basis.design.shape[1] : end]
         coefficients = np.concatenate([[0.0], np.cumsum(own)]) if basis.is_summed else np.array(own)
         term = Term(basis.kind, coefficients, float(missing), 0.0, basis.knots)
-        centre = float(np.average(term(matrix[:, column]), weights=weights))
+        centre = float(np.average(term(matrix[:, column])))
         terms.append(replace(term, centre=centre))
         intercept += centre
     return AdditiveModel(tuple(terms), intercept)
@@ -146,7 +144,6 @@ def _fit(
     churn: np.ndarray,
     signs: np.ndarray,
     penalty: float,
-    weights: np.ndarray | None,
 ) -> tuple[np.ndarray, float]:
     """Coefficients of a logistic regression, none of the wrong sign, and its intercept."""
     # All columns in units of their standard deviation, so that the penalty means the same to each.
@@ -155,14 +152,13 @@ def _fit(
     scale = np.where(spread > SMALLEST_SPREAD, spread, 1.0)
     scaled = sparse.csr_matrix(design @ sparse.diags(1 / scale))
     turned = sparse.csr_matrix(scaled.T)
-    weight = np.ones(len(churn)) if weights is None else weights / weights.mean()
-    rate = float(np.average(churn, weights=weights))
+    rate = float(np.average(churn))
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         own, intercept = parameters[:-1], parameters[-1]
         log_odds = scaled @ own + intercept
-        residual = weight * (expit(log_odds) - churn)
-        value = weight @ (np.logaddexp(0.0, log_odds) - churn * log_odds)
+        residual = expit(log_odds) - churn
+        value = (np.logaddexp(0.0, log_odds) - churn * log_odds).sum()
         value += penalty / 2 * (own @ own)
         gradient = np.append(turned @ residual + penalty * own, residual.sum())
         return float(value) / len(churn), gradient / len(churn)

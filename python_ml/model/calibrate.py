@@ -26,52 +26,42 @@ class PlattScaling:
         return values
 
 
-def fit_platt(
-    margin: np.ndarray, churn: np.ndarray, weights: np.ndarray | None = None
-) -> PlattScaling:
+def fit_platt(margin: np.ndarray, churn: np.ndarray) -> PlattScaling:
     """Platt scaling with his smoothed targets (Platt 1999, section 2.2).
 
     Args:
         margin: n out-of-fold log-odds.
         churn: n labels, 0 or 1.
-        weights: of the rows; None where all count alike.
     """
     margins = margin.astype(np.float64)[:, None]
-    (slope,), intercept = _fit_logistic(margins, churn, weights)
+    (slope,), intercept = _fit_logistic(margins, churn)
     return PlattScaling(slope, intercept)
 
 
-def fit_tree_weight(
-    margins: np.ndarray, churn: np.ndarray, minimum: float, weights: np.ndarray | None = None
-) -> float:
+def fit_tree_weight(margins: np.ndarray, churn: np.ndarray, minimum: float) -> float:
     """Share of the trees in the blend of two models that predicts best out of fold.
 
     Args:
         margins: n × 2 out-of-fold log-odds, those of the trees first.
         churn: n labels, 0 or 1.
         minimum: least share of the trees.
-        weights: of the rows; None where all count alike.
     """
-    (trees, smooth), _ = _fit_logistic(margins.astype(np.float64), churn, weights)
+    (trees, smooth), _ = _fit_logistic(margins.astype(np.float64), churn)
     share = trees / (trees + smooth) if trees + smooth > 0 else 1.0
     return round(max(share, minimum), 4)
 
 
-def _fit_logistic(
-    margins: np.ndarray, churn: np.ndarray, weights: np.ndarray | None
-) -> tuple[list[float], float]:
+def _fit_logistic(margins: np.ndarray, churn: np.ndarray) -> tuple[list[float], float]:
     """Slopes, none below 0, and intercept of a logistic regression on Platt's smoothed targets."""
-    weight = np.ones(len(churn)) if weights is None else weights.astype(np.float64)
-    weight = weight / weight.mean()
-    positives = float(weight @ churn)
+    positives = float(churn.sum())
     negatives = len(churn) - positives
     count = margins.shape[1]
     target = np.where(churn == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         logit = margins @ parameters[:count] + parameters[count]
-        residual = weight * (expit(logit) - target)
-        value = np.mean(weight * (np.logaddexp(0.0, logit) - target * logit))
+        residual = expit(logit) - target
+        value = np.mean(np.logaddexp(0.0, logit) - target * logit)
         slopes = [np.mean(residual * margins[:, column]) for column in range(count)]
         return float(value), np.array([*slopes, np.mean(residual)])
 
@@ -88,12 +78,7 @@ def _fit_logistic(
     return [float(value) for value in best.x[:count]], float(best.x[count])
 
 
-def choose_threshold(
-    probability: np.ndarray,
-    churn: np.ndarray,
-    minimum_recall: float,
-    weights: np.ndarray | None = None,
-) -> float:
+def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall: float) -> float:
     """The threshold (score ≥ threshold is flagged) of highest precision that keeps the recall.
 
     Among the four scores, 0.6 is the highest threshold that finds both churners:
@@ -106,15 +91,13 @@ def choose_threshold(
         probability: n calibrated out-of-fold probabilities.
         churn: n labels, 0 or 1.
         minimum_recall: above 1 no threshold reaches it, and the one of best F1 is taken.
-        weights: of the rows; None where all count alike.
     """
-    weight = np.ones(len(churn)) if weights is None else weights.astype(np.float64)
     order = np.argsort(-probability, kind="stable")
     score = probability[order]
     last_of_ties = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    found = np.cumsum((weight * churn)[order])[last_of_ties]
-    precision = found / np.cumsum(weight[order])[last_of_ties]
-    recall = found / found[-1]
+    found = np.cumsum(churn[order])[last_of_ties]
+    precision = found / (last_of_ties + 1)
+    recall = found / churn.sum()
     reaching = recall >= minimum_recall
     merit = precision if reaching.any() else 2 * precision * recall / (precision + recall + 1e-300)
     candidates = np.flatnonzero(reaching) if reaching.any() else np.arange(len(merit))

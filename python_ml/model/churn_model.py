@@ -191,7 +191,6 @@ def fit_classifier(
     churn: np.ndarray,
     columns: Sequence[Column],
     settings: Settings,
-    weights: np.ndarray | None = None,
 ) -> Classifier:
     """Preprocessing, trees and smooth terms, all learned on these rows alone.
 
@@ -204,7 +203,6 @@ def fit_classifier(
         churn: n labels, 0 or 1.
         columns: features to learn from.
         settings: of the model.
-        weights: of the rows; None where all count alike.
     """
     preprocessor = Preprocessor.fit(frame, columns, settings.model.category_encoding)
     parameters = booster_parameters(settings)
@@ -215,7 +213,6 @@ def fit_classifier(
     rows = xgb.QuantileDMatrix(
         matrix,
         churn,
-        weight=weights,
         feature_names=preprocessor.encoded_names,
         feature_types=preprocessor.feature_types,
         enable_categorical=True,
@@ -233,7 +230,6 @@ def fit_classifier(
         preprocessor.directions,
         knots=smooth.knots,
         penalty=smooth.penalty,
-        weights=weights,
     )
     return Classifier(preprocessor, booster, additive, smooth.minimum_tree_weight)
 

@@ -217,7 +217,6 @@ def fit_by_protocol(
     target: str,
     experiment: str,
     settings: Settings,
-    weights: np.ndarray | None = None,
 ) -> FittedModel:
     """Blend, calibration and threshold on out-of-fold scores; the final fit on all rows.
 
@@ -227,14 +226,12 @@ def fit_by_protocol(
         target: name of the label column.
         experiment: name to store with the model.
         settings: of the model.
-        weights: of the rows; None where all count alike.
     """
     churn = training[target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
 
     def fit(rows: np.ndarray) -> Classifier:
-        own = None if weights is None else weights[rows]
-        return fit_classifier(training[rows], churn[rows], columns, settings, own)
+        return fit_classifier(training[rows], churn[rows], columns, settings)
 
     def of_fold(number: int) -> tuple[np.ndarray, np.ndarray]:
         held_out = fold == number
@@ -251,16 +248,16 @@ def fit_by_protocol(
     classifier = final.result()
     if classifier.additive is not None:
         least = settings.model.additive.minimum_tree_weight
-        share = fit_tree_weight(margins, churn, least, weights)
+        share = fit_tree_weight(margins, churn, least)
         classifier = replace(classifier, tree_weight=share)
     margin = classifier.blended(margins)
-    calibration = fit_platt(margin, churn, weights)
+    calibration = fit_platt(margin, churn)
     probability = calibration.probability(margin)
     model = ChurnModel(
         experiment=experiment,
         classifier=classifier,
         calibration=calibration,
-        threshold=choose_threshold(probability, churn, settings.model.minimum_recall, weights),
+        threshold=choose_threshold(probability, churn, settings.model.minimum_recall),
         parameters=booster_parameters(settings),
     )
     return FittedModel(model, probability)

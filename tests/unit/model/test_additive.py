@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from python_ml.model.additive import AdditiveModel, fit_additive
-from python_ml.model.calibrate import fit_platt, fit_tree_weight
+from python_ml.model.calibrate import fit_tree_weight
 from python_ml.model.churn_model import fit_classifier
 
 QUANTITIES = ["q", "q", "q"]
@@ -73,18 +73,6 @@ def test_a_row_scores_alone_as_among_others_and_after_being_stored():
     np.testing.assert_array_equal([model.margin(matrix[[n]])[0] for n in range(100)], among)
     stored = AdditiveModel.from_document(json.loads(json.dumps(model.as_document())))
     np.testing.assert_array_equal(stored.margin(matrix[:100]), among)
-
-
-def test_a_weight_counts_like_so_many_rows():
-    matrix, churn, _ = sample(1500)
-    weights = np.where(np.arange(1500) % 3 == 0, 2.0, 1.0)
-    twice = np.concatenate([np.arange(1500), np.arange(0, 1500, 3)])
-    # Knots are at quantiles of the rows as they are, so only columns without any are compared.
-    weighted = fitted(matrix[:, [2, 2, 2]], churn, weights=weights).margin(matrix[:, [2, 2, 2]])
-    repeated = fitted(matrix[twice][:, [2, 2, 2]], churn[twice]).margin(matrix[:, [2, 2, 2]])
-    np.testing.assert_allclose(weighted, repeated, atol=0.01)
-    once = fit_platt(matrix[twice][:, 0], churn[twice])
-    assert fit_platt(matrix[:, 0], churn, weights).slope == pytest.approx(once.slope, abs=0.01)
 
 
 def test_a_category_is_a_step_a_code():
