@@ -48,7 +48,7 @@ class Tools:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._dbt: dict[str, DbtRunner] = {}
+        self._dbt: DbtRunner | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -63,11 +63,11 @@ class Tools:
         """Decides the quality gates, in a process of its own that starts on first use."""
         return QualityProcess()
 
-    def dbt(self, run_id: str, make: Callable[[], DbtRunner]) -> DbtRunner:
-        """The runner of a run, which keeps the parsed project from step to step."""
-        if run_id not in self._dbt:
-            self._dbt[run_id] = make()
-        return self._dbt[run_id]
+    def dbt(self, make: Callable[[], DbtRunner]) -> DbtRunner:
+        """The run's runner, which keeps the parsed project from step to step."""
+        if self._dbt is None:
+            self._dbt = make()
+        return self._dbt
 
     def settle(self) -> None:
         """Wait for what is being written beside the run; raises what went wrong there."""
@@ -120,9 +120,13 @@ class RunContext:
         """The run's own tables; the published ones once they are the same."""
         return self.engine.warehouse(self.run_id)
 
+    def batch_folder(self, landed: LandResult) -> Path:
+        """Folder of a landed batch in the lake."""
+        return self.settings.layout.batches / landed.batch_id
+
     def landed_folder(self, batch: Batch) -> Path | None:
-        """Folder of the landed batch in the lake; None for published rows."""
-        return self.settings.layout.batches / batch.batch_id if batch.batch_id else None
+        """The same of what a run's rows are made of; None for published rows."""
+        return self.batch_folder(batch) if isinstance(batch, LandResult) else None
 
     def dbt(self, batch: Batch) -> DbtRunner:
         """dbt with this run's variables."""
@@ -144,7 +148,7 @@ class RunContext:
                 self.engine.schema(self.run_id),
             )
 
-        return self.tools.dbt(self.run_id, make)
+        return self.tools.dbt(make)
 
     def contract(self, batch: Batch) -> GoldContract:
         """What the columns of gold_master are, out of dbt's manifest."""

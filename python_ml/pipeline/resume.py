@@ -117,7 +117,7 @@ def restore(run: Run) -> None:
     """
     load_state(run)
     landed = run.results.get(LandResult)
-    batch = None if landed is None else run.settings.layout.batches / landed.batch_id
+    batch = None if landed is None else run.context.batch_folder(landed)
     if batch is None or not is_intact(batch):
         raise BadInputError(
             f"run {run.run_id} cannot be resumed: its landed batch {batch} is gone or was changed "

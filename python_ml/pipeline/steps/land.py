@@ -31,7 +31,7 @@ def land_step(context: RunContext) -> LandResult:
     )
     require_unchanged(context.source, identity.entries)
     hold_layer(context, landed, "raw")
-    batch = context.settings.layout.batches / landed.batch_id
+    batch = context.batch_folder(landed)
     if (place := context.engine.deliver(batch, context.report)) is not None:
         if not is_intact(batch):
             raise changed_in_place(batch)

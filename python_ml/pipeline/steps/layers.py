@@ -28,7 +28,7 @@ def bronze_step(context: RunContext, landed: LandResult) -> BronzeResult:
         BadInputError: the batch was changed in place meanwhile.
         QualityGateError: a data test or a quality gate failed.
     """
-    batch = context.settings.layout.batches / landed.batch_id
+    batch = context.batch_folder(landed)
     versions = month_versions(landed.months)
     touched = context.engine.begin_with_months(context.run_id, TABLE, versions, force=context.force)
     context.dbt(landed).variables.update(month_versions=versions, touched_months=touched)

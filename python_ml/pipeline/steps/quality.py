@@ -35,7 +35,7 @@ def hold_layer(context: RunContext, landed: LandResult, layer: str) -> QualityRe
             layer,
             context.run_id,
             landed.as_of_date,
-            batch=context.settings.layout.batches / landed.batch_id if is_raw else None,
+            batch=context.batch_folder(landed) if is_raw else None,
             landed=landed,
             manifest=None if is_raw else context.dbt(landed).manifest(),
             examiner=context.tools.quality,
