@@ -19,7 +19,7 @@ from python_ml.engines.athena_publication import Publication
 from python_ml.engines.ledger import RunRecord
 from python_ml.registry import APPROVED, open_registry
 from python_ml.settings import Settings
-from tests.athena.compare import differences
+from tests.athena.compare import RELATIVE_OF_SCORES, differences
 from tests.athena.deployment import DATA, NAME, STATE_MACHINE, TERRAFORM, Deployment, deployed
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import command, newest_report
@@ -85,7 +85,8 @@ def test_containers_leave_the_tables_that_one_process_leaves(
     with open_warehouse(duckdb_run) as left, open_warehouse(deployment.settings) as right:
         expected = left.read_external("customer_score", one)[columns]
         assert len(expected) > 0
-        assert not differences(expected, right.read_external("customer_score", many)[columns])
+        actual = right.read_external("customer_score", many)[columns]
+        assert not differences(expected, actual, RELATIVE_OF_SCORES)
         assert left.row_counts() == right.row_counts()
         written = {
             table: (one in left.external_runs(table), many in right.external_runs(table))

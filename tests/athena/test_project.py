@@ -23,7 +23,7 @@ from python_ml.judge.snapshot import read_gold
 from python_ml.registry import open_registry
 from python_ml.settings import Settings
 from python_ml.transform.dbt import DbtRunner
-from tests.athena.compare import differences
+from tests.athena.compare import RELATIVE_OF_SCORES, differences
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import BUCKET, CUSTOMERS, Project, run_on_athena
 
@@ -72,7 +72,7 @@ class TestRun:
         with open_warehouse(project.duckdb) as left, open_warehouse(project.athena) as right:
             expected = left.read_external("customer_score", project.run["run_id"])
             actual = right.read_external("customer_score", project.athena_run["run_id"])
-        assert not differences(expected[columns], actual[columns])
+        assert not differences(expected[columns], actual[columns], RELATIVE_OF_SCORES)
 
     def test_nothing_of_a_run_is_only_on_the_machine_that_ran_it(
         self, project: Project, athena: LocalAthena

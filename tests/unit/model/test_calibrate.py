@@ -114,3 +114,15 @@ def test_platt_minimises_the_loss_with_his_smoothed_targets():
     residual = found.probability(margin) - target
     assert residual.mean() == pytest.approx(0, abs=1e-6)
     assert (residual * margin).mean() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_fit_ends_at_the_optimum(seed):
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(-2.5, 1.2, 400)
+    churn = (rng.random(400) < expit(margin)).astype(int)
+    positives = churn.sum()
+    target = np.where(churn, (positives + 1) / (positives + 2), 1 / (400 - positives + 2))
+    residual = fit_platt(margin, churn).probability(margin) - target
+    assert abs(residual.mean()) < 1e-14
+    assert abs((residual * margin).mean()) < 1e-14
