@@ -248,18 +248,22 @@ def soundness(customers: pd.DataFrame, settings: CampaignsSettings) -> Soundness
     chances, with the covariance of independent draws. The same sums, weighted by score and by
     margin within each stratum, must not differ either: a draw that somebody has arranged by risk
     keeps its counts. Each is tested for the control group alone, where most draws go wrong, and for
-    all arms together; the six tests share the limit (Bonferroni).
+    all arms together. Where outcomes are missing, those whose outcome is known are tested too:
+    labels that one group loses spoil a draw that was sound. All tests share the limit (Bonferroni).
     """
     control = customers["arm"] == CONTROL
     called = int((control & customers["is_contacted"].astype(bool)).sum())
     count = int(control.sum())
     p_values = _draw_p_values(customers)
+    is_known = customers["churn"].notna()
+    if is_known.any() and not is_known.all():
+        p_values += _draw_p_values(customers[is_known])
     p_value = min(1.0, len(p_values) * min(p_values))
     problems = []
     if p_value < settings.minimum_draw_p_value:
         problems.append(
-            f"the arms are not as they were drawn (p = {p_value:.2g}): counts, scores or margins "
-            "differ from what the chances allow"
+            f"the arms are not as they were drawn (p = {p_value:.2g}): counts, scores or margins, "
+            "of all or of those with a known outcome, differ from what the chances allow"
         )
     if count and called / count > settings.maximum_called_control_share:
         problems.append(f"{called:,} of {count:,} customers of the control group were contacted")

@@ -43,6 +43,21 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
     help="What changes in the appended month.",
 )
 @click.option(
+    "--reach",
+    type=click.FloatRange(0, 1),
+    help="Share of the called customers of campaigns who are reached (default: 0.8).",
+)
+@click.option(
+    "--called-control",
+    type=click.FloatRange(0, 1),
+    help="Share of the control groups that is called all the same (default: 0).",
+)
+@click.option(
+    "--lost-control",
+    type=click.FloatRange(0, 1),
+    help="Share of the control groups whose labels are lost (default: 0).",
+)
+@click.option(
     "--reuse", is_flag=True, help="Keep existing files that were made with the same settings."
 )
 @click.option("--report", is_flag=True, help="Compare the files with the published aggregates.")
@@ -58,13 +73,20 @@ def simulate(
     months: int | None,
     append: str | None,
     shift: str | None,
+    reach: float | None,
+    called_control: float | None,
+    lost_control: float | None,
     reuse: bool,
     report: bool,
 ) -> None:
-    """Write simulated raw files, or append a month to them."""
+    """Write simulated raw files, or append a month to them.
+
+    In an appended month, customers react to the campaigns that the home has started.
+    """
     from python_ml.progress import reporting
     from python_ml.simulate import append_month
-    from python_ml.simulate.batch import simulate_batch
+    from python_ml.simulate.batch import read_campaigns, simulate_batch
+    from python_ml.simulate.offers import Conduct
     from python_ml.simulate.report import simulation_report
     from python_ml.view import summary
 
@@ -81,18 +103,29 @@ def simulate(
     own = (customers, year, seed, text_signal, readings, months, reuse or None, report or None)
     if append and any(value is not None for value in own):
         raise UsageError(
-            "--append goes on with the files that are there: only --shift goes with it"
+            "--append goes on with the files that are there: only --shift, --reach, "
+            "--called-control and --lost-control go with it"
         )
     context = click.get_current_context()
     if context.get_parameter_source("target") is ParameterSource.COMMANDLINE:
         raise UsageError("--target has no effect on simulate, which writes files and no tables")
     if shift is not None and not append:
         raise UsageError("--shift needs --append: it says what changes with the month appended")
+    asked = {"reach": reach, "called_control": called_control, "lost_control": lost_control}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and not append:
+        raise UsageError(
+            "--reach, --called-control and --lost-control need --append: they say how the "
+            "campaigns of the month appended are carried out"
+        )
     folder = Path(out) if out else settings.layout.raw
     with reporting("simulate") as say:
         if append:
+            campaigns = read_campaigns(settings, Conduct(**given))
             result, was_there = (
-                append_month(folder, append, shift=shift or "none", progress=say),
+                append_month(
+                    folder, append, shift=shift or "none", campaigns=campaigns, progress=say
+                ),
                 False,
             )
         else:

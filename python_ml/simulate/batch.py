@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from python_ml.engines import open_engine
 from python_ml.errors import UsageError
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
+from python_ml.simulate.offers import Campaigns, Conduct
 from python_ml.simulate.place import read_marker, simulator_hash
 from python_ml.simulate.run import SimulationResult, described, simulate
 
@@ -49,3 +51,22 @@ def simulate_batch(
         progress=progress,
     )
     return result, False
+
+
+def read_campaigns(settings: Settings, conduct: Conduct) -> Campaigns | None:
+    """The campaigns of a home; None where none has started, or where the warehouse is elsewhere.
+
+    Args:
+        settings: of the home.
+        conduct: how well the work of the month is done.
+    """
+    engine = open_engine(settings)
+    if not engine.lies_in_home:
+        return None
+    with engine.warehouse() as warehouse:
+        assignments = warehouse.read_external("campaign_assignment")
+        if assignments.empty:
+            return None
+        recorded = warehouse.read_external("campaign_contact")
+        stops = warehouse.read_external("campaign_stop")
+    return Campaigns(assignments, recorded, frozenset(stops["campaign"]), conduct)

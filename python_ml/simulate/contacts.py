@@ -29,11 +29,12 @@ def draw_month_contacts(course: Course, as_of_month: int) -> Interactions:
     month = as_of_month - 1
     counter = index * 4096 + as_of_month
     here = course.is_customer(as_of_month) & (course.cohort <= month)
-    leaving = course.label(as_of_month)
     horizon = calibration()["course"]["horizon_months"]
+    # Calls of the newest month come after the notes of the month before.
+    leaving = (course.foreseen > as_of_month) & (course.foreseen <= as_of_month + horizon)
     nobody = np.zeros(len(index), dtype=bool)
     by_turn = gets_in_touch(world.seed, index, nobody) & _has_turn(course, month)
-    alarmed = gets_in_touch(world.seed, index, ~nobody) & (course.leaves == as_of_month + horizon)
+    alarmed = gets_in_touch(world.seed, index, ~nobody) & (course.foreseen == as_of_month + horizon)
     contacts = by_turn | alarmed
     new_style = world.shifts.get(as_of_month) == "text-style"
     shift = calibration()["shifts"]["text-style"]

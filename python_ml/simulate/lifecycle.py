@@ -6,6 +6,7 @@ those before it. docs/simulator.md describes the process.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from python_ml.simulate.panel import (
     tier1_prices,
 )
 from python_ml.simulate.reference import calibration
+from python_ml.simulate.response import save_probability, woken_share
 from python_ml.simulate.traits import DAYS_A_MONTH, Traits, draw_traits
 from python_ml.simulate.world import World
 
@@ -30,10 +32,29 @@ NEVER = 1 << 40  # month of leaving of who stays as far as we look
 
 
 @dataclass(frozen=True)
+class Call:
+    """Calls of one month that reached customers with one offer of campaigns of one as-of date."""
+
+    at: Integers  # places of the customers in their chunk
+    month: int  # of the call
+    start: int  # month that ends with the campaigns' as-of date
+    offer: str
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """How the customers of a chunk react to a call, n booleans each."""
+
+    saved: dict[str, np.ndarray]  # by offer: stays, if it would leave without
+    woken: np.ndarray  # leaves, if it would stay without
+
+
+@dataclass(frozen=True)
 class Course:
     """A chunk of customers up to a month `until`, and who leaves in the horizon after it.
 
-    `cohort` is the month of arrival, `leaves` the month of leaving. Energy and prices have shape
+    `cohort` is the month of arrival, `leaves` the month of leaving, and `foreseen` the month of
+    leaving as it was before the calls of the newest month. Energy and prices have shape
     (customers, 12 + until + 1): one month more than observed, because who leaves hangs on it.
     """
 
@@ -47,6 +68,7 @@ class Course:
     renewals: list[np.ndarray]  # next renewal date at as-of date 0, 1, …
     changes: list[np.ndarray]  # last change of product at as-of date 0, 1, …
     leaves: Integers
+    foreseen: Integers
 
     def is_customer(self, month: int) -> np.ndarray:
         """Who is a customer on the as-of date that ends a month."""
@@ -71,7 +93,10 @@ class Course:
 
 
 def draw_course(world: World, index: Integers, costs: ProvinceCosts, until: int) -> Course:
-    """The customers with these indices, from the first as-of date to the one that ends `until`."""
+    """The customers with these indices, from the first as-of date to the one that ends `until`.
+
+    Nobody makes them an offer; `with_calls` says what becomes of those who get one.
+    """
     seed = world.seed
     traits = draw_traits(seed, index, world.id_digits)
     churned = draw_churn(seed, traits, draw_panel(seed, traits, costs), costs)
@@ -91,8 +116,47 @@ def draw_course(world: World, index: Integers, costs: ProvinceCosts, until: int)
         renewals=renewals,
         changes=changes,
         leaves=np.full(len(index), NEVER, dtype=np.int64),
+        foreseen=np.full(len(index), NEVER, dtype=np.int64),
     )
-    return replace(course, leaves=_draw_leaving(course, costs))
+    leaves = _draw_leaving(course, costs, ())
+    return replace(course, leaves=leaves, foreseen=leaves)
+
+
+def with_calls(
+    course: Course, costs: ProvinceCosts, calls: Sequence[Call], *, are_new: bool = False
+) -> Course:
+    """The same customers after calls.
+
+    Args:
+        course: with some or none of the calls.
+        costs: of the provinces.
+        calls: all of them, those of earlier months too.
+        are_new: whether some are of the newest month, which nobody foresaw.
+    """
+    if not calls:
+        return course
+    leaves = _draw_leaving(course, costs, calls)
+    return replace(course, leaves=leaves, foreseen=course.foreseen if are_new else leaves)
+
+
+def reaction(course: Course, costs: ProvinceCosts, start: int) -> Reaction:
+    """How customers react to calls of campaigns with the as-of date that ends a month.
+
+    One draw per customer and as-of date decides for all offers. On the first as-of date it is that
+    of the truth file, and so are the chances.
+    """
+    world, index = course.world, course.traits.index
+    traits, panel = _as_seen(course, start)
+    if start == 0:
+        traits = course.traits  # before dates were cut to whole days
+    table = calibration()["response"]
+    name, counter = ("", index) if start == 0 else ("_month", index * 4096 + start)
+    draw = uniform(world.seed, f"response{name}", counter)
+    chances = save_probability(traits, panel, costs, table)
+    return Reaction(
+        saved={offer: draw < chance for offer, chance in chances.items()},
+        woken=uniform(world.seed, f"woken{name}", counter) < woken_share(traits, table),
+    )
 
 
 def _long_panel(seed: int, traits: Traits, costs: ProvinceCosts, months: int) -> Panel:
@@ -157,12 +221,15 @@ def _product_changes(
     return last
 
 
-def _draw_leaving(course: Course, costs: ProvinceCosts) -> Integers:
+def _draw_leaving(course: Course, costs: ProvinceCosts, calls: Sequence[Call]) -> Integers:
     """Month of leaving.
 
     Who the first label says leaves does so in one of the horizon's months. From then on a month's
     chance is that of the horizon, cut to a month, at the as-of date two before the month's end:
     the label of an as-of date adds up three months around what is known on it.
+
+    Whom an offer keeps stays to the end of its campaign's horizon, and is at risk again after it;
+    whom a call drives away leaves within the horizon.
     """
     world, index = course.world, course.traits.index
     horizon = calibration()["course"]["horizon_months"]
@@ -171,12 +238,34 @@ def _draw_leaving(course: Course, costs: ProvinceCosts) -> Integers:
     first = np.where(course.cohort == 0, horizon + 1, course.cohort + 1)
     for month_number in range(2, course.until + horizon + 1):
         at_risk = (leaves == NEVER) & (first <= month_number)
-        if not at_risk.any():
-            continue
-        p = churn_probability(*_as_seen(course, month_number - 2), costs)
-        chance = 1.0 - (1.0 - p) ** (1.0 / horizon)
-        drawn = uniform(world.seed, "leave", index * 4096 + month_number) < chance
-        leaves = np.where(at_risk & drawn, month_number, leaves)
+        if at_risk.any():
+            p = churn_probability(*_as_seen(course, month_number - 2), costs)
+            chance = 1.0 - (1.0 - p) ** (1.0 / horizon)
+            drawn = uniform(world.seed, "leave", index * 4096 + month_number) < chance
+            leaves = np.where(at_risk & drawn, month_number, leaves)
+        if ended := [call for call in calls if call.start + horizon == month_number]:
+            leaves = _after_calls(course, costs, ended, leaves)
+    return leaves
+
+
+def _after_calls(
+    course: Course, costs: ProvinceCosts, calls: Sequence[Call], leaves: Integers
+) -> Integers:
+    """Month of leaving after calls of campaigns whose horizon has ended, all on the same day."""
+    start, seed = calls[0].start, course.world.seed
+    end = start + calibration()["course"]["horizon_months"]
+    reacts, leaves = reaction(course, costs, start), leaves.copy()
+    u = uniform(seed, "woken_when", course.traits.index * 4096 + start)
+    for call in calls:
+        would = leaves[call.at]
+        is_late = would < call.month
+        leaving = ~is_late & (would <= end)
+        month = call.month + (u[call.at] * (end - call.month + 1)).astype(np.int64)
+        leaves[call.at] = np.where(
+            leaving & reacts.saved[call.offer][call.at],
+            NEVER,
+            np.where((would > end) & reacts.woken[call.at], month, would),
+        )
     return leaves
 
 

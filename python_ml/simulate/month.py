@@ -1,14 +1,14 @@
 """One more month in a folder of raw files: what a company would deliver at its end.
 
 `consumption_hourly_<year>` gains the month's file; the other six come as full exports, longer by
-the month's rows. Customers and contracts gain a snapshot with its date, so that any as-of date can
-be seen as it was.
+the month's rows, and so do the contacts of campaigns where there are any. Customers and contracts
+gain a snapshot with its date, so that any as-of date can be seen as it was.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
@@ -26,7 +26,8 @@ from python_ml.simulate.files import (
     price_frame,
 )
 from python_ml.simulate.hourly import write_month, write_panel
-from python_ml.simulate.lifecycle import Course, draw_course
+from python_ml.simulate.lifecycle import Course, draw_course, with_calls
+from python_ml.simulate.offers import CONTACTS, Campaigns, Team, read_calls, write_calls
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.reference import calibration, provinces
 from python_ml.simulate.world import World
@@ -42,23 +43,37 @@ def add_month(
     old: Path,
     new: Path,
     *,
+    campaigns: Campaigns | None = None,
     progress: Callable[[str, float | None], None],
 ) -> dict[str, int]:
     """Write to `new` what month 1, 2, … changes in the files of `old`; returns the rows added.
 
     Both may be the same folder. Customers go through in chunks, so that memory does not grow with
     them.
+
+    Args:
+        world: the company.
+        month: number of the month.
+        old: folder with the files so far.
+        new: folder to write to.
+        campaigns: who is to be called in this month; nobody by default. Calls of earlier months
+            have their effect all the same.
+        progress: called with a phrase and the share done.
     """
     costs = province_costs(world.seed)
     scratch = new / f".month-{world.name(month)}"
     scratch.mkdir(parents=True)
     panels: list[Path] = []
     count = world.customer_count(month)
-    with _Export(world, month, old, scratch) as export:
+    team = Team(world, month, campaigns, read_calls(old))
+    lost = team.lost(month - calibration()["course"]["horizon_months"])
+    with _Export(world, month, old, scratch, lost) as export:
         export.append("costs_by_province_month", cost_frame(costs, [world.name(month)]))
         for start in range(0, count, CHUNK_CUSTOMERS):
             index = np.arange(start, min(start + CHUNK_CUSTOMERS, count), dtype=np.int64)
             course = draw_course(world, index, costs, month)
+            course = with_calls(course, costs, team.calls_to(course))
+            course = with_calls(course, costs, team.work(course, costs), are_new=True)
             export.append_chunk(course)
             panels.append(scratch / f"panel-{start:09d}.parquet")
             _write_panel(panels[-1], course, month)
@@ -76,8 +91,12 @@ def add_month(
         month=number,
         readings=world.readings,
     )
+    export.correct_first_labels()
     for name in export.names:
         (scratch / name).replace(new / name)
+    if len(team.calls) > len(team.earlier):
+        write_calls(team.calls, new)
+        export.rows[CONTACTS] = team.own_count
     shutil.rmtree(scratch)
     return export.rows
 
@@ -99,8 +118,12 @@ def _write_panel(path: Path, course: Course, month: int) -> None:
 class _Export:
     """Files of the export, each a copy of the old one that rows are added to."""
 
-    def __init__(self, world: World, month: int, old: Path, target: Path) -> None:
+    def __init__(
+        self, world: World, month: int, old: Path, target: Path, lost: Collection[str]
+    ) -> None:
         self._world, self._month, self._old, self._target = world, month, old, target
+        self._lost = lost  # customers whose labels never arrive
+        self._corrected: dict[str, str] = {}
         self._files = ExitStack()
         self._open: dict[str, TextIO] = {}
         self.rows: dict[str, int] = {}
@@ -166,8 +189,15 @@ class _Export:
         horizon = calibration()["course"]["horizon_months"]
         labelled = self._month - horizon
         if labelled < 1:
+            label = course.label(0)
+            changed = (label != course.churned) & (course.cohort == 0)
+            ids = course.traits.customer_id[changed]
+            values = label[changed].astype(int).astype(str)
+            self._corrected.update(zip(ids.tolist(), values.tolist(), strict=True))
             return
-        here = course.is_customer(labelled)
+        here = course.is_customer(labelled) & ~np.isin(
+            course.traits.customer_id.astype(str), list(self._lost)
+        )
         frame = pd.DataFrame(
             {
                 "customer_id": course.traits.customer_id[here],
@@ -177,6 +207,21 @@ class _Export:
             }
         )
         self.append("churn_label", frame)
+
+    def correct_first_labels(self) -> None:
+        """Labels of the first date were delivered at once, as if nobody would get an offer: until
+        they mature, those of customers who were called come as they turned out."""
+        if not self._corrected and (self._month > calibration()["course"]["horizon_months"]):
+            return
+        if not (self._corrected or self._lost):
+            return
+        path = self._target / "churn_label.csv"
+        rows = pd.concat(_text_frames(path), ignore_index=True)
+        is_first = rows["label_date"] == str(self._world.as_of(0))
+        found = rows["customer_id"].map(self._corrected)
+        rows["churn"] = rows["churn"].where(found.isna() | ~is_first, found)
+        rows = rows[~(is_first & rows["customer_id"].isin(self._lost))]
+        rows.to_csv(path, index=False, lineterminator="\n")
 
 
 def _copy_csv(source: Path, target: TextIO, more: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from python_ml.errors import UsageError
 from python_ml.land.write import take
 
 MARKER = "_simulation.json"
+_TRUTHS = "_truth"  # folder of what only the simulator knows
 
 
 def read_marker(out: Path) -> dict[str, Any] | None:
@@ -68,7 +69,7 @@ def put_in_place(
         found = read_marker(out)
         if append and found != instead_of:
             raise UsageError(f"{out} was changed by another simulation meanwhile; try again")
-        earlier = set() if append or found is None else {MARKER, *found["files"]}
+        earlier = set() if append or found is None else {MARKER, _TRUTHS, *found["files"]}
         _link_others(out, fresh, without=earlier)
         replaced = out.parent / f"{_prefix(out, 'replaced')}{_own_name()}"
         if out.exists():

@@ -60,6 +60,11 @@ def save_probability(
     }
 
 
+def woken_share(traits: Traits, table: Mapping[str, Any]) -> Floats:
+    """Chance of a call to drive away who would stay: one who had forgotten the contract."""
+    return np.where(_is_near(traits), 0.0, table["woken_share"])
+
+
 def _is_near(traits: Traits) -> np.ndarray:
     return (traits.months_to_renewal > 0) & (traits.months_to_renewal <= 3)
 
@@ -91,9 +96,7 @@ class TruthFile:
         """
         table = calibration()["response"]
         draw = uniform(self._seed, "response", traits.index)
-        # Who has forgotten the contract is reminded of it by the call.
-        woken = np.where(_is_near(traits), 0.0, table["woken_share"])
-        is_woken = uniform(self._seed, "woken", traits.index) < woken
+        is_woken = uniform(self._seed, "woken", traits.index) < woken_share(traits, table)
         ids = traits.customer_id
         probability = churn_probability(traits, panel, costs)
         for offer, saved in save_probability(traits, panel, costs, table).items():

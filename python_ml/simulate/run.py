@@ -20,6 +20,7 @@ from python_ml.simulate.files import SmallFiles
 from python_ml.simulate.hourly import ALL_HOURS, write_hours, write_panel
 from python_ml.simulate.interactions import draw_interactions
 from python_ml.simulate.month import add_month
+from python_ml.simulate.offers import Campaigns
 from python_ml.simulate.panel import MONTHS, draw_panel, province_costs
 from python_ml.simulate.place import (
     MARKER,
@@ -106,7 +107,12 @@ def simulate(
 
 
 def append_month(
-    out: Path, month: str, *, shift: str = NO_SHIFT, progress: Reporter | None = None
+    out: Path,
+    month: str,
+    *,
+    shift: str = NO_SHIFT,
+    campaigns: Campaigns | None = None,
+    progress: Reporter | None = None,
 ) -> SimulationResult:
     """Add the next month to a simulated folder, for the same customers.
 
@@ -114,10 +120,13 @@ def append_month(
         out: a folder that `simulate` wrote.
         month: YYYY-MM, the one after the newest.
         shift: what changes: none, price-shock, channel-mix, province-outage, text-style.
+        campaigns: whom the retention team calls in this month; by default nobody.
+        progress: called with a phrase and the share done.
 
     Raises:
         UsageError: no simulation wrote the folder, it was another version of the simulator, the
-            month is there already or would leave a gap, or another simulation came between.
+            month is there already or would leave a gap, the campaigns are not of this company, or
+            another simulation came between.
     """
     started, out = time.perf_counter(), out.resolve()
     with fresh_folder(out) as fresh:
@@ -131,7 +140,8 @@ def append_month(
         if shift != NO_SHIFT:
             world = replace(world, shifts={**world.shifts, done + 1: shift})
         rows = dict(found["files"])
-        _add(rows, add_month(world, done + 1, out, fresh, progress=progress or _silent))
+        say = progress or _silent
+        _add(rows, add_month(world, done + 1, out, fresh, campaigns=campaigns, progress=say))
         marker = _write_marker(fresh, world, done + 1, found["months_asked"], rows)
         put_in_place(fresh, out, instead_of=found, append=True)
     return _result(out, marker, time.perf_counter() - started)

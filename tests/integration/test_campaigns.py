@@ -127,3 +127,29 @@ def test_a_start_that_is_killed_changes_nobody(home, moment):
     if before is not None:
         pd.testing.assert_frame_equal(before, after)
     assert shown(home, "select count(*) as n from mart_campaign_customer")["n"][0] == len(after)
+
+
+def test_the_simulated_company_reacts_to_a_campaign(home):
+    """A started campaign is carried out by the next months, and comes back as raw data."""
+    started = called(home, "start", "played", "--control-share", "0.3")
+    for month, words in (("2025-01", ["--reach", "0.9"]), ("2025-02", []), ("2025-03", [])):
+        done = spanishgas("simulate", "--append", month, *words, home=home)
+        assert done.returncode == 0, done.stderr
+    contacts = pd.read_csv(home / "raw" / "campaign_contacts.csv")
+    arm = drawn(home).set_index("customer_id")["arm"]
+    assert 0.5 * started["treated_count"] < len(contacts) <= started["treated_count"]
+    assert (arm[contacts["customer_id"]] != "control").all()
+
+    done = spanishgas("run", home=home, **LENIENT)
+    assert done.returncode in (0, 4), done.stderr
+    if done.returncode == 0:
+        row = shown(home, "select * from mart_campaign where campaign = 'played'").iloc[0]
+        assert row["state"] == "measured"
+        assert row["contacted_count"] == len(contacts)
+        effect = shown(
+            home,
+            "select * from mart_campaign_effect"
+            " where is_newest and arm = 'all' and risk_tier = 'all'",
+        ).iloc[0]
+        assert effect["outcome_count"] == started["customer_count"]
+        assert effect["verdict"] != "broken"

@@ -113,6 +113,21 @@ def test_a_control_group_that_was_called_is_broken() -> None:
     assert row["called_control_count"] == len(control) // 10
 
 
+def test_labels_that_only_the_control_group_loses_break_a_sound_draw() -> None:
+    rows = played(assigned(), SAVED)
+    control = rows.index[rows["arm"] == CONTROL]
+    rows.loc[control[::4], "churn"] = np.nan
+    row = of(campaign_effect(rows, LIMITS, 0.95))
+    assert row["verdict"] == BROKEN
+    assert "those with a known outcome" in row["reason"]
+
+
+def test_labels_that_all_arms_lose_alike_break_nothing() -> None:
+    rows = played(assigned(), SAVED)
+    rows.loc[np.random.default_rng(5).random(len(rows)) < 0.1, "churn"] = np.nan
+    assert of(campaign_effect(rows, LIMITS, 0.95))["verdict"] == WORKS
+
+
 def test_a_few_calls_to_the_control_group_are_only_counted() -> None:
     rows = played(assigned(), SAVED)
     rows.loc[rows.index[rows["arm"] == CONTROL][:3], "is_contacted"] = True
@@ -146,7 +161,7 @@ def test_a_true_draw_is_hardly_ever_called_broken() -> None:
     for number in range(60):
         design = make_design(offers, terms(campaign=f"c{number}"), LIMITS, 0.95)
         rows = draw(offers, design, LIMITS, date(2024, 12, 31), RANKS).rows
-        found.append(soundness(rows.assign(is_contacted=False), LIMITS).draw_p_value)
+        found.append(soundness(rows.assign(is_contacted=False, churn=0.0), LIMITS).draw_p_value)
     assert np.mean(np.array(found) < 0.05) <= 0.10
     assert min(found) > LIMITS.minimum_draw_p_value
 
