@@ -35,7 +35,7 @@ _SUBJECT_LENGTH = 100  # the most that SNS takes
 
 @dataclass(frozen=True)
 class Alert:
-    """What happened. `source` is drift, quality or run; `figures` become metrics."""
+    """What happened. `source` is drift, outcomes, quality or run; `figures` become metrics."""
 
     source: str
     severity: str

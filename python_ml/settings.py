@@ -217,7 +217,7 @@ class RunsSettings(Section):
     keep_runs: PositiveCount = Field(
         26,
         description="Number of newest runs whose parts, snapshots, rejected rows and reports are "
-        "kept.",
+        "kept. Scores and their outcomes are kept for good.",
     )
     keep_records: PositiveCount = Field(
         520, description="Number of newest runs that stay on record."
@@ -580,7 +580,7 @@ class DriftSettings(Section):
 
 
 class AlertsSettings(Section):
-    """Alerts of drift, quality and failed runs. A sink that fails does not break a run."""
+    """Alerts of drift, published scores, quality and failed runs. A sink that fails does not break a run."""
 
     sinks: Sequence[str] = Field(
         ["log", "file"],

@@ -17,6 +17,13 @@ drift as (
     where is_newest_run
 ),
 
+outcomes as (
+    select
+        *,
+        as_of_date = max(as_of_date) over () as is_newest_scored
+    from {{ ref('mart_score_outcome') }}
+),
+
 checks as (
     select * from {{ ref('mart_data_quality') }}
     where is_newest_run
@@ -77,8 +84,27 @@ findings as (
         end as detail
     from drift
     union all
+    -- A model that has been replaced since is no alarm.
     select
         5 as area_number,
+        'Model: published scores' as area,
+        count(case when is_newest and is_off and is_current_model then 1 end) as alarm_count,
+        count(case when is_newest and is_off then 1 end) as watch_count,
+        case when count(case when is_newest then 1 end) = 0 then 1 else 0 end as unmeasured_count,
+        coalesce(
+            max(case when is_newest and dimension = 'all customers' then finding end),
+            max(case when is_newest_scored and dimension = 'all customers' then finding end),
+            'No published score'
+        )
+        || case
+            when count(case when is_newest and is_off then 1 end) > 0
+                then '; ' || cast(count(case when is_newest and is_off then 1 end) as varchar) || ' groups off'
+            else ''
+        end as detail
+    from outcomes
+    union all
+    select
+        6 as area_number,
         'Data: quality gates' as area,
         count(case when is_stopping then 1 end) as alarm_count,
         count(case when not is_passed then 1 end) as watch_count,
@@ -88,7 +114,7 @@ findings as (
     from checks
     union all
     select
-        6 as area_number,
+        7 as area_number,
         'Pipeline: last run' as area,
         case when status = 'failed' then 1 else 0 end as alarm_count,
         case when status = 'running' then 1 else 0 end as watch_count,

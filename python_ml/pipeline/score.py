@@ -8,6 +8,7 @@ from datetime import date
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
+from python_ml.judge.shipped import ESTIMATE, estimate_scores
 from python_ml.judge.snapshot import take_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.explain import top_reasons
@@ -41,8 +42,9 @@ def score(
 ) -> ScoreResult:
     """Probability, decision, tier and reasons of every customer of the as-of date.
 
-    Writes `customer_score` and `score_reason`; the rows used are the run's feature snapshot, from
-    which the same version gives the same scores, bit for bit.
+    Writes `customer_score`, `score_reason` and `score_estimate`, what the scores promise; the rows
+    used are the run's feature snapshot, from which the same version gives the same scores, bit for
+    bit.
 
     Args:
         model_version: an approved version; the champion by default.
@@ -68,17 +70,22 @@ def score(
     scores.insert(0, "customer_id", frame["customer_id"].to_numpy())
     scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
     scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin_eur"].to_numpy()
+    scores["segment"] = frame["segment"].to_numpy()
     named = {"as_of_date": as_of_date}
     warehouse.write_external(
         "customer_score", scores.assign(model_version=version, **named), run_id
     )
+    trained_on = date.fromisoformat(registered.origin["as_of_date"])
+    promised = estimate_scores(scores, registered.origin.get("calibration_covariance"), settings)
+    promised = promised.assign(model_version=version, training_as_of_date=trained_on, **named)
+    warehouse.write_external(ESTIMATE, promised, run_id)
     reasons = top_reasons(model, frame, threads=settings.threads)
     warehouse.write_external("score_reason", reasons.assign(**named), run_id)
     counts = scores["risk_tier"].value_counts()
     return ScoreResult(
         model_version=version,
         as_of_date=as_of_date,
-        training_as_of_date=date.fromisoformat(registered.origin["as_of_date"]),
+        training_as_of_date=trained_on,
         customer_count=len(scores),
         flagged_count=int(scores["is_flagged"].sum()),
         tier_counts={tier: int(counts.get(tier, 0)) for tier in tiers["risk_tier"]},

@@ -20,6 +20,7 @@ from python_ml.errors import BadInputError
 from python_ml.judge.audit import audit_training, findings_table
 from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
+from python_ml.judge.shipped import calibration_covariance
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
 from python_ml.judge.split import TRAIN, rotation, split_hash, stratified_split
 from python_ml.judge.untreated import (
@@ -92,6 +93,7 @@ def train(
     origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
+    origin["calibration_covariance"] = calibration_covariance(fitted.out_of_fold).tolist()
     origin["absent"] = sorted(contract.absent)
     origin["switched_off"] = [column.name for column in contract.switched_off]
     origin["data_fingerprint"] = asdict(data_fingerprint(warehouse, as_of_date))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from python_ml.alerts import send_alert
 from python_ml.errors import BadInputError
+from python_ml.judge.shipped import write_outcomes
 from python_ml.land.result import LandResult
 from python_ml.land.write import is_intact
 from python_ml.pipeline.campaign_effects import write_effects
@@ -17,6 +19,7 @@ from python_ml.pipeline.results import (
     MartsResult,
     SilverResult,
 )
+from python_ml.pipeline.step_alerts import outcome_alert
 from python_ml.pipeline.steps.quality import hold_layer
 from python_ml.transform.sentiment import SentimentResult, label_sentiment
 
@@ -72,14 +75,21 @@ def gold_step(context: RunContext, landed: LandResult, silver: SilverResult) -> 
 
 
 def marts_step(context: RunContext, batch: LandResult | Published) -> MartsResult:
-    """Measure what campaigns have achieved so far, and build the marts of what has been scored.
+    """Measure what campaigns have achieved and what became of published scores, build the marts of
+    what has been scored, and tell where scores have turned out to be off.
 
     Raises:
         QualityGateError: a data test or a guardrail failed.
     """
     with context.warehouse() as warehouse:
         write_effects(warehouse, context.settings, context.run_id)
-    return build_marts(context, batch, "marts")
+        write_outcomes(warehouse, context.settings, context.run_id)
+    built = build_marts(context, batch, "marts")
+    with context.warehouse() as warehouse:
+        rows = warehouse.read_table("mart_score_outcome", "is_newest")
+    if (alert := outcome_alert(rows, context.run_id)) is not None:
+        send_alert(context.settings, alert)
+    return built
 
 
 def build_marts(context: RunContext, batch: Batch, select: str) -> MartsResult:

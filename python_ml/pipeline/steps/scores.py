@@ -8,9 +8,9 @@ from python_ml.judge.drift.monitor import DriftResult
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land.result import LandResult
 from python_ml.pipeline.context import ChosenModel, Published, RunContext
-from python_ml.pipeline.drift_alert import drift_alert
 from python_ml.pipeline.results import GoldResult, ScoreResult
 from python_ml.pipeline.score import score
+from python_ml.pipeline.step_alerts import drift_alert
 from python_ml.registry import open_registry
 from python_ml.registry.promotion import decision_table
 

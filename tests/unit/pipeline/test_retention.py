@@ -88,8 +88,8 @@ def test_old_runs_go_and_those_of_the_champion_stay(run):
     apply_retention(run)
     layout = run.settings.layout
     needed = [TRAINED, EVALUATED, *RUNS[3:]]
-    for table in ("customer_score", "feature_snapshot"):
-        assert kept(layout.lake / "ml" / table, "run_id=") == needed
+    assert kept(layout.lake / "ml" / "feature_snapshot", "run_id=") == needed
+    assert kept(layout.lake / "ml" / "customer_score", "run_id=") == RUNS, "held against outcomes"
     assert kept(layout.reports / "runs") == needed
     rejected = kept(layout.rejected / "customer_attributes", "batch=b-")
     assert rejected == needed
@@ -223,7 +223,7 @@ def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
 def test_the_parts_of_the_published_run_stay(run, monkeypatch):
     monkeypatch.setattr(retention, "published_run", lambda settings: (RUNS[2], "churn-champion"))
     apply_retention(run)
-    parts = kept(run.settings.layout.lake / "ml" / "customer_score", "run_id=")
+    parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
     assert parts == [TRAINED, EVALUATED, RUNS[2], *RUNS[3:]]
 
 

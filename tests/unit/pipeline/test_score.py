@@ -59,6 +59,20 @@ def test_every_customer_is_scored_once_with_tier_and_decision(trained):
     assert json.loads(json.dumps(result.as_dict()))["model_version"] == version
 
 
+def test_what_the_scores_promise_is_kept_with_them(trained):
+    _, warehouse, version = trained
+    run(trained)
+    scores = warehouse.read_external("customer_score", "run-1")
+    promised = warehouse.read_external("score_estimate", "run-1")
+    assert set(promised["model_version"]) == {version}
+    overall = promised[promised["dimension"] == "all customers"].set_index("measure")
+    share = overall.loc["churn_share"]
+    assert share["estimate"] == pytest.approx(scores["churn_probability"].mean())
+    assert share["ci_low"] < share["estimate"] < share["ci_high"]
+    assert share["calibration_sd"] > 0, "the version knows how uncertain its calibration is"
+    assert set(promised["group_name"]) == {"all", *scores["risk_tier"], *scores["segment"]}
+
+
 def test_reasons_belong_to_scored_customers(trained):
     _, warehouse, _ = trained
     run(trained)

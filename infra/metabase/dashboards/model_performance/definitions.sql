@@ -11,6 +11,8 @@ where
         'calibration_error',
         'without_text',
         'interval',
-        'gate'
+        'gate',
+        'outcome_ratio',
+        'calibration_slope'
     )
 order by definition_number

@@ -1,0 +1,215 @@
+"""Do published scores come true for a year, does the estimate without labels hold, and is a change
+in what makes customers leave found once it can be?
+
+For each seed a company of sixteen as-of dates is simulated. A model learns from the first by the
+champion's protocol, and scores the twelve dates after it; scores and estimates are written as a run
+writes them. What happened is then measured by the product's own step and by `mart_score_outcome`.
+Afterwards a rival is planted that no feature knows of: from July on, some of those who would have
+stayed leave as well. The estimate cannot see it; the comparison with labels has to.
+
+    python -m tests.proof.monitoring --home data/proof/monitoring --customers 6000
+
+Exit code 1 if a limit is missed: ratio of observed to expected churn between 0.9 and 1.1 in every
+month, calibration error beyond what chance explains in no more months than chance explains, the
+estimates (churn, PR-AUC) within their intervals in 90 % of quiet months, no alarm on all customers
+in a quiet month, and an alarm in every month with the rival, of which the estimate fails in 90 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from python_ml.alerts import CRITICAL
+from python_ml.contracts.gold import GoldContract
+from python_ml.engines import Warehouse, open_warehouse
+from python_ml.judge.shipped import (
+    ALL_CUSTOMERS,
+    ESTIMATE,
+    OUTCOME,
+    calibration_covariance,
+    estimate_scores,
+    write_outcomes,
+)
+from python_ml.judge.split import TRAIN
+from python_ml.judge.tiers import assign_tier, read_tiers
+from python_ml.pipeline.step_alerts import outcome_alert
+from python_ml.pipeline.train import fit_by_protocol, labelled_rows
+from python_ml.settings import Settings
+from tests.proof.golds import AS_OF_DATE, DataSet, build
+
+MONTHS, HORIZON_MONTHS = 12, 3
+RATIO = (0.9, 1.1)
+LEAST_HELD = 0.9
+RIVAL_FROM, RIVAL_SHARE = date(2025, 7, 31), 0.3  # of the churners of a month, besides
+RUN, VERSION = "proof", "m"  # sorts behind the runs that score, as a later run does
+SHOWN = ("as_of_date", "expected_count", "observed_count", "ratio", "calibration_slope", "ece")
+SHOWN += ("ece_by_chance", "estimated_share_low", "estimated_share_high", "observed_share")
+SHOWN += ("is_share_held", "estimated_pr_auc_low", "estimated_pr_auc_high", "pr_auc")
+SHOWN += ("is_pr_auc_held", "is_off")
+
+
+def publish_scores(data: DataSet, warehouse: Warehouse) -> None:
+    """Fit on the first date and score the twelve dates after it, each as a run of its own."""
+    settings, contract, gold = data.settings, data.contract(), data.gold()
+    gold["as_of_date"] = pd.to_datetime(gold["as_of_date"]).dt.date
+    first = gold[gold["as_of_date"] == AS_OF_DATE]
+    model, covariance = _fit(first, contract, settings)
+    tiers = read_tiers(warehouse)
+    for day in sorted(set(gold["as_of_date"]))[1 : MONTHS + 1]:
+        rows = gold[gold["as_of_date"] == day].reset_index(drop=True)
+        scores = model.predict(rows)
+        scores.insert(0, "customer_id", rows["customer_id"])
+        scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
+        for name in ("segment", "avg_monthly_margin_eur"):
+            scores[name] = rows[name]
+        named = {"as_of_date": day, "model_version": VERSION}
+        run_id = f"{day:%Y%m%d}T060000-aaaaaa"
+        warehouse.write_external("customer_score", scores.assign(**named), run_id)
+        promised = estimate_scores(scores, covariance.tolist(), settings)
+        promised = promised.assign(training_as_of_date=AS_OF_DATE, **named)
+        warehouse.write_external(ESTIMATE, promised, run_id)
+
+
+def _fit(first: pd.DataFrame, contract: GoldContract, settings: Settings):
+    rows = labelled_rows(first, contract, settings, AS_OF_DATE)
+    training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
+    experiment = settings.model.experiment
+    columns = contract.learned(settings, experiment)
+    fitted = fit_by_protocol(training, columns, contract.target, experiment, settings)
+    return fitted.model, calibration_covariance(fitted.out_of_fold)
+
+
+def outcomes(data: DataSet) -> pd.DataFrame:
+    """The mart, built from the labels as they are now."""
+    shutil.rmtree(data.settings.layout.lake / "ml" / OUTCOME, ignore_errors=True)
+    with open_warehouse(data.settings) as warehouse:
+        write_outcomes(warehouse, data.settings, RUN)
+        warehouse.declare_external_tables()
+    data.runner().build("score_limits")
+    data.runner().run("mart_score_outcome")
+    with open_warehouse(data.settings) as warehouse:
+        rows = warehouse.read_table("mart_score_outcome", "is_measured")
+    rows["as_of_date"] = pd.to_datetime(rows["as_of_date"]).dt.date
+    return rows.sort_values(["as_of_date", "dimension", "group_name"], ignore_index=True)
+
+
+def labels_without_rival(data: DataSet) -> None:
+    """The labels as they were simulated."""
+    with duckdb.connect(str(data.settings.layout.warehouse)) as connection:
+        connection.execute(
+            "create table if not exists simulated_label as select * from bronze_churn_label"
+        )
+        connection.execute(
+            "create or replace table bronze_churn_label as select * from simulated_label"
+        )
+
+
+def plant_rival(data: DataSet, seed: int) -> None:
+    """From a date on, customers leave who would have stayed, whoever they are."""
+    with duckdb.connect(str(data.settings.layout.warehouse)) as connection:
+        labels = connection.execute(
+            "select * from simulated_label order by label_date, customer_id"
+        ).df()
+        later = (pd.to_datetime(labels["label_date"]).dt.date >= RIVAL_FROM).to_numpy()
+        stays = later & (labels["churn"] == 0).to_numpy()
+        chance = RIVAL_SHARE * labels.loc[later, "churn"].sum() / stays.sum()
+        lured = stays & (np.random.default_rng(seed).random(len(labels)) < chance)
+        labels.loc[lured, "churn"] = 1
+        connection.register("planted", labels)
+        connection.execute("create or replace table bronze_churn_label as select * from planted")
+
+
+def quiet_failures(rows: pd.DataFrame, confidence: float) -> list[str]:
+    """Limits that quiet months miss, of all seeds together."""
+    overall = rows[rows["dimension"] == ALL_CUSTOMERS]
+    count, failed = len(overall), []
+    outside = ~overall["ratio"].between(*RATIO)
+    print(
+        f"quiet months: {count}; ratio {overall['ratio'].min():.3f} to "
+        f"{overall['ratio'].max():.3f}, {outside.sum()} outside of {RATIO[0]} to {RATIO[1]}"
+    )
+    if outside.any():
+        failed.append("ratio")
+    beyond = int((overall["ece"] > overall["ece_by_chance"]).sum())
+    allowed = int(binom.ppf(0.99, count, (1 - confidence) / 2))
+    print(
+        f"calibration error {overall['ece'].min():.4f} to {overall['ece'].max():.4f}; beyond "
+        f"chance's {0.5 + confidence / 2:.1%} limit in {beyond} months, {allowed} allowed"
+    )
+    if beyond > allowed:
+        failed.append("calibration error")
+    for name, column in (("churn", "is_share_held"), ("PR-AUC", "is_pr_auc_held")):
+        held = float(overall[column].astype(bool).mean())
+        print(f"estimate of {name} within its interval in {held:.1%}, wanted {LEAST_HELD:.0%}")
+        if held < LEAST_HELD:
+            failed.append(f"estimate of {name}")
+    groups = rows[rows["dimension"] != ALL_CUSTOMERS]
+    alarms, false = int(overall["is_off"].sum()), int(groups["is_off"].sum())
+    print(f"alarms: {alarms} on all customers; {false} on {len(groups)} groups")
+    slope = overall["calibration_slope"]
+    print(f"calibration slope {slope.min():.3f} to {slope.max():.3f}")
+    if alarms:
+        failed.append("false alarm")
+    return failed
+
+
+def shift_failures(rows: pd.DataFrame) -> list[str]:
+    """Limits that months with the rival miss."""
+    overall = rows[(rows["dimension"] == ALL_CUSTOMERS) & (rows["as_of_date"] >= RIVAL_FROM)]
+    failed = []
+    alarms, missed = overall["is_off"].astype(bool), ~overall["is_share_held"].astype(bool)
+    print(
+        f"months with the rival: {len(overall)}; ratio {overall['ratio'].min():.3f} to "
+        f"{overall['ratio'].max():.3f}; the estimate fails in {missed.mean():.1%}; the comparison "
+        f"with labels alarms in {alarms.mean():.1%}"
+    )
+    if missed.mean() < LEAST_HELD:
+        failed.append("the estimate should have failed")
+    if not alarms.all():
+        failed.append("the rival was not found")
+    return failed
+
+
+def main(flags: argparse.Namespace) -> int:
+    start, quiet, shifted, silent = time.perf_counter(), [], [], []
+    for seed in flags.seeds:
+        data = build(flags.home, flags.customers, seed, months=MONTHS + HORIZON_MONTHS)
+        with open_warehouse(data.settings) as warehouse:
+            publish_scores(data, warehouse)
+        labels_without_rival(data)
+        quiet.append(outcomes(data))
+        plant_rival(data, seed)
+        shifted.append(outcomes(data))
+        alert = outcome_alert(shifted[-1], RUN)
+        if alert is None or alert.severity != CRITICAL or "spanishgas run" not in alert.text:
+            silent.append(f"alert of seed {seed}")
+        labels_without_rival(data)
+        overall = quiet[-1][quiet[-1]["dimension"] == ALL_CUSTOMERS]
+        print(f"seed {seed}, {time.perf_counter() - start:.0f} s")
+        print(overall[[*SHOWN]].round(3).to_string(index=False), flush=True)
+    confidence = data.settings.evaluate.confidence
+    failed = quiet_failures(pd.concat(quiet), confidence)
+    failed += shift_failures(pd.concat(shifted)) + silent
+    print(
+        f"{flags.customers:,} customers, seeds {flags.seeds}, {time.perf_counter() - start:.0f} s; "
+        f"{'FAILED: ' + ', '.join(failed) if failed else 'ok'}"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--home", type=Path, default=Path("data/proof/monitoring"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 101])
+    parser.add_argument("--customers", type=int, default=6000)
+    sys.exit(main(parser.parse_args()))
