@@ -580,7 +580,7 @@ class DriftSettings(Section):
 
 
 class AlertsSettings(Section):
-    """Alerts of drift, published scores, quality and failed runs. A sink that fails does not break a run."""
+    """Alerts of drift, outcomes, quality and failed runs. A failing sink does not break a run."""
 
     sinks: Sequence[str] = Field(
         ["log", "file"],
