@@ -9,9 +9,9 @@ with
 
 limits as (
     select
-        {% for name in ['relative_tolerance', 'chance_standard_errors', 'minimum_expected_count'] %}
-        max(case when name = '{{ name }}' then value end) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        max(case when name = 'relative_tolerance' then value end) as relative_tolerance,
+        max(case when name = 'chance_standard_errors' then value end) as chance_standard_errors,
+        max(case when name = 'minimum_expected_count' then value end) as minimum_expected_count
     from {{ ref('score_limits') }}
 ),
 
@@ -71,15 +71,14 @@ measuring as (
 
 outcomes as (
     select
-        outcomes.scored_run_id,
-        outcomes.dimension,
-        outcomes.group_name,
         {% for measure in ['pr_auc', 'ece', 'calibration_slope'] %}
         max(case when outcomes.measure = '{{ measure }}' then outcomes.measured_value end) as {{ measure }},
         max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_low end) as {{ measure }}_low,
-        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_high end) as {{ measure }}_high
-        {{- ',' if not loop.last }}
+        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_high end) as {{ measure }}_high,
         {% endfor %}
+        outcomes.scored_run_id,
+        outcomes.dimension,
+        outcomes.group_name
     from {{ source('ml', 'score_outcome') }} as outcomes
     inner join measuring
         on
