@@ -17,17 +17,28 @@ every command that builds or tests (on-run-start).
 {%- endmacro %}
 
 {% macro duckdb__register_external_tables(folders, sources) -%}
+    {#- All tables in two queries: every command that builds begins with this. -#}
     {%- set lake = _local_lake() -%}
+    {%- set tables, counts, statements = [], [], [] -%}
     {%- for source in graph.sources.values() if sources is none or source.source_name in sources -%}
         {%- set folder = folders.get(source.source_name, lake.folders[source.source_name]) ~ '/' ~ source.name -%}
         {%- set files = _files_below(folder, '**/*.' ~ lake.kind) -%}
+        {%- do tables.append((source, files)) -%}
+        {%- do counts.append('(select count(*) from glob(' ~ files ~ '))') -%}
+    {%- endfor -%}
+    {%- set counted = run_query('select ' ~ counts | join(', ')).rows[0].values() -%}
+    {%- for source, files in tables -%}
         {%- set relation = api.Relation.create(
             database=source.database, schema=source.schema, identifier=source.identifier
         ) -%}
-        {%- do run_query('create schema if not exists ' ~ relation.without_identifier()) -%}
-        {%- set has_files = run_query('select count(*) from glob(' ~ files ~ ')').columns[0].values()[0] > 0 -%}
-        {%- do run_query('create or replace view ' ~ relation ~ ' as ' ~ _select_of_files(source, files, lake.kind, has_files)) -%}
+        {%- set rows = _select_of_files(source, files, lake.kind, counted[loop.index0] > 0) -%}
+        {%- set schema = 'create schema if not exists ' ~ relation.without_identifier() -%}
+        {%- if schema not in statements -%}
+            {%- do statements.append(schema) -%}
+        {%- endif -%}
+        {%- do statements.append('create or replace view ' ~ relation ~ ' as ' ~ rows) -%}
     {%- endfor -%}
+    {%- do run_query(statements | join(';\n')) -%}
 {%- endmacro %}
 
 {# What python_ml has written of a table may be older than a column of it, and may not be there at all. #}

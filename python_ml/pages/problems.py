@@ -148,7 +148,7 @@ def construct(node: yaml.Node) -> Any:
 def read_yaml(path: Path, problems: Problems) -> Entry | None:
     """The mapping that a YAML file holds; None, and a problem, when it holds none."""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problems.add(path, line, f"not YAML: {error.problem}")

@@ -72,6 +72,7 @@ class DbtRunner:
             **engine.dbt_environment(schema),
         }
         self._manifest: Any = None
+        self._document: dict[str, Any] | None = None
         self._manifest_dir = target_dir
         self._kept = _KEPT if engine.shares_parsed_project else None
 
@@ -109,6 +110,7 @@ class DbtRunner:
         runner._kept = self._kept
         if open_engine(self.settings).shares_parsed_project:
             runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
+            runner._document = self._document
         return runner
 
     def register_external_tables(
@@ -137,10 +139,10 @@ class DbtRunner:
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
         self._parsed()
-        document: dict[str, Any] = json.loads(
-            (self._manifest_dir / "manifest.json").read_text(encoding="utf-8")
-        )
-        return document
+        if self._document is None:
+            written = self._manifest_dir / "manifest.json"
+            self._document = json.loads(written.read_text(encoding="utf-8"))
+        return self._document
 
     def _parsed(self) -> Any:
         """dbt's own manifest.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +15,32 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from python_ml.engines import open_warehouse
 from python_ml.settings import Settings, load_settings
+from python_ml.transform.dbt import DbtRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Names of the nodes that a dbt command ran, by status; of `parse`, the manifest."""
+    """Names of the nodes that a dbt command ran, by status."""
 
     success: bool
     names: dict[str, list[str]]
-    manifest: Manifest | None = None
 
 
-def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None = None) -> Outcome:
+def dbt(home: Path, *arguments: str, threads: int = 2) -> Outcome:
     """Run a dbt command on the lake and warehouse of a home, in this process: it starts slowly.
 
-    A manifest of the same variables saves reading the project again; it names the lake of its home.
+    The project is read once, as in a run: by all commands with the variables that shape it.
     """
+    manifest = parsed_project(_shaping(arguments))
     command = [*arguments, "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
     command += ["--target-path", str(home / "target"), "--log-path", str(home / "logs"), "--quiet"]
     with pytest.MonkeyPatch.context() as patch:
@@ -49,14 +54,32 @@ def dbt(home: Path, *arguments: str, threads: int = 2, manifest: Manifest | None
         finally:
             DuckDBConnectionManager.close_all_connections()
     assert done.exception is None, done.exception
-    if isinstance(done.result, Manifest):
-        return Outcome(done.success, {}, done.result)
     names: dict[str, list[str]] = {}
     for result in done.result.results:
         if result.node.resource_type == "operation":  # the hook that shows the lake
             continue
         names.setdefault(str(result.status), []).append(result.node.name)
     return Outcome(done.success, names)
+
+
+def _shaping(arguments: Sequence[str]) -> bool:
+    """Whether the variables of a command say that months are read again."""
+    given = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else "{}"
+    return yaml.safe_load(given).get("touched_months") is not None
+
+
+@cache
+def parsed_project(goes_on: bool = False) -> Manifest:
+    """The project as a run reads it.
+
+    Args:
+        goes_on: with tables that are there, of which some months are read again.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        home, variables = Path(folder), {"touched_months": []} if goes_on else {}
+        runner = DbtRunner(settings_of(home), home / "warehouse.duckdb", home, variables)
+        manifest: Manifest = runner._parsed()
+    return manifest
 
 
 def build(home: Path, select: str, *arguments: str, threads: int = 2) -> None:

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from dbt.contracts.graph.manifest import Manifest
-from dbt_home import ROOT, build, dbt, query, settings_of, write_scores
+from dbt_home import ROOT, build, dbt, parsed_project, query, settings_of, write_scores
 
 from python_ml.contracts.gold import read_contract
 from python_ml.engines import open_warehouse
@@ -259,12 +258,8 @@ def test_marts_tell_who_why_and_what(scored: Path) -> None:
     assert (withheld["expected_net_value_eur"] < 0).all(), "the value is not clipped"
 
 
-@pytest.fixture(scope="module")
-def parsed(scored: Path) -> Manifest | None:
-    return dbt(scored, "parse", "--vars", f"{{run_id: {RUN}}}").manifest
-
-
-def test_the_lineage_runs_from_every_raw_file_to_a_dashboard(parsed: Manifest) -> None:
+def test_the_lineage_runs_from_every_raw_file_to_a_dashboard() -> None:
+    parsed = parsed_project()
     parsed.build_parent_and_child_maps()
     pages = {name for name in parsed.exposures if parsed.exposures[name].type == "dashboard"}
     assert len(pages) == 9
@@ -325,7 +320,7 @@ def test_the_lineage_runs_from_every_raw_file_to_a_dashboard(parsed: Manifest) -
     ],
 )
 def test_guardrails_stop_the_build(
-    scored: Path, parsed: Manifest, tmp_path: Path, guardrail: str, damage: str
+    scored: Path, tmp_path: Path, guardrail: str, damage: str
 ) -> None:
     (tmp_path / "lake").symlink_to(scored / "lake")
     shutil.copy(scored / "warehouse.duckdb", tmp_path)
@@ -336,7 +331,7 @@ def test_guardrails_stop_the_build(
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute(damage.format(offered=f"'{offered}'"))
     variables = ["--vars", f"{{run_id: {RUN}}}"]
-    done = dbt(tmp_path, "test", "--select", guardrail, *variables, manifest=parsed)
+    done = dbt(tmp_path, "test", "--select", guardrail, *variables)
     assert done.names == {"fail": [guardrail]}
 
 

@@ -43,7 +43,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first_run(home):
-    done = spanishgas("run", home=home, **LENIENT_GATE)
+    done = spanishgas("run", home=home, is_forked=False, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

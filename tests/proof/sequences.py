@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import multiprocessing
 import os
 import shutil
 import sys
@@ -49,6 +48,7 @@ from hypothesis.stateful import (
 from python_ml.documents import read_json
 from python_ml.registry import APPROVED, open_registry
 from python_ml.settings import load_settings
+from tests.forked import CONTEXT, end_with_command, print_to
 from tests.proof.faults_world import LENIENT
 
 CUSTOMERS = 150
@@ -74,8 +74,6 @@ DONE, USAGE, BAD_INPUT, MODEL_GATE, QUALITY_GATE = 0, 2, 3, 4, 5
 PUBLISHING = ("run", "score", "promote", "ladder", "backtest", "forget")
 MARTS_OF_A_RUN = ("mart_overview", "mart_customer_risk", "mart_recommendation")
 WATCHED = (*MARTS_OF_A_RUN, "mart_model_performance", "mart_leakage_audit", "mart_policy_value")
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.proof.sequences_preload"])
 tally: Counter[str] = Counter()
 
 
@@ -102,10 +100,10 @@ def run_command(
     home: Path, line: str, extra: dict[str, Any] | None = None, kill: Kill | None = None
 ) -> Outcome:
     """A command in a process of its own, with the small settings."""
-    listener, speaker = _CONTEXT.Pipe(duplex=False)
+    listener, speaker = CONTEXT.Pipe(duplex=False)
     out, err = home.parent / "stdout.txt", home.parent / "stderr.txt"
     arguments = [*line.split(), "--home", str(home)]
-    process = _CONTEXT.Process(
+    process = CONTEXT.Process(
         target=_call, args=(arguments, SMALL | (extra or {}), out, err, kill, speaker)
     )
     process.start()
@@ -127,14 +125,10 @@ def _call(
     kill: Kill | None,
     speaker: Any,
 ) -> None:
-    from python_ml.cli.main import main
     from python_ml.pipeline.workspace import Run
 
     os.setsid()  # whatever it starts can be told by its session
-    for descriptor, path in ((1, out), (2, err)):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(handle, descriptor)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    print_to(out, err)
     for name in [name for name in os.environ if "SPANISHGAS" in name]:
         del os.environ[name]
     for name, value in values.items():
@@ -154,18 +148,7 @@ def _call(
         die("end", name)
 
     Run.step = telling  # type: ignore[method-assign,assignment]
-    sys.argv = ["spanishgas", *arguments]
-    code: int | str | None = 0
-    try:
-        main()
-    except SystemExit as ended:
-        code = ended.code
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0)
+    end_with_command(arguments)
 
 
 def session_of(pid: int) -> list[int]:

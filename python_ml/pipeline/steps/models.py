@@ -26,14 +26,16 @@ def train_step(
         BadInputError: there are no labels, or too few.
     """
     with context.warehouse() as warehouse:
-        return train(
-            warehouse,
-            context.settings,
-            context.contract(batch),
-            context.run_id,
-            labelled_date(context, batch, warehouse),
-            scoring_as_of_date=batch.as_of_date,
-        )
+        learned_from = labelled_date(context, batch, warehouse)  # which may build it
+        with warehouse.held():
+            return train(
+                warehouse,
+                context.settings,
+                context.contract(batch),
+                context.run_id,
+                learned_from,
+                scoring_as_of_date=batch.as_of_date,
+            )
 
 
 def evaluate_step(
@@ -47,6 +49,7 @@ def evaluate_step(
         origin = open_registry(context.settings).load(version).origin
         learned_from = date.fromisoformat(origin["as_of_date"])
         require_gold(context, batch, warehouse, learned_from)
-        contract, dbt = context.contract(batch), context.dbt(batch)
-        changed = changed_customers(warehouse, context.settings, contract, dbt, copy, learned_from)
-        return evaluate(warehouse, context.settings, contract, context.run_id, version, changed)
+        settings, contract, dbt = context.settings, context.contract(batch), context.dbt(batch)
+        with warehouse.held():
+            changed = changed_customers(warehouse, settings, contract, dbt, copy, learned_from)
+            return evaluate(warehouse, settings, contract, context.run_id, version, changed)

@@ -23,7 +23,8 @@ def publish_step(
     settings, run_id = context.settings, context.run_id
     with context.warehouse() as warehouse:
         context.tools.settle()
-        closing = read_closing(warehouse)
+        with warehouse.held():
+            closing = read_closing(warehouse)
         keep_assignments(warehouse, run_id)
         context.publish()
         # That was the moment; after a kill here, `mend` moves both pointers.

@@ -28,7 +28,7 @@ def hold_layer(context: RunContext, landed: LandResult, layer: str) -> QualityRe
         QualityGateError: it does not keep one that stops a run.
     """
     is_raw = layer == "raw"
-    with context.warehouse() as warehouse:
+    with context.warehouse() as warehouse, warehouse.held():
         return check_layer(
             warehouse,
             context.settings,

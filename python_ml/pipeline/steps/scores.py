@@ -26,7 +26,7 @@ def score_step(
     version = None if chosen is None else chosen.model_version
     if version is None and evaluated is not None and evaluated.is_approved:
         version = evaluated.model_version
-    with context.warehouse() as warehouse:
+    with context.warehouse() as warehouse, warehouse.held():
         scored = score(
             warehouse,
             context.settings,
@@ -44,7 +44,7 @@ def drift_step(
     context: RunContext, batch: LandResult | Published, scored: ScoreResult
 ) -> DriftResult:
     """Compare the run's rows and scores with those that its model was trained on."""
-    with context.warehouse() as warehouse:
+    with context.warehouse() as warehouse, warehouse.held():
         drift = watch_drift(
             warehouse,
             context.settings,

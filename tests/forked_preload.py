@@ -1,4 +1,4 @@
-"""What every command of a sequence needs, imported once where they are forked from.
+"""What every command of a test needs, imported once where they are forked from.
 
 That process computes nothing itself: a fork of one in which XGBoost has started its threads hangs
 or crashes (seen in a test worker).
