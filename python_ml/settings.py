@@ -400,6 +400,21 @@ class AdditiveSettings(Section):
     )
 
 
+class TrainingDatesSettings(Section):
+    """As-of dates that a model learns from (docs/model.md)."""
+
+    maximum_count: PositiveCount = Field(
+        4,
+        description="Most as-of dates that a model learns from, the newest with matured labels "
+        "first; 1 leaves the newest alone.",
+    )
+    months_apart: PositiveCount = Field(
+        3,
+        description="Least number of months between two of them. Horizons of labels never overlap, "
+        "whatever the number.",
+    )
+
+
 class ModelSettings(Section):
     """Training of the model (docs/model.md)."""
 
@@ -411,6 +426,9 @@ class ModelSettings(Section):
     seed: Count = Field(42, description="Seed of splits, folds and trees.")
     test_share: Fraction = Field(0.20, description="Share of customers in the test set.")
     folds: Annotated[int, Field(ge=2)] = Field(5, description="Number of cross-validation folds.")
+    training_dates: TrainingDatesSettings = Field(
+        TrainingDatesSettings(), description="As-of dates that the model learns from."
+    )
     minimum_recall: Share = Field(
         0.70, description="Recall that the threshold must reach; the most precise one is chosen."
     )

@@ -1,17 +1,17 @@
-"""Which as-of dates have labels, when those were known, and which date a training learns from."""
+"""Which as-of dates have labels, when those were known, and which dates a training learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 
 from python_ml.engines import Warehouse
 from python_ml.errors import BadInputError
 from python_ml.judge.split import is_splittable
-from python_ml.settings import Settings
+from python_ml.settings import Settings, TrainingDatesSettings
 
 SHOWN_DATES = 6  # of an error's list, the newest
 
@@ -74,6 +74,64 @@ def training_date(warehouse: Warehouse, settings: Settings, batch_as_of_date: da
     )
 
 
+def training_dates(
+    warehouse: Warehouse, settings: Settings, batch_as_of_date: date
+) -> tuple[date, ...]:
+    """All as-of dates to learn from, oldest first; the last is `training_date`.
+
+    Of the earlier ones those count whose labels had matured by the next one, so that no outcome is
+    told twice, and of which the batch has snapshots and twelve months of readings.
+
+    Raises:
+        BadInputError: as for `training_date`.
+    """
+    newest = training_date(warehouse, settings, batch_as_of_date)
+    usable = [
+        day for day in labelled_dates(warehouse) if not _obstacle(day, settings, batch_as_of_date)
+    ]
+    limits = settings.model.training_dates
+    return apart(newest, usable, limits, lambda day: _is_known(warehouse, day))
+
+
+def apart(
+    newest: date,
+    dates: Sequence[LabelledDate],
+    limits: TrainingDatesSettings,
+    is_known: Callable[[date], bool] = lambda _: True,
+) -> tuple[date, ...]:
+    """`newest` and dates before it, as many and as far apart as the settings say, oldest first.
+
+    Horizons do not overlap: rows of one customer on two dates then tell of different outcomes.
+
+    Args:
+        newest: the last of them.
+        dates: to choose from, oldest first.
+        limits: the settings.
+        is_known: whether there is gold of a date; asked of the others last.
+    """
+    chosen = [newest]
+    for day in reversed(dates):
+        if len(chosen) == limits.maximum_count:
+            break
+        months = _months(chosen[0]) - _months(day.as_of_date)
+        is_before = day.as_of_date < chosen[0] and day.matured <= chosen[0]
+        if is_before and months >= limits.months_apart and is_known(day.as_of_date):
+            chosen.insert(0, day.as_of_date)
+    return tuple(chosen)
+
+
+def _months(day: date) -> int:
+    return day.year * 12 + day.month
+
+
+def _is_known(warehouse: Warehouse, as_of_date: date) -> bool:
+    """Whether the batch tells what was known on a date, twelve whole months back."""
+    first = warehouse.query("select min(month_start) as month from bronze_customer_month")
+    after = as_of_date + timedelta(days=1)
+    is_long = pd.Timestamp(first["month"].iloc[0]) <= pd.Timestamp(after.year - 1, after.month, 1)
+    return is_long and not _later_snapshots(warehouse, as_of_date)
+
+
 def require_snapshots(warehouse: Warehouse, as_of_date: date) -> None:
     """Make sure that customers and contracts are those of the as-of date, not of a later one.
 
@@ -84,6 +142,16 @@ def require_snapshots(warehouse: Warehouse, as_of_date: date) -> None:
     Raises:
         BadInputError: they are of later.
     """
+    if said := _later_snapshots(warehouse, as_of_date):
+        raise BadInputError(
+            f"{said}, so that nothing tells what was known on {as_of_date}, of which there are "
+            "labels. Deliver the snapshots of that date too; without them the champion can still "
+            "score: spanishgas run --mode score."
+        )
+
+
+def _later_snapshots(warehouse: Warehouse, as_of_date: date) -> str:
+    """What is wrong with the snapshots of a date; empty where they are of then."""
     found = warehouse.query(
         "select (select min(snapshot_date) from bronze_customer_attribute) as customer_attributes, "
         "(select min(snapshot_date) from bronze_customer_contract) as customer_contracts"
@@ -94,11 +162,8 @@ def require_snapshots(warehouse: Warehouse, as_of_date: date) -> None:
         else:
             said = f"the first is of {first:%Y-%m-%d}" if first.date() > as_of_date else None
         if said:
-            raise BadInputError(
-                f"{table}, column snapshot_date: {said}, so that nothing tells what was known on "
-                f"{as_of_date}, of which there are labels. Deliver the snapshots of that date too; "
-                "without them the champion can still score: spanishgas run --mode score."
-            )
+            return f"{table}, column snapshot_date: {said}"
+    return ""
 
 
 def _obstacle(day: LabelledDate, settings: Settings, batch_as_of_date: date) -> str:

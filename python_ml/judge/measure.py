@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -88,13 +88,34 @@ def measure_sets(
     }
 
 
+def measure_overall(
+    warehouse: Warehouse,
+    settings: Settings,
+    sets: Mapping[str, Scored],
+    weights: np.ndarray,
+    as_of_date: date,
+) -> tuple[dict[str, dict[str, Estimate]], pd.DataFrame]:
+    """Metrics over all customers by feature set, and their rows of `model_metric`."""
+    economics = read_economics(warehouse)
+    measured = {
+        name: _slices(part, weights, economics, settings, dimensions=())
+        for name, part in sets.items()
+    }
+    overall = {name: slices[0].metrics for name, slices in measured.items()}
+    return overall, _metric_rows(measured).assign(as_of_date=as_of_date)
+
+
 def _slices(
-    scored: Scored, weights: np.ndarray, economics: Economics, settings: Settings
+    scored: Scored,
+    weights: np.ndarray,
+    economics: Economics,
+    settings: Settings,
+    dimensions: Sequence[str] | None = None,
 ) -> list[Slice]:
-    """Overall first, then each value of each dimension."""
+    """Overall first, then each value of each dimension, by default those of the settings."""
     every = np.ones(len(scored.churn), dtype=bool)
     parts = [(OVERALL, OVERALL, every)]
-    for dimension in settings.evaluate.segments:
+    for dimension in settings.evaluate.segments if dimensions is None else dimensions:
         if dimension not in scored.frame:
             raise SpanishGasError(f"evaluate.segments: gold_master has no column {dimension}")
         values = scored.frame[dimension].astype(str)

@@ -30,7 +30,7 @@ from python_ml.judge.metrics import (
     ranking_metrics,
     resample_weights,
 )
-from python_ml.judge.untreated import untreated_weights
+from python_ml.judge.untreated import counts_of, untreated_weights
 from python_ml.settings import Settings
 
 ESTIMATE, OUTCOME = "score_estimate", "score_outcome"
@@ -241,8 +241,8 @@ def _known_scores(
         f"where label_date = date {literal(as_of_date)}"
     )
     known = scores.merge(labels, on="customer_id", validate="one_to_one")
-    weights = untreated_weights(warehouse, settings, as_of_date)
-    known["count"] = known["customer_id"].map(weights).fillna(1).astype(np.int32)
+    weights = untreated_weights(warehouse, settings, [as_of_date])
+    known["count"] = counts_of(known, weights).astype(np.int32)
     return known[known["count"] > 0].sort_values("customer_id", ignore_index=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,8 +18,9 @@ from python_ml.contracts.gold import GOLD, GoldContract
 from python_ml.engines import Warehouse, open_store
 from python_ml.engines.sql import literal
 from python_ml.errors import OldTablesError, SpanishGasError
+from python_ml.judge.split import of_date
 from python_ml.privacy.tombstones import read_tombstones
-from python_ml.registry.base import scored_on
+from python_ml.registry.base import learned_from, scored_on
 from python_ml.settings import Settings
 
 SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
@@ -59,6 +60,10 @@ class Snapshot:
     frame: pd.DataFrame
     sha256: str
 
+    def of(self, as_of_date: date) -> pd.DataFrame:
+        """Its rows of one as-of date."""
+        return of_date(self.frame, as_of_date).reset_index(drop=True)
+
 
 def take_snapshot(
     warehouse: Warehouse,
@@ -67,16 +72,19 @@ def take_snapshot(
     run_id: str,
     as_of_date: date,
     kind: str = SCORED_ROWS,
+    earlier: Sequence[date] = (),
 ) -> Snapshot:
     """Write the rows of gold_master that the run uses, once; a second call finds them unchanged.
 
     Args:
-        kind: SCORED_ROWS, or TRAINING_ROWS where a run learns from another date than it scores.
+        kind: SCORED_ROWS, or TRAINING_ROWS where a run learns from other dates than it scores.
+        earlier: more as-of dates, whose rows come before, oldest first.
 
     Raises:
         SpanishGasError: gold breaks its contract, or has changed since the run's first call.
     """
-    table = read_gold(warehouse, contract, as_of_date)
+    dates = [*earlier, as_of_date]
+    table = pa.concat_tables([read_gold(warehouse, contract, day) for day in dates])
     digest = content_hash(table)
     store, key = open_store(settings), snapshot_key(run_id, kind)
     if store.exists(key):
@@ -93,11 +101,11 @@ def take_snapshot(
 
 def training_rows_of(origin: Mapping[str, Any]) -> str:
     """The kind of snapshot that a version was trained on, from what it says of its origin."""
-    return SCORED_ROWS if scored_on(origin) == origin["as_of_date"] else TRAINING_ROWS
+    return SCORED_ROWS if learned_from(origin) == [scored_on(origin)] else TRAINING_ROWS
 
 
 def read_training_rows(settings: Settings, origin: Mapping[str, Any]) -> Snapshot:
-    """The rows that a version was trained and tested on, of its own as-of date.
+    """The rows that a version was trained and tested on, of its own as-of dates.
 
     Raises:
         SpanishGasError: as for `read_snapshot`.

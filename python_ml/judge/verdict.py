@@ -18,6 +18,25 @@ HEADLINE = ("pr_auc", "roc_auc", "recall", "precision", "ece")
 
 
 @dataclass(frozen=True)
+class OutOfTime:
+    """Figures of a model of the same protocol that learned from `training_as_of_dates` alone, on
+    the test part, which is of a later date: what to expect of the shipped model in months to come.
+    """
+
+    training_as_of_dates: tuple[date, ...]
+    metrics: dict[str, Estimate]
+    metrics_without_text: dict[str, Estimate]
+
+    @property
+    def told(self) -> str:
+        return ", ".join(map(str, self.training_as_of_dates))
+
+    def as_dict(self) -> dict[str, Any]:
+        days = [day.isoformat() for day in self.training_as_of_dates]
+        return {**asdict(self), "training_as_of_dates": days}
+
+
+@dataclass(frozen=True)
 class EvaluateResult:
     """Figures on the test part and the gate's decision, already recorded.
 
@@ -40,6 +59,7 @@ class EvaluateResult:
     seconds: float
     card: str  # where the model card lies
     champion: str | None  # the version in place when it was evaluated
+    out_of_time: OutOfTime | None = None  # where labels of several dates have matured
 
     @property
     def row_count(self) -> int | None:
@@ -108,6 +128,7 @@ class EvaluateResult:
                 **asdict(self),
                 "as_of_date": self.as_of_date.isoformat(),
                 "scoring_as_of_date": self.scoring_as_of_date.isoformat(),
+                "out_of_time": self.out_of_time.as_dict() if self.out_of_time else None,
                 "is_approved": self.is_approved,
                 "status": self.status,
                 "reasons": self.reasons,

@@ -21,7 +21,7 @@ from python_ml.contracts.gold import Column, GoldContract, read_contract, withou
 from python_ml.documents import json_rows
 from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import BadInputError
-from python_ml.judge.labels import LabelledDate, labelled_dates, require_snapshots
+from python_ml.judge.labels import LabelledDate, apart, labelled_dates, require_snapshots
 from python_ml.judge.metrics import (
     Estimate,
     calibration_metrics,
@@ -30,10 +30,10 @@ from python_ml.judge.metrics import (
     resample_weights,
 )
 from python_ml.judge.snapshot import read_gold
-from python_ml.judge.split import stratified_split
+from python_ml.judge.split import split_by_customer
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.land import land
-from python_ml.pipeline.train import choose_experiment, fit_by_protocol
+from python_ml.pipeline.train import choose_experiment, fit_by_protocol, labelled
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 from python_ml.transform.dbt import DbtRunner
@@ -76,7 +76,7 @@ class BacktestResult:
 def run_backtest(
     source: str, settings: Settings, folder: Path, *, progress: Reporter = silent
 ) -> Backtest:
-    """Train on each as-of date whose labels had matured, test on a later one.
+    """Train on the as-of dates whose labels had matured, test on a later one, for each date.
 
     Everything is landed and built in `folder`, on DuckDB, whatever the target: tables of other
     as-of dates have no place among the published ones.
@@ -102,26 +102,28 @@ def run_backtest(
         runner.build("resource_type:seed bronze")
         label_sentiment(warehouse, own, "backtest")
         dates = labelled_dates(warehouse)
-        pairs, skipped = choose_pairs(dates, settings.backtest.minimum_churner_count)
-        wanted = sorted({day.as_of_date for pair in pairs for day in pair})
+        rounds, skipped = choose_rounds(dates, settings)
+        wanted = sorted({day for past, test in rounds for day in (*past, test)})
         known, unknown = _with_snapshots(warehouse, wanted, landed.as_of_date)
         golds = _labelled_golds(warehouse, runner, contract, known, progress)
-        pairs = [pair for pair in pairs if {day.as_of_date for day in pair} <= golds.keys()]
+        rounds = [
+            (tuple(day for day in past if day in golds), test)
+            for past, test in rounds
+            if {past[-1], test} <= golds.keys()
+        ]
         skipped |= unknown
-        if not pairs:
+        if not rounds:
             raise BadInputError(
                 "no backtest: it needs labels of two as-of dates, the later one not before those of"
                 f" the earlier one had matured; {source} has {_listing(dates, skipped)}"
             )
         tiers = read_tiers(warehouse)
     parts = []
-    for number, (train, test) in enumerate(pairs):
-        progress(f"test on {test.as_of_date}", number / len(pairs))
-        frames = golds[train.as_of_date], golds[test.as_of_date]
-        rows = measure_later(*frames, contract, settings, tiers)
-        parts.append(
-            rows.assign(train_as_of_date=train.as_of_date, test_as_of_date=test.as_of_date)
-        )
+    for number, (past, test) in enumerate(rounds):
+        progress(f"test on {test}", number / len(rounds))
+        learned = pd.concat([golds[day] for day in past], ignore_index=True)
+        rows = measure_later(learned, golds[test], contract, settings, tiers)
+        parts.append(rows.assign(train_as_of_date=past[-1], test_as_of_date=test))
     rows = pd.concat(parts, ignore_index=True)
     return Backtest(rows, skipped, time.perf_counter() - start)
 
@@ -135,11 +137,16 @@ def _runner(settings: Settings, folder: Path, as_of_date: date) -> DbtRunner:
     return DbtRunner(settings, settings.layout.warehouse, folder / "dbt", variables)
 
 
-def choose_pairs(
-    dates: Sequence[LabelledDate], minimum_churners: int
-) -> tuple[list[tuple[LabelledDate, LabelledDate]], dict[str, str]]:
-    """For each date, the newest one whose labels had matured by then; and why others have none."""
-    pairs: list[tuple[LabelledDate, LabelledDate]] = []
+def choose_rounds(
+    dates: Sequence[LabelledDate], settings: Settings
+) -> tuple[list[tuple[tuple[date, ...], date]], dict[str, str]]:
+    """For each date, those that a model would have learned from by then, oldest first; and why
+    others have none.
+
+    The newest is the last whose labels had matured by then; what comes before it, the settings say.
+    """
+    minimum_churners = settings.backtest.minimum_churner_count
+    rounds: list[tuple[tuple[date, ...], date]] = []
     skipped: dict[str, str] = {}
     usable: list[LabelledDate] = []
     for day in dates:
@@ -151,11 +158,12 @@ def choose_pairs(
             continue
         known = [past for past in usable if past.matured <= day.as_of_date]
         if known:
-            pairs.append((known[-1], day))
+            past = apart(known[-1].as_of_date, known, settings.model.training_dates)
+            rounds.append((past, day.as_of_date))
         else:
             skipped[day.as_of_date.isoformat()] = "no labels had matured by then"
         usable.append(day)
-    return pairs, skipped
+    return rounds, skipped
 
 
 def _listing(dates: Sequence[LabelledDate], skipped: Mapping[str, str]) -> str:
@@ -204,10 +212,10 @@ def measure_later(
     settings: Settings,
     tiers: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Fit by the champion's protocol on all labelled rows of one date, measure on those of another.
+    """Fit by the champion's protocol on all labelled rows of the past, measure on a later date.
 
     Args:
-        past: labelled gold rows of the training date.
+        past: labelled gold rows of the training dates.
         later: labelled gold rows of the test date.
         contract: of gold_master.
         settings: model, evaluation.
@@ -216,7 +224,8 @@ def measure_later(
     Returns:
         Rows of `backtest_result` without the dates.
     """
-    training = past.merge(_folds(past, contract.target, settings), on="customer_id")
+    rows = labelled(past, contract.target)
+    training = rows.merge(_folds(rows, contract.target, settings), on="customer_id")
     experiment, _ = choose_experiment(settings)
     columns = contract.learned(settings, experiment)
     churn = later[contract.target].to_numpy(dtype=np.int64)
@@ -302,9 +311,10 @@ def churn_levels(
 
 def _folds(past: pd.DataFrame, target: str, settings: Settings) -> pd.DataFrame:
     """A fold for every customer: nobody is held back, as the test is another date."""
-    split = stratified_split(
-        past["customer_id"],
-        past[target].astype(int),
+    split = split_by_customer(
+        past,
+        target,
+        pd.to_datetime(past["as_of_date"]).max().date(),
         seed=settings.model.seed,
         test_share=0.0,
         folds=settings.model.folds,

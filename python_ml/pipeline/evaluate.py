@@ -10,29 +10,31 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import GoldContract, without_text
+from python_ml.contracts.gold import Column, GoldContract, without_text
 from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError
 from python_ml.judge.alarms import judge_alarms
 from python_ml.judge.challenger import champion_checks
 from python_ml.judge.direction import ChangedCustomers, direction_checks
 from python_ml.judge.gate import Check, benchmark_check, metric_checks
-from python_ml.judge.measure import Scored, measure_sets
+from python_ml.judge.measure import Scored, measure_overall, measure_sets
 from python_ml.judge.metrics import Estimate, resample_weights
 from python_ml.judge.snapshot import read_training_rows
-from python_ml.judge.split import TEST, TRAIN, split_hash
+from python_ml.judge.split import TEST, TRAIN, placed, split_hash
 from python_ml.judge.untreated import read_weights, repeated
-from python_ml.judge.verdict import MANUAL, EvaluateResult, register_decision
+from python_ml.judge.verdict import MANUAL, EvaluateResult, OutOfTime, register_decision
 from python_ml.model.additive import fit_additive
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.preprocess import ONE_HOT, Preprocessor
 from python_ml.pages.card import write_card
-from python_ml.pipeline.train import fit_by_protocol
+from python_ml.pipeline.train import fit_by_protocol, labelled
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry import RegisteredModel, Registry, open_registry
+from python_ml.registry.base import learned_from
 from python_ml.settings import Settings
 
 CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
+OUT_OF_TIME, OUT_OF_TIME_WITHOUT_TEXT = "out_of_time", "out_of_time_without_text"
 MINIMUM_KNOTS = 4  # of the benchmark, where the model itself has no smooth terms
 
 
@@ -84,6 +86,8 @@ def evaluate(
         alarm_check,
         *_against_champion(warehouse, settings, registry, candidate, scored, weights),
     ]
+    out_of_time, later = _out_of_time(warehouse, settings, contract, candidate, rows, weights)
+    tables["model_metric"] = pd.concat([tables["model_metric"], *later], ignore_index=True)
     tables["model_gate"] = pd.DataFrame([asdict(check) for check in checks])
     for table, frame in tables.items():
         warehouse.write_external(table, frame.assign(model_version=model_version), run_id)
@@ -101,6 +105,7 @@ def evaluate(
         seconds=time.perf_counter() - start,
         card=registry.place(model_version, "card.html"),
         champion=registry.champion(),
+        out_of_time=out_of_time,
     )
     register_decision(registry, result)
     write_card(warehouse, settings, registry, candidate, result, run_id)
@@ -124,9 +129,8 @@ def stored_rows(
             f"ml.model_split of run {origin['run_id']} is not the split that {candidate.version}"
             " names"
         )
-    rows = snapshot.frame.merge(split, on="customer_id", validate="one_to_one").sort_values(
-        "customer_id", ignore_index=True
-    )
+    rows = labelled(snapshot.frame, origin["target"])
+    rows = placed(rows, split, date.fromisoformat(origin["as_of_date"]))
     return repeated(rows, read_weights(warehouse, origin["run_id"]))
 
 
@@ -136,11 +140,54 @@ def _scored_sets(
     """The test part as the candidate sees it, and as its twin without text does."""
     model = candidate.model
     test = rows[rows["split_part"] == TEST].reset_index(drop=True)
-    plain = _model_without_text(rows, contract, model, settings)
+    name = f"{model.experiment}_without_text"
+    columns = without_text(_columns_of(model, contract))
+    plain = _fitted_anew(rows, columns, contract, name, settings)
     return {
         CHAMPION_SET: Scored.by(model, test, contract.target),
         WITHOUT_TEXT: Scored.by(plain, test, contract.target),
     }
+
+
+def _out_of_time(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    candidate: RegisteredModel,
+    rows: pd.DataFrame,
+    weights: np.ndarray,
+) -> tuple[OutOfTime | None, list[pd.DataFrame]]:
+    """The protocol on the earlier dates alone, on the same test part; nothing where there is one
+    date.
+
+    No customer of the test part is learned from, and labels of the earlier dates had matured by the
+    newest.
+
+    Returns:
+        Figures, and their rows of `model_metric`.
+    """
+    *earlier, newest = (date.fromisoformat(day) for day in learned_from(candidate.origin))
+    if not earlier:
+        return None, []
+    is_newest = (pd.to_datetime(rows["as_of_date"]) == pd.Timestamp(newest)).to_numpy()
+    past = rows[~is_newest].reset_index(drop=True)
+    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
+    columns = _columns_of(candidate.model, contract)
+    sets = {
+        name: Scored.by(_fitted_anew(past, used, contract, name, settings), test, contract.target)
+        for name, used in (
+            (OUT_OF_TIME, columns),
+            (OUT_OF_TIME_WITHOUT_TEXT, without_text(columns)),
+        )
+    }
+    overall, table = measure_overall(warehouse, settings, sets, weights, newest)
+    figures = overall[OUT_OF_TIME], overall[OUT_OF_TIME_WITHOUT_TEXT]
+    return OutOfTime(tuple(earlier), *figures), [table]
+
+
+def _columns_of(model: ChurnModel, contract: GoldContract) -> list[Column]:
+    used = set(model.features)
+    return [column for column in contract.features if column.name in used]
 
 
 def _benchmark(rows: pd.DataFrame, contract: GoldContract, settings: Settings) -> np.ndarray:
@@ -161,14 +208,15 @@ def _benchmark(rows: pd.DataFrame, contract: GoldContract, settings: Settings) -
     return model.margin(preprocessor.transform(test))
 
 
-def _model_without_text(
-    rows: pd.DataFrame, contract: GoldContract, model: ChurnModel, settings: Settings
+def _fitted_anew(
+    rows: pd.DataFrame,
+    columns: Sequence[Column],
+    contract: GoldContract,
+    name: str,
+    settings: Settings,
 ) -> ChurnModel:
-    """A model of the same protocol, fitted on the features that hold no word of an interaction."""
-    used = set(model.features)
-    columns = without_text([column for column in contract.features if column.name in used])
+    """A model of the same protocol, fitted on the training part with other features or rows."""
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
-    name = f"{model.experiment}_without_text"
     return fit_by_protocol(training, columns, contract.target, name, settings).model
 
 

@@ -26,7 +26,7 @@ from python_ml.contracts.gold import Column, GoldContract
 from python_ml.documents import json_rows
 from python_ml.engines import Warehouse
 from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
-from python_ml.judge.split import TEST
+from python_ml.judge.split import TEST, of_date
 from python_ml.model.preprocess import ONE_HOT, Preprocessor
 from python_ml.pipeline.evaluate import stored_rows
 from python_ml.progress import Reporter, silent
@@ -100,7 +100,10 @@ def climb_ladder(
     start = time.perf_counter()
     registry = open_registry(settings)
     registered = registry.load(model_version or registry.require_champion())
-    rows = stored_rows(warehouse, settings, registered)
+    as_of_date = date.fromisoformat(registered.origin["as_of_date"])
+    # One date shows what features add, as well as several would, and as fast for any number.
+    rows = of_date(stored_rows(warehouse, settings, registered), as_of_date)
+    rows = rows.reset_index(drop=True)
     fold = rows["cv_fold"].fillna(0).to_numpy(dtype=np.int64)  # 0 is the test part
     is_test = (rows["split_part"] == TEST).to_numpy()
     churn = rows[contract.target].to_numpy(dtype=np.int64)
@@ -125,7 +128,6 @@ def climb_ladder(
         for name in columns
         for kind in KINDS
     ]
-    as_of_date = date.fromisoformat(registered.origin["as_of_date"])
     frame = pd.DataFrame(cells).assign(
         model_version=registered.version,
         as_of_date=as_of_date,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version as library_version
 from typing import Any
 
@@ -13,10 +14,10 @@ from python_ml.contracts.gold import Column
 from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_training_rows
-from python_ml.judge.split import TRAIN, split_hash
+from python_ml.judge.split import TRAIN, placed, split_hash
 from python_ml.judge.untreated import read_weights, repeated
 from python_ml.model.churn_model import ChurnModel
-from python_ml.pipeline.train import fit_by_protocol
+from python_ml.pipeline.train import fit_by_protocol, labelled
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.settings import Settings
@@ -119,7 +120,7 @@ def rebuild_version(
 def _fit(
     frame: pd.DataFrame,
     split: pd.DataFrame,
-    weights: pd.Series,
+    weights: pd.DataFrame,
     registered: RegisteredModel,
     settings: Settings,
 ) -> ChurnModel:
@@ -127,7 +128,12 @@ def _fit(
     stored = registered.origin["model_settings"]
     settings = settings.with_overrides(
         {f"model.{name}": value for name, value in stored.items() if not isinstance(value, dict)}
-        | {f"model.xgboost.{name}": value for name, value in stored["xgboost"].items()}
+        | {
+            f"model.{name}.{inner}": value
+            for name, section in stored.items()
+            if isinstance(section, dict)
+            for inner, value in section.items()
+        }
     )
     columns = [
         Column(
@@ -139,8 +145,8 @@ def _fit(
         )
         for feature in registered.model.classifier.preprocessor.features
     ]
-    rows = frame.merge(split, on="customer_id", validate="one_to_one")
-    rows = repeated(rows.sort_values("customer_id", ignore_index=True), weights)
+    target, as_of_date = registered.origin["target"], registered.origin["as_of_date"]
+    rows = placed(labelled(frame, target), split, date.fromisoformat(as_of_date))
+    rows = repeated(rows, weights)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
-    target = registered.origin["target"]
     return fit_by_protocol(training, columns, target, registered.model.experiment, settings).model

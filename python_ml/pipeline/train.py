@@ -22,7 +22,7 @@ from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
 from python_ml.judge.shipped import calibration_covariance
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
-from python_ml.judge.split import TRAIN, rotation, split_hash, stratified_split
+from python_ml.judge.split import TRAIN, of_date, placed, split_by_customer, split_hash
 from python_ml.judge.untreated import (
     repeated,
     untreated_weights,
@@ -54,9 +54,10 @@ def train(
     run_id: str,
     as_of_date: date,
     *,
+    earlier: Sequence[date] = (),
     scoring_as_of_date: date | None = None,
 ) -> TrainResult:
-    """Fit the champion's experiment on one as-of date and register it, pending approval.
+    """Fit the champion's experiment and register it, pending approval.
 
     Labels of customers who were offered something in a campaign are left out, and the control
     groups stand for them (untreated.py).
@@ -65,6 +66,8 @@ def train(
     version `churn-<run_id>`.
 
     Args:
+        as_of_date: the newest date to learn from; the test part and the audit are of it alone.
+        earlier: more dates to learn from, oldest first, with horizons that do not overlap.
         scoring_as_of_date: of the batch, whose customers are to be scored; the same by default.
 
     Raises:
@@ -72,15 +75,19 @@ def train(
     """
     start = time.perf_counter()
     scored_on = scoring_as_of_date or as_of_date
-    dates = {"as_of_date": f"{as_of_date}", "scoring_as_of_date": f"{scored_on}"}
+    days = [*earlier, as_of_date]
+    dates: dict[str, Any] = {
+        "as_of_date": f"{as_of_date}",
+        "scoring_as_of_date": f"{scored_on}",
+        "training_as_of_dates": [f"{day}" for day in days],
+    }
     snapshot = take_snapshot(
-        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates)
+        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates), earlier
     )
-    weights = untreated_weights(warehouse, settings, as_of_date)
-    write_weights(warehouse, weights, as_of_date, run_id)
-    alone = without_treated(snapshot.frame, weights)
-    rows = labelled_rows(alone, contract, settings, as_of_date)
-    split = rows[["customer_id", "split_part", "cv_fold"]]
+    weights = untreated_weights(warehouse, settings, days)
+    write_weights(warehouse, weights, run_id)
+    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date, weights)
+    split = rows[["customer_id", "split_part", "cv_fold"]].drop_duplicates(ignore_index=True)
     warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
     experiment, message = choose_experiment(settings)
     columns = contract.learned(settings, experiment)
@@ -89,7 +96,11 @@ def train(
     target, version = contract.target, f"churn-{run_id}"
     fitted = fit_by_protocol(training, columns, target, experiment, settings)
     counts = _counts(rows, target)
-    metrics = _out_of_fold_metrics(fitted, training[target].to_numpy(dtype=np.int64), settings)
+    # One date, as for the champion that they are compared with, and as of a customer's one row.
+    is_newest = (pd.to_datetime(training["as_of_date"]) == pd.Timestamp(as_of_date)).to_numpy()
+    newest = training[is_newest].reset_index(drop=True)
+    out_of_fold = fitted.out_of_fold[is_newest]
+    metrics = _out_of_fold_metrics(fitted.model.threshold, out_of_fold, newest[target], settings)
     origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
@@ -102,11 +113,11 @@ def train(
     findings = audit_training(
         warehouse,
         settings,
-        training,
+        newest,
         columns,
         contract,
         as_of_date,
-        fitted.out_of_fold,
+        out_of_fold,
         previous=_previous(registry),
     )
     warehouse.write_external("leakage_audit", findings_table(findings, version), run_id)
@@ -114,7 +125,7 @@ def train(
         model_version=version,
         sha256=digest,
         experiment=experiment,
-        message=message + _without(contract, settings, experiment) + _when(as_of_date, scored_on),
+        message=message + _without(contract, settings, experiment) + _when(days, scored_on),
         as_of_date=as_of_date,
         scoring_as_of_date=scored_on,
         feature_count=len(columns),
@@ -151,14 +162,18 @@ def _without(contract: GoldContract, settings: Settings, experiment: str) -> str
     return f" without {len(off)} features that rest on missing data ({', '.join(off)})"
 
 
-def _when(as_of_date: date, scoring_as_of_date: date) -> str:
-    """For the summary, where a model learns from another date than it is to score."""
-    if as_of_date == scoring_as_of_date:
-        return ""
-    return (
-        f" on labels of {as_of_date}, the newest that had matured by {scoring_as_of_date}, as of "
-        "which customers are scored"
-    )
+def _when(days: Sequence[date], scoring_as_of_date: date) -> str:
+    """For the summary, where a model learns from other dates than it is to score."""
+    *earlier, newest = days
+    told = ""
+    if newest != scoring_as_of_date:
+        told = (
+            f" on labels of {newest}, the newest that had matured by {scoring_as_of_date}, as of "
+            "which customers are scored"
+        )
+    if earlier:
+        told += f"; it learns from labels of {', '.join(map(str, earlier))} too"
+    return told
 
 
 def _means(settings: Settings, columns: Sequence[Column]) -> dict[str, Any]:
@@ -182,35 +197,56 @@ def choose_experiment(settings: Settings) -> tuple[str, str]:
 
 
 def labelled_rows(
-    frame: pd.DataFrame, contract: GoldContract, settings: Settings, as_of_date: date
+    frame: pd.DataFrame,
+    contract: GoldContract,
+    settings: Settings,
+    as_of_date: date,
+    weights: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
 
+    Args:
+        frame: rows of one as-of date, or of several whose horizons do not overlap.
+        contract: of gold_master.
+        settings: of the model.
+        as_of_date: the newest; the test part is of it.
+        weights: how often labels of customers of campaigns count (untreated.py).
+
     Raises:
-        BadInputError: there are none, or too few.
+        BadInputError: there are none of the newest date, or too few.
     """
-    rows = frame[frame[contract.target].notna()].sort_values("customer_id", ignore_index=True)
-    if rows.empty:
+    rows = labelled(frame, contract.target)
+    if weights is not None:
+        rows = without_treated(rows, weights)
+    if of_date(rows, as_of_date).empty:
         raise BadInputError(
             f"churn_label, column label_date: none of {len(frame):,} customers has a label of "
             f"{as_of_date}, so that nothing can be learnt. Deliver labels of that date, or score "
             "with the champion: spanishgas run --mode score."
         )
     try:
-        split = stratified_split(
-            rows["customer_id"],
-            rows[contract.target].astype(int),
+        split = split_by_customer(
+            rows,
+            contract.target,
+            as_of_date,
             seed=settings.model.seed,
             test_share=settings.model.test_share,
             folds=settings.model.folds,
-            rotated_by=rotation(as_of_date, settings.model.test_share),
         )
     except BadInputError as error:
         raise BadInputError(
             f"churn_label, labels of {as_of_date}: {error}. Deliver more labels, or score with the "
             "champion: spanishgas run --mode score."
         ) from error
-    return rows.merge(split, on="customer_id", validate="one_to_one")
+    return placed(rows, split, as_of_date)
+
+
+def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Rows with a label, sorted by customer and date, of each customer up to the first that says
+    that the customer left: there is nobody later who could be lost."""
+    rows = frame[frame[target].notna()].sort_values(["customer_id", "as_of_date"])
+    left = rows[target].astype(int).groupby(rows["customer_id"]).cumsum() - rows[target].astype(int)
+    return rows[left == 0].reset_index(drop=True)
 
 
 def fit_by_protocol(
@@ -266,11 +302,11 @@ def fit_by_protocol(
 
 
 def _out_of_fold_metrics(
-    fitted: FittedModel, churn: np.ndarray, settings: Settings
+    threshold: float, probability: np.ndarray, labels: pd.Series, settings: Settings
 ) -> dict[str, float]:
+    churn = labels.to_numpy(dtype=np.int64)
     once = np.ones((1, len(churn)), dtype=np.uint8)
-    probability = fitted.out_of_fold
-    decided = decision_metrics(churn, probability >= fitted.model.threshold, once)
+    decided = decision_metrics(churn, probability >= threshold, once)
     metrics = {
         **ranking_metrics(churn, probability, once),
         **calibration_metrics(churn, probability, once, settings.evaluate.calibration_bins),

@@ -315,6 +315,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def learned_from(origin: Mapping[str, Any]) -> list[str]:
+    """As-of dates that a version learned from, oldest first; versions once had but one."""
+    dates: list[str] = origin.get("training_as_of_dates", [origin["as_of_date"]])
+    return dates
+
+
 def scored_on(origin: Mapping[str, Any]) -> str:
     """As-of date of the batch that a version was trained for; versions once had but one date."""
     as_of_date: str = origin.get("scoring_as_of_date", origin["as_of_date"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -105,7 +106,7 @@ def show_training(trained: TrainResult) -> None:
 def show_evaluation(evaluated: EvaluateResult) -> None:
     """Metrics with intervals, without text beside them, and the gate."""
     console = open_console()
-    console.print(_metrics_table(evaluated))
+    _show_metrics(console, evaluated)
     table = new_table("Gate", "Check", "Observed", "Limit", "")
     for check in evaluated.checks:
         verdict = line(("passed", "green") if check.is_passed else ("failed", "red"))
@@ -141,7 +142,7 @@ def show_run(run: Run) -> None:
     console.print(_call_table(closing))
     console.print(_budget_table(closing))
     if evaluated := run.results.get(EvaluateResult):
-        console.print(_metrics_table(evaluated))
+        _show_metrics(console, evaluated)
         console.print(_alarm_line(evaluated.alarms))
     else:
         console.print(
@@ -273,20 +274,30 @@ def _step_table(run: Run) -> Table:
     return table
 
 
-def _metrics_table(evaluated: EvaluateResult) -> Table:
+def _show_metrics(console: Console, evaluated: EvaluateResult) -> None:
+    """What to expect of months to come first, where labels of several dates tell."""
+    if later := evaluated.out_of_time:
+        title = (
+            f"Out of time: learned from labels of {later.told}, tested as of "
+            f"{evaluated.as_of_date} on {evaluated.test_count:,} customers it never saw, "
+            f"{evaluated.test_churner_count:,} of whom left"
+        )
+        console.print(_metrics_table(title, later.metrics, later.metrics_without_text))
     title = (
         f"Model {evaluated.model_version} on {evaluated.test_count:,} customers it never saw, "
         f"{evaluated.test_churner_count:,} of whom left"
     )
     if evaluated.as_of_date != evaluated.scoring_as_of_date:
         title += f"; as of {evaluated.as_of_date}"
+    console.print(_metrics_table(title, evaluated.metrics, evaluated.metrics_without_text))
+
+
+def _metrics_table(
+    title: str, metrics: Mapping[str, Estimate], without_text: Mapping[str, Estimate]
+) -> Table:
     table = new_table(title, "Metric", "Value", "95% interval", "Without text", "95% interval")
     for name, shown in METRIC_TITLES.items():
-        table.add_row(
-            shown,
-            *_estimate(evaluated.metrics, name),
-            *_estimate(evaluated.metrics_without_text, name),
-        )
+        table.add_row(shown, *_estimate(metrics, name), *_estimate(without_text, name))
     return table
 
 

@@ -90,7 +90,7 @@ def watch_drift(
     registered = open_registry(settings).load(model_version)
     trained_on = date.fromisoformat(registered.origin["as_of_date"])
     origin = registered.origin
-    reference = read_training_rows(settings, origin).frame
+    reference = read_training_rows(settings, origin).of(trained_on)
     current = read_snapshot(settings, run_id).frame
     read = set(registered.model.features)
     offered = contract.experiment(settings, registered.model.experiment)
@@ -246,14 +246,14 @@ def _untreated_counts(
     warehouse: Warehouse, settings: Settings, day: LabelledDate
 ) -> dict[str, float]:
     """Customers and churners of a date with labels, as if nobody had made an offer."""
-    weights = untreated_weights(warehouse, settings, day.as_of_date)
+    weights = untreated_weights(warehouse, settings, [day.as_of_date])
     if weights.empty:
         return {"customers": day.customer_count, "churners": day.churner_count}
     labels = warehouse.query(
         "select customer_id, churn from bronze_churn_label "
         f"where label_date = date {literal(day.as_of_date)}"
     )
-    alone = repeated(labels, weights)
+    alone = repeated(labels.assign(as_of_date=day.as_of_date), weights)
     return {"customers": len(alone), "churners": float(alone["churn"].sum())}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from python_ml.judge.metrics import Estimate
 from python_ml.pages.card import text as words
 from python_ml.pages.card.document import Block, Picture, Pictures, Table, Text
 from python_ml.pages.card.evidence import Evidence
@@ -29,6 +30,18 @@ def in_short(evidence: Evidence) -> list[Block]:
         "flagged did leave."
     )
     plain = result.metrics_without_text
+    first: list[Block] = []
+    if later := result.out_of_time:
+        found, cautious = later.metrics["pr_auc"], later.metrics_without_text["pr_auc"]
+        first = [
+            Text(
+                f"Out of time, PR-AUC is {found.value:.2f} ({found.low:.2f} to {found.high:.2f}), "
+                f"without text {cautious.value:.2f}: learned from labels of {later.told}, tested "
+                f"as of {result.as_of_date} on customers it never saw. Expect this of months to "
+                "come.",
+                is_lead=True,
+            )
+        ]
     text = (
         "Much of this rests on what customers said in their last contact. Without a word of it, "
         f"PR-AUC is {plain['pr_auc'].value:.2f} instead of {metrics['pr_auc'].value:.2f} (a "
@@ -36,21 +49,20 @@ def in_short(evidence: Evidence) -> list[Block]:
         "notes may have been written after the customer gave notice."
     )
     verdict = f"Decision: {evidence.status}. {evidence.reason[:1].upper()}{evidence.reason[1:]}."
-    return [Text(lead, is_lead=True), Text(text), Text(verdict)]
+    return [*first, Text(lead, is_lead=True), Text(text), Text(verdict)]
 
 
 def performance(evidence: Evidence) -> list[Block]:
     result, curves = evidence.result, evidence.curves
-    rows = []
-    for name, title in words.TITLES.items():
-        found, plain = result.metrics[name], result.metrics_without_text[name]
-        rows.append(
-            (
-                *(title, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"),
-                *(f"{plain.value:.3f}", f"{plain.low:.3f} to {plain.high:.3f}"),
-            )
-        )
-    columns = ("Metric", "Value", "95% interval", "Without text", "95% interval ")
+    first: list[Block] = []
+    if later := result.out_of_time:
+        first = [
+            _figures("Out of time", later.metrics, later.metrics_without_text),
+            Text(
+                f"A model of the same protocol that learned from labels of {later.told} alone, on "
+                f"the test part, which is as of {result.as_of_date}. Below, the model itself."
+            ),
+        ]
     threshold = evidence.candidate.model.threshold
     pictures = [
         Picture("card_precision_recall.png", "Precision and recall", precision_recall_plot(curves)),
@@ -71,13 +83,30 @@ def performance(evidence: Evidence) -> list[Block]:
         ),
     ]
     return [
-        Table(columns, rows, figures=columns[1:]),
+        *first,
+        _figures("Metric", result.metrics, result.metrics_without_text),
         Text(
             f"Customers with a probability of {threshold:.3f} or more are flagged. Intervals come "
             "from resampling the customers of the test part."
         ),
         Pictures(pictures),
     ]
+
+
+def _figures(
+    title: str, metrics: Mapping[str, Estimate], without_text: Mapping[str, Estimate]
+) -> Table:
+    rows = []
+    for name, shown in words.TITLES.items():
+        found, plain = metrics[name], without_text[name]
+        rows.append(
+            (
+                *(shown, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"),
+                *(f"{plain.value:.3f}", f"{plain.low:.3f} to {plain.high:.3f}"),
+            )
+        )
+    columns = (title, "Value", "95% interval", "Without text", "95% interval ")
+    return Table(columns, rows, figures=columns[1:])
 
 
 def policies(policies: pd.DataFrame) -> list[Block]:

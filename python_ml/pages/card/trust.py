@@ -11,6 +11,7 @@ from python_ml.model.churn_model import ChurnModel
 from python_ml.pages.card import text as words
 from python_ml.pages.card.document import Block, Table, Text
 from python_ml.pages.card.evidence import Evidence
+from python_ml.registry.base import learned_from
 
 
 def data(evidence: Evidence) -> list[Block]:
@@ -18,13 +19,17 @@ def data(evidence: Evidence) -> list[Block]:
     result = evidence.result
     test_share = result.test_churner_count / result.test_count
     train_share = origin["train_churner_count"] / origin["train_count"]
+    *earlier, _ = learned_from(origin)
+    learned = "rows" if earlier else "customers"
+    more = [("Learned from earlier dates too", ", ".join(earlier))] if earlier else []
     rows = [
         ("Trained and tested as of", origin["as_of_date"]),
+        *more,
         ("Made to score customers as of", evidence.candidate.scoring_as_of_date),
         ("Features look back", "twelve whole months that end with the as-of date"),
         (
             "Training part",
-            f"{origin['train_count']:,} customers, {origin['train_churner_count']:,} left "
+            f"{origin['train_count']:,} {learned}, {origin['train_churner_count']:,} left "
             f"({train_share:.1%})",
         ),
         (

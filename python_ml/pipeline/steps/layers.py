@@ -51,7 +51,7 @@ def sentiment_step(context: RunContext, bronze: BronzeResult) -> SentimentResult
 def silver_step(
     context: RunContext, landed: LandResult, bronze: BronzeResult, sentiment: SentimentResult
 ) -> SilverResult:
-    """Build silver of the run's as-of date, and of the one that its model learns from.
+    """Build silver of the run's as-of date, and of those that its model learns from.
 
     Raises:
         QualityGateError: a data test or a quality gate failed.

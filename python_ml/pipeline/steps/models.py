@@ -10,7 +10,7 @@ from python_ml.judge.verdict import EvaluateResult
 from python_ml.land.result import LandResult
 from python_ml.pipeline.context import ChosenModel, Published, RunContext
 from python_ml.pipeline.evaluate import evaluate
-from python_ml.pipeline.gold import labelled_date, require_gold
+from python_ml.pipeline.gold import dates_to_learn_from, require_gold
 from python_ml.pipeline.results import GoldResult, TrainResult
 from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
@@ -19,21 +19,21 @@ from python_ml.registry import open_registry
 def train_step(
     context: RunContext, batch: LandResult | Published, gold: GoldResult | Published
 ) -> TrainResult:
-    """Fit a candidate on the newest as-of date with matured labels and register it, pending
-    approval.
+    """Fit a candidate on the as-of dates with matured labels and register it, pending approval.
 
     Raises:
         BadInputError: there are no labels, or too few.
     """
     with context.warehouse() as warehouse:
-        learned_from = labelled_date(context, batch, warehouse)  # which may build it
+        *earlier, newest = dates_to_learn_from(context, batch, warehouse)  # which may build them
         with warehouse.held():
             return train(
                 warehouse,
                 context.settings,
                 context.contract(batch),
                 context.run_id,
-                learned_from,
+                newest,
+                earlier=earlier,
                 scoring_as_of_date=batch.as_of_date,
             )
 
@@ -48,7 +48,7 @@ def evaluate_step(
         shutil.rmtree(copy, ignore_errors=True)  # of a run that is resumed
         origin = open_registry(context.settings).load(version).origin
         learned_from = date.fromisoformat(origin["as_of_date"])
-        require_gold(context, batch, warehouse, learned_from)
+        require_gold(context, batch, warehouse, [learned_from])
         settings, contract, dbt = context.settings, context.contract(batch), context.dbt(batch)
         with warehouse.held():
             changed = changed_customers(warehouse, settings, contract, dbt, copy, learned_from)

@@ -15,6 +15,7 @@ from python_ml.judge.labels import (
     labelled_dates,
     require_snapshots,
     training_date,
+    training_dates,
 )
 from python_ml.settings import Settings, load_settings
 
@@ -154,3 +155,52 @@ def test_customers_of_a_later_date_are_not_taken_for_those_of_the_date(
         return
     with pytest.raises(BadInputError, match=words):
         require_snapshots(warehouse, date(2025, 1, 31))
+
+
+def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides: object) -> list:
+    """Dates that are learned from, where snapshots are of every month end from 2024-01-31 on."""
+    settings = settings_of(home, **overrides)
+    warehouse = labels(settings, *rows)
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        for table in ("customer_attribute", "customer_contract"):
+            connection.execute(
+                f"create table bronze_{table} as select date '2024-01-31' as snapshot_date"
+            )
+        connection.execute(
+            "create table bronze_customer_month as select cast(? as date) as month_start",
+            [first_month],
+        )
+    return [f"{day}" for day in training_dates(warehouse, settings, NEWEST)]
+
+
+MONTHLY = [
+    ("2023-12-31", "2024-03-30", 800, 80),  # before the first snapshot
+    ("2024-03-31", "2024-06-29", 800, 80),
+    ("2024-06-30", "2024-09-28", 800, 80),
+    ("2024-09-30", "2024-12-29", 800, 80),
+    ("2024-10-31", "2025-01-29", 800, 80),
+    ("2024-11-30", "2025-02-28", 800, 80),
+    ("2024-12-31", "2025-03-31", 800, 80),
+    ("2025-01-31", "2025-05-01", 800, 80),  # not known yet
+]
+
+
+def test_horizons_of_the_dates_learned_from_do_not_overlap(tmp_path):
+    dates = ["2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]
+    assert learned(tmp_path / "a", *MONTHLY) == dates
+    close = {"model.training_dates.months_apart": 1}
+    assert learned(tmp_path / "b", *MONTHLY, **close) == dates, "however close they may be"
+
+
+def test_how_many_dates_and_how_far_apart_are_settings(tmp_path):
+    two = {"model.training_dates.maximum_count": 2}
+    assert learned(tmp_path / "a", *MONTHLY, **two) == ["2024-09-30", "2024-12-31"]
+    alone = {"model.training_dates.maximum_count": 1}
+    assert learned(tmp_path / "b", *MONTHLY, **alone) == ["2024-12-31"]
+    far = {"model.training_dates.months_apart": 4}
+    assert learned(tmp_path / "c", *MONTHLY, **far) == ["2024-06-30", "2024-12-31"]
+
+
+def test_a_date_without_a_year_before_it_is_not_learned_from_beside_another(tmp_path):
+    found = learned(tmp_path, *MONTHLY, first_month="2023-08-01")
+    assert found == ["2024-09-30", "2024-12-31"]

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from python_ml.judge.metrics import resample_weights
-from python_ml.pipeline.backtest import LabelledDate, choose_pairs, churn_levels, measure_later
+from python_ml.pipeline.backtest import LabelledDate, choose_rounds, churn_levels, measure_later
+from python_ml.settings import load_settings
 from tests.unit.gold_fixture import contract, gold_frame, settings_for
 
 TIERS = pd.DataFrame(
@@ -25,6 +26,11 @@ def labelled(day: str, matured: str, churners: int = 100) -> LabelledDate:
     return LabelledDate(date.fromisoformat(day), date.fromisoformat(matured), 1000, churners)
 
 
+def rounds(dates: list[LabelledDate], minimum_churners: int = 50):
+    limit = {"backtest.minimum_churner_count": minimum_churners}
+    return choose_rounds(dates, load_settings(limit, environ={}))
+
+
 def test_the_newest_labels_known_by_then_are_learned_from():
     dates = [
         labelled("2024-12-31", "2025-03-31"),
@@ -32,13 +38,27 @@ def test_the_newest_labels_known_by_then_are_learned_from():
         labelled("2025-03-31", "2025-06-30"),
         labelled("2025-04-30", "2025-07-31"),
     ]
-    pairs, skipped = choose_pairs(dates, minimum_churners=50)
-    assert [(str(a.as_of_date), str(b.as_of_date)) for a, b in pairs] == [
-        ("2024-12-31", "2025-03-31"),
-        ("2025-01-31", "2025-04-30"),
+    chosen, skipped = rounds(dates)
+    assert [([str(day) for day in past], str(test)) for past, test in chosen] == [
+        (["2024-12-31"], "2025-03-31"),
+        (["2025-01-31"], "2025-04-30"),
     ]
     assert skipped.keys() == {"2024-12-31", "2025-01-31"}
-    assert all(past.matured <= later.as_of_date for past, later in pairs)
+
+
+def test_all_dates_known_by_then_are_learned_from():
+    dates = [
+        labelled("2024-09-30", "2024-12-29"),
+        labelled("2024-12-31", "2025-03-31"),
+        labelled("2025-03-31", "2025-06-29"),
+        labelled("2025-06-30", "2025-09-28"),
+    ]
+    chosen, _ = rounds(dates)
+    assert [([str(day) for day in past], str(test)) for past, test in chosen] == [
+        (["2024-09-30"], "2024-12-31"),
+        (["2024-09-30", "2024-12-31"], "2025-03-31"),
+        (["2024-09-30", "2024-12-31", "2025-03-31"], "2025-06-30"),
+    ]
 
 
 def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on():
@@ -47,8 +67,8 @@ def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on():
         labelled("2025-03-31", "2025-06-30"),
         labelled("2025-06-30", "2025-09-30"),
     ]
-    pairs, skipped = choose_pairs(dates, minimum_churners=50)
-    assert [str(later.as_of_date) for _, later in pairs] == ["2025-06-30"]
+    chosen, skipped = rounds(dates)
+    assert [str(test) for _, test in chosen] == ["2025-06-30"]
     assert "20 leavers" in skipped["2024-12-31"]
     assert skipped["2025-03-31"] == "no labels had matured by then"
 

@@ -75,14 +75,28 @@ def test_campaigns_count_that_overlap_the_labels(tmp_path, start, end, counts) -
                 "insert into silver_campaign_customer values ('C1', 'offer', 0.5, true, ?, ?)",
                 [start, end],
             )
-        assert (not untreated_weights(warehouse, settings, DAY).empty) == counts
+        assert (not untreated_weights(warehouse, settings, [DAY]).empty) == counts
 
 
 def test_rows_are_repeated_in_their_order() -> None:
-    rows = pd.DataFrame({"customer_id": ["C1", "C2", "C3", "C4"]})
-    weights = pd.Series({"C2": 3, "C3": 0})
+    rows = pd.DataFrame({"customer_id": ["C1", "C2", "C3", "C4"], "as_of_date": DAY})
+    weights = pd.DataFrame(
+        {"customer_id": ["C2", "C3"], "as_of_date": DAY, "untreated_weight": [3, 0]}
+    )
     assert list(repeated(rows, weights)["customer_id"]) == ["C1", "C2", "C2", "C2", "C4"]
     assert list(without_treated(rows, weights)["customer_id"]) == ["C1", "C2", "C4"]
+
+
+def test_a_weight_counts_on_its_own_date_alone() -> None:
+    earlier = date(2024, 9, 30)
+    rows = pd.DataFrame(
+        {"customer_id": ["C1", "C1", "C2"], "as_of_date": [earlier, DAY, DAY], "row": [1, 2, 3]}
+    )
+    treated = pd.DataFrame(
+        {"customer_id": ["C1"], "as_of_date": [pd.Timestamp(earlier)], "untreated_weight": [0]}
+    )
+    assert list(without_treated(rows, treated)["row"]) == [2, 3]
+    assert list(repeated(rows, treated)["row"]) == [2, 3]
 
 
 def test_a_model_learns_from_the_untreated_and_can_be_rebuilt(tmp_path) -> None:
@@ -120,7 +134,7 @@ def test_a_model_learns_from_the_untreated_and_can_be_rebuilt(tmp_path) -> None:
             if taught:
                 kept = stored_rows(warehouse, own, registered)
                 weights = read_weights(warehouse, "r1")
-                treated = weights.index[weights == 0]
+                treated = weights.loc[weights["untreated_weight"] == 0, "customer_id"]
                 assert not kept["customer_id"].isin(treated).any()
                 assert kept[kept["split_part"] == TEST]["customer_id"].duplicated().any()
                 rebuilt = rebuild_version(warehouse, own, trained.model_version)
