@@ -127,6 +127,11 @@ with warnings.catch_warnings():
         runs_table: Text = Field(
             "spanishgas-runs", description="DynamoDB table of runs and the lease (docs/runs.md)."
         )
+        log_groups: str | None = Field(
+            None,
+            description="Prefix of the environment's log groups in CloudWatch, such as "
+            "`/sg-prod/`, which `forget` searches; without one, it searches no logs.",
+        )
         model_package_group: str | None = Field(
             None,
             description="Group of SageMaker's Model Registry in which each version is registered; "

@@ -29,6 +29,7 @@ locals {
     SPANISHGAS_ATHENA__DATA                = "s3://${module.s3.data_bucket}/warehouse"
     SPANISHGAS_ATHENA__STAGING             = "s3://${module.s3.results_bucket}/athena"
     SPANISHGAS_ATHENA__RUNS_TABLE          = module.dynamodb.table
+    SPANISHGAS_ATHENA__LOG_GROUPS          = "/${local.name}/"
     SPANISHGAS_ATHENA__MODEL_PACKAGE_GROUP = module.sagemaker.model_package_group
   }
 }

@@ -87,6 +87,8 @@ def consider(bucket: str, prefix: str, mode: str, table: UploadTable, state_mach
     upload = read_upload(bucket, prefix, mode)
     if not upload.is_complete:
         return "incomplete"
+    if table.is_held(prefix):  # `forget` edits it, and says itself what has become of it
+        return "held"
     claim = Claim(
         sha256=upload.sha256,
         run_id=upload.run_id,
@@ -157,15 +159,21 @@ def _marked_mode(bucket: str, key: str, mode: str) -> str:
     return word if word in MODES else mode
 
 
+def batch_of(key: str) -> tuple[str, str | None] | None:
+    """Prefix, and mode if the path says one, of the batch that an object belongs to."""
+    match = _BATCH.match(key)
+    return (match["prefix"], match["mode"]) if match else None
+
+
 def _batches(event: Mapping[str, Any], default_mode: str) -> Iterator[tuple[str, str, str]]:
     """Bucket, prefix and mode of each batch that an event speaks of."""
     for record in event.get("Records", []):
         if "s3" not in record:
             continue
         key = unquote_plus(record["s3"]["object"]["key"])
-        if match := _BATCH.match(key):
-            mode = match["mode"] or default_mode
-            yield record["s3"]["bucket"]["name"], match["prefix"], mode
+        if batch := batch_of(key):
+            prefix, mode = batch
+            yield record["s3"]["bucket"]["name"], prefix, mode or default_mode
 
 
 @cache

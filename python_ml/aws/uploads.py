@@ -9,6 +9,8 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from python_ml.engines import cloud
+from python_ml.engines.dynamodb_ledger import LEASE
+from python_ml.engines.ledger import iso
 from python_ml.errors import ConditionFailedError, SpanishGasError
 
 STARTING, STARTED, FAILED, SUCCEEDED = "starting", "started", "failed", "succeeded"
@@ -29,8 +31,8 @@ class Claim:
 class UploadTable:
     """Items `upload#<sha256>` of the table that holds the runs of a warehouse (docs/runs.md)."""
 
-    def __init__(self, name: str, warehouse: str) -> None:
-        self._table = cloud.table(name)
+    def __init__(self, name: str, warehouse: str, region: str | None = None) -> None:
+        self._table = cloud.table(name, region)
         self._warehouse = warehouse
 
     def claim(self, claim: Claim, now: datetime | None = None) -> Claim | None:
@@ -75,9 +77,42 @@ class UploadTable:
 
     def read(self, sha256: str) -> dict[str, Any] | None:
         """The item of a content, or None."""
-        document: dict[str, Any] | None = self._table.get_item(
-            Key=self._key(sha256), ConsistentRead=True
-        ).get("Item")
+        return self._item(f"upload#{sha256}")
+
+    def hold(self, prefix: str, run_id: str) -> None:
+        """A run edits the objects of an upload: as long as it has the lease, none is started."""
+        item = {"warehouse": self._warehouse, "item": f"edited#{prefix}", "run_id": run_id}
+        self._table.put_item(Item=item)
+
+    def is_held(self, prefix: str, now: datetime | None = None) -> bool:
+        """Whether the run that edits an upload still has the lease."""
+        note = self._item(f"edited#{prefix}")
+        if note is None:
+            return False
+        lease = self._item(LEASE) or {}
+        until = str(lease.get("expires_at", ""))
+        return lease.get("run_id") == note["run_id"] and until >= iso(now or datetime.now(UTC))
+
+    def let_go(self, prefix: str) -> None:
+        """The upload is as it is to stay."""
+        self._table.delete_item(Key={"warehouse": self._warehouse, "item": f"edited#{prefix}"})
+
+    def carry_over(self, before: str, after: str, now: datetime | None = None) -> None:
+        """What has become of a content holds for what it was edited to; no run starts for it."""
+        item = self.read(before)
+        if item is None:
+            return
+        state = SUCCEEDED if item["state"] == SUCCEEDED else FAILED
+        ended_at = _iso(now or datetime.now(UTC))
+        self._table.put_item(
+            Item={**item, **self._key(after), "state": state, "ended_at": ended_at}
+        )
+
+    def _item(self, name: str) -> dict[str, Any] | None:
+        key = {"warehouse": self._warehouse, "item": name}
+        document: dict[str, Any] | None = self._table.get_item(Key=key, ConsistentRead=True).get(
+            "Item"
+        )
         return document
 
     def _key(self, sha256: str) -> dict[str, str]:

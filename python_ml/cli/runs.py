@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,9 @@ from python_ml.cli.options import common, mapping_option, print_json, shown
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
+    from collections.abc import Callable
+
+    from python_ml.pipeline.forget_result import ForgetResult, Survey
     from python_ml.settings import Settings
 
 
@@ -75,13 +79,14 @@ def status(settings: Settings, as_json: bool, last: int) -> None:
 )
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, yes: bool) -> None:
-    """Remove a person from everything under the data home.
+    """Remove a person from everything that the product keeps.
 
-    Rows, texts, scores, snapshots, reports and raw files under the home are removed; files outside
-    it belong to the company and stay. Afterwards every file is searched, and the command fails
-    with exit code 1 for as long as something of the person is left. It cannot be undone.
+    Rows, texts, scores, snapshots, reports and raw files are removed: those under the home or, with
+    the target athena, in the buckets, with every version, in the table of runs and in the logs.
+    Afterwards everything is searched, and the command fails with exit code 1 if something of the
+    person is left. Files elsewhere stay. It cannot be undone.
     """
-    from python_ml.pipeline.forget import forget_customer, survey_customer
+    from python_ml.engines import open_engine
     from python_ml.pipeline.workspace import Run
 
     if dry_run and yes:
@@ -89,7 +94,19 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("forget cannot be undone: --yes confirms it, --dry-run lists the files")
     this_run = Run(settings)
-    survey = survey_customer(this_run, customer_id)
+    if open_engine(settings).lies_in_home:
+        from python_ml.pipeline.forget import forget_customer, survey_customer
+
+        find: Callable[[str], Survey] = partial(survey_customer, this_run)
+        remove: Callable[[Survey], ForgetResult] = partial(forget_customer, this_run)
+        elsewhere = [("files outside the home", "what your company delivered", "yours to delete")]
+    else:
+        from python_ml.aws.forget import OUT_OF_REACH, Account
+
+        account = Account(this_run)
+        find, remove = account.survey, account.forget
+        elsewhere = [(each.where, each.what, each.kept_for) for each in OUT_OF_REACH]
+    survey = find(customer_id)
     if dry_run and as_json:
         print_json(survey.as_dict())
         return
@@ -97,8 +114,8 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
         for place in survey.places:
             click.echo(f"  {place}", err=as_json)
         click.echo(
-            f"{len(survey.places):,} places in {survey.file_count:,} files under "
-            f"{settings.layout.home} hold something of {customer_id}."
+            f"{len(survey.places):,} places in {survey.file_count:,} files {survey.where} "
+            f"hold something of {customer_id}."
             + _left_to_people(sum(place.is_by_hand for place in survey.places))
             + _not_searched(survey.traces.short_text_count),
             err=as_json,
@@ -108,16 +125,19 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
         return
     if not yes and not click.confirm("Remove all of it? This cannot be undone.", err=True):
         raise UsageError("not confirmed; nothing was changed")
-    result = forget_customer(this_run, survey)
+    result = remove(survey)
     if as_json:
         print_json(result.as_dict())
-    else:
-        pages = " The dashboards were written anew." if result.pages_written else ""
-        click.echo(
-            f"Removed from {len(result.places):,} places; {result.searched_files:,} files were "
-            f"searched, and nothing of the customer was found.{pages} Raw files outside the home "
-            "are not ours and stay." + _not_searched(result.short_texts)
-        )
+        return
+    pages = " The dashboards were written anew." if result.pages_written else ""
+    click.echo(
+        f"Removed from {len(result.places):,} places; {result.searched_files:,} files were "
+        f"searched, and nothing of the customer was found.{pages}"
+        + _not_searched(result.short_texts)
+    )
+    click.echo("Out of reach, and not searched:")
+    for where, what, kept_for in elsewhere:
+        click.echo(f"  {where}: {what} ({kept_for})")
 
 
 def _left_to_people(count: int) -> str:

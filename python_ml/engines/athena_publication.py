@@ -84,6 +84,14 @@ class Publication:
         """Whether there is a published table of that name that a run can go on with."""
         return _is_iceberg(self._table(self._schema, table) or {})
 
+    def iceberg_tables(self) -> dict[str, str]:
+        """Where each published Iceberg table lies, by its name."""
+        return {
+            table["Name"]: table["StorageDescriptor"]["Location"]
+            for table in self._tables(self._schema)
+            if _is_iceberg(table)
+        }
+
     def continue_table(self, run_id: str, table: str) -> None:
         """Give a run an entry of a published Iceberg table, as it is published now."""
         found = self._table(self._schema, table)

@@ -31,11 +31,17 @@ from python_ml.errors import ConditionFailedError
 LEASE = "lease"
 
 
+def runs_key(warehouse: str) -> str:
+    """Hash key of records of runs: whoever may write these need not be able to touch the lease."""
+    return f"{warehouse}/runs"
+
+
 class DynamoLedger(RunLedger):
     """Items of one warehouse in a table with the keys `warehouse` (hash) and `item` (range)."""
 
     def __init__(self, table: str, warehouse: str, region: str) -> None:
         self._warehouse = warehouse
+        self._runs = runs_key(warehouse)
         self._table = cloud.table(table, region)
 
     def acquire(self, lease: Lease, seconds: float) -> Lease:
@@ -120,12 +126,11 @@ class DynamoLedger(RunLedger):
         # What a person looks for in the console stands beside the whole document.
         shown = ("run_id", "mode", "status", "started_at", "ended_at", "batch_sha256")
         item = {name: getattr(record, name) for name in shown}
-        self._put(
-            {"item": f"run#{record.run_id}", **item, "document": json.dumps(record.as_dict())}
-        )
+        document = json.dumps(record.as_dict())
+        self._table.put_item(Item={**self._run_key(record.run_id), **item, "document": document})
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
-        condition = Key("warehouse").eq(self._warehouse) & Key("item").begins_with("run#")
+        condition = Key("warehouse").eq(self._runs) & Key("item").begins_with("run#")
         query: dict[str, Any] = {
             "KeyConditionExpression": condition,
             "ScanIndexForward": False,
@@ -144,7 +149,10 @@ class DynamoLedger(RunLedger):
 
     def forget_runs(self, run_ids: list[str]) -> None:
         for run_id in run_ids:
-            self._table.delete_item(Key=self._key(f"run#{run_id}"))
+            self._table.delete_item(Key=self._run_key(run_id))
+
+    def _run_key(self, run_id: str) -> dict[str, str]:
+        return {"warehouse": self._runs, "item": f"run#{run_id}"}
 
     def _key(self, item: str) -> dict[str, str]:
         return {"warehouse": self._warehouse, "item": item}

@@ -3,87 +3,43 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-import pyarrow.parquet as pq
-
-from python_ml.contracts.schema import customer_id_pattern
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.engines import open_warehouse
 from python_ml.engines.ledger import user_name
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.judge.snapshot import SCORED_ROWS, TRAINING_ROWS, content_hash
-from python_ml.judge.split import split_hash
-from python_ml.land.mapping import id_pattern
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.pages.preview import preview_folder, write_preview
+from python_ml.pipeline.forget_result import (
+    ForgetResult,
+    Survey,
+    left_over,
+    note_change,
+    require_customer_id,
+)
 from python_ml.pipeline.workspace import Run, workspace
 from python_ml.privacy.containers import DAMAGED
 from python_ml.privacy.person import Pending, traces_of
 from python_ml.privacy.remove import remove_from, scrub_duckdb
 from python_ml.privacy.search import Find, Searched, search
 from python_ml.privacy.tombstones import Tombstones, read_tombstones
-from python_ml.privacy.traces import REMOVED, Traces
+from python_ml.privacy.traces import Traces
 from python_ml.progress import Reporter
 
 _PASSES = 3  # what the first one wrote, such as a file in a file, the next one sees
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Where something of a person is, before anything is removed."""
-
-    customer_id: str
-    traces: Traces
-    places: list[Find]
-    file_count: int  # searched
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "is_dry_run": True,
-            "places": [place.as_dict() for place in self.places],
-            "searched_files": self.file_count,
-            "short_texts": self.traces.short_text_count,
-        }
-
-
-@dataclass(frozen=True)
-class ForgetResult:
-    """What was removed; it does not say of whom."""
-
-    places: list[Find] = field(default_factory=list)
-    searched_files: int = 0
-    short_texts: int = 0  # which only the person has said, of too few words to be searched for
-    pages_written: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        places = [place.as_dict() for place in self.places]
-        return asdict(self) | {"is_dry_run": False, "places": places}
 
 
 def survey_customer(run: Run, customer_id: str) -> Survey:
     """Search everything under the home for a person; writes nothing.
 
     Raises:
-        UsageError: no customer id, one that no file under the home knows, or a target other than
-            duckdb.
+        UsageError: no customer id, or one that no file under the home knows.
         SpanishGasError: the list of the forgotten cannot be read.
     """
-    if not run.engine.lies_in_home:
-        raise UsageError(
-            "forget works on a home, with the target duckdb; how a person is removed on AWS is in "
-            "docs/runbook.md, Forget a person"
-        )
-    if not re.fullmatch(pattern := id_pattern(run.settings), customer_id):
-        looks = "C01234" if pattern == customer_id_pattern() else pattern
-        raise UsageError(f"{customer_id!r} is not a customer id, which looks like {looks}")
+    require_customer_id(run.settings, customer_id)
     layout = run.settings.layout
     if not layout.home.is_dir():
         raise UsageError(f"{layout.home}: no such folder; --home names the one to search")
@@ -96,7 +52,8 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
         raise UsageError(
             f"no file under {layout.home} mentions customer {customer_id}; nothing was changed"
         )
-    return Survey(customer_id, traces, searched.places, searched.file_count)
+    where = f"under {layout.home}"
+    return Survey(customer_id, traces, searched.places, searched.file_count, where)
 
 
 def forget_customer(run: Run, survey: Survey) -> ForgetResult:
@@ -131,7 +88,7 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
             left = _search(run, survey.traces)
         step.rows = sum(place.count for place in survey.places)
         if not left.is_clean:
-            raise SpanishGasError(_told(left, survey.traces))
+            raise SpanishGasError(left_over(left, survey.traces, "under the home"))
         pending.clear()
     short = survey.traces.short_text_count
     return ForgetResult(survey.places, left.file_count, short, pages_written)
@@ -140,16 +97,6 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
 def _search(run: Run, traces: Traces) -> Searched:
     layout = run.settings.layout
     return search(layout.home, traces, skip=set(layout.forgetting.glob("*")))
-
-
-def _told(left: Searched, traces: Traces) -> str:
-    """What is left, in words that a record of the run may keep."""
-    listing = "\n".join(f"  {traces.redact(str(place))}" for place in left.places)
-    return (
-        f"something of the customer is left under the home ({REMOVED} stands for the id):\n"
-        f"{listing}"
-        "\nDelete these files, or put right what cannot be opened, and call forget again"
-    )
 
 
 def _write_pages(run: Run, report: Reporter) -> bool:
@@ -192,35 +139,13 @@ class _Remover:
                 self.run.has_published = False
             elif path.exists() or path.is_symlink():
                 try:
-                    remove_from(path, self.traces, _note(path, self.stones))
+                    remove_from(path, self.traces, note_change(path, self.stones))
                 except DAMAGED as error:
                     logging.getLogger(__name__).warning("%s could not be edited: %s", name, error)
             if path.is_relative_to(self.layout.batches) and path.suffix == ".parquet":
                 batches.add(self.layout.batches / path.relative_to(self.layout.batches).parts[0])
         for batch in sorted(batches):
             _renew_manifest(batch)
-
-
-def _note(path: Path, stones: Tombstones) -> Callable[[Path], None] | None:
-    """Keep track of content that model versions name by its hash."""
-    kind = path.parent.parent.name if path.suffix == ".parquet" else ""
-    if kind in (SCORED_ROWS, TRAINING_ROWS):
-        hash_of = _content_hash
-    elif kind == "model_split":
-        hash_of = _split_hash
-    else:
-        return None
-    before = hash_of(path)
-    return lambda rest: stones.note_change(before, hash_of(rest))
-
-
-def _content_hash(path: Path) -> str:
-    return content_hash(pq.ParquetFile(path).read())
-
-
-def _split_hash(path: Path) -> str:
-    frame: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
-    return split_hash(frame[["customer_id", "split_part", "cv_fold"]])
 
 
 def _renew_manifest(batch: Path) -> None:

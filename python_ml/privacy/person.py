@@ -114,11 +114,16 @@ def _everything_said(home: Path) -> Iterator[_Said]:
     for path in sorted(home.rglob("*")):
         if path.is_symlink() or not path.is_file() or path.parent == Layout(home).forgetting:
             continue
-        try:
-            with containers.opened(path) as data:
-                yield from _said_in(path, data)
-        except containers.DAMAGED:
-            continue  # the search tells of it
+        yield from said_by_whom(path)
+
+
+def said_by_whom(path: Path) -> Iterator[_Said]:
+    """Customer and text of every interaction that a file holds."""
+    try:
+        with containers.opened(path) as data:
+            yield from _said_in(path, data)
+    except containers.DAMAGED:
+        return  # the search tells of it
 
 
 def _said_in(path: Path, data: containers.Bytes) -> Iterator[_Said]:

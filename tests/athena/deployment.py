@@ -39,6 +39,7 @@ PLACES = {
     "staging": f"s3://{RESULTS}/athena",
     "runs_table": f"{NAME}-runs",
     "model_package_group": GROUP,
+    "log_groups": f"/{NAME}/",
 }
 
 

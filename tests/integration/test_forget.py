@@ -350,8 +350,6 @@ def answer(monkeypatch, word, arguments):
 def test_who_and_where_must_make_sense(home):
     with pytest.raises(UsageError, match="not a customer id"):
         survey_customer(Run(settings_of(home)), "Maria")
-    with pytest.raises(UsageError, match=r"docs/runbook\.md"):
-        survey_customer(Run(settings_of(home).with_overrides({"target": "athena"})), GONE)
 
 
 def test_a_month_can_be_added_to_what_forgetting_has_left(tmp_path):
