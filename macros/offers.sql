@@ -3,12 +3,20 @@ What offers rest on, for the marts that value, choose and show them. Each is a p
 CTEs `risks` (mart_customer_risk), `economics` and `assignments` (bronze_campaign_assignment).
 #}
 
-{# The assumptions of the seed, one row. #}
+{# Assumptions of the seed economics by name, one row. #}
+{% macro economic_assumptions(names) -%}
+    select
+        {% for name in names -%}
+        max(case when name = '{{ name }}' then value end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor -%}
+    from {{ ref('economics') }}
+{%- endmacro %}
+
+{# The assumptions that offers rest on, one row. #}
 {% macro offer_economics() -%}
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
         coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
-        max(case when name = 'remaining_months' then value end) as remaining_months,
         max(case when name = 'offer_months' then value end) as offer_months
     from {{ ref('economics') }}
 {%- endmacro %}
@@ -31,13 +39,13 @@ CTEs `risks` (mart_customer_risk), `economics` and `assignments` (bronze_campaig
 {# Margin that an offer is expected to save, by a share saved. #}
 {% macro saved_margin(save_probability) -%}
     risks.churn_probability * {{ save_probability }}
-    * risks.avg_monthly_margin_eur * economics.remaining_months
+    * risks.avg_monthly_margin_eur * risks.saved_value_months
 {%- endmacro %}
 
 {# Margin that a call is expected to lose: it reminds a customer who would have stayed that one can leave. #}
 {% macro lost_margin() -%}
     (1 - risks.churn_probability) * economics.drive_away_probability
-    * risks.avg_monthly_margin_eur * economics.remaining_months
+    * risks.avg_monthly_margin_eur * risks.stayer_value_months
 {%- endmacro %}
 
 {#

@@ -28,24 +28,10 @@ final as (
         as_of_date,
         ---------- contract
         months_to_renewal,
-        case
-            when months_to_renewal <= 0 then 'expired'
-            when months_to_renewal <= 3 then '0-3m'
-            when months_to_renewal <= 6 then '3-6m'
-            when months_to_renewal <= 12 then '6-12m'
-            when months_to_renewal > 12 then '12m+'
-            else 'unknown'
-        end as renewal_bucket,
+        {{ renewal_bucket('months_to_renewal') }} as renewal_bucket,
         {{ flag('months_to_renewal > 0 and months_to_renewal <= 3') }} as is_within_3m_of_renewal,
         tenure_months,
-        case
-            when tenure_months <= 6 then '0-6m'
-            when tenure_months <= 12 then '6-12m'
-            when tenure_months <= 24 then '1-2y'
-            when tenure_months <= 60 then '2-5y'
-            when tenure_months > 60 then '5y+'
-            else 'unknown'
-        end as tenure_bucket,
+        {{ tenure_bucket('tenure_months') }} as tenure_bucket,
         {{ flag('months_to_renewal <= 0') }} as is_expired_contract,
         ---------- customer
         segment,

@@ -21,6 +21,10 @@ provinces as (
     select * from {{ ref('province_names') }}
 ),
 
+remaining as (
+    select * from {{ ref('silver_remaining_months') }}
+),
+
 reasons as (
     select
         customer_id,
@@ -74,6 +78,11 @@ final as (
         customers.renewal_bucket,
         customers.tenure_months,
         customers.tenure_bucket,
+        remaining.remaining_months,
+        remaining.basis as remaining_months_basis,
+        remaining.saved_months,
+        remaining.saved_value_months,
+        remaining.stayer_value_months,
         ---------- consumption and money
         customers.avg_monthly_elec_kwh,
         customers.avg_monthly_gas_m3,
@@ -89,6 +98,10 @@ final as (
         on
             scores.customer_id = customers.customer_id
             and scores.as_of_date = customers.as_of_date
+    left join remaining
+        on
+            scores.customer_id = remaining.customer_id
+            and scores.as_of_date = remaining.as_of_date
     left join tiers
         on scores.risk_tier = tiers.risk_tier
     left join reasons

@@ -13,7 +13,9 @@ What the words on pages and in the terminal mean, with the figures of this run a
     'loss_not_at_risk': percent.format('risk_words.not_at_risk_share'),
     'offer_months': whole.format('economics.offer_months'),
     'contact_cost': whole.format('economics.contact_cost_eur'),
-    'remaining_months': whole.format('economics.remaining_months'),
+    'saved_months': whole.format('risk_words.saved_months'),
+    'value_horizon_months': whole.format('economics.value_horizon_months'),
+    'discount_rate': percent.format('economics.yearly_discount_rate'),
     'save_share': percent.format('economics.save_probability'),
     'drive_away_share': percent_1.format('economics.drive_away_probability'),
     'holdout_share': percent.format('campaign.holdout_share'),
@@ -46,7 +48,8 @@ risk_words as (
         min(case when is_flagged then churn_probability end) as flagged_from,
         count(case when is_flagged and not is_at_risk then 1 end) as flagged_below_count,
         sum(case when not is_at_risk then expected_monthly_loss_eur else 0e0 end)
-        / nullif(sum(expected_monthly_loss_eur), 0e0) as not_at_risk_share
+        / nullif(sum(expected_monthly_loss_eur), 0e0) as not_at_risk_share,
+        avg(case when is_at_risk then saved_months end) as saved_months
     from {{ ref('mart_customer_risk') }}
 ),
 
@@ -55,7 +58,8 @@ economics as (
         coalesce(max(case when name = 'contact_cost_eur' then value end), 0e0) as contact_cost_eur,
         coalesce(max(case when name = 'save_probability' then value end), 0e0) as save_probability,
         coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
-        coalesce(max(case when name = 'remaining_months' then value end), 0e0) as remaining_months,
+        max(case when name = 'value_horizon_months' then value end) as value_horizon_months,
+        coalesce(max(case when name = 'yearly_discount_rate' then value end), 0e0) as yearly_discount_rate,
         coalesce(max(case when name = 'offer_months' then value end), 0e0) as offer_months
     from {{ ref('economics') }}
 ),

@@ -43,7 +43,7 @@ valued as (
         rates.offer,
         rates.save_probability,
         rates.save_probability_sd,
-        risks.avg_monthly_margin_eur * economics.remaining_months as margin_at_stake_eur,
+        risks.avg_monthly_margin_eur * risks.saved_value_months as margin_at_stake_eur,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,

@@ -78,7 +78,7 @@ def measure_sets(
     as_of_date: date,
 ) -> tuple[dict[str, dict[str, Estimate]], dict[str, pd.DataFrame]]:
     """Metrics over all customers by feature set, and the tables that tell the rest."""
-    economics = read_economics(warehouse)
+    economics = read_economics(warehouse, as_of_date)
     measured = {name: _slices(part, weights, economics, settings) for name, part in sets.items()}
     overall = {name: slices[0].metrics for name, slices in measured.items()}
     return overall, {
@@ -96,7 +96,7 @@ def measure_overall(
     as_of_date: date,
 ) -> tuple[dict[str, dict[str, Estimate]], pd.DataFrame]:
     """Metrics over all customers by feature set, and their rows of `model_metric`."""
-    economics = read_economics(warehouse)
+    economics = read_economics(warehouse, as_of_date)
     measured = {
         name: _slices(part, weights, economics, settings, dimensions=())
         for name, part in sets.items()

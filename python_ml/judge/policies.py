@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
+from python_ml.errors import SpanishGasError
 from python_ml.judge.metrics import estimate
 from python_ml.judge.profit import economics_values
 from python_ml.judge.tiers import assign_tier, read_tiers
@@ -27,13 +29,44 @@ MARGIN = "avg_monthly_margin_eur"
 
 
 @dataclass(frozen=True)
+class RemainingMonths:
+    """Discounted months that n customers bring their margin: saved ones, and who stays anyway."""
+
+    saved: np.ndarray
+    stayer: np.ndarray
+
+    @classmethod
+    def of(cls, warehouse: Warehouse, rows: pd.DataFrame) -> RemainingMonths:
+        """From silver_remaining_months, in the order of the rows.
+
+        Raises:
+            SpanishGasError: a customer has none.
+        """
+        dates = sorted({pd.Timestamp(day).date() for day in rows["as_of_date"].unique()})
+        known = warehouse.query(
+            "select customer_id, as_of_date, saved_value_months, stayer_value_months "
+            "from silver_remaining_months where as_of_date in "
+            f"({', '.join(f'date {literal(day)}' for day in dates)})"
+        )
+        keys = ["customer_id", "as_of_date"]
+        wanted = rows[keys].assign(as_of_date=pd.to_datetime(rows["as_of_date"]))
+        known["as_of_date"] = pd.to_datetime(known["as_of_date"])
+        found = wanted.merge(known, on=keys, how="left", validate="many_to_one")
+        if missing := int(found["saved_value_months"].isna().sum()):
+            raise SpanishGasError(f"silver_remaining_months lacks {missing:,} customers")
+        return cls(
+            found["saved_value_months"].to_numpy(dtype=np.float64),
+            found["stayer_value_months"].to_numpy(dtype=np.float64),
+        )
+
+
+@dataclass(frozen=True)
 class OfferEconomics:
     """What a contact costs and may bring, out of the seeds economics, risk_tiers, offer_policy."""
 
     contact_cost_eur: float
     save_probability: float
     drive_away_probability: float
-    remaining_months: float
     offer_months: float
     tiers: pd.DataFrame
     margin_share: Mapping[str, float]
@@ -46,10 +79,7 @@ class OfferEconomics:
         Raises:
             SpanishGasError: a value is missing.
         """
-        names = (
-            *("contact_cost_eur", "save_probability", "drive_away_probability"),
-            *("remaining_months", "offer_months"),
-        )
+        names = ("contact_cost_eur", "save_probability", "drive_away_probability", "offer_months")
         values = economics_values(warehouse, names)
         policy = warehouse.read_table("offer_policy")
         tier_names = policy["risk_tier"].astype(str)
@@ -63,7 +93,11 @@ class OfferEconomics:
         )
 
     def net_value(
-        self, chance: np.ndarray, margin: np.ndarray, discount_share: np.ndarray
+        self,
+        chance: np.ndarray,
+        margin: np.ndarray,
+        discount_share: np.ndarray,
+        months: RemainingMonths,
     ) -> np.ndarray:
         """Net value (€) of contacting each of n customers.
 
@@ -71,12 +105,14 @@ class OfferEconomics:
             chance: that the customer leaves: a probability, or 0 and 1 in hindsight.
             margin: monthly, €; where it is not finite nothing is known to be saved.
             discount_share: of the monthly margin, granted for the months of the offer.
+            months: that each customer brings its margin.
         """
         known = np.where(np.isfinite(margin), margin, 0.0)
-        kept = chance * self.save_probability - (1 - chance) * self.drive_away_probability
-        saved = kept * known * self.remaining_months
+        saved = chance * self.save_probability * months.saved
+        lost = (1 - chance) * self.drive_away_probability * months.stayer
         discount = discount_share * np.maximum(known, 0.0) * self.offer_months
-        return saved - discount - self.contact_cost_eur
+        value: np.ndarray = (saved - lost) * known - discount - self.contact_cost_eur
+        return value
 
 
 def policy_rows(
@@ -92,7 +128,7 @@ def policy_rows(
     Args:
         warehouse: holds the seeds.
         settings: of the intervals.
-        test: n rows of gold_master.
+        test: n rows of gold_master, with customer_id and as_of_date.
         churn: n labels.
         probability: n calibrated probabilities.
         weights: bootstrap weights, (resamples, n).
@@ -104,11 +140,12 @@ def policy_rows(
     margin = test[MARGIN].to_numpy(dtype=np.float64, na_value=np.nan)
     tier = assign_tier(probability, economics.tiers)
     share = np.array([economics.margin_share[name] for name in tier])
-    expected = economics.net_value(probability, margin, share)
+    months = RemainingMonths.of(warehouse, test)
+    expected = economics.net_value(probability, margin, share, months)
     chosen = choose_customers(economics, tier, margin, expected)
     rows = []
     for basis, chance in ((EXPECTED, probability), (REALISED, churn.astype(np.float64))):
-        value = economics.net_value(chance, margin, share)
+        value = economics.net_value(chance, margin, share, months)
         gains = {policy: np.where(mask, value, 0.0) for policy, mask in chosen.items()}
         found = estimate(partial(_profits, gains), weights, settings.evaluate.confidence)
         for policy, mask in chosen.items():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
 from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
 from python_ml.judge.metrics import Bins
 
@@ -42,18 +44,24 @@ class Economics:
         return np.cumsum(gain[:, ::-1] * in_bin, axis=1)
 
 
-def read_economics(warehouse: Warehouse) -> Economics:
-    """The seed `economics`.
+def read_economics(warehouse: Warehouse, as_of_date: date) -> Economics:
+    """The seed `economics`, and how long saved customers of a date stay on average.
 
     Raises:
-        SpanishGasError: it lacks a value.
+        SpanishGasError: the seed lacks a value, or no customers are known of that date.
     """
-    names = ("contact_cost_eur", "save_probability", "monthly_margin_eur", "remaining_months")
+    names = ("contact_cost_eur", "save_probability", "monthly_margin_eur")
     values = economics_values(warehouse, names)
+    months = warehouse.query(
+        "select avg(saved_value_months) as months from silver_remaining_months "
+        f"where as_of_date = date {literal(as_of_date)}"
+    )["months"].astype(float)
+    if months.isna().all():
+        raise SpanishGasError(f"silver_remaining_months has no customers as of {as_of_date}")
     return Economics(
         contact_cost_eur=values["contact_cost_eur"],
         save_probability=values["save_probability"],
-        value_at_stake_eur=values["monthly_margin_eur"] * values["remaining_months"],
+        value_at_stake_eur=values["monthly_margin_eur"] * float(months.iloc[0]),
     )
 
 

@@ -4,8 +4,7 @@ with
 economics as (
     select
         max(case when name = 'contact_cost_eur' then value end) as contact_cost_eur,
-        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
-        max(case when name = 'remaining_months' then value end) as remaining_months
+        coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability
     from {{ ref('economics') }}
 ),
 
@@ -13,16 +12,20 @@ valued as (
     select
         recommendations.customer_id,
         (
-            recommendations.churn_probability * rates.save_probability
-            - (1 - recommendations.churn_probability) * economics.drive_away_probability
+            recommendations.churn_probability * rates.save_probability * months.saved_value_months
+            - (1 - recommendations.churn_probability) * economics.drive_away_probability * months.stayer_value_months
         )
-        * customers.avg_monthly_margin_eur * economics.remaining_months
+        * customers.avg_monthly_margin_eur
         - recommendations.offer_budget_eur - economics.contact_cost_eur as net_value_eur
     from {{ ref('mart_recommendation') }} as recommendations
     inner join {{ ref('gold_master') }} as customers
         on
             recommendations.customer_id = customers.customer_id
             and recommendations.as_of_date = customers.as_of_date
+    inner join {{ ref('silver_remaining_months') }} as months
+        on
+            recommendations.customer_id = months.customer_id
+            and recommendations.as_of_date = months.as_of_date
     inner join {{ ref('mart_offer_rate') }} as rates
         on
             recommendations.offer = rates.offer

@@ -26,7 +26,6 @@ import pandas as pd
 from python_ml.contracts.gold import GOLD
 from python_ml.engines import open_warehouse
 from python_ml.judge.policies import EXPECTED_VALUE, FIXED_TIERS
-from python_ml.judge.profit import economics_values
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.churn_model import ChurnModel
 from python_ml.registry import open_registry
@@ -67,7 +66,8 @@ def candidates_of(home: Path, model: ChurnModel) -> pd.DataFrame:
         runner.run("mart_offer_candidate", exclude="mart_offer_budget")
         with duckdb.connect(str(copy), read_only=True) as connection:
             return connection.execute(
-                "select candidates.*, risks.avg_monthly_margin_eur "
+                "select candidates.*, risks.avg_monthly_margin_eur, risks.saved_value_months, "
+                "risks.stayer_value_months "
                 "from mart_offer_candidate as candidates "
                 "inner join mart_customer_risk as risks using (customer_id)"
             ).df()
@@ -76,20 +76,18 @@ def candidates_of(home: Path, model: ChurnModel) -> pd.DataFrame:
 def realised_values(home: Path, model: ChurnModel) -> pd.DataFrame:
     """One row a policy and eligible customer: rank, spend, realised net value (€).
 
-    A customer who would leave and is kept brings its margin for the remaining months; one who
-    would stay and is driven away takes it along; discount and contact are paid either way, as in
-    the marts.
+    A customer who would leave and is kept brings its margin for the months that a saved customer
+    stays; one who would stay and is driven away takes along those of a stayer; discount and contact
+    are paid either way, as in the marts.
     """
-    settings = load_settings({"home": str(home)}, environ={})
-    with open_warehouse(settings) as warehouse:
-        months = economics_values(warehouse, ["remaining_months"])["remaining_months"]
     candidates = candidates_of(home, model)
     candidates = candidates[candidates["verdict"] == "eligible"]
     truth = pd.read_parquet(home / "raw" / TRUTH)
     rows = candidates.merge(truth, on=["customer_id", "offer"], validate="many_to_one")
     assert len(rows) == len(candidates), "every offer has its truth"
-    kept = rows["leaves_without"].astype(int) - rows["leaves_with"].astype(int)
-    value = kept * rows["avg_monthly_margin_eur"] * months - rows["spend_eur"]
+    saved = (rows["leaves_without"] & ~rows["leaves_with"]) * rows["saved_value_months"]
+    lost = (~rows["leaves_without"] & rows["leaves_with"]) * rows["stayer_value_months"]
+    value = (saved - lost) * rows["avg_monthly_margin_eur"] - rows["spend_eur"]
     return rows.assign(realised_eur=value)
 
 

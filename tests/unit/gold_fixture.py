@@ -138,8 +138,7 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
         connection.execute(
             "create or replace table economics as select * from (values ('contact_cost_eur', 20.0),"
             " ('save_probability', 0.4), ('drive_away_probability', 0.0),"
-            " ('monthly_margin_eur', 7.0), ('remaining_months', 32.0),"
-            " ('offer_months', 6.0))"
+            " ('monthly_margin_eur', 7.0), ('offer_months', 6.0))"
             " t(name, value)"
         )
         connection.execute(
@@ -147,6 +146,12 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             " ('Low', 'no_offer', 0.0), ('Medium', 'offer_small', 0.05),"
             " ('High', 'offer_medium', 0.15), ('Critical', 'offer_large', 0.25))"
             " t(risk_tier, offer, monthly_margin_share)"
+        )
+        # A saved customer stays for 32 months, one who would have stayed for 40.
+        connection.execute(
+            "create or replace table silver_remaining_months as select customer_id, as_of_date,"
+            " 32.0::double as saved_value_months, 40.0::double as stayer_value_months"
+            " from gold_master"
         )
         # Customers were activated on the first of 2020; nobody's records tell anything.
         connection.execute(

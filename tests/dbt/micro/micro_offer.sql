@@ -1,13 +1,15 @@
--- Offers by the fixed tiers: a share of the margin for six months, a contact of 20, saved margin of 32 months.
+-- Offers by the fixed tiers: a share of the margin for six months, a contact of 20, margin of the
+-- months that are left. None of the labels has matured, so all have the assumed hazard, 3% a month: a saved customer
+-- brings 20.266501 discounted months, and one who is driven away takes along 30.030322.
 with
 
 expected (customer_id, decision, offer, discount_eur_month, offer_budget_eur, expected_net_value_eur, is_holdout) as (
     values
     -- Drawn: the first 32 bits of md5('campaign-1:C00001') are 0.017 of the whole, below a tenth.
-    ('C00001', 'held_out', 'no_offer', 0e0, 0e0, 85.10878e0, true),
-    -- A quarter of 25.078333; (0.8 × 0.3 − 0.2 × 0.005) × 25.078333 × 32 − 37.6175 − 20.
-    ('C00002', 'offered', 'offer_large', 6.269583e0, 37.6175e0, 134.181593e0, false),
-    ('C00003', 'offered', 'offer_medium', 2.02e0, 12.12e0, 44.586133e0, false),
+    ('C00001', 'held_out', 'no_offer', 0e0, 0e0, 38.939972e0, true),
+    -- A quarter of 25.078333; (0.8 × 0.3 × 20.266501 − 0.2 × 0.005 × 30.030322) × 25.078333 − 37.6175 − 20.
+    ('C00002', 'offered', 'offer_large', 6.269583e0, 37.6175e0, 63.609406e0, false),
+    ('C00003', 'offered', 'offer_medium', 2.02e0, 12.12e0, 16.197182e0, false),
     ('C00004', 'margin_not_positive', 'no_offer', 0e0, 0e0, null, false),
     ('C00007', 'low_risk', 'no_offer', 0e0, 0e0, null, false)
 ),

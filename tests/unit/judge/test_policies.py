@@ -9,7 +9,12 @@ import pytest
 
 from python_ml.errors import SpanishGasError
 from python_ml.judge.metrics import resample_weights
-from python_ml.judge.policies import OfferEconomics, choose_customers, policy_rows
+from python_ml.judge.policies import (
+    OfferEconomics,
+    RemainingMonths,
+    choose_customers,
+    policy_rows,
+)
 from python_ml.judge.profit import economics_values
 
 
@@ -21,7 +26,14 @@ def fixture(tmp_path_factory):
 
 def rows_of(fixture, margin, churn, probability):
     settings, warehouse = fixture
-    test = pd.DataFrame({"avg_monthly_margin_eur": margin})
+    ids = gold.gold_frame(50)["customer_id"].to_numpy()
+    test = pd.DataFrame(
+        {
+            "customer_id": ids[np.arange(len(margin)) % len(ids)],
+            "as_of_date": pd.Timestamp(gold.AS_OF_DATE),
+            "avg_monthly_margin_eur": margin,
+        }
+    )
     weights = resample_weights(len(test), 200, 1)
     rows = policy_rows(
         warehouse, settings, test, np.asarray(churn), np.asarray(probability, float), weights
@@ -103,6 +115,21 @@ def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture):
     chosen = choose_customers(economics, tier, np.array([5.0, 5.0, 5.0]), expected)
     assert chosen["fixed_tiers"].tolist() == [False, True, False]
     assert chosen["expected_value"].tolist() == [True, False, False]
+
+
+def test_each_customer_brings_its_own_months():
+    """Saved at 0.5 and driven away at 0.1, in a call without a discount."""
+    economics = OfferEconomics(20.0, 0.5, 0.1, 6.0, pd.DataFrame(), {}, {})
+    months = RemainingMonths(saved=np.array([10.0, 30.0]), stayer=np.array([20.0, 40.0]))
+    chance, margin = np.array([0.8, 0.8]), np.array([10.0, 10.0])
+    value = economics.net_value(chance, margin, np.zeros(2), months)
+    assert value == pytest.approx([40 - 4 - 20, 120 - 8 - 20])
+
+
+def test_a_customer_without_remaining_months_is_refused(fixture):
+    rows = pd.DataFrame({"customer_id": ["C99999"], "as_of_date": pd.Timestamp(gold.AS_OF_DATE)})
+    with pytest.raises(SpanishGasError, match="silver_remaining_months lacks 1 customers"):
+        RemainingMonths.of(fixture[1], rows)
 
 
 def test_a_missing_assumption_is_named(fixture):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,14 +19,19 @@ SEED = {
     "contact_cost_eur": 8.0,
     "save_probability": 0.25,
     "monthly_margin_eur": 50.0,
-    "remaining_months": 9.0,
     "other": 1.0,
 }
 
 
-def warehouse(values):
+DAY = date(2024, 12, 31)
+
+
+def warehouse(values, months=9.0):
     frame = pd.DataFrame({"name": list(values), "value": list(values.values())})
-    return SimpleNamespace(read_table=lambda name: {"economics": frame}[name])
+    return SimpleNamespace(
+        read_table=lambda name: {"economics": frame}[name],
+        query=lambda sql: pd.DataFrame({"months": [months]}),
+    )
 
 
 def test_each_contact_costs_and_each_churner_among_them_brings():
@@ -47,7 +53,7 @@ def test_profit_from_the_top_adds_up_from_the_highest_bin():
 
 
 def test_economics_are_those_of_the_seed():
-    found = read_economics(warehouse(SEED))
+    found = read_economics(warehouse(SEED), DAY)
     assert found == Economics(8.0, 0.25, 450.0)
     assert found.gain_per_churner_eur == 112.5
 
@@ -55,5 +61,10 @@ def test_economics_are_those_of_the_seed():
 @pytest.mark.parametrize("name", [name for name in SEED if name != "other"])
 def test_a_value_that_the_seed_lacks_is_named(name):
     with pytest.raises(SpanishGasError, match=rf"no row named {name}$"):
-        read_economics(warehouse({key: value for key, value in SEED.items() if key != name}))
+        read_economics(warehouse({key: value for key, value in SEED.items() if key != name}), DAY)
     assert economics_values(warehouse(SEED), ["other"]) == {"other": 1.0}
+
+
+def test_a_date_without_customers_is_refused():
+    with pytest.raises(SpanishGasError, match="no customers as of 2024-12-31"):
+        read_economics(warehouse(SEED, months=None), DAY)
