@@ -19,7 +19,7 @@ What the words on pages and in the terminal mean, with the figures of this run a
     'save_share': percent.format('economics.save_probability'),
     'drive_away_share': percent_1.format('economics.drive_away_probability'),
     'holdout_share': percent.format('campaign.holdout_share'),
-    'policy': 'campaign.policy',
+    'policy': 'campaign.policy_name',
     'budget': "case when campaign.budget_eur is null then 'without a budget' else 'within a budget of ' || "
         ~ whole.format('campaign.budget_eur') ~ " || ' €' end",
 } -%}
@@ -65,7 +65,11 @@ economics as (
 ),
 
 campaign as (
-    select * from {{ ref('offer_campaign') }}
+    select
+        campaigns.budget_eur,
+        campaigns.holdout_share,
+        lower({{ shown_policy('campaigns.policy') }}) as policy_name
+    from {{ ref('offer_campaign') }} as campaigns
 ),
 
 final as (

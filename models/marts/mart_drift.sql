@@ -4,6 +4,13 @@ results as (
     select * from {{ source('ml', 'drift_result') }}
 ),
 
+judged as (
+    select
+        *,
+        case when reference_as_of_date = as_of_date then 'not measured' else verdict end as told_verdict
+    from results
+),
+
 final as (
     select
         run_id,
@@ -35,9 +42,26 @@ final as (
         ---------- verdict
         is_alarm,
         is_alarm_plain,
-        case when reference_as_of_date = as_of_date then 'not measured' else verdict end as verdict,
-        note
-    from results
+        told_verdict as verdict,
+        note,
+        case
+            when told_verdict = 'not measured' then 'None: the model was trained on this date'
+            when told_verdict = 'watch' then 'None yet: look again after the next run'
+            when told_verdict = 'calendar' then 'None: time or season explains the change'
+            when told_verdict = 'stable' then 'None'
+            when subject_kind = 'label'
+                then 'Customers leave at another rate than in training: train again (spanishgas run)'
+            when subject_kind = 'prediction'
+                then 'Scores have moved: look at the features in alarm, then train again (spanishgas run)'
+            when subject_kind = 'category_feature'
+                then
+                    'Look for new or renamed values. If the source is wrong, fix it and run again;'
+                    || ' if customers have changed, train again (spanishgas run)'
+            else
+                'Compare the values then and now. If the source is wrong, fix it and run again;'
+                || ' if customers have changed, train again (spanishgas run)'
+        end as next_step
+    from judged
 )
 
 select * from final

@@ -51,6 +51,10 @@ final as (
         offers.offer,
         tiers.risk_tier,
         ---------- attributes
+        {{ shown_offer('offers.offer') }} as offer_name,
+        tiers.tier_rank,
+        tiers.minimum_probability,
+        offer_policy.timing,
         offers.monthly_margin_share,
         coalesce(offer_policy.offer is not null, false) as is_offer_of_tier,
         coalesce(newest_rates.treated_count, 0) > 0 as is_measured,

@@ -21,6 +21,17 @@ final as (
         runs.failed_step,
         runs.error_message,
         runs.exit_code,
+        case
+            when runs.status = 'succeeded' then 'None'
+            when runs.status = 'running' then 'Wait for it; spanishgas status shows who holds the lease'
+            when runs.exit_code = 3 then 'Fix the raw files as the message says, then run again; what is published stays'
+            when runs.exit_code = 4
+                then 'See which limits the candidate breaks (spanishgas evaluate); the champion and its scores stay'
+            when runs.exit_code = 5
+                then 'Look at the failed checks below, fix the data, then run again; what is published stays'
+            when runs.exit_code = 6 then 'Wait for the run that holds the lease, then run again'
+            else 'Continue with spanishgas run --resume; if it fails again, see the runbook'
+        end as next_step,
         runs.batch_id,
         runs.batch_sha256,
         runs.model_version,

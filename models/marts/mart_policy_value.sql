@@ -27,6 +27,7 @@ final as (
         ---------- what is compared
         policy_values.feature_set,
         policy_values.policy,
+        {{ shown_policy('policy_values.policy') }} as policy_name,
         policy_values.basis,
         ---------- counts
         policy_values.customer_count,

@@ -43,6 +43,13 @@ judged as (
         on candidates.policy = campaign.policy
 ),
 
+made as (
+    select
+        *,
+        case when decision = 'offered' then offer else 'no_offer' end as offer_made
+    from judged
+),
+
 final as (
     select
         risks.customer_id,
@@ -55,37 +62,44 @@ final as (
         risks.avg_monthly_margin_eur,
         risks.expected_monthly_loss_eur,
         ---------- offer
-        judged.policy,
-        case when judged.decision = 'offered' then judged.offer else 'no_offer' end as offer,
-        judged.decision,
-        case when judged.decision = 'offered' then judged.discount_eur_month else 0e0 end as discount_eur_month,
-        case when judged.decision = 'offered' then judged.offer_budget_eur else 0e0 end as offer_budget_eur,
-        case when judged.decision = 'offered' then judged.contact_cost_eur else 0e0 end as contact_cost_eur,
-        case when judged.decision = 'offered' then judged.expected_saved_margin_eur else 0e0 end
+        made.policy,
+        made.offer_made as offer,
+        {{ shown_offer('made.offer_made') }} as offer_name,
+        made.decision,
+        {{ shown_decision('made.decision') }} as decision_name,
+        case
+            when made.decision = 'offered' then {{ shown_offer('made.offer_made') }}
+            else {{ shown_decision('made.decision') }}
+        end as action,
+        case when made.decision = 'offered' then made.discount_eur_month else 0e0 end as discount_eur_month,
+        case when made.decision = 'offered' then made.offer_budget_eur else 0e0 end as offer_budget_eur,
+        case when made.decision = 'offered' then made.contact_cost_eur else 0e0 end as contact_cost_eur,
+        case when made.decision = 'offered' then made.expected_saved_margin_eur else 0e0 end
             as expected_saved_margin_eur,
-        judged.expected_net_value_eur,
-        judged.value_rank,
+        made.expected_net_value_eur,
+        made.value_rank,
         ---------- hold-out
-        judged.campaign,
-        judged.decision = 'held_out' as is_holdout,
-        case when judged.decision in ('offered', 'held_out') then judged.holdout_share end as holdout_propensity,
+        made.campaign,
+        made.decision = 'held_out' as is_holdout,
+        case when made.decision in ('offered', 'held_out') then made.holdout_share end as holdout_propensity,
         ---------- campaign that the customer takes part in, or whose cool-down is not over
         current_campaigns.current_campaign,
         current_campaigns.current_arm,
+        {{ shown_offer('current_campaigns.current_arm') }} as current_arm_name,
         ---------- timing
-        case when judged.decision in ('offered', 'low_risk') then offer_policy.contact_after_days end
+        case when made.decision in ('offered', 'low_risk') then offer_policy.contact_after_days end
             as contact_after_days,
-        case when judged.decision in ('offered', 'low_risk') then offer_policy.contact_within_days end
+        case when made.decision in ('offered', 'low_risk') then offer_policy.contact_within_days end
             as contact_within_days,
-        case when judged.decision in ('offered', 'low_risk') then offer_policy.timing else 'no contact' end as timing,
+        case when made.decision in ('offered', 'low_risk') then offer_policy.timing else 'no contact' end as timing,
         ---------- reasons
         risks.reason_1_code,
         risks.reason_2_code,
         risks.reason_3_code,
         risks.reasons
     from risks
-    inner join judged
-        on risks.customer_id = judged.customer_id
+    inner join made
+        on risks.customer_id = made.customer_id
     inner join offer_policy
         on risks.risk_tier = offer_policy.risk_tier
     left join current_campaigns

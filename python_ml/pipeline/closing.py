@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -59,7 +60,7 @@ _ASSIGNMENT = [
     *("offer", "discount_eur_month", "churn_probability", "expected_net_value_eur"),
 ]
 
-_BUDGET_STEPS = (2, 4, 8, 12, 20)  # of twenty: enough to see how much more a budget brings
+_BUDGET_SHARES = (0.1, 0.2, 0.4, 0.6, 1.0)  # of the steps: enough to see what a budget brings
 _POLICIES = ("fixed_tiers", "expected_value")
 _SHOWN = {"offer_count": "offer_count", "value_eur": "expected_net_value_eur"}  # of each policy
 
@@ -91,7 +92,9 @@ def read_closing(warehouse: Warehouse) -> Closing:
         overview=json_rows(warehouse.read_table("mart_overview"))[0],
         tiers=json_rows(warehouse.query(_TIERS)),
         first_to_call=json_rows(warehouse.query(_FIRST_TO_CALL)),
-        budgets=json_rows(_budgets(warehouse.read_table("mart_offer_budget"))),
+        budgets=json_rows(
+            _budgets(warehouse.read_table("mart_offer_budget", "save_rate = 'as planned'"))
+        ),
         definitions=json_rows(
             warehouse.query("select * from mart_definition order by definition_number")
         ),
@@ -101,7 +104,9 @@ def read_closing(warehouse: Warehouse) -> Closing:
 def _budgets(steps: pd.DataFrame) -> pd.DataFrame:
     """A row per chosen budget, with count and value of each policy, of `mart_offer_budget`."""
     budgets = sorted(steps["budget_eur"].unique())
-    chosen = [budgets[step - 1] for step in _BUDGET_STEPS if step <= len(budgets)]
+    chosen = sorted(
+        {budgets[math.ceil(share * len(budgets)) - 1] for share in _BUDGET_SHARES if budgets}
+    )
     table = pd.DataFrame({"budget_eur": chosen})
     for policy in _POLICIES:
         of_policy = steps[steps["policy"] == policy].set_index("budget_eur")

@@ -14,6 +14,7 @@ import pandas as pd
 from python_ml.contracts.gold import CLOCK_DOWN, Column, GoldContract
 from python_ml.engines import Warehouse, open_store
 from python_ml.engines.sql import literal
+from python_ml.judge.drift.distributions import distribution_table
 from python_ml.judge.drift.samples import (
     ALARM,
     CALENDAR,
@@ -35,7 +36,7 @@ from python_ml.model.churn_model import ChurnModel
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.settings import Settings
 
-TABLE = "drift_result"
+TABLE, DISTRIBUTIONS = "drift_result", "drift_distribution"
 DAYS_A_MONTH = 30.44  # as in gold's months
 IMPORTANCE_ROWS = 2000  # enough for a mean of contributions; more only takes longer
 
@@ -76,7 +77,7 @@ def watch_drift(
 ) -> DriftResult:
     """Compare the rows and scores of a run with those that its model was trained on.
 
-    Writes `drift_result`.
+    Writes `drift_result` and `drift_distribution`.
 
     Args:
         run_id: a run that has scored, with its feature snapshot and `customer_score`.
@@ -100,10 +101,13 @@ def watch_drift(
     label = _label_drift(
         warehouse, settings, alone, columns, contract.target, (trained_on, as_of_date)
     )
-    findings = compare_samples(
-        columns,
+    samples = (
         _reference_sample(registered.model, reference, learned),
         _current_sample(warehouse.read_external("customer_score", run_id), current, learned),
+    )
+    findings = compare_samples(
+        columns,
+        *samples,
         months_between(trained_on, as_of_date),
         settings.drift,
         year_before=_year_before(warehouse, settings, run_id, as_of_date),
@@ -112,6 +116,8 @@ def watch_drift(
     shares = importance_shares(registered.model, reference)
     table = drift_table(findings, shares, registered, trained_on, as_of_date)
     warehouse.write_external(TABLE, table, run_id)
+    distributions = distribution_table(columns, *samples)
+    warehouse.write_external(DISTRIBUTIONS, distributions, run_id)
 
     def named(verdict: str) -> list[str]:
         rows = table[table["verdict"] == verdict].sort_values("importance_rank")

@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import random
 
+import pandas as pd
 import pytest
 
 from python_ml.engines import Warehouse
 from python_ml.judge.customer import explain_customer
 from python_ml.pages.compile import load_dashboards
 from python_ml.pages.results import run_card
-from python_ml.settings import Settings
+from python_ml.settings import PROJECT_DIR, Settings
 
 PAGES = {page.key: page for page in load_dashboards()}
 TIERS = ("Critical", "High", "Medium", "Low")
+
 DECISIONS = {
-    "offered": "offer to make",
-    "held_out": "control group: do not contact",
-    "low_risk": "no offer: low risk",
+    "offered": "Offer to make",
+    "held_out": "Control group: do not contact",
+    "low_risk": "No offer: low risk",
+    "value_negative": "No offer: net value negative",
+    "margin_not_positive": "No offer: margin not positive",
+}
+OFFERS = {
+    "no_offer": "No offer",
+    "offer_small": "Small discount",
+    "offer_medium": "Medium discount",
+    "offer_large": "Large discount",
 }
 
 
@@ -125,10 +135,8 @@ def test_customer_lookup_says_what_explain_says(
         assert tier["risk_tier"] == explained.risk_tier
         assert score["flagged"] == ("yes" if explained.is_flagged else "no")
         assert card("customer") == [{"customer_id": customer}]
-        assert card("offer")[0]["decision"] == DECISIONS.get(
-            explained.decision, f"no offer: {explained.decision.replace('_', ' ')}"
-        )
-        assert card("offer_made") == [{"offer": explained.offer.replace("_", " ")}]
+        assert card("offer")[0]["decision"] == DECISIONS[explained.decision]
+        assert card("offer_made") == [{"offer": OFFERS[explained.offer]}]
         assert [row["sentence"] for row in card("reasons")] == explained.reasons
         (profile,) = card("profile")
         for name, value in explained.profile.items():
@@ -142,6 +150,63 @@ def test_customer_lookup_says_what_explain_says(
         assert {row["contribution_log_odds"] for row in card("reasons")} == set(
             told["contribution_log_odds"]
         )
+
+
+def test_an_action_lists_everybody_who_gets_it(warehouse: Warehouse) -> None:
+    """Without one, the offers to make; the figures above count the offers among them."""
+    shown = {row["customer_id"] for row in rows(warehouse, "recommendations", "list")}
+    recommendations = warehouse.read_table("mart_recommendation")
+    offered = recommendations[recommendations["decision"] == "offered"]
+    assert shown == set(offered["customer_id"])
+    actions = [row["action"] for row in rows(warehouse, "recommendations", "actions")]
+    assert set(actions) == set(recommendations["action"]) and len(actions) == len(set(actions))
+    assert "Control group: do not contact" in actions
+    for action in actions:
+        theirs = set(recommendations.loc[recommendations["action"] == action, "customer_id"])
+        listed = rows(warehouse, "recommendations", "list", action=action)
+        assert {row["customer_id"] for row in listed} == theirs
+        (count,) = rows(warehouse, "recommendations", "offers", action=action)
+        assert count["offer_count"] == len(theirs & set(offered["customer_id"]))
+
+
+@pytest.mark.parametrize("save_rate", [0.1, 0.3, 0.6])
+def test_what_if_is_what_the_formula_says(warehouse: Warehouse, save_rate: float) -> None:
+    """By hand, from the customers: by risk tier, the offers that pay, in order, within a budget."""
+    customers = warehouse.query(
+        "select risks.*, rates.monthly_margin_share, rates.minimum_probability "
+        "from mart_customer_risk as risks "
+        "inner join mart_offer_rate as rates on risks.risk_tier = rates.risk_tier "
+        "where rates.is_offer_of_tier and risks.reason_1_code is not null "
+        "and risks.avg_monthly_margin_eur > 0"
+    )
+    seed = pd.read_csv(PROJECT_DIR / "seeds" / "economics.csv").set_index("name")["value"]
+    margin = customers["avg_monthly_margin_eur"]
+    spend = customers["monthly_margin_share"] * margin * seed["offer_months"]
+    spend += seed["contact_cost_eur"]
+    leaves = customers["churn_probability"]
+    kept = leaves * save_rate - (1 - leaves) * seed["drive_away_probability"]
+    customers["value"] = kept * margin * seed["remaining_months"] - spend
+    customers["spend"] = spend
+    pays = customers[customers["value"] >= 0].sort_values(
+        ["minimum_probability", "churn_probability", "customer_id"], ascending=[False, False, True]
+    )
+    budgets = [row["budget_eur"] for row in rows(warehouse, "recommendations", "budgets")]
+    assert budgets == sorted(budgets) and 10 <= len(budgets) <= 21
+    for budget in (budgets[2], budgets[-1]):
+        bought = pays[pays["spend"].cumsum() <= budget]
+        values = {"save_rate": f"{save_rate:.0%}", "budget": str(budget)}
+        shown = {
+            (row["save_rate"], row["policy"]): row
+            for row in rows(warehouse, "recommendations", "what_if", **values)
+        }
+        assert len(shown) == 4, "both policies, as supposed and as planned"
+        supposed = shown[values["save_rate"], "By risk tier"]
+        assert supposed["offer_count"] == len(bought)
+        assert supposed["spent_eur"] == pytest.approx(bought["spend"].sum(), abs=0.01)
+        assert supposed["expected_net_value_eur"] == pytest.approx(bought["value"].sum(), abs=0.01)
+        if save_rate == 0.3:  # what the seed assumes, and no campaign has measured yet
+            planned = {**shown["as planned", "By risk tier"], "save_rate": values["save_rate"]}
+            assert planned == pytest.approx(supposed)
 
 
 @pytest.mark.parametrize("spelling", ["{}", " {}", "c{n:05d}", "C{n}", "{n}", "{n:05d}"])

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from python_ml.contracts.gold import Column
+from python_ml.judge.drift.distributions import distribution_table
 from python_ml.judge.drift.monitor import months_between, watch_drift
 from python_ml.judge.drift.samples import Finding, Sample, compare_samples, label_finding
 from python_ml.judge.drift.statistics import (
@@ -248,6 +249,44 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     features = table[table["subject_kind"].str.endswith("feature")]
     assert features["importance_share"].sum() == pytest.approx(1.0)
     assert sorted(table["importance_rank"]) == list(range(1, len(table) + 1))
+    shares = warehouse.read_external("drift_distribution", "run-2")
+    assert set(shares["subject"]) == set(table.index) - {"churn"}
+    office = shares[(shares["subject"] == "sales_channel") & (shares["bin_label"] == "Office")]
+    assert office["current_share"].item() >= 0.6 > office["reference_share"].item()
+
+
+def test_distributions_say_how_values_were_and_are() -> None:
+    """Shares add up, deciles of the reference are tenths of it, null and a new level have a bin."""
+    reference, current = customers(2000, 1), customers(2000, 2)
+    current["use"] = current["use"] * 2
+    current.loc[:99, "channel"] = "new"
+    table = distribution_table(COLUMNS, Sample(reference), Sample(current))
+    totals = table.groupby("subject")[["reference_share", "current_share"]].sum()
+    assert totals.to_numpy() == pytest.approx(1.0)
+    assert set(table["subject"]) == {column.name for column in COLUMNS}
+    use = table[table["subject"] == "use"].set_index("bin_label")
+    assert use.loc["missing", "reference_share"] == pytest.approx(reference["use"].isna().mean())
+    deciles = use["reference_share"].drop("missing")
+    known = reference["use"].notna().mean()
+    assert len(deciles) == 10 and deciles.to_numpy() == pytest.approx(known / 10, abs=1e-3)
+    assert use["current_share"].drop("missing").iloc[-1] > 0.15
+    flag = table[table["subject"] == "is_near"]
+    assert list(flag["bin_label"]) == ["0", "1"]
+    assert flag["reference_share"].iloc[1] == pytest.approx(reference["is_near"].mean())
+    channel = table[table["subject"] == "channel"].set_index("bin_label")
+    assert channel.loc["new", "reference_share"] == 0.0
+    assert channel.loc["new", "current_share"] == pytest.approx(0.05)
+    assert channel.loc["missing", "reference_share"] == pytest.approx(
+        reference["channel"].isna().mean()
+    )
+
+
+def test_labels_of_bins_tell_small_numbers_apart() -> None:
+    column = (Column("price", "double", "feature", "1A"),)
+    values = pd.DataFrame({"price": np.linspace(0.1001, 0.1009, 900)})
+    labels = list(distribution_table(column, Sample(values), Sample(values))["bin_label"])
+    assert len(labels) == 10 == len(set(labels))
+    assert labels[0].startswith("up to 0.1") and labels[-1].startswith("above 0.1")
 
 
 def _labels(settings, frame: pd.DataFrame) -> None:

@@ -1,5 +1,5 @@
 select
-    replace(rates.offer, '_', ' ') as offer,
+    rates.offer_name as offer,
     rates.risk_tier,
     rates.save_probability as save_share,
     rates.save_probability_low as save_share_low,

@@ -1,12 +1,7 @@
 -- begins with ../shared/chosen_customer.sql
 
 select
-    case decision
-        when 'offered' then 'offer to make'
-        when 'held_out' then 'control group: do not contact'
-        when 'low_risk' then 'no offer: low risk'
-        else 'no offer: ' || replace(decision, '_', ' ')
-    end as decision,
+    decision_name as decision,
     timing,
     discount_eur_month,
     case when avg_monthly_margin_eur > 0 then discount_eur_month / avg_monthly_margin_eur end as offer_margin_share,

@@ -16,5 +16,8 @@ select
     end as published,
     started_by
 from mart_pipeline_run
+where
+    run_id is not null
+    [[and status = {{status}}]]
 order by started_at desc
 limit 500

@@ -1,6 +1,6 @@
 select
     recommendations.risk_tier,
-    replace(recommendations.offer, '_', ' ') as offer,
+    recommendations.offer_name as offer,
     recommendations.timing,
     count(*) as offer_count,
     sum(recommendations.discount_eur_month) as discount_eur_month,
@@ -11,8 +11,9 @@ inner join mart_customer_risk as risks
     on recommendations.customer_id = risks.customer_id
 where
     recommendations.decision = 'offered'
+    [[and recommendations.action = {{action}}]]
     [[and risks.risk_tier = {{risk_tier}}]]
     [[and risks.segment = {{segment}}]]
     [[and risks.province = {{province}}]]
-group by recommendations.risk_tier, recommendations.offer, recommendations.timing
+group by recommendations.risk_tier, recommendations.offer_name, recommendations.timing
 order by min(risks.tier_rank) desc

@@ -3,10 +3,7 @@ select
     recommendations.risk_tier,
     recommendations.churn_probability,
     recommendations.current_campaign as campaign,
-    case
-        when recommendations.current_arm = 'control' then 'control group: do not contact'
-        else replace(recommendations.current_arm, '_', ' ')
-    end as arm,
+    recommendations.current_arm_name as arm,
     risks.segment,
     risks.province
 from mart_recommendation as recommendations
@@ -14,6 +11,7 @@ inner join mart_customer_risk as risks
     on recommendations.customer_id = risks.customer_id
 where
     recommendations.current_campaign is not null
+    [[and recommendations.action = {{action}}]]
     [[and risks.risk_tier = {{risk_tier}}]]
     [[and risks.segment = {{segment}}]]
     [[and risks.province = {{province}}]]

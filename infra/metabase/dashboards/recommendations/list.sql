@@ -2,7 +2,7 @@ select
     recommendations.customer_id,
     recommendations.risk_tier,
     recommendations.churn_probability,
-    replace(recommendations.offer, '_', ' ') as offer,
+    recommendations.action,
     recommendations.discount_eur_month,
     recommendations.timing,
     recommendations.expected_net_value_eur,
@@ -13,7 +13,8 @@ from mart_recommendation as recommendations
 inner join mart_customer_risk as risks
     on recommendations.customer_id = risks.customer_id
 where
-    recommendations.decision = 'offered'
+    (recommendations.decision = 'offered' or recommendations.action = coalesce([[{{action}},]] null, 'offers'))
+    and recommendations.action = coalesce([[{{action}},]] null, recommendations.action)
     [[and risks.risk_tier = {{risk_tier}}]]
     [[and risks.segment = {{segment}}]]
     [[and risks.province = {{province}}]]

@@ -1,0 +1,17 @@
+select
+    status,
+    case
+        when status = 'failed'
+            then 'Failed in ' || coalesce(failed_step, 'an unknown step') || ': ' || coalesce(error_message, 'no message')
+        when status = 'running' then 'Still running, since it started'
+        else 'All steps are done'
+    end as detail,
+    next_step as message,
+    mode,
+    run_id
+from mart_pipeline_run
+where
+    started_at = (
+        select max(newest.started_at)
+        from mart_pipeline_run as newest
+    )

@@ -1,7 +1,0 @@
-select status
-from mart_pipeline_run
-where
-    started_at = (
-        select max(newest.started_at)
-        from mart_pipeline_run as newest
-    )

@@ -1,0 +1,2 @@
+select count(case when status = 'succeeded' then 1 end) as run_count
+from mart_pipeline_run

@@ -1,0 +1,6 @@
+select
+    action,
+    max(case when decision = 'offered' then 1 else 0 end) as is_offer
+from mart_recommendation
+group by action
+order by max(case when decision = 'offered' then 1 else 0 end) desc, action
