@@ -42,6 +42,7 @@ from python_ml.pages.template import (
     card_sql,
     parse,
     read_statement,
+    with_lists,
 )
 from python_ml.pages.visualization import DISPLAYS, read_settings
 from python_ml.settings import PROJECT_DIR
@@ -211,6 +212,7 @@ class Reader:
             entry.complain("key", f"there is no {error.filename}")
             return Statement("", path), None, (), (), None
         try:
+            statement = with_lists(statement, self._lists(entry, statement))
             template = parse(statement.sql)
             for target in DIALECTS:
                 card_sql(statement.sql, target)
@@ -218,6 +220,20 @@ class Reader:
             self.problems.add(*statement.place(error.line), str(error))
             return statement, None, (), (), None
         return statement, template, *self._columns(statement, template)
+
+    def _lists(self, entry: Entry, statement: Statement) -> dict[str, list[str]]:
+        """Lists of texts that the card gives to the statement that it shares with others."""
+        lists = entry.entry("lists")
+        found: dict[str, list[str]] = {}
+        for key in lists or ():
+            value = lists.value(key) if lists else None
+            if not (isinstance(value, list) and value and all(isinstance(it, str) for it in value)):
+                entry.complain("lists", f"lists: {key} must be a list of texts, with one at least")
+                value = [""]
+            elif f":{key}" not in statement.sql:
+                entry.complain("lists", f"lists: the statement has no :{key}")
+            found[key] = value
+        return found
 
     def _columns(
         self, statement: Statement, template: Template

@@ -3,14 +3,15 @@
 A statement is written once, for DuckDB, in the subset that transpiles. `{{tag}}` is a value; an
 optional clause is dropped when its tag has none. Two forms are allowed, so that a statement can be
 parsed with its clauses and written again with them: `[[and <condition>]]` after a condition, and
-`[[{{tag}},]]` as an argument that others follow.
+`[[{{tag}},]]` as an argument that others follow. `:name` is a list of texts that the card gives
+under `lists`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +30,7 @@ PORTABLE = (
     *(exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Abs, exp.Round, exp.Lower, exp.Upper),
     *(exp.RowNumber, exp.Lag, exp.Lead, exp.Trim, exp.Replace, exp.Substring, exp.Length),
 )
+LIST = re.compile(r"(?<![:\w]):([a-z][a-z0-9_]*)")
 _BEGINS_WITH = re.compile(r"-- begins with (\S+)[ \t]*\n")
 BROKEN = re.compile(r"\{\{|\}\}|\[\[|\]\]")
 
@@ -79,6 +81,22 @@ def read_statement(path: Path) -> Statement:
     first, own = shared.read_text(encoding="utf-8").strip() + "\n\n", text[begins.end() :]
     own_line = text[: len(text) - len(own.lstrip())].count("\n") + 1
     return Statement(first + own.strip(), path, shared, first.count("\n"), own_line)
+
+
+def with_lists(statement: Statement, lists: Mapping[str, Sequence[str]]) -> Statement:
+    """The statement with the values of a card in place of `:name`, so that cards can share it.
+
+    Raises:
+        SqlError: the statement names a list that the card does not give.
+    """
+
+    def values(match: re.Match[str]) -> str:
+        if match[1] not in lists:
+            line = _line(statement.sql, match.start())
+            raise SqlError(line, f":{match[1]} is not among the lists of the card")
+        return ", ".join(literal(value) for value in lists[match[1]])
+
+    return replace(statement, sql=LIST.sub(values, statement.sql))
 
 
 @dataclass(frozen=True)

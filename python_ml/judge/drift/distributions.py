@@ -44,17 +44,22 @@ def distribution_table(
 
 
 def _numbers(reference: pd.Series, current: pd.Series) -> pd.DataFrame:
-    first, second = (it.astype("float64").to_numpy() for it in (reference, current))
+    first, second = _floats(reference), _floats(current)
     known = np.unique(np.concatenate([first[~np.isnan(first)], second[~np.isnan(second)]]))
     of_reference = first[~np.isnan(first)]
     if len(known) <= FEW_VALUES or not len(of_reference):
-        edges, labels = (known[:-1] + known[1:]) / 2, [f"{value:.6g}" for value in known]
+        edges = np.asarray((known[:-1] + known[1:]) / 2, dtype=np.float64)
+        labels = [f"{value:.6g}" for value in known]
     else:
         cuts = np.linspace(0, 1, PSI_BINS + 1)[1:-1]
         edges = np.unique(np.quantile(of_reference, cuts))
         labels = _ranges(edges)
     count = len(labels)
     return _table(_binned(first, edges, count), _binned(second, edges, count), [*labels, MISSING])
+
+
+def _floats(values: pd.Series) -> Floats:
+    return np.asarray(values.astype("float64"), dtype=np.float64)
 
 
 def _binned(values: Floats, edges: Floats, count: int) -> np.ndarray:

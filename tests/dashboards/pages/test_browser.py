@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from python_ml.engines import Warehouse
 from python_ml.pages.compile import load_dashboards
 from python_ml.pages.results import run_card
+from tests.dashboards.questions import Question, questions
 
 PAGES = {page.key: page for page in load_dashboards()}
 CHARTS = {"bar", "row", "line", "area", "combo", "scatter", "pie"}
@@ -244,3 +245,13 @@ def test_pages_print_on_paper(opened) -> None:
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
     assert len(page.pdf(prefer_css_page_size=True)) > 20_000
+
+
+@pytest.mark.parametrize("question", questions(), ids=lambda it: it.text)
+def test_a_question_is_answered_without_scrolling(opened, question: Question) -> None:
+    """A list that goes on below shows its first rows."""
+    found, card = question.find(tuple(PAGES.values()))
+    page = opened(found.key, hash_=f"#tab={card.tab}" if card.tab else "")
+    box = page.locator(f"#card_{card.key}").bounding_box()
+    assert box is not None
+    assert box["y"] + min(box["height"], 220 if card.is_scrolled else box["height"]) <= 900

@@ -16,6 +16,7 @@ from python_ml.pages.model import Card
 from python_ml.pages.problems import DefinitionError
 from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
 from python_ml.pages.visualization import THEME_FILE, read_theme, theme
+from tests.dashboards.questions import Question, questions
 from tests.unit.project.test_documentation import REPLACED
 
 PAGES = load_dashboards()
@@ -269,7 +270,30 @@ def _edit(name: str, old: str, new: str) -> Callable[[Path], Path]:
     return edit
 
 
+def test_cards_share_a_statement_by_the_lists_that_they_give(folder: Path) -> None:
+    _edit("risk/tiers.sql", "    true\n", "    segment in (:wanted)\n")(folder)
+    _edit(
+        "risk.yml", "    name: Tiers\n", "    name: Tiers\n    lists: {wanted: [SME, O'Neill]}\n"
+    )(folder)
+    assert "segment in ('SME', 'O''Neill')" in load_dashboards(folder)[0].cards[0].sql
+
+
 BROKEN = {
+    "list that is not given": (
+        sql("    true\n", "    segment in (:wanted)\n"),
+        6,
+        ":wanted is not among",
+    ),
+    "list without a value": (
+        yml("    name: Tiers\n", "    name: Tiers\n    lists: {wanted: []}\n"),
+        11,
+        "wanted must be a list of texts",
+    ),
+    "list that nothing reads": (
+        yml("    name: Tiers\n", "    name: Tiers\n    lists: {wanted: [SME]}\n"),
+        11,
+        "the statement has no :wanted",
+    ),
     "overlap": (yml("at: [0, 12, 12, 6]", "at: [5, 11, 12, 6]"), 21, "overlaps the card at row 0"),
     "off the grid": (yml("at: [0, 12, 12, 6]", "at: [0, 14, 12, 6]"), 21, "off the grid of 24"),
     "left of the grid": (yml("at: [0, 0, 12, 6]", "at: [0, -1, 12, 6]"), 12, "is off the grid"),
@@ -620,3 +644,35 @@ def test_a_beginning_that_is_not_there_is_named(folder: Path) -> None:
     (folder / "risk" / "customers.sql").write_text(own)
     with pytest.raises(DefinitionError, match=r"there is no .*nothing\.sql"):
         load_dashboards(folder)
+
+
+FIRST_SCREEN = 13  # rows of the grid on a laptop, below the head of a page
+FILTERS, TABS = 1, 1  # rows that these take
+
+
+def test_four_readers_find_five_answers_each() -> None:
+    readers = [question.reader for question in questions()]
+    assert {reader: readers.count(reader) for reader in readers} == {
+        "Retention manager": 5,
+        "Analyst": 5,
+        "Data scientist": 5,
+        "On-call engineer": 5,
+    }
+
+
+@pytest.mark.parametrize("question", questions(), ids=lambda it: it.text)
+def test_a_question_is_answered_within_the_first_screen(question: Question) -> None:
+    page, card = question.find(PAGES)
+    shown = card.position
+    assert shown is not None
+    filters = any(tag.name for it in page.cards if it.tab == card.tab for tag in it.tags)
+    last = FIRST_SCREEN - (FILTERS if filters else 0) - (TABS if page.tabs else 0)
+    # A list that goes on below shows its first rows here.
+    end = shown.row + 4 if card.is_scrolled else shown.row + shown.height
+    assert end <= last, f"{page.name}, {card.name} ends in row {end} of {last}"
+
+
+def test_a_question_without_its_card_is_found_out() -> None:
+    question = Question("Analyst", "Who?", "Overview", None, "No such card")
+    with pytest.raises(LookupError, match="0 cards 'No such card'"):
+        question.find(PAGES)

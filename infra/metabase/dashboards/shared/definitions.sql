@@ -2,8 +2,5 @@ select
     term,
     definition
 from mart_definition
-where
-    term_key in (
-        'drift'
-    )
+where term_key in (:terms)
 order by definition_number
