@@ -192,6 +192,10 @@ class MetabaseSettings(Section):
     viewer_group: Text = Field(
         "SpanishGas viewers", description="Group that may see the dashboards."
     )
+    analyst_group: Text = Field(
+        "SpanishGas analysts",
+        description="Group that may also explore the marts with the query builder, without SQL.",
+    )
     database: Text = Field(
         "SpanishGas", description="Name of the connection to the marts, as Metabase lists it."
     )

@@ -162,6 +162,7 @@ class Reader:
         if rows is not None and (display != "table" or not isinstance(rows, int) or rows < 1):
             entry.complain("rows", "rows: a whole number, of a table")
         is_scrolled = entry.value("scrolls", False) is True
+        is_model = entry.value("model", False) is True
         card = Card(
             dashboard=self.key,
             key=key,
@@ -184,6 +185,7 @@ class Reader:
             empty=entry.text("empty", "Nothing to show for these filters."),
             rows=rows,
             is_scrolled=is_scrolled,
+            is_model=is_model,
         )
         drawing.check(
             drawing.Drawing(
@@ -197,6 +199,8 @@ class Reader:
                 rows=rows if isinstance(rows, int) else None,
             )
         )
+        if is_model and (display != "table" or position is not None or tags):
+            entry.complain("model", "model: a table without at, and without a filter in its SQL")
         self._check_reach(entry, card)
         entry.finish()
         return card if template is not None else None

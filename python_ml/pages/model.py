@@ -130,6 +130,7 @@ class Card:
     empty: str  # what it means when there is no row
     rows: int | None = None  # that a table promises to show without scrolling
     is_scrolled: bool = False  # a table that may have more rows than it promises
+    is_model: bool = False  # a model of Metabase, which people explore without SQL; on no page
 
     @property
     def symbol(self) -> str:

@@ -123,6 +123,8 @@ def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict
     values = filter_values(page)
     cards = []
     for card in page.cards:
+        if card.is_model:  # there is no query builder here
+            continue
         given = {tag.name: values[tag.name] for tag in card.tags if tag.name in values}
         cards.append(_card(card, run_card(warehouse, card, settings.target, given)))
     return {

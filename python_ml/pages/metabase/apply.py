@@ -144,9 +144,8 @@ class _Run:
     def lay_ground(self, plan: Plan, *, reconnect: bool) -> None:
         self.ids = plan.state.ids()
         self._connect(plan, reconnect=reconnect)
-        for _ in plan.of("group", "create"):
-            body = {"name": self.settings.metabase.viewer_group}
-            self.client.post("/api/permissions/group", body)
+        for change in plan.of("group", "create"):
+            self.client.post("/api/permissions/group", {"name": change.name})
         changed = {
             change.key: change for change in plan.of("collection", "create", "update", "restore")
         }
@@ -241,9 +240,8 @@ class _Run:
         self.ids.tabs |= {(page.key, tab): number for tab, number in tabs.items()}
 
     def _grant(self) -> None:
-        groups = self.client.get("/api/permissions/group")
-        name = self.settings.metabase.viewer_group
-        viewers = next(row["id"] for row in groups if row["name"] == name)
-        rights = server.wanted_rights(self.ids.collections, self.ids.database, viewers)
+        there = {row["name"]: row["id"] for row in self.client.get("/api/permissions/group")}
+        groups = {key: there[name] for key, name in server.names_of(self.settings).groups.items()}
+        rights = server.wanted_rights(self.ids.collections, self.ids.database, groups)
         for graph, differing in server.differing_rights(self.client, rights).items():
             server.grant(self.client, graph, differing)

@@ -89,7 +89,7 @@ def make_plan(
             plan.changes.append(
                 Change("archive", kind, str(row["entity_id"]), row["name"], row["id"])
             )
-    _compare_rights(client, plan)
+    _compare_rights(client, plan, settings)
     if manifest is not None:
         _compare_descriptions(client, plan, manifest)
     return plan
@@ -127,10 +127,11 @@ def _compare_server(plan: Plan, settings: Settings) -> None:
     else:
         body = server.connection(settings, for_comparison=True)
         _note(plan, "database", "database", body, state.database)
-    if state.group is None:
-        plan.changes.append(Change("create", "group", "viewers", names.viewer_group))
-    else:
-        plan.unchanged_count += 1
+    for key, name in names.groups.items():
+        if key not in state.groups:
+            plan.changes.append(Change("create", "group", key, name))
+        else:
+            plan.unchanged_count += 1
 
 
 def _compare_collections(plan: Plan, wanted: Wanted, settings: Settings) -> None:
@@ -166,16 +167,18 @@ def _note(
         plan.unchanged_count += 1
 
 
-def _compare_rights(client: MetabaseClient, plan: Plan) -> None:
+def _compare_rights(client: MetabaseClient, plan: Plan, settings: Settings) -> None:
     state = plan.state
-    if state.group is None or state.database is None or set(state.collections) != set(COLLECTIONS):
+    is_ground_laid = set(state.groups) == set(server.names_of(settings).groups)
+    if not is_ground_laid or state.database is None or set(state.collections) != set(COLLECTIONS):
+        told = "viewers see results, analysts may use the query builder"
         plan.changes += [
-            Change("grant", "permissions", "collections", "viewers read the managed collection"),
-            Change("grant", "permissions", "data", "viewers see results, write no queries"),
+            Change("grant", "permissions", "collections", "both groups read the collection"),
+            Change("grant", "permissions", "data", told),
         ]
         return
     ids = state.ids()
-    rights = server.wanted_rights(ids.collections, ids.database, state.group["id"])
+    rights = server.wanted_rights(ids.collections, ids.database, state.group_ids())
     for graph, groups in server.differing_rights(client, rights).items():
         found = tuple(Difference(f"group {group}", None, own) for group, own in groups.items())
         plan.changes.append(

@@ -21,7 +21,7 @@ def names_of(settings: Settings) -> Names:
     metabase = settings.metabase
     return Names(
         database=metabase.database,
-        viewer_group=metabase.viewer_group,
+        groups={"viewers": metabase.viewer_group, "analysts": metabase.analyst_group},
         collections={"root": metabase.collection, "cards": "Questions"},
     )
 
@@ -112,19 +112,25 @@ def connection(
     return body | {"is_full_sync": False, "is_on_demand": False, "auto_run_queries": True}
 
 
-def wanted_rights(collections: Mapping[str, int], database: int, viewers: int) -> dict[str, Json]:
-    """Who may do what: viewers read our collection and its results; nobody else by default.
+def wanted_rights(
+    collections: Mapping[str, int], database: int, groups: Mapping[str, int]
+) -> dict[str, Json]:
+    """Who may do what: viewers read our collection and its results, analysts may also ask questions
+    of their own in the query builder; nobody else by default.
 
     Rights of a group add to those of All Users, so these have to be taken away there.
     """
     numbers = [str(number) for number in collections.values()]
-    see_only = {"view-data": "unrestricted", "create-queries": "no"}
+    queries = {ALL_USERS: "no", "viewers": "no", "analysts": "query-builder"}
+    ids = {ALL_USERS: ALL_USERS} | {key: str(number) for key, number in groups.items()}
     return {
         "collections": {
-            ALL_USERS: dict.fromkeys(numbers, "none"),
-            str(viewers): dict.fromkeys(numbers, "read"),
+            ids[key]: dict.fromkeys(numbers, "none" if key == ALL_USERS else "read") for key in ids
         },
-        "data": {ALL_USERS: {str(database): see_only}, str(viewers): {str(database): see_only}},
+        "data": {
+            ids[key]: {str(database): {"view-data": "unrestricted", "create-queries": queries[key]}}
+            for key in ids
+        },
     }
 
 

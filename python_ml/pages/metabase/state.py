@@ -18,7 +18,7 @@ class State:
     """What was read; keys are those of the definitions."""
 
     database: Json | None = None
-    group: Json | None = None
+    groups: dict[str, Json] = field(default_factory=dict)  # viewers and analysts
     collections: dict[str, Json] = field(default_factory=dict)
     cards: dict[str, Json] = field(default_factory=dict)
     dashboards: dict[str, Json] = field(default_factory=dict)
@@ -26,6 +26,9 @@ class State:
     left_dashboards: list[Json] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)  # made by people, in the managed collection
     tabs: dict[tuple[str, str], int] = field(default_factory=dict)  # by keys of page and tab
+
+    def group_ids(self) -> dict[str, int]:
+        return {key: row["id"] for key, row in self.groups.items()}
 
     def ids(self) -> Ids:
         def numbers(rows: Mapping[str, Json]) -> dict[str, int]:
@@ -44,8 +47,11 @@ def read_state(client: MetabaseClient, wanted: Wanted, names: Names) -> State:
     """Read the server. Nothing is changed."""
     state = State(
         database=_named(client.get("/api/database")["data"], names.database),
-        group=_named(client.get("/api/permissions/group"), names.viewer_group),
     )
+    there = client.get("/api/permissions/group")
+    state.groups = {
+        key: row for key, name in names.groups.items() if (row := _named(there, name)) is not None
+    }
     _read_collections(client, wanted, names, state)
     _read_cards(client, wanted, state)
     _read_dashboards(client, wanted, state)
@@ -61,7 +67,7 @@ class Names:
     """What our things are called on the server, by the settings."""
 
     database: str
-    viewer_group: str
+    groups: Mapping[str, str]
     collections: Mapping[str, str]
 
 

@@ -80,8 +80,9 @@ class Wanted:
             native["template-tags"] = {tag.name: _tag(tag) for tag in card.tags}
         return {
             "name": card.name,
-            "description": _description(card),
+            "description": card.description if card.is_model else _description(card),
             "display": card.display,
+            "type": "model" if card.is_model else "question",
             "collection_id": ids.collections.get("cards", 0),
             "visualization_settings": dict(card.visualization_settings),
             "dataset_query": {"type": "native", "database": ids.database, "native": native},

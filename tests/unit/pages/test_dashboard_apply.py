@@ -88,6 +88,7 @@ def test_plan_of_a_blank_server_lists_everything_and_changes_nothing(console, fa
         ("set up", "server", "server"),
         ("create", "database", "database"),
         ("create", "group", "viewers"),
+        ("create", "group", "analysts"),
         ("create", "collection", "root"),
         ("create", "collection", "cards"),
         *(("create", "card", card.symbol) for page in sample() for card in page.cards),
@@ -105,6 +106,32 @@ def test_a_second_apply_makes_no_write(console, fake):
     assert console.writes_of(sample()) == []
     assert console.plan(sample()).changes == []
     assert fake.refused == []
+
+
+def test_analysts_may_use_the_query_builder_and_viewers_may_not(console, fake):
+    console.apply(sample())
+    groups = {row["name"]: str(number) for number, row in fake.groups.items()}
+    (database,) = map(str, fake.databases)
+    rights = {
+        name: fake.data_graph["groups"][groups[name]][database]["create-queries"]
+        for name in ("SpanishGas viewers", "SpanishGas analysts", "All Users")
+    }
+    assert rights == {
+        "SpanishGas viewers": "no",
+        "SpanishGas analysts": "query-builder",
+        "All Users": "no",
+    }
+
+
+def test_a_model_is_one_on_the_server_and_a_question_can_become_one(console, fake):
+    console.apply(sample())
+    assert {card["type"] for card in fake.cards.values()} == {"question"}
+    modelled = with_card(sample(), "risk.segments", is_model=True)
+    (written,) = console.writes_of(modelled)
+    (model,) = (card for card in fake.cards.values() if card["type"] == "model")
+    assert written == f"PUT /api/card/{model['id']}"
+    assert model["description"] == "What segments shows.", "a model is never empty for a filter"
+    assert console.writes_of(modelled) == []
 
 
 def changed(pages, key, **fields):

@@ -289,6 +289,11 @@ BROKEN = {
         11,
         "wanted must be a list of texts",
     ),
+    "model on a page": (
+        yml("    name: Tiers\n", "    name: Tiers\n    model: true\n"),
+        11,
+        "a table without at, and without a filter",
+    ),
     "list that nothing reads": (
         yml("    name: Tiers\n", "    name: Tiers\n    lists: {wanted: [SME]}\n"),
         11,
