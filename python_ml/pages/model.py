@@ -172,8 +172,9 @@ class Dashboard:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Marts that the dashboard reads."""
-        return tuple(sorted({table for card in self.cards for table in card.tables}))
+        """Marts that the dashboard reads; a model is on none."""
+        cards = [card for card in self.cards if not card.is_model]
+        return tuple(sorted({table for card in cards for table in card.tables}))
 
     def parameter(self, key: str) -> Parameter:
         return next(parameter for parameter in self.parameters if parameter.key == key)
