@@ -24,7 +24,8 @@ final as (
         case
             when runs.status = 'succeeded' then 'None'
             when runs.status = 'running' then 'Wait for it; spanishgas status shows who holds the lease'
-            when runs.exit_code = 3 then 'Fix the raw files as the message says, then run again; what is published stays'
+            when runs.exit_code = 3
+                then 'Fix the raw files as the message says, then run again; what is published stays'
             when runs.exit_code = 4
                 then 'See which limits the candidate breaks (spanishgas evaluate); the champion and its scores stay'
             when runs.exit_code = 5

@@ -70,7 +70,7 @@ final as (
         case
             when made.decision = 'offered' then {{ shown_offer('made.offer_made') }}
             else {{ shown_decision('made.decision') }}
-        end as action,
+        end as action_name,
         case when made.decision = 'offered' then made.discount_eur_month else 0e0 end as discount_eur_month,
         case when made.decision = 'offered' then made.offer_budget_eur else 0e0 end as offer_budget_eur,
         case when made.decision = 'offered' then made.contact_cost_eur else 0e0 end as contact_cost_eur,

@@ -9,7 +9,7 @@ select
     case when risks.is_at_risk then 'yes' else 'no' end as at_risk,
     risks.avg_monthly_margin_eur,
     risks.expected_monthly_loss_eur,
-    recommendations.action,
+    recommendations.action_name as action,
     recommendations.offer_budget_eur + recommendations.contact_cost_eur as offer_cost_eur,
     case when recommendations.decision = 'offered' then recommendations.expected_net_value_eur else 0 end
         as expected_net_value_eur

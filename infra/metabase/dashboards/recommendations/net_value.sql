@@ -4,7 +4,7 @@ inner join mart_customer_risk as risks
     on recommendations.customer_id = risks.customer_id
 where
     recommendations.decision = 'offered'
-    [[and recommendations.action = {{action}}]]
+    [[and recommendations.action_name = {{action}}]]
     [[and risks.risk_tier = {{risk_tier}}]]
     [[and risks.segment = {{segment}}]]
     [[and risks.province = {{province}}]]
