@@ -155,6 +155,7 @@ def write_scores(home: Path, run_id: str) -> None:
             is_flagged=share >= 0.5,
             risk_tier=tier,
             avg_monthly_margin_eur=gold["avg_monthly_margin_eur"],
+            segment=gold["segment"],
         ),
         "score_reason": customers.assign(
             reason_rank=1,

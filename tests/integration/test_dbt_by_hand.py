@@ -66,7 +66,6 @@ def test_a_clean_clone_is_built_and_tested_whole(clone: Path) -> None:
         "source freshness",
         "show --select bronze_customer_month --limit 3",
         'show --inline \'select * from {{ source("raw", "customer_contracts") }}\'',
-        "docs generate",
         "run-operation register_external_tables",
     ],
 )

@@ -1,6 +1,7 @@
-"""The worked examples of CONTRIBUTING.md, made in a copy of the project, and run.
+"""Changes that people make to the project, all made in one copy of it, and run.
 
-A feature from SQL to a score is three files, none of Python; a step of the pipeline is two.
+The worked examples of CONTRIBUTING.md: a feature from SQL to a score is three files, none of
+Python; a step of the pipeline is two. A fifth risk tier and a new offer are two rows in two CSVs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from tests.integration.test_run import LENIENT_GATE
 
@@ -54,6 +56,17 @@ PLAN = {
 }
 
 
+TIER, OFFER = "Raised", "offer_tiny"
+SEEDS = {
+    "risk_tiers": "risk_tier,tier_rank,minimum_probability,is_at_risk\n"
+    f"Low,1,0.0,false\n{TIER},2,0.1,true\nMedium,3,0.4,true\nHigh,4,0.6,true\nCritical,5,0.8,true\n",
+    "offer_policy": "risk_tier,offer,monthly_margin_share,contact_after_days,contact_within_days,"
+    f"timing\nLow,no_offer,0.0,60,90,60-90 days\n{TIER},{OFFER},0.02,30,60,30-60 days\n"
+    "Medium,offer_small,0.05,30,60,30-60 days\nHigh,offer_medium,0.15,0,7,immediate\n"
+    "Critical,offer_large,0.25,0,7,immediate\n",
+}
+
+
 def step_of_the_guide() -> str:
     """The new module as CONTRIBUTING.md prints it."""
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -75,37 +88,76 @@ def spanishgas(project: Path, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_new_feature_is_trained_on_and_explained_and_a_new_step_taken(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The copy with all changes."""
+    project = tmp_path_factory.mktemp("project")
     for name in PROJECT:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+        copy(ROOT / name, project / name)
     for name, (anchor, addition) in CHANGES.items():
-        text = (tmp_path / name).read_text(encoding="utf-8")
+        text = (project / name).read_text(encoding="utf-8")
         assert text.count(anchor) == 1, name
-        (tmp_path / name).write_text(text.replace(anchor, addition + anchor), encoding="utf-8")
-    (tmp_path / STEP).write_text(step_of_the_guide(), encoding="utf-8")
-    place = tmp_path / "python_ml/pipeline/plan.py"
+        (project / name).write_text(text.replace(anchor, addition + anchor), encoding="utf-8")
+    (project / STEP).write_text(step_of_the_guide(), encoding="utf-8")
+    place = project / "python_ml/pipeline/plan.py"
     plan = place.read_text(encoding="utf-8")
     registered, named = PLAN.items()
     assert plan.count(registered[0]) == 1 and plan.count(named[0]) == 1
     plan = plan.replace(registered[0], registered[1] + registered[0]).replace(*named)
     place.write_text(plan, encoding="utf-8")
+    for name, seed in SEEDS.items():
+        (project / "seeds" / f"{name}.csv").write_text(seed, encoding="utf-8")
+    return project
 
-    spanishgas(tmp_path, "simulate", "--customers", "600")
-    done = spanishgas(tmp_path, "run")
+
+@pytest.fixture(scope="module")
+def done(project: Path) -> dict:
+    """What a run of the changed project says."""
+    spanishgas(project, "simulate", "--customers", "600", "--readings", "typical-days")
+    return spanishgas(project, "run")
+
+
+def test_a_new_feature_is_trained_on_and_explained(project: Path, done: dict) -> None:
     version = done["training"]["model_version"]
-    model = json.loads((tmp_path / "data/lake/models" / version / "model.json").read_text())
+    model = json.loads((project / "data/lake/models" / version / "model.json").read_text())
     assert FEATURE in json.dumps(model)
-    with duckdb.connect(str(tmp_path / "data/warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(project / "data/warehouse.duckdb"), read_only=True) as connection:
         share = connection.execute(f"select avg({FEATURE}) from gold_master").fetchone()[0]
         scored = connection.execute("select count(*) from mart_customer_risk").fetchone()[0]
     assert 0.1 < share < 0.5
     assert scored == 600
-    explained = spanishgas(tmp_path, "explain", "C00001")
+    explained = spanishgas(project, "explain", "C00001")
     assert FEATURE in json.dumps(explained)
 
+
+def test_a_new_step_is_taken(done: dict) -> None:
     steps = [step["step"] for step in done["steps"]]
     assert steps[-3:] == ["marts", "handover", "publish"]
     with Path(done["handover"]["file"]).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == done["steps"][-2]["rows"] == done["closing"]["overview"]["offer_count"]
+
+
+def test_a_tier_and_an_offer_of_the_seeds_are_everywhere(project: Path, done: dict) -> None:
+    tiers = {tier["risk_tier"]: tier for tier in done["closing"]["tiers"]}
+    assert list(tiers) == ["Critical", "High", "Medium", TIER, "Low"]
+    with duckdb.connect(str(project / "data/warehouse.duckdb"), read_only=True) as warehouse:
+
+        def count(sql: str) -> int:
+            return warehouse.execute(f"select count(*) from {sql}").fetchone()[0]
+
+        of_tier = count(f"mart_customer_risk where risk_tier = '{TIER}' and is_at_risk")
+        between = count("mart_customer_risk where churn_probability between 0.1 and 0.3999999999")
+        offered = count(f"mart_recommendation where offer = '{OFFER}' and risk_tier = '{TIER}'")
+        at_risk = count("mart_customer_risk where risk_tier <> 'Low'")
+        shown = warehouse.execute("select at_risk_count from mart_overview").fetchone()[0]
+    assert of_tier == between == tiers[TIER]["customer_count"] > 0
+    assert offered > 0
+    assert shown == at_risk
+    pages = "".join(
+        page.read_text(encoding="utf-8")
+        for page in (project / "data/reports/dashboards").glob("*.html")
+    )
+    assert f'"{TIER}"' in pages
+    assert "offer tiny" in pages

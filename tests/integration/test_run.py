@@ -143,7 +143,9 @@ def test_a_rejected_model_changes_nothing(home, first_run):
 
 def test_texts_that_know_nothing_fail_the_gate(tmp_path):
     done = spanishgas(
-        *("simulate", "--customers", str(CUSTOMERS), "--text-signal", "none"), home=tmp_path
+        *("simulate", "--customers", str(CUSTOMERS), "--text-signal", "none"),
+        *("--readings", "typical-days"),
+        home=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     done = spanishgas("run", home=tmp_path)
