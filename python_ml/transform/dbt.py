@@ -12,23 +12,37 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from python_ml.embedding import visible
 from python_ml.engines import open_engine
+from python_ml.engines.sql import literal
 from python_ml.errors import QualityGateError, SpanishGasError, of_disk
 from python_ml.progress import Reporter, silent
 from python_ml.settings import PROJECT_DIR, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # By this variable models differ in more than their statements: in what they keep.
 _SHAPING = ("touched_months",)
 # Unit tests, those of the micro-data and other proofs of the SQL, which a run takes as proven.
 _NO_PROOFS = ("--exclude-resource-type", "unit_test", "--exclude", "tag:micro", "tag:proof")
+# What one query proves at most, of how many tables and how long: Athena refuses statements of more
+# than 150 stages or 262,144 bytes.
+_PROOFS_A_QUERY, _PROOF_BYTES = 10, 200_000
+# As dbt marks its statements, so that their cost is that of a test.
+_MARK = '/* {"node_id": "test.spanishgas.keeps_contract"} */'
+# Its first row: where there are none, Athena's UNLOAD writes no file, and columns are asked anew.
+_ALWAYS_THERE = (
+    f"select {_MARK} '' as test_name, '' as table_name, '' as column_name, '' as rule,"
+    " 0 as broken_row_count"
+)
 _KEPT = PROJECT_DIR / "target" / "parsed"
 _STATE = "partial_parse.msgpack"  # dbt's name
 
@@ -42,6 +56,7 @@ class DbtNode:
     status: str
     seconds: float
     message: str
+    proof: str | None = None  # SQL that is still to be run: a row for each rule that is broken
 
 
 class DbtRunner:
@@ -76,15 +91,28 @@ class DbtRunner:
         self._manifest_dir = target_dir
         self._kept = _KEPT if engine.shares_parsed_project else None
 
-    def build(self, select: str, progress: Reporter = silent) -> list[DbtNode]:
-        """Build and test a selection; `progress` hears of each node as it starts.
+    def build(
+        self,
+        select: str,
+        progress: Reporter = silent,
+        query: Callable[[str], pd.DataFrame] | None = None,
+    ) -> list[DbtNode]:
+        """Build and test a selection.
+
+        Args:
+            select: of dbt.
+            progress: hears of each node as it starts.
+            query: runs a SELECT on what is built. With it, one proves the rules of many tables
+                (the test keeps_contract); without it, dbt sends a query for each table.
 
         Raises:
             QualityGateError: a data test failed.
             SpanishGasError: a model did not build; the engine's message is in it.
         """
         arguments = ["build", "--select", *select.split(), *_NO_PROOFS]
-        nodes = self._build(arguments, progress)
+        nodes = self._build(arguments, progress, {"proves_jointly": query is not None})
+        if query is not None:
+            nodes = _proved(nodes, query)
         broken = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
         if broken:
             _raise(broken)
@@ -172,11 +200,17 @@ class DbtRunner:
             _keep(state, kept)
         return manifest
 
-    def _build(self, arguments: list[str], progress: Reporter = silent) -> list[DbtNode]:
-        """Nodes of a command that builds, with the variables of now."""
+    def _build(
+        self,
+        arguments: list[str],
+        progress: Reporter = silent,
+        more: Mapping[str, Any] | None = None,
+    ) -> list[DbtNode]:
+        """Nodes of a command that builds, with the variables of now and `more`."""
         self._parsed()
-        arguments = [*arguments, "--vars", json.dumps(self.variables)]
-        outcome, told = self._invoke(arguments, progress)
+        variables = self.variables | dict(more or {})
+        outcome, told = self._invoke([*arguments, "--vars", json.dumps(variables)], progress)
+        is_joint = variables.get("proves_jointly", False)
         return [
             DbtNode(
                 name=result.node.name,
@@ -184,6 +218,7 @@ class DbtRunner:
                 status=str(result.status),
                 seconds=result.execution_time,
                 message="; ".join(told.get(result.node.name, [])) or str(result.message or ""),
+                proof=result.node.compiled_code if is_joint and _is_proof(result) else None,
             )
             for result in getattr(outcome, "results", [])
             if result.node.resource_type != "operation" or result.status != "success"
@@ -266,6 +301,55 @@ def _keep(state: Path, kept: Path) -> None:
         unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
         shutil.copyfile(state, unfinished)
         unfinished.replace(kept)
+
+
+def _is_proof(result: Any) -> bool:
+    """Whether a result is one of macros/cross_db/statement.sql: passed, and not yet proved."""
+    node = result.node
+    metadata = getattr(node, "test_metadata", None)
+    return (
+        str(result.status) == "pass"
+        and metadata is not None
+        and metadata.name == "keeps_contract"
+        and str(node.config.severity).lower() == "error"
+    )
+
+
+def _proved(nodes: Sequence[DbtNode], query: Callable[[str], pd.DataFrame]) -> list[DbtNode]:
+    """The nodes, of which those fail whose rules are broken; a query proves many of them."""
+    parts = [
+        f"select {literal(node.name)} as test_name, table_name, column_name, rule,"
+        f" broken_row_count\nfrom (\n{node.proof}\n) as proof"
+        for node in nodes
+        if node.proof
+    ]
+    broken: dict[str, list[str]] = {}
+    for group in _in_groups(parts):
+        rows = query("\nunion all\n".join([_ALWAYS_THERE, *group]))
+        for row in rows[rows["test_name"] != ""].to_dict("records"):
+            column = f".{row['column_name']}" if row["column_name"] else ""
+            what = f"{row['table_name']}{column} breaks {row['rule']}"
+            told = f"{what} in {int(row['broken_row_count'])} rows"
+            broken.setdefault(row["test_name"], []).append(told)
+    return [
+        replace(node, status="fail", message="; ".join(broken[node.name]))
+        if node.name in broken
+        else node
+        for node in nodes
+    ]
+
+
+def _in_groups(parts: Sequence[str]) -> Iterator[list[str]]:
+    """Parts of statements, so many at a time as one of them may have."""
+    group: list[str] = []
+    for part in parts:
+        size = sum(len(each.encode()) for each in (*group, part))
+        if group and (len(group) == _PROOFS_A_QUERY or size > _PROOF_BYTES):
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
 
 
 def _raise(broken: list[DbtNode]) -> None:
