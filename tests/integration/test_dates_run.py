@@ -32,6 +32,7 @@ QUICK = {
     "gate.minimum_recall": 0.1,
     "gate.maximum_ece": 0.3,
     "gate.direction_customers": 200,
+    # In months after the first year, whoever is about to leave gets in touch as nobody else does.
     "audit.maximum_trace_auc": 0.95,
     "audit.maximum_trace_pr_auc": 0.95,
 }
@@ -90,12 +91,18 @@ def test_figures_out_of_time_come_first(run: Run, capsys: pytest.CaptureFixture[
     assert f"| Learned from earlier dates too | {EARLIER} |" in text
     document = json.loads(json.dumps(run.as_dict(), default=str))
     assert document["evaluation"]["out_of_time"]["metrics"]["pr_auc"]["value"] > 0
-    statement = Path("infra/metabase/dashboards/model_performance/metrics.sql").read_text()
-    with open_warehouse(run.settings) as warehouse:
-        page = warehouse.query(statement)
-    assert page["measure"].iloc[0] == "PR-AUC, out of time"
+    cards = Path("infra/metabase/dashboards/model_performance")
     figure = evaluated.out_of_time.metrics["pr_auc"].value
+    plain = evaluated.out_of_time.metrics_without_text["pr_auc"].value
+    with open_warehouse(run.settings) as warehouse:
+        page = warehouse.query((cards / "metrics.sql").read_text())
+        tiles = [
+            warehouse.query((cards / f"{name}.sql").read_text())["measure_value"].tolist()
+            for name in ("pr_auc", "pr_auc_without_text")
+        ]
+    assert page["measure"].iloc[0] == "PR-AUC, out of time"
     assert page["champion_value"].iloc[0] == pytest.approx(figure)
+    assert tiles == [[figure], [plain]]
 
 
 def test_a_candidate_on_published_data_learns_from_the_same_dates(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import duckdb
 import gold_fixture as gold
 import numpy as np
 import pandas as pd
@@ -153,6 +154,35 @@ def test_the_figure_out_of_time_knows_neither_the_date_nor_the_customers(trained
     assert list(stored["metric_value"]) == [found.metrics["pr_auc"].value]
     document = result.as_dict()["out_of_time"]
     assert document["training_as_of_dates"] == [f"{EARLIEST}", f"{EARLIER}"]
+
+
+def test_who_was_treated_is_left_out_on_the_dates_of_the_campaign_alone(tmp_path):
+    settings = gold.settings_for(tmp_path)
+    frame = several()
+    warehouse = gold.warehouse_with(settings, frame)
+    people = sorted(of_date(frame, EARLIER)["customer_id"])[:600]
+    control = set(people[::2])
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.executemany(
+            "insert into silver_campaign_customer values (?, ?, 0.5, ?, ?, ?)",
+            [
+                (name, arm, arm != "control", EARLIER, date(2024, 12, 29))
+                for name in people
+                for arm in (["control"] if name in control else ["offer_large"])
+            ],
+        )
+    trained = train(warehouse, settings, gold.contract(), "r1", NEWEST, earlier=(EARLIEST, EARLIER))
+    registered = open_registry(settings).load(trained.model_version)
+    rows = stored_rows(warehouse, settings, registered)
+    assert int((rows["split_part"] == "train").sum()) == trained.train_count
+    counts = rows.groupby(["as_of_date", "customer_id"]).size()
+    treated = set(people) - control
+    assert not set(counts[EARLIER].index) & treated
+    assert counts[EARLIER].reindex(sorted(control)).dropna().eq(2).all()
+    for day in (EARLIEST, NEWEST):
+        assert set(counts[day].index) & treated
+        assert counts[day].eq(1).all()
+    assert rebuild_version(warehouse, settings, trained.model_version).is_identical
 
 
 def test_of_one_date_there_is_no_figure_out_of_time(tmp_path):
