@@ -72,12 +72,11 @@ def diagnose(settings: Settings) -> Diagnosis:
     checks = [_python(), _packages(), _home(settings), _disk(settings), _memory(settings)]
     if open_engine(settings).lies_in_home:
         checks += [_lake(settings), _warehouse(settings), _place(settings), champion(settings)]
-        checks += _forgetting(settings)
     else:
         from python_ml.doctor.athena import check_account
 
         checks += check_account(settings)
-    return Diagnosis(settings.target, checks)
+    return Diagnosis(settings.target, checks + _forgetting(settings))
 
 
 def attempt(name: str, remedy: str, probe: Callable[[], Check]) -> Check:

@@ -197,6 +197,16 @@ def test_without_credentials_nothing_else_is_asked(tmp_path, monkeypatch):
     assert "work group" not in checks
 
 
+@pytest.mark.parametrize("values", [{}, ATHENA], ids=["duckdb", "athena"])
+def test_a_person_of_whom_something_may_be_left_is_told(tmp_path, monkeypatch, values):
+    monkeypatch.setattr(aws_doctor, "check_account", lambda _: [])
+    settings = settings_for(tmp_path, **values)
+    assert "forgotten" not in found(settings)
+    settings.layout.forgetting.mkdir(parents=True)
+    (settings.layout.forgetting / "ab.json").write_text("{}")
+    assert found(settings)["forgotten"].status == WARN
+
+
 def test_buckets_of_the_region_pass_and_leave_nothing_behind(tmp_path, account):
     account.put_bucket_lifecycle_configuration(
         Bucket="staging",
