@@ -3,7 +3,7 @@ CUSTOMERS ?= 20099
 TARGET    ?= duckdb
 RAW       ?=
 HOME_DIR  ?= data
-SIZES     ?= 2000 20099
+SIZES     ?= 500 2000 20099
 PYTHON    ?= python3
 
 VENV  := .venv
@@ -106,7 +106,7 @@ docs-site: setup ## the documentation as a site in target/site; any warning fail
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > target/docs-site.log 2>&1 || { cat target/docs-site.log; exit 1; }
 	@echo "target/site/index.html (search needs a server: $(BIN)/python -m http.server --directory target/site)"
 
-bench: setup ## times and memory against peers, into docs/performance.md; SIZES="2000 20099 200990" takes 35 minutes
+bench: setup ## times and memory against peers, into docs/performance.md; fails on a missed target; SIZES="500 2000 20099 200990" takes 40 minutes
 	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
 
 clean: ## remove what was built, keep .venv and the raw files

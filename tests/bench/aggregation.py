@@ -2,7 +2,8 @@
 
 Runs the SQL that dbt compiles for bronze_customer_month. Scan and aggregation take turns, each in a
 process of its own, so that memory is theirs alone and a slow spell of the machine hits both; then
-pandas and polars do the same work once each, and their rows are held against the model's.
+DuckDB by hand, polars and pandas do the same work once each, and their rows are held against the
+model's.
 
     python -m tests.bench.aggregation --home data
 """
@@ -30,7 +31,11 @@ from tests.bench import peers
 
 MODEL = "bronze_customer_month"
 PARENT = "bronze_hour"
-PEERS = {"pandas, 2M-row chunks": peers.with_pandas, "polars, streaming": peers.with_polars}
+PEERS = {
+    "DuckDB by hand, no dbt": peers.with_duckdb,
+    "polars, streaming": peers.with_polars,
+    "pandas, 2M-row chunks": peers.with_pandas,
+}
 Work = Callable[[], pd.DataFrame]
 
 

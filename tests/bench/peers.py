@@ -1,6 +1,6 @@
-"""The same customer-month aggregation by other means: pandas in chunks, polars streaming.
+"""The same customer-month aggregation by other means: DuckDB by hand, polars, pandas in chunks.
 
-Both give kWh by price tier, m³, readings and negative readings of each customer and month, from the
+All give kWh by price tier, m³, readings and negative readings of each customer and month, from the
 landed files and the calendar that dbt built; `check` holds them against the model's own rows.
 """
 
@@ -31,6 +31,29 @@ def calendar(database: Path) -> pd.DataFrame:
     with duckdb.connect(str(database), read_only=True) as connection:
         return connection.execute(
             'select hour_start as "timestamp", month_start, price_tier from bronze_hour'
+        ).df()
+
+
+def with_duckdb(files: list[Path], database: Path) -> pd.DataFrame:
+    """One query without dbt, as somebody who knows SQL writes it: a sum for each tariff period."""
+    names = ", ".join(f"'{file}'" for file in files)
+    elec = "greatest(consumption_elec_kwh, 0)"
+    tiers = ", ".join(
+        f"sum(case when price_tier = {tier} then {elec} else 0 end) as elec_tier{tier}_kwh"
+        for tier in (1, 2, 3)
+    )
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("set enable_progress_bar = false")
+        return connection.execute(
+            f"""select customer_id, month_start, {tiers},
+                sum(greatest(consumption_gas_m3, 0)) as gas_m3,
+                count(*) as reading_count,
+                count_if(consumption_elec_kwh < 0) as negative_elec_count,
+                count_if(consumption_gas_m3 < 0) as negative_gas_count
+            from read_parquet([{names}]) as readings
+            inner join bronze_hour on readings."timestamp" = bronze_hour.hour_start
+            where customer_id is not null
+            group by all"""
         ).df()
 
 

@@ -1,10 +1,12 @@
 """Times and memory of everything a user waits for, written to docs/performance.md.
 
 Each figure is a command as a user would give it, in a process of its own; repeated: the median.
-Homes are made fresh under a temporary folder and removed.
+Homes are made fresh under a temporary folder and removed. Targets are ratios where they can be,
+mostly to a bare scan of the readings in the same bench, so that they hold on any machine. The
+command fails where one is missed by more than the noise of the bench.
 
-    python -m tests.bench.performance                                # 2,000 and 20,099 customers
-    python -m tests.bench.performance --sizes 2000 20099 200990      # 1.77 billion rows: the slope
+    python -m tests.bench.performance                                # 500, 2,000, 20,099 customers
+    python -m tests.bench.performance --sizes 500 2000 20099 200990  # 1.77 billion rows: the slope
 """
 
 from __future__ import annotations
@@ -33,7 +35,15 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "performance.md"
 COMMAND = Path(sys.executable).parent / "spanishgas"
 FULL_SIZE = 20099  # beyond it there is one run, and neither ladder nor peers
+SMALL_SIZE = 500  # what a run costs before there are customers to speak of
 NEXT_MONTH = "2025-01"
+# A few hundred customers are too few for a model that passes the gate; judging takes as long.
+NO_GATE = {
+    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
+    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.0",
+    "SPANISHGAS_GATE__MAXIMUM_ECE": "1.0",
+    "SPANISHGAS_GATE__MINIMUM_DIRECTION_SHARE": "0.0",
+}
 
 
 @dataclass(frozen=True)
@@ -46,22 +56,33 @@ class Measured:
 
 
 def spanishgas(*arguments: str, home: Path | None = None) -> Measured:
-    """Run a command to its end.
+    """Run a command of ours to its end.
 
     Raises:
         RuntimeError: it failed; its messages are in the error.
     """
     where = [] if home is None else ["--home", str(home), "--json"]
+    return measure([str(COMMAND), *arguments, *where], is_json=bool(where))
+
+
+def measure(command: list[str], *, is_json: bool = False) -> Measured:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: it failed; its messages are in the error.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
         start = time.perf_counter()
-        process = subprocess.Popen([COMMAND, *arguments, *where], stdout=out, stderr=log)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=log, env=os.environ | NO_GATE, cwd=ROOT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), log.seek(0)
         if process.returncode != 0:
-            raise RuntimeError(f"spanishgas {' '.join(arguments)}: {log.read().decode()}")
-        answer = json.loads(out.read()) if where else {}
+            raise RuntimeError(f"{' '.join(command)}: {log.read().decode()}")
+        answer = json.loads(out.read()) if is_json else {}
     return Measured(seconds, usage.ru_maxrss * 1024 / 1e6, answer)
 
 
@@ -84,7 +105,7 @@ def measure_size(customers: int, repeats: int, folder: Path) -> dict[str, Any]:
     while not is_beyond and len(runs) < repeats:
         say(f"{customers:,} customers: run {len(runs) + 1} of {repeats}")
         runs.append(spanishgas("run", "--force", home=home))
-    found["run"] = median_of(runs)
+    found["run"], found["runs"] = median_of(runs), runs
     found["same batch again"] = spanishgas("run", home=home)
     for name, command in {
         "train": ("train",),
@@ -95,6 +116,8 @@ def measure_size(customers: int, repeats: int, folder: Path) -> dict[str, Any]:
         if not (is_beyond and name == "ladder"):
             say(f"{customers:,} customers: {name}")
             found[name] = spanishgas(*command, home=home)
+    plain = [sys.executable, "-m", "tests.bench.plain_scoring", "--home", str(home)]
+    found["scores by XGBoost alone"] = measure(plain)
     say(f"{customers:,} customers: aggregation")
     found["aggregation"] = aggregation.run(str(home), repeats, "1GB", with_peers=not is_beyond)
     say(f"{customers:,} customers: one month more")
@@ -113,7 +136,7 @@ def seconds_of(result: Measured) -> str:
 
 def command_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     """Seconds and peak memory of each command at each size."""
-    names = [name for name in next(iter(sizes.values())) if name != "aggregation"]
+    names = [name for name in next(iter(sizes.values())) if name not in ("aggregation", "runs")]
     head = " | ".join(f"{size:,} customers: s | GB" for size in sizes)
     lines = [f"| Command | {head} |", "| --- |" + " ---: | ---: |" * len(sizes)]
     for name in names:
@@ -169,44 +192,71 @@ def aggregation_table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def target_table(sizes: dict[int, dict[str, Any]], help_seconds: float) -> list[str]:
-    """What was aimed at, at 20,099 customers on two cores, and whether it was reached."""
+@dataclass(frozen=True)
+class Target:
+    """What was aimed at, and what was measured at 20,099 customers."""
+
+    name: str
+    measured: float
+    limit: float
+
+    def is_missed(self, noise: float = 0.0) -> bool:
+        """Whether it is missed by more than a share of its limit."""
+        return self.measured > self.limit * (1 + noise)
+
+
+def targets(sizes: dict[int, dict[str, Any]], help_seconds: float) -> list[Target]:
+    """All targets that the sizes tell of."""
     full = sizes[FULL_SIZE]
     first, steps = (
         {step["step"]: step["seconds"] for step in full[name].answer["steps"]}
         for name in ("first run", "run")
     )
     measured = full["aggregation"]
-    rows: list[tuple[str, float, float]] = [
-        ("first run, land to publish, seconds", sum(first.values()), 60),
-        ("first run, peak GB", full["first run"].peak_mb / 1000, 2),
-        ("aggregation, times the bare scan", measured["ratio_median"], 3),
-        ("aggregation, peak GB", measured["aggregation_peak_mb_maximum"] / 1000, 1),
-        ("score with reasons, seconds", steps["score"], 3),
-        ("train with cross-validation, seconds", steps["train"], 20),
-        ("ladder, 27 fits with cross-validation, seconds", full["ladder"].seconds, 360),
-        ("same batch again, seconds", full["same batch again"].seconds, 5),
-        (
-            "one month more, share of the first run",
-            full["incremental month"].seconds / full["first run"].seconds,
-            0.2,
+    scan = measured["scan_seconds_median"]
+    rows = [
+        Target("first run, land to publish, times the bare scan", sum(first.values()) / scan, 20),
+        Target("first run, peak GB", full["first run"].peak_mb / 1000, 2),
+        Target("aggregation, times the bare scan", measured["ratio_median"], 2.5),
+        Target("aggregation, peak GB", measured["aggregation_peak_mb_maximum"] / 1000, 1),
+        Target("score with reasons, times the bare scan", steps["score"] / scan, 3),
+        Target("train with cross-validation, times the bare scan", steps["train"] / scan, 20),
+        Target("same batch again, times the bare scan", full["same batch again"].seconds / scan, 5),
+        Target(
+            "one month more in mode score, times the bare scan",
+            full["incremental month"].seconds / scan,
+            10,
         ),
-        ("spanishgas --help, seconds", help_seconds, 0.3),
+        Target("spanishgas --help, seconds", help_seconds, 0.3),
     ]
+    if small := sizes.get(SMALL_SIZE):
+        share = small["first run"].seconds / full["first run"].seconds
+        rows.append(Target(f"first run of {SMALL_SIZE} customers, share of this one", share, 1 / 3))
     if ten := sizes.get(10 * FULL_SIZE):
         more, one = ten["first run"], full["first run"]
         rows += [
-            (
+            Target(
                 "ten times the customers, times the time of a first run",
                 more.seconds / one.seconds,
-                11,
+                7,
             ),
-            ("ten times the customers, times its memory", more.peak_mb / one.peak_mb, 1.3),
+            Target("ten times the customers, times its memory", more.peak_mb / one.peak_mb, 1.5),
         ]
+    return rows
+
+
+def noise_of(runs: list[Measured]) -> float:
+    """How far the same command strays: the largest distance from the median, as a share of it."""
+    middle = statistics.median(run.seconds for run in runs)
+    return max(abs(run.seconds - middle) for run in runs) / middle
+
+
+def target_table(found: list[Target]) -> list[str]:
+    """What was aimed at, at 20,099 customers on two cores, and whether it was reached."""
     lines = ["| Target | Measured | At most | |", "| --- | ---: | ---: | --- |"]
-    for name, value, limit in rows:
-        verdict = "met" if value <= limit else "**missed**"
-        lines.append(f"| {name} | {value:.2f} | {limit:g} | {verdict} |")
+    for target in found:
+        verdict = "**missed**" if target.is_missed() else "met"
+        lines.append(f"| {target.name} | {target.measured:.2f} | {target.limit:.3g} | {verdict} |")
     return lines
 
 
@@ -247,23 +297,24 @@ def document(sizes: dict[int, dict[str, Any]], help_seconds: float, repeats: int
         "",
     ]
     if FULL_SIZE in sizes:
-        lines += ["## Targets", "", *target_table(sizes, help_seconds), ""]
+        lines += ["## Targets", "", *target_table(targets(sizes, help_seconds)), ""]
     lines += ["## Commands", "", *command_table(sizes), ""]
     lines += ["## Steps of a run, seconds", "", *step_table(sizes), ""]
     lines += ["## Customer-month aggregation", "", *aggregation_table(sizes), ""]
     return "\n".join(lines)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[2000, FULL_SIZE])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[SMALL_SIZE, 2000, FULL_SIZE])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the homes are made")
     parser.add_argument("--out", type=Path, default=DOCUMENT)
     arguments = parser.parse_args()
     before = os.getloadavg()[0]
     help_seconds = statistics.median(spanishgas("--help").seconds for _ in range(5))
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+    place = arguments.folder and arguments.folder.resolve()
+    with tempfile.TemporaryDirectory(dir=place) as folder:
         sizes = {
             size: measure_size(size, arguments.repeats, Path(folder)) for size in arguments.sizes
         }
@@ -271,7 +322,14 @@ def main() -> None:
     text = document(sizes, help_seconds, arguments.repeats, load)
     arguments.out.write_text(text, encoding="utf-8")
     print(text)
+    if FULL_SIZE not in sizes:
+        return 0
+    noise = noise_of(sizes[FULL_SIZE]["runs"])
+    missed = [it.name for it in targets(sizes, help_seconds) if it.is_missed(noise)]
+    if missed:
+        say(f"missed by more than the noise of this bench, {noise:.0%}: {'; '.join(missed)}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
