@@ -28,6 +28,7 @@ from python_ml.errors import LeaseHeldError, NotFoundError, SpanishGasError, Usa
 from python_ml.pipeline.closing import keep_assignments, keep_costs
 from python_ml.pipeline.identity import identify_batch, work_hash
 from python_ml.pipeline.record import write_run_tables
+from python_ml.pipeline.retention import mend
 from python_ml.registry import APPROVED, PENDING, open_registry
 from python_ml.settings import Settings, load_settings
 
@@ -100,6 +101,10 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     if event["mode"] == "score":
         open_registry(settings).require_champion()
     ledger.save(record_of(request, settings))
+    try:  # here, so that no job needs a right to the table that holds the lease
+        mend(settings, ledger, event["run_id"])
+    except SpanishGasError as failure:  # the next run tries again
+        log.warning("what earlier runs have left could not be mended: %s", failure)
     return {"is_done": False}
 
 

@@ -32,7 +32,6 @@ from python_ml.pipeline.flow import take
 from python_ml.pipeline.identity import BatchIdentity, identify_batch
 from python_ml.pipeline.plan import STEPS
 from python_ml.pipeline.results import ScoreResult, TrainResult
-from python_ml.pipeline.retention import mend
 from python_ml.pipeline.workspace import Run, prepare
 from python_ml.progress import peak_memory_mb
 from python_ml.settings import Settings, load_settings
@@ -146,7 +145,6 @@ def _measured(start: float) -> dict[str, float]:
 def _land(context: StepContext) -> Outcome:
     run = context.run
     prepare(run)
-    mend(run.settings, run.ledger, run.run_id)
     run.engine.begin(run.run_id, of_published=False)
     take(run, STEPS["land"])
     landed = run.results.require(LandResult)

@@ -72,7 +72,8 @@ def _holds(condition: Mapping[str, Mapping[str, Sequence[str]]], context: dict[s
             if test == "StringLike":
                 found = any(fnmatchcase(given, value) for value in values)
             else:
-                assert test == "StringEquals", f"no meaning of {test} is known here"
+                known = ("StringEquals", "ForAllValues:StringEquals")  # each key has one value here
+                assert test in known, f"no meaning of {test} is known here"
                 found = given in values
             if not found:
                 return False

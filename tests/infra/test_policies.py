@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra.policies import NAME, Need, Rendered, Services, is_allowed, survivors
+from python_ml.engines.dynamodb_ledger import runs_key
+from tests.infra.policies import NAME, WHERE, Need, Rendered, Services, is_allowed, survivors
 from tests.infra.terraform import ACCOUNT
 
 # Called by our own code, or by the query engine for a query of ours: not by a service of itself.
 OURS = ("athena", "cloudwatch", "dynamodb", "glue", "s3")
+LEADING = "dynamodb:LeadingKeys"
 OWN_CALLS = {
     *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "states:StartExecution"),
     *("states:DescribeExecution", "sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"),
@@ -55,6 +57,29 @@ def test_the_uploads_are_the_sender_s(rendered: Rendered) -> None:
             assert not is_allowed(policy, Need(role, f"s3:{action}", upload)), role
         versions = Need(role, "s3:ListBucketVersions", f"arn:aws:s3:::{NAME}-data-{ACCOUNT}")
         assert not is_allowed(policy, versions), role
+
+
+@pytest.mark.parametrize("role", ["dbt", "ml"])
+def test_jobs_write_records_of_runs_and_cannot_touch_a_lease(role: str, rendered: Rendered) -> None:
+    policy, table = rendered.policies[role], f"arn:aws:dynamodb:{WHERE}:table/{NAME}-runs"
+    allowed = {
+        (action, key)
+        for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan")
+        for key in ("sg_dev", runs_key("sg_dev"), "another")
+        if is_allowed(policy, Need(role, f"dynamodb:{action}", table, ((LEADING, key),)))
+    }
+    assert allowed == {("PutItem", runs_key("sg_dev"))}
+
+
+def test_dbt_touches_neither_models_nor_uploads(rendered: Rendered) -> None:
+    bucket = f"arn:aws:s3:::{NAME}-data-{ACCOUNT}"
+    for key in ("models/churn-1/model.json", "models/champion.json", "raw/1/churn_label.csv"):
+        for action in ("GetObject", "PutObject", "DeleteObject"):
+            need = Need("dbt", f"s3:{action}", f"{bucket}/{key}")
+            assert not is_allowed(rendered.policies["dbt"], need)
+    model = f"arn:aws:sagemaker:{WHERE}:model-package/{NAME}-churn/1"
+    update = Need("dbt", "sagemaker:UpdateModelPackage", model)
+    assert not is_allowed(rendered.policies["dbt"], update)
 
 
 @pytest.mark.parametrize(

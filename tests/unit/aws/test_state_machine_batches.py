@@ -13,7 +13,7 @@ from python_ml.aws import state_machine as control
 from python_ml.aws import step, trigger
 from python_ml.aws.uploads import UploadTable
 from python_ml.engines import open_ledger
-from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim, new_lease
+from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim, RunRecord, new_lease
 from python_ml.errors import BadInputError, QualityGateError
 from python_ml.pipeline.identity import identify_batch
 from python_ml.pipeline.workspace import Run
@@ -182,3 +182,13 @@ def test_a_duplicate_upload_starts_nothing_and_a_failed_one_may_come_again(jobs,
     listed = boto3.client("stepfunctions").list_executions(stateMachineArn=jobs.machine)
     assert len(listed["executions"]) == 1
     assert jobs.calls["land"] == 1
+
+
+def test_a_run_that_ended_without_a_word_is_recorded_by_the_next(jobs):
+    """By the control function: a job has no right to the table but to write its own record."""
+    ledger = open_ledger(jobs.settings)
+    ledger.save(RunRecord("r1", "train", "athena", started_at="2024-01-01T00:00:00+00:00"))
+    assert run(jobs, "r2")["status"] == "SUCCEEDED"
+    dead = record(jobs, "r1")
+    assert dead.status == "failed"
+    assert "ended without a word" in dead.error_message

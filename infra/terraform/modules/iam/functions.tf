@@ -70,7 +70,13 @@ data "aws_iam_policy_document" "trigger" {
 data "aws_iam_policy_document" "control" {
   #checkov:skip=CKV_AWS_111:PutMetricData has no resources; the condition holds it to our namespace
   #checkov:skip=CKV_AWS_356:PutMetricData has no resources; the condition holds it to our namespace
-  source_policy_documents = [data.aws_iam_policy_document.build.json]
+  source_policy_documents = [data.aws_iam_policy_document.build["control"].json]
+
+  statement {
+    sid       = "Runs"
+    actions   = local.table_actions
+    resources = [var.runs_table_arn]
+  }
 
   statement {
     sid       = "Metrics"

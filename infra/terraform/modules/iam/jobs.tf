@@ -13,15 +13,11 @@ locals {
   ]
 }
 
-data "aws_iam_policy_document" "dbt" {
-  source_policy_documents = [data.aws_iam_policy_document.build.json]
-}
-
 data "aws_iam_policy_document" "ml" {
   #checkov:skip=CKV_AWS_109:A network interface's permission is what SageMaker asks for a job in a VPC
   #checkov:skip=CKV_AWS_111:The actions on "*" have no resources in IAM; each is named below
   #checkov:skip=CKV_AWS_356:The actions on "*" have no resources in IAM; each is named below
-  source_policy_documents = [data.aws_iam_policy_document.build.json]
+  source_policy_documents = [data.aws_iam_policy_document.job["ml"].json]
 
   statement {
     sid       = "Registry"

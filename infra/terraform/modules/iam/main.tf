@@ -20,7 +20,7 @@ locals {
     trigger   = data.aws_iam_policy_document.trigger.json
     control   = data.aws_iam_policy_document.control.json
     states    = data.aws_iam_policy_document.states.json
-    dbt       = data.aws_iam_policy_document.dbt.json
+    dbt       = data.aws_iam_policy_document.job["dbt"].json
     metabase  = data.aws_iam_policy_document.metabase.json
     execution = data.aws_iam_policy_document.execution.json
     ml        = data.aws_iam_policy_document.ml.json

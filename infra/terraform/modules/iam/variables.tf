@@ -28,12 +28,6 @@ variable "results_bucket_arn" {
   description = "Bucket of query results and artifacts."
 }
 
-variable "data_prefixes" {
-  type        = list(string)
-  description = "Prefixes of the data bucket that runs write."
-  default     = ["batches", "ml", "models", "runs", "warehouse", "catalog", "rejected", "bronze", "silver", "gold", "scored"]
-}
-
 variable "runs_table_arn" {
   type        = string
   description = "Table of runs."

@@ -65,13 +65,41 @@ locals {
   ]
 }
 
+# Who builds tables, and which prefixes of the data bucket that takes. raw/ is the sender's: nothing
+# of ours writes there. Models are out of dbt's reach, and the table with the lease out of every job's
+# but for the records of runs, which have a hash key of their own.
+locals {
+  builders = {
+    dbt = {
+      reads  = ["batches/*", "ml/*", "runs/*", "warehouse/*", "published.json", "forgotten.json"]
+      writes = ["ml/*", "runs/*", "warehouse/*"]
+    }
+    ml = {
+      reads  = ["*"]
+      writes = ["batches/*", "ml/*", "models/*", "rejected/*", "runs/*", "warehouse/*"]
+    }
+    control = {
+      reads  = ["*"]
+      writes = ["batches/*", "ml/*", "models/*", "runs/*", "warehouse/*", "published.json"]
+    }
+  }
+}
+
 data "aws_iam_policy_document" "build" {
+  for_each = local.builders
+
   source_policy_documents = [data.aws_iam_policy_document.query.json]
 
   statement {
     sid       = "ReadData"
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = ["${var.data_bucket_arn}/*"]
+    actions   = ["s3:GetObject"]
+    resources = [for path in each.value.reads : "${var.data_bucket_arn}/${path}"]
+  }
+
+  statement {
+    sid       = "WriteData"
+    actions   = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    resources = [for path in each.value.writes : "${var.data_bucket_arn}/${path}"]
   }
 
   statement {
@@ -98,23 +126,21 @@ data "aws_iam_policy_document" "build" {
     ]
     resources = local.catalog
   }
+}
+
+data "aws_iam_policy_document" "job" {
+  for_each = toset(["dbt", "ml"])
+
+  source_policy_documents = [data.aws_iam_policy_document.build[each.key].json]
 
   statement {
-    sid     = "WriteData"
-    actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    # raw/ is the sender's: nothing of ours writes there.
-    resources = [for prefix in var.data_prefixes : "${var.data_bucket_arn}/${prefix}/*"]
-  }
-
-  statement {
-    sid       = "Pointer"
-    actions   = ["s3:PutObject"]
-    resources = ["${var.data_bucket_arn}/published.json"]
-  }
-
-  statement {
-    sid       = "Runs"
-    actions   = local.table_actions
+    sid       = "RecordRun"
+    actions   = ["dynamodb:PutItem"]
     resources = [var.runs_table_arn]
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["${var.schema}/runs"]
+    }
   }
 }
