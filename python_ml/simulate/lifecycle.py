@@ -239,8 +239,7 @@ def _draw_leaving(course: Course, costs: ProvinceCosts, calls: Sequence[Call]) -
     for month_number in range(2, course.until + horizon + 1):
         at_risk = (leaves == NEVER) & (first <= month_number)
         if at_risk.any():
-            p = churn_probability(*_as_seen(course, month_number - 2), costs)
-            chance = 1.0 - (1.0 - p) ** (1.0 / horizon)
+            chance = leaving_chance(course, month_number, costs)
             drawn = uniform(world.seed, "leave", index * 4096 + month_number) < chance
             leaves = np.where(at_risk & drawn, month_number, leaves)
         if ended := [call for call in calls if call.start + horizon == month_number]:
@@ -267,6 +266,36 @@ def _after_calls(
             np.where((would > end) & reacts.woken[call.at], month, would),
         )
     return leaves
+
+
+def leaving_chance(course: Course, month: int, costs: ProvinceCosts) -> Floats:
+    """Chance of each customer who is still there to leave in a month after those of the first
+    label."""
+    p = churn_probability(*_as_seen(course, month - 2), costs)
+    chance: Floats = 1.0 - (1.0 - p) ** (1.0 / calibration()["course"]["horizon_months"])
+    return chance
+
+
+def label_probability(course: Course, month: int, costs: ProvinceCosts) -> Floats:
+    """Probability of leaving within the horizon after an as-of date, of those who are customers on
+    it: what no company knows, for those who measure how true scores are.
+
+    Args:
+        course: up to at least the end of the horizon.
+        month: of the as-of date.
+    """
+    horizon = calibration()["course"]["horizon_months"]
+    of_first = (
+        churn_probability(*_as_seen(course, 0), costs) / horizon
+    )  # a month, of the first label
+    stays = np.ones(len(course.cohort))
+    for ahead in range(month + 1, month + horizon + 1):
+        chance = leaving_chance(course, ahead, costs) if ahead > 1 else np.zeros(len(stays))
+        if ahead <= horizon:
+            is_first = course.cohort == 0
+            chance = np.where(is_first, of_first / (1.0 - of_first * (ahead - 1)), chance)
+        stays *= 1.0 - chance
+    return np.asarray(1.0 - stays)
 
 
 def _as_seen(course: Course, month: int) -> tuple[Traits, Panel]:

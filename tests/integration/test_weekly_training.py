@@ -4,6 +4,7 @@ of now are scored, and what is learned from knows nothing of later."""
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.registry import open_registry
 from python_ml.settings import load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate import append_month, simulate
 from python_ml.transform.sentiment import label_sentiment
 
 # With some 30 leavers the limits of the full size would decide by chance.
@@ -138,3 +139,44 @@ def test_a_version_is_rebuilt_and_judged_on_its_own_date(run: Run) -> None:
         "directions are tried on the customers of that date"
     )
     assert open_registry(settings).load(version).origin["as_of_date"] == f"{TRAINED}"
+
+
+def test_scores_that_did_not_come_true_alarm_once_labels_have_matured(
+    run: Run, tmp_path: Path
+) -> None:
+    """Three months later it is known who has left since: as simulated, and one customer in ten
+    besides, whom nothing had announced."""
+    shutil.copytree(run.settings.layout.home, tmp_path / "home", symlinks=True)
+    settings = load_settings({"home": str(tmp_path / "home"), **QUICK}, environ={})
+    with open_warehouse(settings) as warehouse:
+        before = warehouse.read_table("mart_score_outcome", "dimension = 'all customers'")
+    assert list(before["verdict"]) == ["not matured"]
+    assert before["estimated_share_low"].iloc[0] < before["estimated_share"].iloc[0]
+    raw = tmp_path / "home" / "raw"
+    for month in ("2025-05", "2025-06", "2025-07"):
+        append_month(raw, month)
+    labels = pd.read_csv(raw / "churn_label.csv")
+    lured = (labels["label_date"] == f"{SCORED}") & labels["customer_id"].str.endswith("3")
+    labels.loc[lured, "churn"] = 1
+    labels.to_csv(raw / "churn_label.csv", index=False)
+    later = Run(settings)
+    run_pipeline(later, str(raw), mode="score")
+    with open_warehouse(settings) as warehouse:
+        rows = warehouse.read_table("mart_score_outcome", "dimension = 'all customers'")
+        health = warehouse.query(
+            "select verdict, detail from mart_health where area = 'Model: published scores'"
+        ).iloc[0]
+        measured = warehouse.read_external("score_outcome", later.run_id)
+    outcome = rows[rows["is_newest"]].iloc[0]
+    assert (outcome["scored_run_id"], outcome["verdict"]) == (run.run_id, "too low")
+    assert outcome["is_off"] and not outcome["is_share_held"]
+    assert sorted(rows["verdict"]) == ["not matured", "too low"]
+    overall = measured[measured["dimension"] == "all customers"].set_index("measure")
+    assert overall.loc["pr_auc", "customer_count"] == outcome["customer_count"]
+    assert outcome["pr_auc"] == pytest.approx(overall.loc["pr_auc", "measured_value"], abs=1e-6)
+    assert health["verdict"] == "alarm"
+    assert outcome["finding"] in health["detail"]
+    alert = settings.layout.reports / "alerts" / f"{later.run_id}-outcomes.json"
+    told = json.loads(alert.read_text(encoding="utf-8"))
+    assert told["severity"] == "critical"
+    assert outcome["finding"] in told["title"] and "spanishgas run" in told["text"]
