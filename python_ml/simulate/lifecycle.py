@@ -281,13 +281,13 @@ def label_probability(course: Course, month: int, costs: ProvinceCosts) -> Float
     it: what no company knows, for those who measure how true scores are.
 
     Args:
-        course: up to at least the end of the horizon.
+        course: up to the month of the as-of date, or a later one.
         month: of the as-of date.
     """
     horizon = calibration()["course"]["horizon_months"]
-    of_first = (
-        churn_probability(*_as_seen(course, 0), costs) / horizon
-    )  # a month, of the first label
+    seed, traits = course.world.seed, course.traits
+    # The first label is spread over its months evenly.
+    of_first = churn_probability(traits, draw_panel(seed, traits, costs), costs) / horizon
     stays = np.ones(len(course.cohort))
     for ahead in range(month + 1, month + horizon + 1):
         chance = leaving_chance(course, ahead, costs) if ahead > 1 else np.zeros(len(stays))

@@ -1,13 +1,13 @@
 """Do published scores come true for a year, does the estimate without labels hold, and is a change
 in what makes customers leave found once it can be?
 
-For each seed a company of sixteen as-of dates is simulated. Twelve dates are scored, each by the
-model that a monthly run would ship: it learned by the champion's protocol from the newest date
-whose labels had matured by then. Scores and estimates are written as a run writes them; what
-happened is measured by the product's own step and by `mart_score_outcome`. The same is shown for
-the first model alone, kept for the whole year. Afterwards a rival is planted that no feature knows
-of: from July on, some of those who would have stayed leave as well. The estimate cannot see it; the
-comparison with labels has to.
+For each seed a company of sixteen as-of dates is simulated. Twelve dates are scored, by the models
+that a company ships which trains every quarter: they learn by the champion's protocol from the
+dates whose labels have matured by then. Scores and estimates are written as a run writes them; what
+happened is measured by the product's own step and by `mart_score_outcome`. The ratios are shown for
+the first model alone too, kept for the whole year. Afterwards a rival is planted that no feature
+knows of: from July on, some of those who would have stayed leave as well. The estimate cannot see
+it; the comparison with labels has to.
 
     python -m tests.proof.monitoring --home data/proof/monitoring --customers 6000
 
@@ -36,6 +36,7 @@ from scipy.stats import binom
 from python_ml.alerts import CRITICAL
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import open_warehouse
+from python_ml.judge.labels import LabelledDate, apart
 from python_ml.judge.shipped import (
     ALL_CUSTOMERS,
     ESTIMATE,
@@ -55,7 +56,7 @@ from python_ml.simulate.panel import province_costs
 from python_ml.simulate.world import World
 from tests.proof.golds import AS_OF_DATE, DataSet, build
 
-MONTHS, HORIZON_MONTHS = 12, 3
+MONTHS, HORIZON_MONTHS, QUARTER = 12, 3, 3
 RATIO = (0.9, 1.1)
 LEAST_HELD = 0.9
 RIVAL_FROM, RIVAL_SHARE = date(2025, 7, 31), 0.3  # of the churners of a month, besides
@@ -84,13 +85,21 @@ class Shipped:
 
 
 def fit(gold: pd.DataFrame, day: date, contract: GoldContract, settings: Settings) -> Shipped:
-    """The model that learns from one date, as training fits it."""
-    rows = labelled_rows(gold[gold["as_of_date"] == day], contract, settings, day)
+    """The model whose newest date to learn from is `day`, as training fits it."""
+    dates = sorted(one for one in set(gold["as_of_date"]) if AS_OF_DATE <= one <= day)
+    matured = [LabelledDate(one, matured_on(one), 0, 0) for one in dates]
+    days = apart(day, matured, settings.model.training_dates)
+    rows = labelled_rows(gold[gold["as_of_date"].isin(days)], contract, settings, day)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     experiment = settings.model.experiment
     columns = contract.learned(settings, experiment)
     fitted = fit_by_protocol(training, columns, contract.target, experiment, settings)
     return Shipped(fitted.model, calibration_covariance(fitted.out_of_fold), day)
+
+
+def matured_on(day: date) -> date:
+    """The day on which the labels of a date are known."""
+    return (pd.Timestamp(day) + pd.offsets.MonthEnd(HORIZON_MONTHS)).date()
 
 
 def publish_scores(
@@ -114,11 +123,12 @@ def publish_scores(
             warehouse.write_external(ESTIMATE, promised, run_id)
 
 
-def outcomes(data: DataSet) -> pd.DataFrame:
-    """The mart, built from the labels as they are now."""
+def outcomes(data: DataSet, *, is_measured: bool = True) -> pd.DataFrame:
+    """The mart, built from the labels as they are now; with or without what Python measures."""
     shutil.rmtree(data.settings.layout.lake / "ml" / OUTCOME, ignore_errors=True)
     with open_warehouse(data.settings) as warehouse:
-        write_outcomes(warehouse, data.settings, RUN)
+        if is_measured:
+            write_outcomes(warehouse, data.settings, RUN)
         warehouse.declare_external_tables()
     data.runner().build("score_limits")
     data.runner().run("mart_score_outcome")
@@ -195,7 +205,7 @@ def quiet_failures(rows: pd.DataFrame, confidence: float) -> list[str]:
     """Limits that quiet months miss, of all seeds together."""
     overall = rows[rows["dimension"] == ALL_CUSTOMERS]
     count, failed = len(overall), []
-    print(f"quiet months, a model a month: {count}; {ratios(overall)}")
+    print(f"quiet months, a model a quarter: {count}; {ratios(overall)}")
     if not overall["true_ratio"].between(*RATIO).all():
         failed.append("ratio")
     beyond = int((overall["ece"] > overall["ece_by_chance"]).sum())
@@ -246,14 +256,15 @@ def main(flags: argparse.Namespace) -> int:
         gold["as_of_date"] = pd.to_datetime(gold["as_of_date"]).dt.date
         dates = sorted(day for day in set(gold["as_of_date"]) if day >= AS_OF_DATE)
         days = dates[1 : MONTHS + 1]
-        # Labels of the first date come with it; others mature after the horizon.
-        learned = [dates[max(number - HORIZON_MONTHS, 0)] for number in range(1, MONTHS + 1)]
+        # Trained every third month. Labels of the first date come with it.
+        trained = [number - (number - 1) % QUARTER for number in range(1, MONTHS + 1)]
+        learned = [dates[max(number - HORIZON_MONTHS, 0)] for number in trained]
         contract, settings = data.contract(), data.settings
         models = {day: fit(gold, day, contract, settings) for day in sorted(set(learned))}
         labels_without_rival(data)
         publish_scores(data, gold, days, [models[AS_OF_DATE]] * MONTHS)
         truth = expected_by_truth(flags.customers, seed)
-        kept.append(with_truth(outcomes(data), truth))
+        kept.append(with_truth(outcomes(data, is_measured=False), truth))
         publish_scores(data, gold, days, [models[day] for day in learned])
         quiet.append(with_truth(outcomes(data), truth))
         plant_rival(data, seed)

@@ -15,7 +15,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 from python_ml.errors import UsageError
 from python_ml.simulate import append_month, simulate
 from python_ml.simulate.contacts import draw_month_contacts
-from python_ml.simulate.lifecycle import draw_course
+from python_ml.simulate.lifecycle import draw_course, label_probability
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.world import World
 from tests.unit.simulate.test_simulate import digests
@@ -310,3 +310,14 @@ def test_independent_draws_without_shift_are_alike_and_shifts_are_not() -> None:
 
     assert table(first, second) > 0.001
     assert table(first, moved) < 1e-20
+
+
+def test_as_many_leave_as_the_true_probabilities_say() -> None:
+    world, costs = World(customers=6000, year=2024, seed=11), province_costs(11)
+    course = draw_course(world, np.arange(world.customer_count(5), dtype=np.int64), costs, 5)
+    for month in range(6):
+        here = course.is_customer(month)
+        p = label_probability(course, month, costs)[here]
+        assert (p > 0).all() and (p < 1).all()
+        spread = np.sqrt((p * (1 - p)).sum())
+        assert abs(course.label(month)[here].sum() - p.sum()) < 3.5 * spread, month
