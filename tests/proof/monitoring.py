@@ -1,13 +1,15 @@
 """Do published scores come true for a year, does the estimate without labels hold, and is a change
 in what makes customers leave found once it can be?
 
-For each seed a company of sixteen as-of dates is simulated. Twelve dates are scored, by the models
-that a company ships which trains every quarter: they learn by the champion's protocol from the
-dates whose labels have matured by then. Scores and estimates are written as a run writes them; what
+For each seed a company of twenty-one as-of dates is simulated. Twelve dates are scored, by the
+models that a company ships which trains every quarter: they learn by the champion's protocol from
+the dates whose labels have matured by then. The first three dates are left out, because there what
+makes customers leave changes: their labels were drawn at once, as the published ones, and later
+ones month by month. Scores and estimates are written as a run writes them; what
 happened is measured by the product's own step and by `mart_score_outcome`. The ratios are shown for
 the first model alone too, kept for the whole year. Afterwards a rival is planted that no feature
-knows of: from July on, some of those who would have stayed leave as well. The estimate cannot see
-it; the comparison with labels has to.
+knows of: from December on, some of those who would have stayed leave as well. The estimate cannot
+see it; the comparison with labels has to.
 
     python -m tests.proof.monitoring --home data/proof/monitoring --customers 6000
 
@@ -57,20 +59,16 @@ from python_ml.simulate.world import World
 from tests.proof.golds import AS_OF_DATE, DataSet, build
 
 MONTHS, HORIZON_MONTHS, QUARTER = 12, 3, 3
+FIRST_LEARNED = 3  # as-of date 0 is AS_OF_DATE
+FIRST_SCORED = FIRST_LEARNED + HORIZON_MONTHS
+LAST_MONTH = FIRST_SCORED + MONTHS - 1 + HORIZON_MONTHS
 RATIO = (0.9, 1.1)
 LEAST_HELD = 0.9
-RIVAL_FROM, RIVAL_SHARE = date(2025, 7, 31), 0.3  # of the churners of a month, besides
+RIVAL_FROM, RIVAL_SHARE = date(2025, 12, 31), 0.3  # of the churners of a month, besides
 RUN, VERSION = "proof", "m"  # sorts behind the runs that score, as a later run does
-SHOWN = (
-    "as_of_date",
-    "expected_count",
-    "observed_count",
-    "ratio",
-    "true_ratio",
-    "calibration_slope",
-    "ece",
-)
-SHOWN += ("ece_by_chance", "estimated_share_low", "estimated_share_high", "observed_share")
+SHOWN = ("as_of_date", "expected_count", "observed_count", "ratio", "true_ratio")
+SHOWN += ("calibration_slope", "ece", "ece_by_chance")
+SHOWN += ("estimated_share_low", "estimated_share_high", "observed_share")
 SHOWN += ("is_share_held", "estimated_pr_auc_low", "estimated_pr_auc_high", "pr_auc")
 SHOWN += ("is_pr_auc_held", "is_off")
 
@@ -86,7 +84,7 @@ class Shipped:
 
 def fit(gold: pd.DataFrame, day: date, contract: GoldContract, settings: Settings) -> Shipped:
     """The model whose newest date to learn from is `day`, as training fits it."""
-    dates = sorted(one for one in set(gold["as_of_date"]) if AS_OF_DATE <= one <= day)
+    dates = sorted(one for one in set(gold["as_of_date"]) if one <= day)[FIRST_LEARNED:]
     matured = [LabelledDate(one, matured_on(one), 0, 0) for one in dates]
     days = apart(day, matured, settings.model.training_dates)
     rows = labelled_rows(gold[gold["as_of_date"].isin(days)], contract, settings, day)
@@ -167,11 +165,11 @@ def plant_rival(data: DataSet, seed: int) -> None:
 def expected_by_truth(customers: int, seed: int) -> pd.Series:
     """Churners to be expected of each scored date by the simulator's own probabilities."""
     world = World(customers=customers, year=AS_OF_DATE.year, seed=seed, readings="typical-days")
-    costs, last = province_costs(seed), MONTHS + HORIZON_MONTHS
+    costs, last = province_costs(seed), FIRST_SCORED + MONTHS - 1
     expected = {}
-    index = np.arange(world.customer_count(MONTHS), dtype=np.int64)
+    index = np.arange(world.customer_count(last), dtype=np.int64)
     course = draw_course(world, index, costs, last)
-    for month in range(1, MONTHS + 1):
+    for month in range(FIRST_SCORED, last + 1):
         here = course.is_customer(month)
         day = pd.Timestamp(world.as_of(month)).date()
         expected[day] = float(label_probability(course, month, costs)[here].sum())
@@ -251,18 +249,18 @@ def shift_failures(rows: pd.DataFrame) -> list[str]:
 def main(flags: argparse.Namespace) -> int:
     start, quiet, kept, shifted, silent = time.perf_counter(), [], [], [], []
     for seed in flags.seeds:
-        data = build(flags.home, flags.customers, seed, months=MONTHS + HORIZON_MONTHS)
+        data = build(flags.home, flags.customers, seed, months=LAST_MONTH)
         gold = data.gold()
         gold["as_of_date"] = pd.to_datetime(gold["as_of_date"]).dt.date
-        dates = sorted(day for day in set(gold["as_of_date"]) if day >= AS_OF_DATE)
-        days = dates[1 : MONTHS + 1]
-        # Trained every third month. Labels of the first date come with it.
-        trained = [number - (number - 1) % QUARTER for number in range(1, MONTHS + 1)]
-        learned = [dates[max(number - HORIZON_MONTHS, 0)] for number in trained]
+        dates = sorted(set(gold["as_of_date"]))
+        scored = range(FIRST_SCORED, FIRST_SCORED + MONTHS)
+        days = [dates[number] for number in scored]
+        trained = [number - (number - FIRST_SCORED) % QUARTER for number in scored]
+        learned = [dates[number - HORIZON_MONTHS] for number in trained]
         contract, settings = data.contract(), data.settings
         models = {day: fit(gold, day, contract, settings) for day in sorted(set(learned))}
         labels_without_rival(data)
-        publish_scores(data, gold, days, [models[AS_OF_DATE]] * MONTHS)
+        publish_scores(data, gold, days, [models[learned[0]]] * MONTHS)
         truth = expected_by_truth(flags.customers, seed)
         kept.append(with_truth(outcomes(data, is_measured=False), truth))
         publish_scores(data, gold, days, [models[day] for day in learned])
