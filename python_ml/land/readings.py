@@ -158,9 +158,12 @@ class _Work:
         ):
             if theirs is not None:
                 extra[name] = (kind, theirs)
-        for name, period in (("begins", said.period_start), ("ends", said.period_end)):
-            if period is not None and period.column is not None:
-                extra[name] = ("date", period.column)
+        # Their mappings say more than a column: one day for all rows, or the order of dates.
+        periods = {
+            name: period
+            for name, period in (("begins", said.period_start), ("ends", said.period_end))
+            if period is not None
+        }
         for tier, theirs in zip(_TIERS, said.energy_by_period or (), strict=False):
             extra[tier] = ("double", theirs)
         if said.layout == "hour_matrix":
@@ -172,7 +175,8 @@ class _Work:
             columns.pop("consumption_gas_m3", None)
         energy = schema.column("consumption_elec_kwh").meta
         meta = {key: energy[key] for key in ("factor", "unit") if key in energy}
-        for name, (kind, _) in extra.items():
+        kinds = {name: kind for name, (kind, _) in extra.items()} | dict.fromkeys(periods, "date")
+        for name, kind in kinds.items():
             is_key = name in ("day", "begins", "ends", "hour")
             rest = meta if kind == "double" else {}
             columns[name] = ColumnSchema(name, kind, {"nullable": not is_key, **rest})
@@ -184,7 +188,7 @@ class _Work:
         added = {name: ColumnMapping(column=theirs) for name, (_, theirs) in extra.items()}
         return (
             replace(schema, columns=tuple(columns.values())),
-            mapping.model_copy(update={"columns": kept | added}),
+            mapping.model_copy(update={"columns": kept | added | periods}),
         )
 
     def _matrix(self) -> dict[str, tuple[str, str]]:

@@ -115,6 +115,23 @@ def test_billing_periods_by_tariff_period(tmp_path, settings):
     assert first.loc[peak, ENERGY].sum() == pytest.approx(62)
 
 
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [('{value: "2024-01-01"}', 31), ("{column: desde, dates: month_first}", 31 - 2)],
+)
+def test_a_billing_period_may_begin_on_one_day_for_all(tmp_path, settings, start, days):
+    """The mapping of a period says more than the name of a column."""
+    frame = pd.DataFrame({"customer_id": ["C00001"], ENERGY: [62.0]})
+    if "desde" in start:
+        frame["desde"] = "01/03/2024"
+    keys = f'layout: billing_period, period_start: {start}, period_end: {{value: "2024-01-31"}}'
+    land_readings(tmp_path, settings, frame, keys)
+    found = landed(settings.layout.lake, "consumption_hourly")
+    assert len(found) == days * 24
+    assert found["timestamp"].max() == pd.Timestamp("2024-01-31 23:00")
+    assert found[ENERGY].sum() == pytest.approx(62)
+
+
 def test_registers_that_go_backwards_are_told(tmp_path, settings):
     times = pd.date_range("2024-10-01", periods=6, freq="h")
     frame = pd.DataFrame(
