@@ -61,6 +61,7 @@ _KINDS = {
     "timestamp": ("date",),
 }
 _YEARLY = re.compile(r"(^|_)(12m|anual|annual|year(ly)?)($|_)", re.I)
+_HOUR = re.compile(r"(.*?)([0-9]{1,2})([^0-9]*)")  # a column of an hour: H01, hour_1, 1h
 _UNITS = (("mwh", "MWh"), ("kwh", "kWh"), ("wh", "Wh"))
 
 
@@ -195,8 +196,38 @@ def missing(sources: Sequence[SourceProposal]) -> list[str]:
     return found
 
 
+def _matrix(schema: TableSchema, file: FileFacts) -> SourceProposal | None:
+    """Readings with a row a day and a column an hour, or None."""
+    numbered: dict[tuple[str, str], dict[int, str]] = {}
+    for fact in file.columns:
+        if fact.kind == "number" and (named := _HOUR.fullmatch(fact.name)):
+            prefix, number, suffix = named.groups()
+            numbered.setdefault((prefix, suffix), {})[int(number)] = number
+    day = next((fact for fact in file.columns if fact.kind == "date"), None)
+    found = [it for it in _columns(schema, file) if it.ours == "customer_id"]
+    (prefix, suffix), hours = max(
+        numbered.items(), key=lambda it: len(it[1]), default=(("", ""), {})
+    )
+    begins = [first for first in (0, 1) if set(range(first, first + 24)) <= set(hours)]
+    if day is None or not found or not begins:
+        return None
+    digits = ":02" if hours[1].startswith("0") else ""
+    readings = {
+        "layout": "hour_matrix",
+        "date": day.name,
+        "hour_columns": f"{prefix}{{hour{digits}}}{suffix}",
+    }
+    first = f"{prefix}{hours[begins[-1]]}{suffix}"
+    question = f"are these a row a day with a column an hour, {first} from 0 to 1 h, in kWh?"
+    return SourceProposal(schema.name, file, found, [], [question], readings)
+
+
 def _source(schema: TableSchema, files: Sequence[FileFacts]) -> SourceProposal:
     """The file that most of a table's required columns are found in."""
+    if schema.name == READINGS:
+        matrices = [it for it in (_matrix(schema, file) for file in files) if it is not None]
+        if matrices:
+            return matrices[0]
     wanted = [column for column in schema.columns if column.required]
     best, best_score = SourceProposal(schema.name), 0.0
     for file in files:

@@ -124,6 +124,36 @@ def test_the_powerco_shape_is_recognized_and_lands_by_the_proposal(tmp_path, set
     assert own.columns["variable_price_tier3_eur_kwh"].column == told
 
 
+@pytest.mark.parametrize(
+    ("named", "pattern"), [("H{:02}", "H{hour:02}"), ("hora_{}", "hora_{hour}")]
+)
+def test_a_column_an_hour_is_recognized_and_lands_by_the_proposal(
+    tmp_path, settings, named, pattern
+):
+    raw = RawBatch().write(tmp_path / "raw")
+    hours = pd.concat(pd.read_parquet(path) for path in sorted(raw.rglob("*.parquet")))
+    for path in sorted(raw.glob(f"{READINGS}*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    hours["day"] = hours["timestamp"].dt.strftime("%d/%m/%Y")
+    hours["hour"] = hours["timestamp"].dt.hour + 1
+    matrix = hours.pivot_table(
+        index=["customer_id", "day"], columns="hour", values="consumption_elec_kwh"
+    ).reindex(columns=range(1, 25), fill_value=0.0)
+    matrix.columns = [named.format(number) for number in matrix.columns]
+    matrix.fillna(0.0).reset_index().to_csv(raw / "curvas.csv", index=False)
+
+    found = inspect_folder(str(raw), settings)
+
+    source = next(it for it in found.sources if it.name == "consumption_hourly")
+    assert source.readings == {"layout": "hour_matrix", "date": "day", "hour_columns": pattern}
+    assert "a column an hour" in mapping_text(found)
+    path = tmp_path / "mapping.yml"
+    write_mapping(found, str(path))
+    land(raw, settings.with_overrides({"land.mapping": str(path)}))
+    energy = landed(settings.layout.lake, "consumption_hourly")["consumption_elec_kwh"].sum()
+    assert energy == pytest.approx(hours["consumption_elec_kwh"].sum())
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_inspected(tmp_path, settings):
     raw = RawBatch().write(tmp_path / "raw")
     (raw / "broken.parquet").write_bytes(b"PAR1 and no more")
