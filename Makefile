@@ -99,7 +99,8 @@ settings-page: setup # docs/settings.md, of the classes in python_ml/settings.py
 
 docs: dictionary ## data dictionary, and dbt's own pages with the lineage, of the published warehouse
 	@DBT_SPANISHGAS_LAKE="$$HOME_DIR/lake" DBT_SPANISHGAS_WAREHOUSE="$$HOME_DIR/warehouse.duckdb" $(BIN)/dbt docs generate --static --quiet --no-use-colors
-	@echo "docs/data-dictionary.md, target/static_index.html"
+	@mkdir -p "$$HOME_DIR/reports/dbt_docs" && cp target/static_index.html "$$HOME_DIR/reports/dbt_docs/index.html"
+	@echo "docs/data-dictionary.md, $$HOME_DIR/reports/dbt_docs/index.html"
 
 docs-site: setup ## the documentation as a site in target/site; any warning fails
 	@mkdir -p target

@@ -22,6 +22,7 @@ from python_ml.pages.embed import as_script, page_database
 from python_ml.pages.marts import mart_columns
 from python_ml.pages.model import Card, Dashboard, Parameter, ValueCard
 from python_ml.pages.results import filter_values, run_card
+from python_ml.pages.start import write_start_page
 from python_ml.pages.template import card_sql
 from python_ml.pages.visualization import theme
 from python_ml.settings import ASSETS, Settings
@@ -54,6 +55,8 @@ def preview_folder(settings: Settings) -> Path:
 def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> PreviewResult:
     """Write every page, and `index.html` for the first, to a folder; what was there is replaced.
 
+    In its usual place, the start page of the home is written as well.
+
     Raises:
         DefinitionError: the definitions contradict themselves or the marts.
         UsageError: nothing has been published yet.
@@ -67,6 +70,7 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         "run_id": str(state["run_id"]),
         "model_version": str(state["model_version"]),
         "customer_count": int(state["customer_count"]),
+        "start": "../index.html" if folder == preview_folder(settings) else None,
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
@@ -74,8 +78,10 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
     try:
         with warehouse.held():
             _write_pages(warehouse, settings, pages, shown, unfinished)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
+            if shown["start"]:
+                write_start_page(warehouse, settings, pages, shown)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return PreviewResult(

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -94,7 +95,11 @@ class Expectations:
         self._context.add_data_docs_site(folder.name, site)
         self._context.build_data_docs(folder.name)
         self._context.delete_data_docs_site(folder.name)
-        _make_self_contained(building, folder.name)
+        passed = {
+            str(layer): f": {int(of_layer.sum()):,} of {len(of_layer):,} checks passed"
+            for layer, of_layer in checks.groupby("layer")["is_passed"]
+        }
+        _make_self_contained(building, folder.name, passed)
         shutil.rmtree(folder, ignore_errors=True)
         building.rename(folder)
 
@@ -176,7 +181,7 @@ def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
     return pd.concat(columns, axis=1), expectations
 
 
-def _make_self_contained(folder: Path, title: str) -> None:
+def _make_self_contained(folder: Path, title: str, passed: Mapping[str, str]) -> None:
     """Take out what pages would load from eight other hosts, and lay our styles in its place."""
     styles = f"<style>\n{_STYLES.read_text(encoding='utf-8')}</style>\n</head>"
     for page in folder.rglob("*.html"):
@@ -191,13 +196,15 @@ def _make_self_contained(folder: Path, title: str) -> None:
     found = {page.stem.rpartition("-")[2]: page for page in folder.glob("validations/**/*.html")}
     listing = "".join(
         f'<li><a href="{in_html(quote(found[layer].relative_to(folder).as_posix()))}">'
-        f"{in_html(layer)}</a></li>"
+        f"{in_html(layer)}</a>{in_html(passed.get(layer, ''))}</li>"
         for layer in LAYERS
         if layer in found
     )
     (folder / "index.html").write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Quality gates</title>'
-        f"{styles}<body><h1>Quality gates of run {in_html(title)}</h1><ul>{listing}</ul></body>"
+        f"{styles}<body><h1>Quality gates of run {in_html(title)}</h1><ul>{listing}</ul>"
+        "<p>On the page of a layer, all checks of one kind and severity are one expectation.</p>"
+        "</body>"
         "</html>\n",
         encoding="utf-8",
     )

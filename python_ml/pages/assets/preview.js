@@ -311,7 +311,8 @@ function showError(error) {
 function drawFooter() {
   document.getElementById("footer").replaceChildren(el("p", {},
     `Preview of the Metabase dashboards from ${page.state.customer_count.toLocaleString("en-GB")} customers as of ${writeDate(page.state.as_of_date, {date_style: "D"})}, `
-    + `run ${page.state.run_id}, model ${page.state.model_version}. It is written by every run and reads no network.`));
+    + `run ${page.state.run_id}, model ${page.state.model_version}. It is written by every run and reads no network. `,
+    page.state.start ? el("a", {href: page.state.start}, "Data Docs, model cards and definitions") : ""));
 }
 
 readHash();

@@ -48,11 +48,16 @@ def test_a_layer_can_be_decided_again(examiner: QualityProcess) -> None:
 def test_data_docs_show_layers_that_another_process_has_decided(
     examiner: QualityProcess, tmp_path: Path
 ) -> None:
-    decided = pd.concat([layer("raw", 0.0), examiner.decide(layer("gold", 0.9))])
+    decided = pd.concat(
+        [layer("raw", 0.0).assign(is_passed=True), examiner.decide(layer("gold", 0.9))]
+    )
     examiner.write_docs(decided, tmp_path / "docs")
     examiner.settle()
     pages = {page.stem for page in (tmp_path / "docs").rglob("*.html")}
     assert {"index", "warehouse-raw", "warehouse-gold"} <= pages
+    index = (tmp_path / "docs" / "index.html").read_text(encoding="utf-8")
+    assert "raw</a>: 1 of 1 checks passed" in index
+    assert "gold</a>: 0 of 1 checks passed" in index
 
 
 def test_what_the_library_cannot_decide_is_an_error_and_the_next_is_decided(
