@@ -184,8 +184,9 @@ def test_what_if_is_what_the_formula_says(warehouse: Warehouse, save_rate: float
     spend = customers["monthly_margin_share"] * margin * seed["offer_months"]
     spend += seed["contact_cost_eur"]
     leaves = customers["churn_probability"]
-    kept = leaves * save_rate - (1 - leaves) * seed["drive_away_probability"]
-    customers["value"] = kept * margin * seed["remaining_months"] - spend
+    saved = leaves * save_rate * customers["saved_value_months"]
+    driven_away = (1 - leaves) * seed["drive_away_probability"] * customers["stayer_value_months"]
+    customers["value"] = (saved - driven_away) * margin - spend
     customers["spend"] = spend
     pays = customers[customers["value"] >= 0].sort_values(
         ["minimum_probability", "churn_probability", "customer_id"], ascending=[False, False, True]
