@@ -18,8 +18,7 @@ from typing import Any
 from python_ml.aws.trigger import Upload, batch_of, read_upload
 from python_ml.aws.uploads import UploadTable
 from python_ml.documents import json_text
-from python_ml.engines.athena_forget import Logs, LogStream, RunsTable, rebuild_iceberg_tables
-from python_ml.engines.athena_publication import Publication
+from python_ml.engines.belongings import LogStream
 from python_ml.engines.ledger import user_name
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import SpanishGasError, UsageError
@@ -93,9 +92,8 @@ class Account:
         athena = run.settings.athena
         self.run, self._athena = run, athena
         self._buckets = Buckets([athena.lake, athena.data, athena.staging], athena.region)
-        self._items = RunsTable(athena)
+        self._own = run.engine.belongings()
         self._uploads = UploadTable(athena.runs_table, athena.schema, athena.region)
-        self._logs = Logs(athena.log_groups, athena.region) if athena.log_groups else None
 
     def survey(self, customer_id: str) -> Survey:
         """Search it for a person; writes nothing.
@@ -146,7 +144,7 @@ class Account:
                     self._buckets.remove(traces, lambda path: note_change(path, stones))
                     self._redact_items(traces)
                     for stream in self._streams(traces):
-                        self._delete_log(stream)
+                        self._own.delete_log(stream)
                     left = self._search(traces)
                     if left.is_clean:
                         break
@@ -158,13 +156,13 @@ class Account:
 
     @property
     def _where(self) -> str:
-        logs = f" and the logs {self._athena.log_groups}" if self._logs else ""
+        logs = f" and the logs {groups}" if (groups := self._athena.log_groups) else ""
         places = sorted({self._athena.lake, self._athena.data, self._athena.staging})
         return f"in {', '.join(places)}, table {self._athena.runs_table}{logs}"
 
     def _search(self, traces: Traces) -> Searched:
         searched = self._buckets.search(traces)
-        for item in self._items.items():
+        for item in self._own.items():
             if count := traces.count(_text(item).encode()):
                 place = f"table {self._athena.runs_table}, item {item['item']}"
                 searched.found.append(Find(place, "its attributes", count))
@@ -172,28 +170,19 @@ class Account:
         return searched
 
     def _streams(self, traces: Traces) -> list[LogStream]:
-        if self._logs is None:
-            return []
-        logs = self._logs
-        return [each for each in logs.streams() if traces.count(logs.text(each).encode())]
-
-    def _delete_log(self, stream: LogStream) -> None:
-        assert self._logs is not None
-        self._logs.delete(stream)
+        own = self._own
+        return [each for each in own.log_streams() if traces.count(own.log_text(each).encode())]
 
     def _rebuild(self, traces: Traces, stones: Tombstones) -> None:
         """Publish Iceberg tables without the person; manifests of earlier ones go."""
         run = self.run
         hashes = [stones.hash_of(each) for each in traces.customer_ids]
-        if old := rebuild_iceberg_tables(self._athena, run.run_id, stones.salt, hashes):
+        if old := self._own.rebuild_tables(run.run_id, stones.salt, hashes):
             run.publish()
             run.has_published = False  # the proof decides how this run ends
         for location in old:
             self._buckets.delete_all(location)
-        kept = [
-            bucket_and_prefix(place)
-            for place in Publication(self._athena).iceberg_tables().values()
-        ]
+        kept = [bucket_and_prefix(place) for place in self._own.rebuilt_places()]
         for version in self._buckets.versions():
             is_kept = any(
                 version.bucket == bucket and version.key.startswith(prefix)
@@ -203,12 +192,12 @@ class Account:
                 self._buckets.delete(version)
 
     def _redact_items(self, traces: Traces) -> None:
-        for item in self._items.items():
+        for item in self._own.items():
             if traces.count(_text(item).encode()):
                 if traces.count(str(item["item"]).encode()):
-                    self._items.delete(item)
+                    self._own.delete_item(item)
                 else:
-                    self._items.put(
+                    self._own.put_item(
                         {name: _redacted(value, traces) for name, value in item.items()}
                     )
 

@@ -9,8 +9,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from python_ml.engines import cloud
-from python_ml.engines.dynamodb_ledger import LEASE
-from python_ml.engines.ledger import iso
+from python_ml.engines.ledger import LEASE, iso
 from python_ml.errors import ConditionFailedError, SpanishGasError
 
 STARTING, STARTED, FAILED, SUCCEEDED = "starting", "started", "failed", "succeeded"

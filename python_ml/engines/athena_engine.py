@@ -13,8 +13,10 @@ from pathlib import Path
 from python_ml.contracts.schema import load_source
 from python_ml.engines import athena_batches, athena_costs, athena_months, cloud
 from python_ml.engines.athena import AthenaWarehouse
+from python_ml.engines.athena_forget import AthenaBelongings
 from python_ml.engines.athena_publication import Publication, run_database_name
 from python_ml.engines.base import Warehouse
+from python_ml.engines.belongings import Belongings
 from python_ml.engines.costs import CostReport
 from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.engines.engine import Engine
@@ -136,6 +138,9 @@ class AthenaEngine(Engine):
 
     def deliver_rejected(self, batch_id: str) -> None:
         athena_batches.publish_rejected(self._athena, self._layout.rejected, batch_id)
+
+    def belongings(self) -> Belongings:
+        return AthenaBelongings(self._athena)
 
     def remove_other_batches(self, batch_id: str) -> None:
         athena_batches.remove_other_batches(self._athena, batch_id)

@@ -18,6 +18,7 @@ from python_ml.engines import cloud
 from python_ml.engines.ledger import (
     CLAIMED,
     DONE,
+    LEASE,
     BatchClaim,
     Lease,
     RunLedger,
@@ -27,8 +28,6 @@ from python_ml.engines.ledger import (
     lost,
 )
 from python_ml.errors import ConditionFailedError
-
-LEASE = "lease"
 
 
 def runs_key(warehouse: str) -> str:

@@ -15,9 +15,11 @@ from datetime import datetime
 from pathlib import Path
 
 from python_ml.engines.base import Warehouse
+from python_ml.engines.belongings import Belongings
 from python_ml.engines.costs import CostReport
 from python_ml.engines.ledger import RunLedger
 from python_ml.engines.store import Store
+from python_ml.errors import UsageError
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 
@@ -165,6 +167,14 @@ class Engine(ABC):
             ServiceError: the place cannot be written.
         """
         return
+
+    def belongings(self) -> Belongings:
+        """What is kept outside the home.
+
+        Raises:
+            UsageError: nothing is, as `lies_in_home` says.
+        """
+        raise UsageError("everything that this engine keeps lies in the home")
 
     def remove_other_batches(self, batch_id: str) -> None:
         """Remove delivered batches but the one that is published.

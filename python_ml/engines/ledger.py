@@ -18,6 +18,7 @@ from python_ml.errors import LeaseHeldError
 
 RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
 CLAIMED, DONE = "claimed", "done"
+LEASE = "lease"  # item of the table in DynamoDB
 _ID_TIME = "%Y%m%dT%H%M%S"
 
 

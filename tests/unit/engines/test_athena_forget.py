@@ -14,7 +14,7 @@ from aws_fixture import REGION
 from moto import mock_aws
 
 from python_ml.engines.athena import AthenaWarehouse
-from python_ml.engines.athena_forget import rebuild_iceberg_tables
+from python_ml.engines.athena_forget import AthenaBelongings
 from python_ml.engines.s3_store import S3Store
 from python_ml.privacy.tombstones import Tombstones
 from python_ml.settings import AthenaSettings
@@ -51,7 +51,7 @@ def statement(section: AthenaSettings, monkeypatch: pytest.MonkeyPatch) -> str:
     sent: list[str] = []
     monkeypatch.setattr(AthenaWarehouse, "execute", lambda _, sql: sent.append(sql))
     stones = Tombstones(S3Store(section), SALT)
-    assert rebuild_iceberg_tables(section, RUN, SALT, [stones.hash_of(GONE)]) == [OLD]
+    assert AthenaBelongings(section).rebuild_tables(RUN, SALT, [stones.hash_of(GONE)]) == [OLD]
     (only,) = sent
     return only
 

@@ -13,7 +13,18 @@ from python_ml.settings import PACKAGE_DIR, load_settings
 
 ENGINES = PACKAGE_DIR / "engines"
 # What every engine is made of, or what AWS is called by; the other modules are one engine's own.
-FOR_ALL = {"base", "cloud", "costs", "engine", "ledger", "location", "published", "sql", "store"}
+FOR_ALL = {
+    "base",
+    "belongings",
+    "cloud",
+    "costs",
+    "engine",
+    "ledger",
+    "location",
+    "published",
+    "sql",
+    "store",
+}
 OWN = {path.stem for path in ENGINES.glob("*.py")} - FOR_ALL - {"__init__"}
 OUTSIDE = [path for path in sorted(PACKAGE_DIR.rglob("*.py")) if ENGINES not in path.parents]
 
