@@ -118,8 +118,8 @@ def campaign_effect(
     }
     rows = []
     for arm, tier, here, whole in _groups(arrays, every):
-        figures = _figures(arrays.part(here), every.part(whole), arm, alpha)
-        verdict, why = _verdict(figures, sound, share, is_final)
+        figures = arm_figures(arrays.part(here), every.part(whole), arm, alpha)
+        verdict, why = verdict_of(figures, sound, share, is_final)
         rows.append(
             {**named, "arm": arm, "risk_tier": tier, **figures, "verdict": verdict, "reason": why}
         )
@@ -150,7 +150,7 @@ def _groups(known: Arrays, every: Arrays) -> Iterator[tuple[str, str, np.ndarray
                 yield arm, tier, here, whole
 
 
-def _figures(a: Arrays, every: Arrays, arm: str, alpha: float) -> dict[str, float]:
+def arm_figures(a: Arrays, every: Arrays, arm: str, alpha: float) -> dict[str, float]:
     """Effects of one arm against the control group, in one group of n customers."""
     treated = ~a.is_control if arm == ALL else a.arm == arm
     e = 1 - a.control if arm == ALL else _chance(a, every, arm)
@@ -319,7 +319,7 @@ def _chances(customers: pd.DataFrame, arms: Sequence[str]) -> np.ndarray:
     return found.fillna(0.0).loc[customers["stratum"]].to_numpy(dtype=np.float64)
 
 
-def _verdict(
+def verdict_of(
     figures: dict[str, float], sound: Soundness, share: float, is_final: bool
 ) -> tuple[str, str]:
     """In words: works, does not work, too early, broken; and why."""

@@ -2,10 +2,12 @@
 
 The assumption of the seed is the prior, with a stated weight: it counts as that many churners who
 were seen with and without the offer. Offers and tiers borrow from each other (partial pooling): the
-prior variance has a part that all share, one that offers with similar discounts share, one of the
-offer, and one of offer and tier. What a campaign says is Gaussian, with the covariance that its
-control group brings, so that the posterior has a closed form (Gelman et al., "Bayesian Data
-Analysis", section 14.8; Rasmussen and Williams, "Gaussian Processes", section 2.2).
+prior variance has a part that all share, one that rises or falls with the discount (which of them,
+and how steeply, is for the campaigns to say), one of the offer, and one of offer and tier, so that
+a response that is no line is learned too, with more data. What a campaign says is Gaussian, with
+the covariance that its control group brings, so that the posterior has a closed form (Gelman et
+al., "Bayesian Data Analysis", section 14.8; Rasmussen and Williams, "Gaussian Processes", sections
+2.2 and 2.7).
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ import pandas as pd
 from python_ml.campaigns import CONTROL
 
 Floats = npt.NDArray[np.float64]
-# Of the prior variance: what all offers share, what similar discounts share, the offer, the rest.
-_SHARED, _OF_DISCOUNT, _OF_OFFER, _OF_CELL = 0.3, 0.5, 0.1, 0.1
-_SIMILAR = 0.15  # discounts that far apart, as a share of the margin, are half alike
+# Of the prior variance, on average over the offers: the level that all share, the slope by
+# discount, the offer, the rest. Level and slope are equally unknown; so are both departures from
+# the line.
+_SHARED, _OF_DISCOUNT, _OF_OFFER, _OF_CELL = 0.4, 0.4, 0.1, 0.1
 # How far the churn of a tier may be from its scores, as a share of it (standard deviation): the
 # scores that pass the gate are calibrated, but their customers have moved on since.
 _CALIBRATION_SD = 0.1
@@ -97,9 +100,10 @@ def _prior_covariance(
     offers = np.array([offer for offer, _ in cells])
     discount = np.array([discounts[offer] for offer, _ in cells])
     same = (offers[:, None] == offers[None, :]).astype(np.float64)
-    apart = (discount[:, None] - discount[None, :]) / _SIMILAR
-    similar = np.exp(-np.log(2) * apart**2)
-    parts = _SHARED + _OF_DISCOUNT * similar + _OF_OFFER * same + _OF_CELL * np.eye(len(cells))
+    spread = float(discount.std())
+    size = (discount - discount.mean()) / spread if spread else np.ones(len(cells))
+    slope = np.outer(size, size)
+    parts = _SHARED + _OF_DISCOUNT * slope + _OF_OFFER * same + _OF_CELL * np.eye(len(cells))
     return np.asarray(variance * parts)
 
 

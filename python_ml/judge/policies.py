@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from python_ml.campaigns import CONTACT_ONLY
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
@@ -62,10 +63,12 @@ class RemainingMonths:
 
 @dataclass(frozen=True)
 class OfferEconomics:
-    """What a contact costs and may bring, out of the seeds economics, risk_tiers, offer_policy."""
+    """What a contact costs and may bring, out of the seeds economics, risk_tiers, offer_policy, and
+    of what campaigns have taught. By tier: the share of churners that the tier's offer saves, its
+    discount, and whether there is one."""
 
     contact_cost_eur: float
-    save_probability: float
+    save_probability: Mapping[str, float]
     drive_away_probability: float
     offer_months: float
     tiers: pd.DataFrame
@@ -74,7 +77,7 @@ class OfferEconomics:
 
     @classmethod
     def read(cls, warehouse: Warehouse) -> OfferEconomics:
-        """From the seeds.
+        """From the seeds, and the newest rates that campaigns have taught (ml.offer_save_rate).
 
         Raises:
             SpanishGasError: a value is missing.
@@ -83,8 +86,16 @@ class OfferEconomics:
         values = economics_values(warehouse, names)
         policy = warehouse.read_table("offer_policy")
         tier_names = policy["risk_tier"].astype(str)
+        assumed = values.pop("save_probability")
+        learned = _newest_rates(warehouse)
+        # A tier without an offer gets a contact where one pays, as in mart_offer_candidate.
+        made = policy["offer"].where(policy["offer"] != "no_offer", CONTACT_ONLY)
         return cls(
             **values,
+            save_probability={
+                tier: learned.get((offer, tier), assumed)
+                for offer, tier in zip(made, tier_names, strict=True)
+            },
             tiers=read_tiers(warehouse),
             margin_share=dict(
                 zip(tier_names, policy["monthly_margin_share"].astype(float), strict=True)
@@ -96,23 +107,33 @@ class OfferEconomics:
         self,
         chance: np.ndarray,
         margin: np.ndarray,
-        discount_share: np.ndarray,
+        tier: np.ndarray,
         months: RemainingMonths,
     ) -> np.ndarray:
-        """Net value (€) of contacting each of n customers.
+        """Net value (€) of contacting each of n customers with the offer of its tier.
 
         Args:
             chance: that the customer leaves: a probability, or 0 and 1 in hindsight.
             margin: monthly, €; where it is not finite nothing is known to be saved.
-            discount_share: of the monthly margin, granted for the months of the offer.
+            tier: risk tier by name.
             months: that each customer brings its margin.
         """
+        save = np.array([self.save_probability[name] for name in tier])
+        discount_share = np.array([self.margin_share[name] for name in tier])
         known = np.where(np.isfinite(margin), margin, 0.0)
-        saved = chance * self.save_probability * months.saved
+        saved = chance * save * months.saved
         lost = (1 - chance) * self.drive_away_probability * months.stayer
         discount = discount_share * np.maximum(known, 0.0) * self.offer_months
         value: np.ndarray = (saved - lost) * known - discount - self.contact_cost_eur
         return value
+
+
+def _newest_rates(warehouse: Warehouse) -> dict[tuple[str, str], float]:
+    """Share of churners that each offer saves, by offer and tier; none without a campaign."""
+    rates = warehouse.read_external("offer_save_rate")
+    newest = rates[rates["run_id"] == rates["run_id"].max()]
+    keys = zip(newest["offer"], newest["risk_tier"], strict=True)
+    return dict(zip(keys, newest["save_probability"].astype(float), strict=True))
 
 
 def policy_rows(
@@ -139,13 +160,12 @@ def policy_rows(
     economics = OfferEconomics.read(warehouse)
     margin = test[MARGIN].to_numpy(dtype=np.float64, na_value=np.nan)
     tier = assign_tier(probability, economics.tiers)
-    share = np.array([economics.margin_share[name] for name in tier])
     months = RemainingMonths.of(warehouse, test)
-    expected = economics.net_value(probability, margin, share, months)
+    expected = economics.net_value(probability, margin, tier, months)
     chosen = choose_customers(economics, tier, margin, expected)
     rows = []
     for basis, chance in ((EXPECTED, probability), (REALISED, churn.astype(np.float64))):
-        value = economics.net_value(chance, margin, share, months)
+        value = economics.net_value(chance, margin, tier, months)
         gains = {policy: np.where(mask, value, 0.0) for policy, mask in chosen.items()}
         found = estimate(partial(_profits, gains), weights, settings.evaluate.confidence)
         for policy, mask in chosen.items():

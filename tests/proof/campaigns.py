@@ -6,6 +6,7 @@ Parts:
   effect     coverage of the intervals, wins without an effect, broken comparisons that are found
   learn      what six campaigns in a row teach: value of the learned policy on new customers
   times      `plan` for 20,099 customers, `effect` over 24 campaigns
+  kills      `start`, `record` and `effect` killed, half as often as --campaigns says
 """
 
 from __future__ import annotations
@@ -13,17 +14,29 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from python_ml.campaigns import ALL, CONTROL
 from python_ml.campaigns.assign import draw
-from python_ml.campaigns.effect import BROKEN, WORKS, campaign_effect, measure_effects
+from python_ml.campaigns.effect import (
+    WORKS,
+    Arrays,
+    arm_figures,
+    campaign_effect,
+    measure_effects,
+    soundness,
+    verdict_of,
+)
 from python_ml.campaigns.learn import Prior, save_rates
-from python_ml.campaigns.plan import Terms, make_design
+from python_ml.campaigns.plan import Design, Terms, arm_chances, eligible_offers, make_design
 from python_ml.settings import CampaignsSettings
+from tests.proof.campaign_kills import kills
 from tests.proof.campaigns_world import (
     AS_OF,
     CONTACT_EUR,
@@ -45,16 +58,88 @@ from tests.proof.campaigns_world import (
     values_by_offer,
 )
 
+Floats = npt.NDArray[np.float64]
 LIMITS = CampaignsSettings()
 CONFIDENCE, WEEKS, REACH, CUSTOMERS = 0.95, 13, 0.8, 20_099
+ARMS = (CONTROL, *DISCOUNTS)
+ARM_NAMES = (ALL, *DISCOUNTS)
+KINDS = {
+    "counts": "a quarter of the control group is lost on its way",
+    "risk": "half of its likelier leavers are put on the call list",
+    "labels": "a quarter of its labels is lost",
+    "called": "5% of it is called",
+}
 
 
-def started(people: People, name: str, control_share: float = 0.3) -> pd.DataFrame:
-    """A campaign drawn on the scores of these people."""
-    values = values_by_offer(people)
+@dataclass(frozen=True)
+class Company:
+    """A customer base that campaigns are drawn on, one after the other, from the same chances.
+
+    `rows` is a frozen draw of all eligible customers; `chance` has one column for the control group
+    and one for each offer, of which a stratum may lack some (0).
+    """
+
+    people: People
+    rows: pd.DataFrame
+    chance: Floats
+    truth: Floats  # reduction of churn by each offer, (customers, offers)
+    costs: Floats  # of each arm, planned, €
+
+    @classmethod
+    @cache
+    def of(cls, seed: int) -> Company:
+        people = make_people(seed, CUSTOMERS)
+        values = values_by_offer(people)
+        rows, chances = started(values, f"company-{seed}", 0.3)
+        table = chances.pivot(index="stratum", columns="arm", values="propensity")
+        chance = table.reindex(columns=ARMS).fillna(0.0).loc[rows["stratum"]].to_numpy()
+        spend = values.pivot(index="customer_id", columns="offer", values="spend_eur")
+        spend = spend.reindex(index=rows["customer_id"], columns=ARMS[1:]).to_numpy()
+        costs = np.column_stack([np.zeros(len(rows)), spend])
+        return cls(people, rows, chance, true_effect(people, rows, REACH), costs)
+
+    def draw(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Another campaign of the same chances."""
+        u, n = rng.random(len(self.rows)), np.arange(len(self.rows))
+        arm = (u[:, None] >= self.chance.cumsum(axis=1)[:, :-1]).sum(axis=1)
+        cost = self.costs[n, arm]
+        return self.rows.assign(
+            arm=np.array(ARMS, dtype=object)[arm],
+            propensity=self.chance[n, arm],
+            contact_cost_eur=np.where(arm > 0, CONTACT_EUR, 0.0),
+            offer_budget_eur=np.where(arm > 0, cost - CONTACT_EUR, 0.0),
+        )
+
+    def could_be(self, rows: pd.DataFrame, arm: str) -> np.ndarray:
+        """Who could have been drawn into an arm: customers of the strata that somebody was."""
+        if arm == ALL:
+            return np.ones(len(rows), dtype=bool)
+        stratum = rows["stratum"]
+        return stratum.isin(stratum[rows["arm"] == arm]).to_numpy(dtype=bool)
+
+    def wanted(self, rows: pd.DataFrame, arm: str) -> float:
+        """True reduction of churn by an arm, over those who could have been drawn into it.
+
+        Of all arms together each customer counts with the chances of the arms, given that it is
+        not in the control group.
+        """
+        if arm != ALL:
+            return float(self.truth[self.could_be(rows, arm), ARMS.index(arm) - 1].mean())
+        treated = self.chance[:, 1:]
+        weight = treated / treated.sum(axis=1)[:, None]
+        return float((weight * self.truth).sum(axis=1).mean())
+
+
+def started(
+    values: pd.DataFrame, name: str, control_share: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A campaign drawn on these offers, and the chances it was drawn with."""
     terms = Terms(name, "expected_value", control_share)
-    design = make_design(values, terms, LIMITS, CONFIDENCE)
-    return draw(values, design, LIMITS, AS_OF, RANKS).rows
+    eligible = eligible_offers(values, terms.policy)
+    chances = arm_chances(eligible, control_share, LIMITS)
+    none = pd.DataFrame()
+    design = Design(terms, eligible["customer_id"].nunique(), {}, chances, none, none)
+    return draw(values, design, LIMITS, AS_OF, RANKS).rows, chances
 
 
 def wilson(hits: int, n: int) -> str:
@@ -62,90 +147,93 @@ def wilson(hits: int, n: int) -> str:
     z, share = 1.96, hits / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return f"{hits} of {n} ({share:.1%}, {centre - half:.1%} to {centre + half:.1%})"
+    return f"{hits:,} of {n:,} ({share:.1%}, {centre - half:.1%} to {centre + half:.1%})"
 
 
 def effect_part(count: int) -> bool:
     """Coverage at every look, wins without an effect, and comparisons that are broken."""
-    covered, looks, at_once, campaigns = 0, 0, 0, 0
-    wins, won_with = 0, 0
+    inside, won_with, wins = [], 0, 0
     for number in range(count):
-        people = make_people(number % 4 + 1, CUSTOMERS)
-        rows = started(people, f"with-{number}").assign(risk_tier="one")
-        truth = true_effect(people, rows, REACH)
-        with_effect = play(people, rows, [number, 1], reach=REACH)
-        all_inside, has_won = True, False
-        for week in range(1, WEEKS + 1):
-            effects = _of_all_tiers(seen_at(with_effect, week / WEEKS))
-            has_won |= effects.loc[ALL, "verdict"] == WORKS
-            for arm, row in effects.iterrows():
-                wanted = _truth_of(str(arm), rows, truth) * week / WEEKS
-                inside = row["churn_reduction_low"] <= wanted <= row["churn_reduction_high"]
-                covered, looks = covered + inside, looks + 1
-                all_inside &= bool(inside)
-        at_once, campaigns, won_with = at_once + all_inside, campaigns + 1, won_with + has_won
-        without = play(people, rows, [number, 2], reach=REACH, strength=0.0)
-        wins += any(
-            _of_all_tiers(seen_at(without, week / WEEKS)).loc[ALL, "verdict"] == WORKS
-            for week in range(1, WEEKS + 1)
-        )
+        company = Company.of(number % 4 + 1)
+        rows = company.draw(np.random.default_rng([number, 0]))
+        held, won = _looks(company, play(company.people, rows, [number, 1], reach=REACH), ARM_NAMES)
+        inside.append(held)
+        won_with += won
+        without = play(company.people, rows, [number, 2], reach=REACH, strength=0.0)
+        wins += _looks(company, without, (ALL,))[1]
+        if not number:
+            _check_shortcut(company, rows)
+    covered = np.array(inside)
     print(f"intervals that hold the truth, five arms at each of {WEEKS} weeks: ", end="")
-    print(wilson(covered, looks))
-    print(f"campaigns whose every interval holds it at every look: {wilson(at_once, campaigns)}")
+    print(wilson(int(covered.sum()), covered.size))
+    whole = int(covered.all(axis=1).sum())
+    print(f"campaigns whose every interval holds it at every look: {wilson(whole, count)}")
     print(f"campaigns with an effect that are called a win by the end: {wilson(won_with, count)}")
     print(f"campaigns without one that are ever called a win: {wilson(wins, count)}")
-    broken = {
-        kind: sum(_is_found(kind, number) for number in range(min(count, 100)))
-        for kind in ("counts", "risk", "called")
-    }
-    for kind, found in broken.items():
-        print(f"broken ({kind}) that are found: {wilson(found, min(count, 100))}")
-    true_draws = sum(_is_found("none", number) for number in range(min(count, 100)))
-    print(f"sound ones that are called broken: {wilson(true_draws, min(count, 100))}")
-    need = 0.95 * min(count, 100)
+    draws = min(count, 100)
+    found = {kind: sum(_is_found(kind, n) for n in range(draws)) for kind in KINDS}
+    for kind, hits in found.items():
+        print(f"{KINDS[kind]}, found broken: {wilson(hits, draws)}")
+    sound = sum(_is_found("sound", number) for number in range(draws))
+    print(f"sound ones that are called broken: {wilson(sound, draws)}")
     return (
-        covered / looks >= 0.93
+        covered.mean() >= 0.93
         and wins <= 0.05 * count
-        and all(found >= need for found in broken.values())
+        and all(hits >= 0.95 * draws for hits in found.values())
     )
 
 
-def _of_all_tiers(customers: pd.DataFrame) -> pd.DataFrame:
-    effects = campaign_effect(customers, LIMITS, CONFIDENCE)
-    return effects[effects["risk_tier"] == ALL].set_index("arm")
+def _looks(company: Company, played: pd.DataFrame, arms: Sequence[str]) -> tuple[list[bool], bool]:
+    """Whether each interval holds the truth at each weekly look, and whether one calls a win."""
+    final = seen_at(played, 1.0)
+    every, sound = Arrays.of(final), soundness(final, LIMITS)
+    leaves_at = played["leaves_at"].to_numpy()
+    held, won = [], False
+    for arm in arms:
+        here, wanted = company.could_be(played, arm), company.wanted(played, arm)
+        whole = every.part(here)
+        for week in range(1, WEEKS + 1):
+            share = week / WEEKS
+            churn = (leaves_at[here] < share).astype(float)
+            seen = replace(whole, churn=churn, expected=whole.p * share)
+            figures = arm_figures(seen, whole, arm, 1 - CONFIDENCE)
+            low, high = figures["churn_reduction_low"], figures["churn_reduction_high"]
+            held.append(bool(low <= wanted * share <= high))
+            if arm == ALL:
+                won |= verdict_of(figures, sound, share, week == WEEKS)[0] == WORKS
+    return held, won
 
 
-def _truth_of(arm: str, rows: pd.DataFrame, truth: np.ndarray) -> float:
-    """The mean reduction over those who could have been drawn into the arm.
-
-    Of all arms together each customer counts with the chances of the arms, given that it is not in
-    the control group.
-    """
-    chance = pd.DataFrame(
-        {o: rows.loc[rows["arm"] == o].groupby("stratum")["propensity"].first() for o in DISCOUNTS}
-    )
-    of_rows = chance.reindex(rows["stratum"]).to_numpy()
-    if arm != ALL:
-        column = list(DISCOUNTS).index(arm)
-        return float(truth[~np.isnan(of_rows[:, column]), column].mean())
-    weight = np.nan_to_num(of_rows) / (1 - rows["control_propensity"].to_numpy())[:, None]
-    return float((weight * truth).sum(axis=1).mean())
+def _check_shortcut(company: Company, rows: pd.DataFrame) -> None:
+    """The proof goes straight to the figures of an arm; what the command shows are the same."""
+    seen = seen_at(play(company.people, rows, [0, 1], reach=REACH), 1.0)
+    effects = campaign_effect(seen, LIMITS, CONFIDENCE)
+    shown = effects[effects["risk_tier"] == ALL].set_index("arm")
+    every = Arrays.of(seen)
+    for arm in ARM_NAMES:
+        part = every.part(company.could_be(rows, arm))
+        found = arm_figures(part, part, arm, 1 - CONFIDENCE)
+        assert np.isclose(found["churn_reduction_low"], shown.loc[arm, "churn_reduction_low"]), arm
 
 
 def _is_found(kind: str, number: int) -> bool:
     """Whether a campaign that somebody has spoilt counts as broken."""
-    people = make_people(number % 4 + 1, CUSTOMERS)
-    rows = started(people, f"{kind}-{number}")
-    rng = np.random.default_rng([number, 3])
+    company = Company.of(number % 4 + 1)
+    rng = np.random.default_rng([number, list(KINDS).index(kind) if kind in KINDS else 9, 3])
+    rows = company.draw(rng)
     control = (rows["arm"] == CONTROL).to_numpy()
-    if kind == "counts":  # a quarter of the control group is lost on its way
-        rows = rows[~(control & (rng.random(len(rows)) < 0.25))].reset_index(drop=True)
-    if kind == "risk":  # a team puts the likelier leavers on its list, one time in two
+    a_quarter = control & (rng.random(len(rows)) < 0.25)
+    if kind == "counts":
+        rows = rows[~a_quarter].reset_index(drop=True)
+    if kind == "risk":
         best = rows["churn_probability"] > rows["churn_probability"].median()
         moved = control & best.to_numpy() & (rng.random(len(rows)) < 0.5)
         rows = _moved(rows, moved)
-    played = play(people, rows, [number, 4], called_control=0.05 if kind == "called" else 0.0)
-    return bool(_of_all_tiers(seen_at(played, 1.0)).loc[ALL, "verdict"] == BROKEN)
+    called = 0.05 if kind == "called" else 0.0
+    played = seen_at(play(company.people, rows, [number, 4], called_control=called), 1.0)
+    if kind == "labels":
+        played.loc[a_quarter, "churn"] = np.nan
+    return bool(soundness(played, LIMITS).problems)
 
 
 def _moved(rows: pd.DataFrame, moved: np.ndarray) -> pd.DataFrame:
@@ -160,7 +248,7 @@ def _moved(rows: pd.DataFrame, moved: np.ndarray) -> pd.DataFrame:
 
 def learn_part(count: int) -> bool:
     """Six monthly campaigns in a row, and what their policy earns on new customers."""
-    worlds = max(count // 20, 2)
+    worlds = max(count // 10, 2)
     earned: dict[str, list[float]] = {}
     for world in range(worlds):
         rates = _taught(world)
@@ -206,9 +294,7 @@ def _taught(world: int) -> Rates:
             rates = _rates(save_rates(pd.concat(matured), DISCOUNTS, tiers, prior))
         busy = {customer for customer, until in free.items() if month < until}
         values = values_by_offer(people, rates, busy)
-        terms = Terms(f"w{world}-m{month}", "expected_value", 0.3)
-        design = make_design(values, terms, LIMITS, CONFIDENCE)
-        rows = draw(values, design, LIMITS, AS_OF, RANKS).rows
+        rows, _ = started(values, f"w{world}-m{month}", 0.3)
         free.update(dict.fromkeys(rows["customer_id"], month + 6))
         played.append(seen_at(play(people, rows, [world, month, 6], reach=REACH), 1.0))
     every = pd.concat(played)
@@ -264,7 +350,8 @@ def times_part(_: int) -> bool:
     begin = time.perf_counter()
     make_design(values, Terms("a", "expected_value", 0.2), LIMITS, CONFIDENCE)
     planned = time.perf_counter() - begin
-    parts = [seen_at(play(people, started(people, f"t{k}"), [k, 5]), 1.0) for k in range(24)]
+    drawn = [started(values, f"t{k}", 0.3)[0] for k in range(24)]
+    parts = [seen_at(play(people, rows, [k, 5]), 1.0) for k, rows in enumerate(drawn)]
     begin = time.perf_counter()
     measure_effects(pd.concat(parts, ignore_index=True), LIMITS, CONFIDENCE)
     measured = time.perf_counter() - begin
@@ -277,6 +364,7 @@ PARTS: dict[str, Callable[[int], bool]] = {
     "effect": effect_part,
     "learn": learn_part,
     "times": times_part,
+    "kills": lambda count: kills(count // 2),
 }
 
 

@@ -26,7 +26,7 @@ def measured(count: int = 12000, name: str = "a", seed: int = 0) -> pd.DataFrame
 def test_without_a_campaign_the_assumption_holds() -> None:
     rates = learned(measured(200).iloc[:0])
     assert (rates["save_probability"] == 0.3).all()
-    assert np.allclose(rates["save_probability_sd"], np.sqrt(0.3 * 0.7 / 20))
+    assert np.mean(rates["save_probability_sd"] ** 2) == pytest.approx(0.3 * 0.7 / 20)
     assert (rates["treated_count"] == 0).all()
     assert len(rates) == len(DISCOUNTS) * len(TIERS)
 
@@ -39,6 +39,24 @@ def test_large_campaigns_find_the_truth_and_say_how_sure_they_are() -> None:
         assert row["save_probability"] == pytest.approx(SAVED[offer], abs=0.07), (offer, tier)
         assert row["save_probability_sd"] < 0.04
         assert row["treated_count"] > 0
+
+
+def test_neighbouring_discounts_are_told_apart_by_all_of_them() -> None:
+    """Between two discounts one campaign says little; the rise over all of them says more."""
+    medium, large = [], []
+    for number in range(12):
+        rates = learned(measured(1500, f"n{number}", number))["save_probability"]
+        medium.append(rates["offer_medium", "High"])
+        large.append(rates["offer_large", "High"])
+    assert (np.array(large) > np.array(medium)).mean() >= 0.9
+
+
+@pytest.mark.parametrize("best", ["offer_small", "offer_medium"])
+def test_an_offer_that_beats_larger_ones_is_found_all_the_same(best: str) -> None:
+    shares = {**dict.fromkeys(SAVED, 0.25), best: 0.45}
+    rates = learned(played(assigned("bent", 12000), shares, 3))["save_probability"]
+    for tier in TIERS[1:]:
+        assert rates.xs(tier, level="risk_tier").idxmax() == best
 
 
 def test_tiers_that_nobody_was_drawn_in_borrow_from_the_others() -> None:

@@ -119,10 +119,11 @@ def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture):
 
 def test_each_customer_brings_its_own_months():
     """Saved at 0.5 and driven away at 0.1, in a call without a discount."""
-    economics = OfferEconomics(20.0, 0.5, 0.1, 6.0, pd.DataFrame(), {}, {})
+    save, share = {"Low": 0.5}, {"Low": 0.0}
+    economics = OfferEconomics(20.0, save, 0.1, 6.0, pd.DataFrame(), share, {"Low": False})
     months = RemainingMonths(saved=np.array([10.0, 30.0]), stayer=np.array([20.0, 40.0]))
     chance, margin = np.array([0.8, 0.8]), np.array([10.0, 10.0])
-    value = economics.net_value(chance, margin, np.zeros(2), months)
+    value = economics.net_value(chance, margin, np.array(["Low", "Low"]), months)
     assert value == pytest.approx([40 - 4 - 20, 120 - 8 - 20])
 
 
@@ -130,6 +131,28 @@ def test_a_customer_without_remaining_months_is_refused(fixture):
     rows = pd.DataFrame({"customer_id": ["C99999"], "as_of_date": pd.Timestamp(gold.AS_OF_DATE)})
     with pytest.raises(SpanishGasError, match="silver_remaining_months lacks 1 customers"):
         RemainingMonths.of(fixture[1], rows)
+
+
+def test_what_campaigns_have_taught_counts_for_the_offer_of_each_tier(tmp_path):
+    """The newest rates, of the offer that each tier gets; a tier without one gets a contact."""
+    settings = gold.settings_for(tmp_path)
+    warehouse = gold.warehouse_with(settings, gold.gold_frame(50))
+    cells = [
+        (offer, tier)
+        for offer in ("contact_only", "offer_small", "offer_medium", "offer_large")
+        for tier in ("Low", "Medium", "High", "Critical")
+    ]
+    for run_id, extra in (("20250101T000000Z-aaaa", 0.5), ("20250201T000000Z-bbbb", 0.0)):
+        rates = pd.DataFrame(cells, columns=["offer", "risk_tier"])
+        rates["save_probability"] = 0.1 + 0.02 * np.arange(len(cells)) + extra
+        for name in ("sd", "low", "high"):
+            rates[f"save_probability_{name}"] = 0.1
+        rates = rates.assign(prior_save_probability=0.3, prior_weight=20.0)
+        counts = dict.fromkeys(("campaign_count", "treated_count", "control_count"), 1)
+        warehouse.write_external("offer_save_rate", rates.assign(**counts), run_id)
+    found = OfferEconomics.read(warehouse).save_probability
+    wanted = {"Low": 0, "Medium": 5, "High": 10, "Critical": 15}
+    assert found == {tier: pytest.approx(0.1 + 0.02 * at) for tier, at in wanted.items()}
 
 
 def test_a_missing_assumption_is_named(fixture):
