@@ -36,6 +36,17 @@ CTEs `risks` (mart_customer_risk), `economics` and `assignments` (bronze_campaig
     group by risks.customer_id
 {%- endmacro %}
 
+{# Shares saved by customer, where the newest learning uses them. #}
+{% macro rates_by_customer() -%}
+    select
+        by_customer.customer_id,
+        by_customer.offer,
+        by_customer.save_probability
+    from {{ source('ml', 'customer_save_rate') }} as by_customer
+    inner join (select max(run_id) as run_id from {{ source('ml', 'offer_save_rate') }}) as newest
+        on by_customer.run_id = newest.run_id
+{%- endmacro %}
+
 {# Margin that an offer is expected to save, by a share saved. #}
 {% macro saved_margin(save_probability) -%}
     risks.churn_probability * {{ save_probability }}
@@ -80,6 +91,12 @@ there is a row for each of them.
 busy as (
     {{ customers_in_campaigns() }}
 ),
+{%- if not supposed %}
+
+customer_rates as (
+    {{ rates_by_customer() }}
+),
+{%- endif %}
 
 tier_offers as (
     select
@@ -133,7 +150,10 @@ valued as (
         rates.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
-        {{ saved_margin(supposed ~ '.supposed_rate' if supposed else 'rates.save_probability') }} as expected_saved_margin_eur,
+        {{ saved_margin(
+            supposed ~ '.supposed_rate' if supposed
+            else 'coalesce(customer_rates.save_probability, rates.save_probability)'
+        ) }} as expected_saved_margin_eur,
         {{ lost_margin() }} as expected_lost_margin_eur
     from risks
     inner join policies
@@ -147,6 +167,11 @@ valued as (
     cross join economics
     {%- if supposed %}
     cross join {{ supposed }}
+    {%- else %}
+    left join customer_rates
+        on
+            risks.customer_id = customer_rates.customer_id
+            and rates.offer = customer_rates.offer
     {%- endif %}
     left join busy
         on risks.customer_id = busy.customer_id

@@ -846,6 +846,14 @@ class CampaignsSettings(Section):
         0.001,
         description="A draw whose arms differ from their chances with a smaller p-value is broken.",
     )
+    minimum_uplift_customers: PositiveCount = Field(
+        5000, description="Measured customers needed to learn what offers save by customer."
+    )
+    uplift_confidence: Fraction = Field(
+        0.99,
+        description="Confidence of the intervals in which rates by customer must be better than "
+        "those by risk tier to be used.",
+    )
 
 
 class Settings(Section, BaseSettings):

@@ -17,6 +17,10 @@ economics as (
     {{ offer_economics() }}
 ),
 
+customer_rates as (
+    {{ rates_by_customer() }}
+),
+
 assignments as (
     select * from {{ ref('bronze_campaign_assignment') }}
 ),
@@ -41,14 +45,14 @@ valued as (
         offer_policy.contact_after_days,
         offer_policy.contact_within_days,
         rates.offer,
-        rates.save_probability,
+        coalesce(customer_rates.save_probability, rates.save_probability) as save_probability,
         rates.save_probability_sd,
         risks.avg_monthly_margin_eur * risks.saved_value_months as margin_at_stake_eur,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur as discount_eur_month,
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
         busy.free_date,
-        {{ saved_margin('rates.save_probability') }} as expected_saved_margin_eur,
+        {{ saved_margin('coalesce(customer_rates.save_probability, rates.save_probability)') }} as expected_saved_margin_eur,
         {{ lost_margin() }} as expected_lost_margin_eur
     from risks
     inner join rates
@@ -58,6 +62,10 @@ valued as (
     cross join economics
     left join busy
         on risks.customer_id = busy.customer_id
+    left join customer_rates
+        on
+            risks.customer_id = customer_rates.customer_id
+            and rates.offer = customer_rates.offer
 ),
 
 netted as (

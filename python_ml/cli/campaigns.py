@@ -148,11 +148,11 @@ def effect(settings: Settings, as_json: bool, name: str | None, tiers: bool) -> 
     from python_ml.pipeline.workspace import Run
     from python_ml.view.campaigns import show_effects
 
-    rows = measure_campaigns(Run(settings), name)
+    measured = measure_campaigns(Run(settings), name)
     if as_json:
-        print_json({"effects": rows})
+        print_json(measured.as_dict())
     else:
-        show_effects(rows, tiers)
+        show_effects(measured.rows, tiers, measured.uplift.reason)
 
 
 @campaign.command()

@@ -20,12 +20,14 @@ from python_ml.campaigns.assign import draw
 from python_ml.campaigns.contacts import Findings, check_contacts, read_contacts
 from python_ml.campaigns.export import Exported, export_lists
 from python_ml.campaigns.plan import Design, Terms, make_design
+from python_ml.campaigns.uplift import Verdict
 from python_ml.documents import json_rows
 from python_ml.engines import Warehouse, open_engine, open_warehouse
 from python_ml.engines.published import published_run
 from python_ml.engines.sql import literal
 from python_ml.errors import UsageError
 from python_ml.pipeline.campaign_effects import write_effects
+from python_ml.pipeline.context import Published
 from python_ml.pipeline.on_published import marts_step, on_published, require_published
 from python_ml.pipeline.workspace import Run
 from python_ml.settings import Settings
@@ -77,6 +79,17 @@ class Stopped:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Rows of ml.campaign_effect, and whether what campaigns teach is used by customer."""
+
+    rows: list[dict[str, Any]]
+    uplift: Verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"effects": self.rows, "uplift": asdict(self.uplift)}
 
 
 def plan_campaign(
@@ -196,7 +209,7 @@ def export_campaign(settings: Settings, campaign: str, folder: Path | None) -> E
     return export_lists(customers, campaign, target)
 
 
-def measure_campaigns(run: Run, campaign: str | None) -> list[dict[str, Any]]:
+def measure_campaigns(run: Run, campaign: str | None) -> Effects:
     """Measure the effects of all campaigns as far as outcomes are known; publish and return them.
 
     Args:
@@ -212,11 +225,16 @@ def measure_campaigns(run: Run, campaign: str | None) -> list[dict[str, Any]]:
     run.mode = "campaign_effect"
     with _on_published(run):
         with run.step("effect") as (step, _), run.warehouse() as warehouse:
-            effects = write_effects(warehouse, run.settings, run.run_id)
-            step.rows = 0 if effects is None else len(effects)
+            scored, published = published_run(run.settings), run.results.require(Published)
+            assert scored is not None
+            contract = run.context.contract(published)
+            measured = write_effects(warehouse, run.settings, contract, run.run_id, scored[0])
+            step.rows = 0 if measured is None else len(measured.effects)
         _publish(run, "mart_campaign_effect mart_offer_rate+")
-    assert effects is not None
-    return _records(effects[(effects["campaign"] == campaign) | (campaign is None)])
+    assert measured is not None
+    effects = measured.effects
+    rows = effects[(effects["campaign"] == campaign) | (campaign is None)]
+    return Effects(_records(rows), measured.uplift)
 
 
 def stop_campaign(run: Run, campaign: str, reason: str) -> Stopped:

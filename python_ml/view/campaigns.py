@@ -118,8 +118,9 @@ def show_status(rows: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
-def show_effects(rows: Sequence[Mapping[str, Any]], tiers: bool) -> None:
-    """The verdict on each campaign, then its arms, and on request its risk tiers."""
+def show_effects(rows: Sequence[Mapping[str, Any]], tiers: bool, learned: str) -> None:
+    """The verdict on each campaign, then its arms, and on request its risk tiers; at the end how
+    offers are chosen from what was learned."""
     console = open_console(140)
     for name in dict.fromkeys(row["campaign"] for row in rows):
         mine = [row for row in rows if row["campaign"] == name]
@@ -148,6 +149,7 @@ def show_effects(rows: Sequence[Mapping[str, Any]], tiers: bool) -> None:
                 row["verdict"],
             )
         console.print(table)
+    console.print(f"Offers are chosen by {learned}", soft_wrap=True)
 
 
 def _share(value: float | None) -> str:

@@ -5,6 +5,7 @@
 Parts:
   effect     coverage of the intervals, wins without an effect, broken comparisons that are found
   learn      what six campaigns in a row teach: value of the learned policy on new customers
+  uplift     rates by customer, where customers react alike and where they differ
   times      `plan` for 20,099 customers, `effect` over 24 campaigns
   kills      `start`, `record` and `effect` killed, half as often as --campaigns says
 """
@@ -37,6 +38,7 @@ from python_ml.campaigns.learn import Prior, save_rates
 from python_ml.campaigns.plan import Design, Terms, arm_chances, eligible_offers, make_design
 from python_ml.settings import CampaignsSettings
 from tests.proof.campaign_kills import kills
+from tests.proof.campaigns_uplift import is_used
 from tests.proof.campaigns_world import (
     AS_OF,
     CONTACT_EUR,
@@ -343,6 +345,16 @@ def _choice(people: People, rates: Rates | None, *, of_tier: bool = False) -> np
     return np.where(net[np.arange(len(net)), best] > 0, best, -1)
 
 
+def uplift_part(count: int) -> bool:
+    """Rates by customer: not used where customers are alike, used where they differ."""
+    alike, differ = count // 2, max(count // 10, 2)
+    wrong = sum(is_used(seed, 6000, 0.0) for seed in range(alike))
+    right = sum(is_used(seed, 40_000, 0.9) for seed in range(differ))
+    print(f"pooled rates stay, 6,000 customers who react alike: {wilson(alike - wrong, alike)}")
+    print(f"rates by customer are used, 40,000 who differ: {wilson(right, differ)}")
+    return wrong == 0 and right == differ
+
+
 def times_part(_: int) -> bool:
     """Seconds of the computations that people wait for, without the start of the process."""
     people = make_people(1, CUSTOMERS)
@@ -363,6 +375,7 @@ def times_part(_: int) -> bool:
 PARTS: dict[str, Callable[[int], bool]] = {
     "effect": effect_part,
     "learn": learn_part,
+    "uplift": uplift_part,
     "times": times_part,
     "kills": lambda count: kills(count // 2),
 }

@@ -82,7 +82,9 @@ def marts_step(context: RunContext, batch: LandResult | Published) -> MartsResul
         QualityGateError: a data test or a guardrail failed.
     """
     with context.warehouse() as warehouse:
-        write_effects(warehouse, context.settings, context.run_id)
+        write_effects(
+            warehouse, context.settings, context.contract(batch), context.run_id, context.run_id
+        )
         write_outcomes(warehouse, context.settings, context.run_id)
     built = build_marts(context, batch, "marts")
     with context.warehouse() as warehouse:
