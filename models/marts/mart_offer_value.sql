@@ -52,7 +52,8 @@ valued as (
         rates.monthly_margin_share * risks.avg_monthly_margin_eur * economics.offer_months as offer_budget_eur,
         economics.contact_cost_eur,
         busy.free_date,
-        {{ saved_margin('coalesce(customer_rates.save_probability, rates.save_probability)') }} as expected_saved_margin_eur,
+        {{ saved_margin('coalesce(customer_rates.save_probability, rates.save_probability)') }}
+            as expected_saved_margin_eur,
         {{ lost_margin() }} as expected_lost_margin_eur
     from risks
     inner join rates

@@ -67,7 +67,7 @@ ARMS = (CONTROL, *DISCOUNTS)
 ARM_NAMES = (ALL, *DISCOUNTS)
 KINDS = {
     "counts": "a quarter of the control group is lost on its way",
-    "risk": "half of its likelier leavers are put on the call list",
+    "risk": "half of its customers at higher risk are put on the call list",
     "labels": "a quarter of its labels is lost",
     "called": "5% of it is called",
 }
@@ -352,7 +352,7 @@ def uplift_part(count: int) -> bool:
     right = sum(is_used(seed, 40_000, 0.9) for seed in range(differ))
     print(f"pooled rates stay, 6,000 customers who react alike: {wilson(alike - wrong, alike)}")
     print(f"rates by customer are used, 40,000 who differ: {wilson(right, differ)}")
-    return wrong == 0 and right == differ
+    return wrong == 0 and right >= LIMITS.power * differ
 
 
 def times_part(_: int) -> bool:
