@@ -69,7 +69,7 @@ def main() -> int:
         problems = []
         for name in options.states:
             home = Path(scratch) / name
-            shutil.copytree(first, home)
+            shutil.copytree(first, home, symlinks=True)  # the lake has some
             problems += enter(STATES[name], home)
             pictures, wide = photograph(browser, home, options.out / name)
             problems += [f"{name}: {page} is wider than its window" for page in wide]

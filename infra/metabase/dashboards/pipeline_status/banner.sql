@@ -2,7 +2,10 @@ select
     status,
     case
         when status = 'failed'
-            then 'Failed in ' || coalesce(failed_step, 'an unknown step') || ': ' || coalesce(error_message, 'no message')
+            then
+                'Failed in ' || coalesce(failed_step, 'an unknown step') || ': '
+                || coalesce(substring(error_message, 1, 110), 'no message')
+                || case when length(error_message) > 110 then ' …' else '' end
         when status = 'running' then 'Still running, since it started'
         else 'All steps are done'
     end as detail,
