@@ -598,6 +598,23 @@ class DriftSettings(Section):
     minimum_distance: Share = Field(
         0.05, description="Smallest Kolmogorov–Smirnov distance of numbers, scores and labels."
     )
+    minimum_odds_ratio: float = Field(
+        1.5,
+        gt=1,
+        description="Smallest change, as an odds ratio, of a flag or a level of a category that "
+        "raises an alarm, however small its share.",
+    )
+    minimum_missing_change: Share = Field(
+        0.02, description="Smallest change of a feature's share of missing values, as a share."
+    )
+    minimum_dependence: Share = Field(
+        0.05,
+        description="Smallest 2 AUC − 1 of a classifier that tells the samples apart by all "
+        "features together.",
+    )
+    dependence_customers: PositiveCount = Field(
+        4000, description="Customers of each sample that this classifier uses, at most."
+    )
     watch_psi: Amount = Field(
         0.10, description="Population stability index from which categories are watched."
     )

@@ -53,6 +53,14 @@ final as (
                 then 'Customers leave at another rate than in training: train again (spanishgas run)'
             when subject_kind = 'prediction'
                 then 'Scores have moved: look at the features in alarm, then train again (spanishgas run)'
+            when subject_kind = 'missing_values'
+                then
+                    'Look for what no longer arrives. If the source is wrong, fix it and run again; if the values'
+                    || ' will stay missing, train again (spanishgas run)'
+            when subject_kind = 'dependence'
+                then
+                    'Rows are ' || note || '. Values may have changed hands between customers (a join, an order of'
+                    || ' rows). If the source is right, train again (spanishgas run)'
             when subject_kind = 'category_feature'
                 then
                     'Look for new or renamed values. If the source is wrong, fix it and run again;'

@@ -10,6 +10,7 @@ from rich.table import Table
 from python_ml.console import open_console
 from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
+from python_ml.judge.drift.samples import shown_subject
 
 _STYLES = {"alarm": "bold red", "watch": "yellow", "calendar": "cyan", "stable": "dim"}
 _STYLES |= {"not measured": "dim"}
@@ -67,7 +68,7 @@ def show_drift(rows: list[dict[str, Any]], show_all: bool) -> None:
     for row in shown:
         table.add_row(
             row["verdict"],
-            row["subject"],
+            shown_subject(row["subject_kind"], row["subject"]),
             _bar(row["distance"], row["expected_distance"]),
             f"{row['distance']:.3f}",
             f"{row['p_value_adjusted']:.1g}",

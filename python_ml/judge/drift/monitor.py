@@ -18,14 +18,13 @@ from python_ml.judge.drift.distributions import distribution_table
 from python_ml.judge.drift.samples import (
     ALARM,
     CALENDAR,
-    CATEGORY,
-    LABEL,
     WATCH,
     Finding,
     Sample,
     compare_samples,
     count_down,
     label_finding,
+    shown_subject,
 )
 from python_ml.judge.drift.statistics import stratum_weights
 from python_ml.judge.labels import LabelledDate, labelled_dates
@@ -43,7 +42,8 @@ IMPORTANCE_ROWS = 2000  # enough for a mean of contributions; more only takes lo
 
 @dataclass(frozen=True)
 class DriftResult:
-    """What has drifted; names are those of features, `churn_probability` and `churn`."""
+    """What has drifted; names are those of features, also `… (missing values)`, of all features
+    together, `churn_probability` and `churn`."""
 
     document_name: ClassVar[str] = "drift"
 
@@ -121,7 +121,10 @@ def watch_drift(
 
     def named(verdict: str) -> list[str]:
         rows = table[table["verdict"] == verdict].sort_values("importance_rank")
-        return list(rows["subject"])
+        return [
+            shown_subject(kind, subject)
+            for kind, subject in zip(rows["subject_kind"], rows["subject"], strict=True)
+        ]
 
     return DriftResult(
         model_version=model_version,
@@ -169,7 +172,7 @@ def drift_table(
                 "subject_kind": finding.subject_kind,
                 "subject": finding.subject,
                 "tier": finding.tier,
-                "statistic_name": "chi2" if finding.subject_kind in (CATEGORY, LABEL) else "ks",
+                "statistic_name": finding.plain.statistic,
                 "distance": finding.plain.distance,
                 "psi": finding.plain.psi,
                 "p_value": finding.plain.p_value,

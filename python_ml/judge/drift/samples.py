@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import CLOCK_DOWN, CLOCK_UP, HISTORY, SEASON, Column
+from python_ml.judge.drift.dependence import tell_apart
 from python_ml.judge.drift.statistics import (
     Comparison,
     Floats,
@@ -20,22 +21,35 @@ from python_ml.judge.drift.statistics import (
     as_numbers,
     compare_categories,
     compare_numbers,
+    compare_shares,
     stratum_weights,
 )
 from python_ml.settings import DriftSettings
 
-NUMERIC, CATEGORY, PREDICTION, LABEL = (
+NUMERIC, CATEGORY, MISSING_VALUES, DEPENDENCE, PREDICTION, LABEL = (
     "numeric_feature",
     "category_feature",
+    "missing_values",
+    "dependence",
     "prediction",
     "label",
 )
+JOINT = "all features together"
 STABLE, WATCH, ALARM, CALENDAR = "stable", "watch", "alarm", "calendar"
 A_DAY = 1 / 30.44
 CONTRACT_MONTHS = 365 / 30.44  # in the unit of the features, months of 30.44 days
 UNTOLD = (
     "moves with the season, and no snapshot of the same month a year before is there to compare"
 )
+
+
+def shown_subject(subject_kind: str, subject: str) -> str:
+    """A subject as it is named to people.
+
+    >>> shown_subject(MISSING_VALUES, "tenure_months")
+    'tenure_months (missing values)'
+    """
+    return f"{subject} (missing values)" if subject_kind == MISSING_VALUES else subject
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,12 @@ def compare_samples(
     findings = [
         _feature(column, reference.frame, current.frame, aged, year_before) for column in columns
     ]
+    for column in columns:
+        before, now = (one.frame[column.name].isna().to_numpy() for one in (reference, current))
+        if before.any() or now.any():
+            findings.append(_missing(column, before, now, aged, current.frame))
+    if (joint := _dependence(columns, reference.frame, current.frame, aged, limits)) is not None:
+        findings.append(joint)
     if reference.scores is not None and current.scores is not None:
         findings.append(_prediction(reference, current, aged))
     if label is not None:
@@ -123,8 +143,17 @@ def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: DriftS
     """Verdict of one comparison. Significance alone is none: with many customers everything is."""
     if p_value >= limits.maximum_p_value:
         return STABLE
-    is_category = finding.subject_kind == CATEGORY
-    if found.psi >= limits.alarm_psi if is_category else found.distance >= limits.minimum_distance:
+    if finding.subject_kind == CATEGORY:
+        has_effect = found.psi >= limits.alarm_psi
+    elif finding.subject_kind == MISSING_VALUES:
+        has_effect = found.distance >= limits.minimum_missing_change
+    elif finding.subject_kind == DEPENDENCE:
+        has_effect = found.distance >= limits.minimum_dependence
+    else:
+        has_effect = found.distance >= limits.minimum_distance
+    # What the calendar makes of a rare share is not known well enough to be judged by its odds.
+    is_share = finding.subject_kind in (CATEGORY, NUMERIC) and finding.judged is finding.plain
+    if has_effect or (is_share and found.odds_ratio >= limits.minimum_odds_ratio):
         return ALARM
     return WATCH if found.psi >= limits.watch_psi else STABLE
 
@@ -234,7 +263,92 @@ def _reader(column: Column) -> tuple[Callable[..., np.ndarray], Callable[..., Co
         filled = pd.Series(values).astype("float64")
         return as_numbers(filled if column.fill is None else filled.fillna(float(column.fill)))
 
-    return numbers, compare_numbers
+    def compare(reference: Floats, current: Floats, weights: Floats | None) -> Comparison:
+        is_flag = np.isin(reference, (0.0, 1.0)).all() and np.isin(current, (0.0, 1.0)).all()
+        return (compare_shares if is_flag else compare_numbers)(reference, current, weights)
+
+    return numbers, compare
+
+
+def _missing(
+    column: Column,
+    reference: np.ndarray,
+    current: np.ndarray,
+    aged: _Aged,
+    frame: pd.DataFrame,
+) -> Finding:
+    """The share of nulls of a feature, compared as its values are.
+
+    Args:
+        reference: which values are null.
+        current: likewise.
+        frame: the current rows.
+    """
+    plain = compare_shares(reference, current)
+    judged: Comparison | None = plain
+    note = "share of missing values"
+    clock = column.name if column.name in aged.expected else column.calendar
+    if aged.months and column.calendar == SEASON:
+        judged, note = None, UNTOLD
+    elif column.calendar == HISTORY and (stayed := aged.stayed(frame)) is not None:
+        # Who came lately has no history yet, on either date: one of both shares is expected.
+        judged = max(plain, compare_shares(reference, current[stayed]), key=lambda it: it.p_value)
+    elif (weights := aged.weights(clock)) is not None:
+        judged = compare_shares(reference, current, weights)
+    return Finding(
+        subject_kind=MISSING_VALUES,
+        subject=column.name,
+        tier=column.tier,
+        plain=plain,
+        judged=judged,
+        reference_count=len(reference),
+        current_count=len(current),
+        reference_mean=float(reference.mean()),
+        current_mean=float(current.mean()),
+        note=note,
+    )
+
+
+def _dependence(
+    columns: Sequence[Column],
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    aged: _Aged,
+    limits: DriftSettings,
+) -> Finding | None:
+    """Whether all features together, and so their dependence, are as they were.
+
+    Once time has passed, features that move with the calendar are left out: what the calendar makes
+    of their dependence is not known. None with fewer than two features left.
+    """
+    used = [column for column in columns if not (aged.months and column.calendar)]
+    if len(used) < 2:
+        return None
+    read = {column.name: _reader(column)[0] for column in used}
+    first, second = (
+        pd.DataFrame({name: values(frame[name]) for name, values in read.items()})
+        for frame in (reference, current)
+    )
+    told_apart = tell_apart(
+        first,
+        second,
+        reference["customer_id"].to_numpy(dtype=object),
+        current["customer_id"].to_numpy(dtype=object),
+        limits.dependence_customers,
+    )
+    found = Comparison(told_apart.distance, 0.0, told_apart.p_value, statistic="auc")
+    return Finding(
+        subject_kind=DEPENDENCE,
+        subject=JOINT,
+        tier=None,
+        plain=found,
+        judged=found,
+        reference_count=told_apart.reference_count,
+        current_count=told_apart.current_count,
+        reference_mean=None,
+        current_mean=None,
+        note=f"told apart by {', '.join(told_apart.strongest)}",
+    )
 
 
 def _mean(column: Column, frame: pd.DataFrame) -> float | None:

@@ -1,7 +1,7 @@
 """Two samples of one variable: how far apart, and could chance do it?
 
-Numbers by Kolmogorov–Smirnov, categories by chi-square. A reference may carry weights; its size is
-then Kish's effective one, (Σw)² / Σw².
+Numbers by Kolmogorov–Smirnov, categories and shares by chi-square. A reference may carry weights;
+its size is then Kish's effective one, (Σw)² / Σw².
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 
+CHI2 = "chi2"
 PSI_BINS = 10
 # Below this expected count chi-square is no good guide; rarer levels are put together.
 MINIMUM_EXPECTED = 5.0
@@ -23,11 +24,17 @@ MISSING = float(np.finfo(np.float32).min)  # below every value, so that a share 
 @dataclass(frozen=True)
 class Comparison:
     """Of two samples: KS distance (of categories half the sum of absolute differences of shares),
-    population stability index, and p-value of no difference."""
+    population stability index, and p-value of no difference.
+
+    `odds_ratio`, at least 1, is by how much the odds of a share have changed, either way: that of a
+    flag, of nulls, or of the level of a category that has changed most surely.
+    """
 
     distance: float
     psi: float
     p_value: float
+    odds_ratio: float = 1.0
+    statistic: str = "ks"
 
 
 def as_numbers(values: object) -> Floats:
@@ -86,11 +93,50 @@ def compare_categories(
         second = np.append(second[~rare], second[rare].sum())
     table = np.vstack([first, second])[:, (first + second) > 0]
     if table.shape[1] < 2:
-        return Comparison(0.0, 0.0, 1.0)
+        return Comparison(0.0, 0.0, 1.0, statistic=CHI2)
     p_value = float(stats.chi2_contingency(table, correction=False)[1])
     shares = table / table.sum(axis=1, keepdims=True)
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    return Comparison(distance, psi(shares[0], shares[1]), p_value)
+    sizes = table.sum(axis=1)
+    # A rare level that doubles moves no index of the whole: what became of it is told by its odds.
+    surest = min((_of_counts(counts, sizes) for counts in table.T), key=lambda one: one.p_value)
+    return Comparison(distance, psi(shares[0], shares[1]), p_value, surest.odds_ratio, CHI2)
+
+
+def compare_shares(
+    reference: NDArray[np.bool_] | Floats,
+    current: NDArray[np.bool_] | Floats,
+    weights: Floats | None = None,
+) -> Comparison:
+    """Compare the shares of customers of whom something is true, by chi-square and odds ratio.
+
+    Args:
+        reference: true or false, or 1 and 0.
+        current: likewise.
+        weights: of the reference, or None.
+    """
+    size = float(len(reference)) if weights is None else effective_size(weights)
+    counts = np.array(
+        [
+            size * np.average(np.asarray(reference, dtype=np.float64), weights=weights),
+            float(np.asarray(current, dtype=np.float64).sum()),
+        ]
+    )
+    return _of_counts(counts, np.array([size, float(len(current))]))
+
+
+def _of_counts(counts: Floats, sizes: Floats) -> Comparison:
+    """Compare two shares, given how many of how many."""
+    shares = counts / sizes
+    if not 0 < counts.sum() < sizes.sum():
+        return Comparison(0.0, 0.0, 1.0, statistic=CHI2)
+    table = np.vstack([counts, sizes - counts])
+    p_value = float(stats.chi2_contingency(table, correction=bool((table < 5).any()))[1])
+    # A half is added to each count, so that no odds are zero.
+    odds = (counts + 0.5) / (sizes - counts + 0.5)
+    ratio = float(max(odds[0] / odds[1], odds[1] / odds[0]))
+    both = psi(np.array([shares[0], 1 - shares[0]]), np.array([shares[1], 1 - shares[1]]))
+    return Comparison(float(abs(shares[0] - shares[1])), both, p_value, ratio, CHI2)
 
 
 def psi(expected: Floats, found: Floats, floor: float = 1e-4) -> float:

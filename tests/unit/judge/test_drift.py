@@ -13,11 +13,19 @@ from scipy import stats
 from python_ml.contracts.gold import Column
 from python_ml.judge.drift.distributions import distribution_table
 from python_ml.judge.drift.monitor import months_between, watch_drift
-from python_ml.judge.drift.samples import Finding, Sample, compare_samples, label_finding
+from python_ml.judge.drift.samples import (
+    JOINT,
+    MISSING_VALUES,
+    Finding,
+    Sample,
+    compare_samples,
+    label_finding,
+)
 from python_ml.judge.drift.statistics import (
     as_numbers,
     compare_categories,
     compare_numbers,
+    compare_shares,
     effective_size,
     psi,
 )
@@ -48,6 +56,7 @@ def customers(count: int, seed: int, *, months: float = 0.0, arrived: int = 0) -
     history[:arrived] = 1.0
     return pd.DataFrame(
         {
+            "customer_id": [f"C{seed}-{number}" for number in range(count)],
             "renewal": renewal,
             "is_near": (renewal <= 3).astype(int),
             "tenure": tenure,
@@ -61,7 +70,12 @@ def customers(count: int, seed: int, *, months: float = 0.0, arrived: int = 0) -
 
 def compared(reference: pd.DataFrame, current: pd.DataFrame, months: float = 0.0, **more):
     found = compare_samples(COLUMNS, Sample(reference), Sample(current), months, LIMITS, **more)
-    return {finding.subject: finding for finding in found}
+    return {
+        f"{finding.subject} {MISSING_VALUES}"
+        if finding.subject_kind == MISSING_VALUES
+        else finding.subject: finding
+        for finding in found
+    }
 
 
 def verdicts(found: dict[str, Finding]) -> dict[str, str]:
@@ -107,6 +121,85 @@ def test_a_rising_share_of_nulls_is_drift() -> None:
     reference, current = customers(2000, 1), customers(2000, 2)
     current.loc[:600, "use"] = np.nan
     assert verdicts(compared(reference, current))["use"] == "alarm"
+
+
+def test_a_few_more_nulls_are_an_alarm_of_their_own() -> None:
+    """Four in a hundred more are too few to move the distribution by the limit of a distance."""
+    reference, current = customers(4000, 1), customers(4000, 2)
+    current.loc[:160, "use"] = np.nan
+    found = compared(reference, current)
+    assert found["use"].verdict == "stable"
+    missing = found[f"use {MISSING_VALUES}"]
+    assert missing.verdict == "alarm"
+    assert (missing.reference_mean, missing.current_mean) == pytest.approx((0.1, 0.14), abs=0.02)
+    assert f"months_of_use {MISSING_VALUES}" not in found, "nobody lacks it"
+
+
+def test_a_rare_flag_that_doubles_is_an_alarm() -> None:
+    """From 2% to 4% is a distance of 0.02."""
+    columns = (Column("complains", "integer", "feature", "2A", fill=0), *COLUMNS)
+    random = np.random.default_rng(4)
+    samples = [
+        Sample(customers(4000, seed).assign(complains=(random.random(4000) < share).astype(int)))
+        for seed, share in ((1, 0.02), (2, 0.04))
+    ]
+    found = {it.subject: it for it in compare_samples(columns, *samples, 0.0, LIMITS)}
+    assert found["complains"].verdict == "alarm"
+    assert found["complains"].plain.distance < 0.05
+    assert found["complains"].plain.statistic == "chi2"
+
+
+def test_a_rare_level_that_doubles_is_an_alarm() -> None:
+    reference, current = customers(4000, 1), customers(4000, 2)
+    for frame, share in ((reference, 0.02), (current, 0.04)):
+        rare = np.random.default_rng(len(frame)).random(len(frame)) < share
+        frame["channel"] = frame["channel"].mask(rare, "rare")
+    found = compared(reference, current)["channel"]
+    assert found.plain.psi < LIMITS.watch_psi
+    assert found.verdict == "alarm"
+
+
+def test_shares_are_compared_by_the_odds() -> None:
+    found = compare_shares(np.arange(1000) < 20, np.arange(1000) < 40)
+    assert found.distance == pytest.approx(0.02)
+    assert found.odds_ratio == pytest.approx((40.5 / 960.5) / (20.5 / 980.5))
+    assert found.p_value == pytest.approx(
+        stats.chi2_contingency([[20, 980], [40, 960]], correction=False)[1]
+    )
+    nobody = compare_shares(np.zeros(50), np.zeros(60))
+    assert (nobody.p_value, nobody.odds_ratio) == (1.0, 1.0)
+    weighted = compare_shares(np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([3.0, 1.0]))
+    assert weighted.distance == pytest.approx(0.25)
+
+
+def test_features_that_no_longer_go_together_are_an_alarm() -> None:
+    """Each alone is as it was: only who has which value has changed."""
+    columns = (
+        Column("use", "double", "feature", "MP core"),
+        Column("size", "double", "feature", "MP core"),
+    )
+
+    def drawn(seed: int) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        use = random.lognormal(5, 1, 2000)
+        return customers(2000, seed).assign(use=use, size=np.log(use) + random.normal(0, 1, 2000))
+
+    reference, current = drawn(1), drawn(2)
+    quiet = compare_samples(columns, Sample(reference), Sample(current), 0.0, LIMITS)
+    assert {it.subject: it.verdict for it in quiet}[JOINT] == "stable"
+    current["use"] = current["use"].sample(frac=1, random_state=1).to_numpy()
+    found = compare_samples(columns, Sample(reference), Sample(current), 0.0, LIMITS)
+    alarms = {it.subject: it for it in found if it.is_alarm}
+    assert set(alarms) == {JOINT}
+    assert "use" in alarms[JOINT].note
+
+
+def test_customers_who_stayed_as_they_were_are_no_change_of_dependence() -> None:
+    """A customer who is in both samples is never learned from and told apart."""
+    rows = customers(1500, 1)
+    found = compared(rows, rows.copy())[JOINT]
+    assert found.plain.distance < LIMITS.minimum_dependence
+    assert found.plain.p_value > 0.01
 
 
 def test_rare_levels_are_put_together() -> None:
@@ -172,7 +265,8 @@ def test_a_change_is_found_also_when_time_has_passed(column, change, months) -> 
     changed = current.assign(**{column: change(current)})
     found = verdicts(compared(reference, changed, months))
     assert found[column] == "alarm"
-    others = {name for name, verdict in found.items() if verdict == "alarm"} - {column, "trend"}
+    alarms = {name for name, verdict in found.items() if verdict == "alarm"}
+    others = alarms - {column, "trend", f"{column} {MISSING_VALUES}", JOINT}
     assert not others
 
 
@@ -241,7 +335,8 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     assert {"sales_channel", "churn"} <= set(result.alarms)
     table = warehouse.read_external("drift_result", "run-2").set_index("subject")
     assert set(table["subject_kind"]) == {
-        *("numeric_feature", "category_feature", "prediction", "label")
+        *("numeric_feature", "category_feature", "missing_values", "dependence"),
+        *("prediction", "label"),
     }
     assert table.loc["sales_channel", "statistic_name"] == "chi2"
     assert table.loc["churn", "current_mean"] == 0.5, "that of labels which have matured"
@@ -250,7 +345,7 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     assert features["importance_share"].sum() == pytest.approx(1.0)
     assert sorted(table["importance_rank"]) == list(range(1, len(table) + 1))
     shares = warehouse.read_external("drift_distribution", "run-2")
-    assert set(shares["subject"]) == set(table.index) - {"churn"}
+    assert set(shares["subject"]) == set(table.index) - {"churn", JOINT}
     office = shares[(shares["subject"] == "sales_channel") & (shares["bin_label"] == "Office")]
     assert office["current_share"].item() >= 0.6 > office["reference_share"].item()
 
