@@ -36,15 +36,21 @@ CTEs `risks` (mart_customer_risk), `economics` and `assignments` (bronze_campaig
     group by risks.customer_id
 {%- endmacro %}
 
-{# Shares saved by customer, where the newest learning uses them. #}
+{# The run that has learned last. #}
+{% macro newest_learning() -%}
+    select max(run_id) as run_id
+    from {{ source('ml', 'offer_save_rate') }}
+{%- endmacro %}
+
+{# Shares saved by customer, where the newest learning (the CTE `newest_rates`) uses them. #}
 {% macro rates_by_customer() -%}
     select
         by_customer.customer_id,
         by_customer.offer,
         by_customer.save_probability
     from {{ source('ml', 'customer_save_rate') }} as by_customer
-    inner join (select max(run_id) as run_id from {{ source('ml', 'offer_save_rate') }}) as newest
-        on by_customer.run_id = newest.run_id
+    inner join newest_rates
+        on by_customer.run_id = newest_rates.run_id
 {%- endmacro %}
 
 {# Margin that an offer is expected to save, by a share saved. #}
@@ -92,6 +98,10 @@ busy as (
     {{ customers_in_campaigns() }}
 ),
 {%- if not supposed %}
+
+newest_rates as (
+    {{ newest_learning() }}
+),
 
 customer_rates as (
     {{ rates_by_customer() }}

@@ -17,6 +17,10 @@ economics as (
     {{ offer_economics() }}
 ),
 
+newest_rates as (
+    {{ newest_learning() }}
+),
+
 customer_rates as (
     {{ rates_by_customer() }}
 ),

@@ -53,111 +53,86 @@ exposures as (
         {{ renewal_bucket('customers.months_to_renewal') }}
 ),
 
--- The hazard of everybody; without matured labels it is the one that is assumed.
-overall as (
-    select
-        economics.hazard_prior_churners,
-        (economics.hazard_prior_churners + coalesce(sum(exposures.churner_count), 0e0))
-        / (
-            economics.hazard_prior_churners / economics.monthly_churn_probability
-            + coalesce(sum(exposures.exposure_months), 0e0)
-        ) as hazard,
-        coalesce(sum(exposures.exposure_months) / sum(exposures.watched_count), economics.label_months)
-            as horizon_months,
-        coalesce(sum(exposures.churner_count), 0e0) as all_churner_count
-    from economics
-    left join exposures
-        on true
-    group by
-        economics.hazard_prior_churners,
-        economics.monthly_churn_probability,
-        economics.label_months
-),
-
--- One after the other, each given those before it: what renewal, tenure and segment change.
-by_renewal as (
-    select
-        exposures.renewal_group,
-        (max(overall.hazard_prior_churners) + sum(exposures.churner_count))
-        / (max(overall.hazard_prior_churners) + sum(exposures.exposure_months * overall.hazard)) as factor
-    from exposures
-    cross join overall
-    group by exposures.renewal_group
-),
-
-by_tenure as (
-    select
-        exposures.tenure_group,
-        (max(overall.hazard_prior_churners) + sum(exposures.churner_count))
-        / (
-            max(overall.hazard_prior_churners)
-            + sum(exposures.exposure_months * overall.hazard * by_renewal.factor)
-        ) as factor
-    from exposures
-    inner join by_renewal
-        on exposures.renewal_group = by_renewal.renewal_group
-    cross join overall
-    group by exposures.tenure_group
-),
-
-by_segment as (
-    select
-        exposures.segment,
-        (max(overall.hazard_prior_churners) + sum(exposures.churner_count))
-        / (
-            max(overall.hazard_prior_churners)
-            + sum(exposures.exposure_months * overall.hazard * by_renewal.factor * by_tenure.factor)
-        ) as factor
-    from exposures
-    inner join by_renewal
-        on exposures.renewal_group = by_renewal.renewal_group
-    inner join by_tenure
-        on exposures.tenure_group = by_tenure.tenure_group
-    cross join overall
-    group by exposures.segment
-),
-
 -- Every group that a customer may come to, watched so far or not.
+segments as (
+    select distinct segment from customers
+),
+
 grid as (
     select
         segments.segment,
         tenures.tenure_group,
-        renewals.renewal_group
-    from (select distinct segment from customers) as segments
+        renewals.renewal_group,
+        economics.hazard_prior_churners,
+        economics.monthly_churn_probability,
+        economics.label_months,
+        coalesce(exposures.watched_count, 0) as watched_count,
+        coalesce(exposures.churner_count, 0e0) as churner_count,
+        coalesce(exposures.exposure_months, 0e0) as exposure_months
+    from segments
+    cross join economics
     cross join (
         values ('0-6m'), ('6-12m'), ('1-2y'), ('2-5y'), ('5-7y'), ('7-10y'), ('10y+'), ('unknown')
     ) as tenures (tenure_group)
     cross join (
         values ('expired'), ('0-3m'), ('3-6m'), ('6-12m'), ('12m+'), ('unknown')
     ) as renewals (renewal_group)
+    left join exposures
+        on
+            segments.segment = exposures.segment
+            and tenures.tenure_group = exposures.tenure_group
+            and renewals.renewal_group = exposures.renewal_group
+),
+
+-- The hazard of everybody; without matured labels it is the one that is assumed. All that follows are windows over
+-- the same few hundred rows: joins of each step with those before it are more stages than Athena allows.
+overall as (
+    select
+        *,
+        (hazard_prior_churners + sum(churner_count) over ())
+        / (hazard_prior_churners / monthly_churn_probability + sum(exposure_months) over ()) as hazard,
+        coalesce(sum(exposure_months) over () / nullif(sum(watched_count) over (), 0), label_months)
+            as horizon_months,
+        sum(churner_count) over () as all_churner_count
+    from grid
+),
+
+-- One after the other, each given those before it: what renewal, tenure and segment change. A group that nobody
+-- was in has the factor 1.
+by_renewal as (
+    select
+        *,
+        (hazard_prior_churners + sum(churner_count) over (partition by renewal_group))
+        / (hazard_prior_churners + sum(exposure_months * hazard) over (partition by renewal_group))
+            as renewal_factor
+    from overall
+),
+
+by_tenure as (
+    select
+        *,
+        (hazard_prior_churners + sum(churner_count) over (partition by tenure_group))
+        / (hazard_prior_churners + sum(exposure_months * hazard * renewal_factor) over (partition by tenure_group))
+            as tenure_factor
+    from by_renewal
+),
+
+by_segment as (
+    select
+        *,
+        (hazard_prior_churners + sum(churner_count) over (partition by segment))
+        / (
+            hazard_prior_churners
+            + sum(exposure_months * hazard * renewal_factor * tenure_factor) over (partition by segment)
+        ) as segment_factor
+    from by_tenure
 ),
 
 expected as (
     select
-        grid.segment,
-        grid.tenure_group,
-        grid.renewal_group,
-        overall.horizon_months,
-        overall.all_churner_count,
-        overall.hazard_prior_churners,
-        coalesce(exposures.watched_count, 0) as watched_count,
-        coalesce(exposures.churner_count, 0e0) as churner_count,
-        coalesce(exposures.exposure_months, 0e0) as exposure_months,
-        overall.hazard * coalesce(by_renewal.factor, 1e0) * coalesce(by_tenure.factor, 1e0)
-        * coalesce(by_segment.factor, 1e0) as expected_hazard
-    from grid
-    cross join overall
-    left join exposures
-        on
-            grid.segment = exposures.segment
-            and grid.tenure_group = exposures.tenure_group
-            and grid.renewal_group = exposures.renewal_group
-    left join by_renewal
-        on grid.renewal_group = by_renewal.renewal_group
-    left join by_tenure
-        on grid.tenure_group = by_tenure.tenure_group
-    left join by_segment
-        on grid.segment = by_segment.segment
+        *,
+        hazard * renewal_factor * tenure_factor * segment_factor as expected_hazard
+    from by_segment
 ),
 
 pooled as (

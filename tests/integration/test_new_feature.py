@@ -160,4 +160,4 @@ def test_a_tier_and_an_offer_of_the_seeds_are_everywhere(project: Path, done: di
         for page in (project / "data/reports/dashboards").glob("*.html")
     )
     assert f'"{TIER}"' in pages
-    assert "offer tiny" in pages
+    assert "Tiny discount" in pages

@@ -141,7 +141,7 @@ def test_slim_ci_builds_what_changed_and_what_comes_after(runner: Runner) -> Non
     base = runner.git("rev-parse", "HEAD")
     model = runner.workspace / "models" / "marts" / "mart_recommendation.sql"
     changed = model.read_text().replace(
-        "'no_offer' end as offer", "'no_offer' end as offer /* same */"
+        "'no_offer' end as offer_made", "'no_offer' end as offer_made /* same */"
     )
     assert changed != model.read_text()
     model.write_text(changed)
