@@ -144,14 +144,18 @@ def create_topic() -> str:
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     endpoint = attributes["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
-    return topic
+    return str(topic)
 
 
 def create_table(database: str, name: str, location: str, partitions: Sequence[str] = ()) -> None:
-    keys = [{"Name": key, "Type": "string"} for key in partitions]
-    place = {"Location": location, "Columns": []}
-    entry = {"Name": name, "StorageDescriptor": place, "PartitionKeys": keys}
-    boto3.client("glue").create_table(DatabaseName=database, TableInput=entry)
+    boto3.client("glue").create_table(
+        DatabaseName=database,
+        TableInput={
+            "Name": name,
+            "StorageDescriptor": {"Location": location, "Columns": []},
+            "PartitionKeys": [{"Name": key, "Type": "string"} for key in partitions],
+        },
+    )
 
 
 def parts(database: str, table: str) -> list[str]:
@@ -178,7 +182,7 @@ def create_state_machine(**changes: str) -> str:
     created = client.create_state_machine(
         name="sg-test", definition=render(**changes), roleArn=role
     )
-    return created["stateMachineArn"]
+    return str(created["stateMachineArn"])
 
 
 def wait_for(execution: str, seconds: float = 60) -> dict[str, Any]:
@@ -212,7 +216,11 @@ def install_jobs(
             return None  # the parameters as the definition has them
 
         def _eval_service_task(
-            self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, **_: Any
+            self,
+            env: Any,
+            resource_runtime_part: Any,
+            normalised_parameters: Any,
+            state_credentials: Any,
         ) -> None:
             if self.resource.service_name == "lambda":
                 payload = normalised_parameters["Payload"]
@@ -243,14 +251,17 @@ def install_jobs(
                 env=env,
                 error_name=name,
                 event_type=HistoryEventType.TaskFailed,
-                event_details=EventDetails(taskFailedEventDetails=details),
+                event_details=EventDetails(  # type: ignore[typeddict-item]  # as moto does itself
+                    taskFailedEventDetails=details
+                ),
             )
 
     real = state_task_service_factory.state_task_service_for
 
     def service_for(service_name: str) -> Any:
         stood_in = ("ecs", "sagemaker", "lambda")
-        return Service() if service_name in stood_in else real(service_name)
+        make: Callable[[], Any] = Service
+        return make() if service_name in stood_in else real(service_name)
 
     patch.setattr(state_task_factory, "state_task_service_for", service_for)
 

@@ -89,7 +89,7 @@ def gold_frame(customers: int = 1500, seed: int = 7, text_strength: float = 4.0)
             "last_interaction_days_ago": np.where(
                 has_text, rng.integers(30, 330, customers).astype(float), np.nan
             ),
-            "customer_intent": np.where(has_text, intent, None),
+            "customer_intent": np.where(has_text, intent, np.array(None, dtype=object)),
             "is_negative_sentiment": negative.astype(int),
             "avg_monthly_margin_eur": rng.normal(7, 3, customers),
             "max_reading_date": pd.Timestamp(AS_OF_DATE),

@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_fixture import REGION, create_runs_table
 from moto import mock_aws
 
 from python_ml.aws import trigger
@@ -25,6 +24,7 @@ from python_ml.errors import SpanishGasError, UsageError
 from python_ml.pipeline.workspace import Run
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
+from tests.unit.aws_fixture import REGION, create_runs_table
 
 GONE, STAYS = "C00003", "C00004"
 SAID = "my neighbour at number seven pays far less than we do"
@@ -110,9 +110,14 @@ def register_external_tables(database: str) -> None:
     glue = boto3.client("glue")
     glue.create_database(DatabaseInput={"Name": database})
     for name, schema in load_source("ml").items():
-        columns = [{"Name": each} for each in schema.column_names if each != schema.partition]
-        table = {"Name": name, "StorageDescriptor": {"Columns": columns}}
-        glue.create_table(DatabaseName=database, TableInput=table)
+        columns = [each for each in schema.column_names if each != schema.partition]
+        glue.create_table(
+            DatabaseName=database,
+            TableInput={
+                "Name": name,
+                "StorageDescriptor": {"Columns": [{"Name": each} for each in columns]},
+            },
+        )
 
 
 def leave_traces(account: Cloud) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_fixture import REGION, create_runs_table
 from moto import mock_aws
 
 from python_ml.aws.restore import main, restore_bucket, restore_table
 from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.engines.ledger import RunRecord, new_lease
 from python_ml.errors import SpanishGasError, UsageError
+from tests.unit.aws_fixture import REGION, create_runs_table
 
 BUCKET = "sg-test-data"
 

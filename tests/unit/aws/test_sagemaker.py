@@ -9,11 +9,11 @@ import pwd
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import aws_fixture as aws
 import boto3
-import gold_fixture as gold
 import numpy as np
 import pytest
 
@@ -24,9 +24,13 @@ from python_ml.aws.sagemaker_launch import launch
 from python_ml.aws.step import Outcome
 from python_ml.engines import open_store, open_warehouse
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
+from python_ml.model.churn_model import ChurnModel
 from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
+from python_ml.registry.base import Registry
 from python_ml.registry.sagemaker import ARCHIVE, ARTIFACTS
+from tests.unit import aws_fixture as aws
+from tests.unit import gold_fixture as gold
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +38,7 @@ GROUP = "sg-test-churn"
 
 
 @pytest.fixture
-def opt_ml(tmp_path, monkeypatch):
+def opt_ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An /opt/ml with a home in a channel, and a run that has begun in it."""
     root, home = tmp_path / "opt/ml", tmp_path / "home"
     settings = gold.settings_for(home)
@@ -50,20 +54,20 @@ def opt_ml(tmp_path, monkeypatch):
     request = RunRequest("r1", "train", "raw", "", "test", "2025-01-06T06:00:00+00:00", "a1")
     RunFolder(open_store(settings), "r1").write_request(request)
 
-    def fit(context):
+    def fit(context: Any) -> Outcome:
         with context.run.warehouse() as warehouse:
             trained = train(
                 warehouse, context.own_settings, gold.contract(), context.run_id, gold.AS_OF_DATE
             )
         return Outcome({"model_version": trained.model_version}, trained.train_count)
 
-    def refuse(context):
+    def refuse(context: Any) -> None:
         page = context.settings.layout.reports / "data_docs/index.html"
         page.parent.mkdir(parents=True)
         page.write_text("province_code")
         raise BadInputError(f"price_history.csv: missing column province_code; see {page}")
 
-    def open_run(context):
+    def open_run(context: Any) -> Any:
         return type("R", (), {"warehouse": lambda _: open_warehouse(context.settings)})()
 
     monkeypatch.setattr(step.StepContext, "run", property(open_run))
@@ -73,13 +77,13 @@ def opt_ml(tmp_path, monkeypatch):
     return root
 
 
-def hyperparameters(root, **values):
+def hyperparameters(root: Path, **values: Any) -> None:
     path = root / "input/config/hyperparameters.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(values))
 
 
-def test_a_training_job_leaves_the_model_as_json_documents(opt_ml, tmp_path):
+def test_a_training_job_leaves_the_model_as_json_documents(opt_ml: Path, tmp_path: Path) -> None:
     hyperparameters(opt_ml, **{"run_id": "r1", "model.xgboost.max_depth": "2"})
     assert main(["train"], opt_ml) == 0
     files = sorted(path.name for path in (opt_ml / "model").iterdir())
@@ -95,7 +99,9 @@ def test_a_training_job_leaves_the_model_as_json_documents(opt_ml, tmp_path):
     assert registry.status("churn-r1") == PENDING
 
 
-def test_the_directories_that_sagemaker_names_are_used(opt_ml, tmp_path, monkeypatch):
+def test_the_directories_that_sagemaker_names_are_used(
+    opt_ml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "reports"))
     hyperparameters(opt_ml, run_id="r1")
@@ -112,18 +118,23 @@ def test_the_directories_that_sagemaker_names_are_used(opt_ml, tmp_path, monkeyp
         ({"run_id": "r2"}, 1, "run r2 has not begun"),
     ],
 )
-def test_what_a_training_job_cannot_do_is_told_in_the_failure_file(opt_ml, given, code, words):
+def test_what_a_training_job_cannot_do_is_told_in_the_failure_file(
+    opt_ml: Path, given: dict[str, str], code: int, words: str
+) -> None:
     hyperparameters(opt_ml, **given)
     assert main(["train"], opt_ml) == code
     assert words in (opt_ml / "output/failure").read_text()
     assert not (opt_ml / "model").exists()
 
 
-def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(opt_ml, monkeypatch):
+def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(
+    opt_ml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SPANISHGAS_RUN_ID", "r1")
     assert main(["land"], opt_ml) == 3
     assert "missing column province_code" in (opt_ml / "output/message").read_text()
     document = RunFolder(open_store(job_settings(opt_ml)), "r1").read("land")
+    assert document is not None
     assert (document["status"], document["exit_code"]) == ("failed", 3)
     # The container's pages go with it; the message names those that stay.
     place = document["error"].partition("; see ")[2]
@@ -132,12 +143,14 @@ def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(opt_m
     assert store.read("runs/r1/reports/data_docs/index.html") == b"province_code"
 
 
-def test_an_unknown_step_is_usage(opt_ml):
+def test_an_unknown_step_is_usage(opt_ml: Path) -> None:
     assert main(["guess"], opt_ml) == 2
     assert "it is one of land" in (opt_ml / "output/message").read_text()
 
 
-def test_threads_are_the_cpus_of_the_instance(opt_ml, monkeypatch):
+def test_threads_are_the_cpus_of_the_instance(
+    opt_ml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SM_NUM_CPUS", "3")
     assert job_settings(opt_ml).threads == 3
     monkeypatch.setenv("SPANISHGAS_THREADS", "2")
@@ -145,7 +158,7 @@ def test_threads_are_the_cpus_of_the_instance(opt_ml, monkeypatch):
 
 
 @pytest.fixture
-def registry(monkeypatch, tmp_path):
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Registry]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", aws.REGION)
@@ -155,13 +168,15 @@ def registry(monkeypatch, tmp_path):
         yield open_registry(settings)
 
 
-def packages():
+def packages() -> list[dict[str, Any]]:
     client = boto3.client("sagemaker")
     found = client.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
     return [client.describe_model_package(ModelPackageName=p["ModelPackageArn"]) for p in found]
 
 
-def test_a_version_is_a_model_package_with_its_artifacts(registry, model):
+def test_a_version_is_a_model_package_with_its_artifacts(
+    registry: Registry, model: ChurnModel
+) -> None:
     digest = registry.register("v1", model, {"run_id": "r1"})
     registry.register("v1", model, {"run_id": "r1"})  # a resumed run
     (package,) = packages()
@@ -170,13 +185,15 @@ def test_a_version_is_a_model_package_with_its_artifacts(registry, model):
     content = boto3.client("s3").get_object(Bucket=aws.LAKE, Key=f"models/v1/{ARCHIVE}")["Body"]
     with tarfile.open(fileobj=io.BytesIO(content.read())) as tar:
         assert tar.getnames() == list(ARTIFACTS)
-        assert json.load(tar.extractfile("model.json"))["sha256"] == digest
+        member = tar.extractfile("model.json")
+        assert member is not None
+        assert json.load(member)["sha256"] == digest
     frame = gold.gold_frame(100)
     loaded = registry.load("v1").model
     np.testing.assert_array_equal(loaded.predict(frame).to_numpy(), model.predict(frame).to_numpy())
 
 
-def test_evaluation_and_decisions_reach_the_package(registry, model):
+def test_evaluation_and_decisions_reach_the_package(registry: Registry, model: ChurnModel) -> None:
     registry.register("v1", model, {})
     figure = {"value": 0.758, "low": 0.72, "high": 0.79}
     registry.attach_evaluation("v1", {"metrics": {"pr_auc": figure}})
@@ -192,7 +209,7 @@ def test_evaluation_and_decisions_reach_the_package(registry, model):
         registry.promote("v1", "r1")
 
 
-def test_who_approves_in_sagemaker_has_decided(registry, model):
+def test_who_approves_in_sagemaker_has_decided(registry: Registry, model: ChurnModel) -> None:
     registry.register("v1", model, {})
     (package,) = packages()
     boto3.client("sagemaker").update_model_package(
@@ -209,7 +226,7 @@ def test_who_approves_in_sagemaker_has_decided(registry, model):
     assert registry.champion() == "v1"
 
 
-def test_versions_do_not_mix(registry, model):
+def test_versions_do_not_mix(registry: Registry, model: ChurnModel) -> None:
     for version in ("v1", "v2"):
         registry.register(version, model, {})
     registry.decide("v2", APPROVED, "passed", "gate")
@@ -222,7 +239,9 @@ def test_versions_do_not_mix(registry, model):
 
 
 @pytest.mark.parametrize(("state", "kind"), [("Train", "TrainingJob"), ("Score", "ProcessingJob")])
-def test_a_job_launched_by_hand_is_that_of_the_state_machine(registry, state, kind):
+def test_a_job_launched_by_hand_is_that_of_the_state_machine(
+    registry: Registry, state: str, kind: str
+) -> None:
     machine = aws.create_state_machine()
     found, name = launch(machine, "20250106T060000-1a2b3c", state)
     assert found == kind
@@ -239,12 +258,12 @@ def test_a_job_launched_by_hand_is_that_of_the_state_machine(registry, state, ki
     assert image == aws.VARIABLES["ml_image"]
 
 
-def test_a_state_that_is_no_job_cannot_be_launched(registry):
+def test_a_state_that_is_no_job_cannot_be_launched(registry: Registry) -> None:
     with pytest.raises(UsageError, match="these are: Land, Sentiment"):
         launch(aws.create_state_machine(), "r1", "Gate")
 
 
-def test_a_job_becomes_the_user_of_its_image_and_can_say_why_it_failed(tmp_path):
+def test_a_job_becomes_the_user_of_its_image_and_can_say_why_it_failed(tmp_path: Path) -> None:
     """SageMaker mounts its folders as root's; the failure file was lost with the job."""
     user = pwd.getpwnam("nobody")
     tmp_path.chmod(0o755)
@@ -267,6 +286,6 @@ def test_a_job_becomes_the_user_of_its_image_and_can_say_why_it_failed(tmp_path)
     assert told.stat().st_uid == expected
 
 
-def test_a_user_that_the_image_has_not_changes_nothing(tmp_path):
+def test_a_user_that_the_image_has_not_changes_nothing(tmp_path: Path) -> None:
     become("no-such-user", tmp_path)
     assert not list(tmp_path.iterdir())

@@ -4,22 +4,10 @@ asserted after each."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
-import aws_fixture as aws
 import boto3
 import pytest
-from machine_fixture import (
-    JOBS,
-    SCORE_JOBS,
-    SOURCE,
-    Jobs,
-    champion,
-    is_free,
-    published,
-    put_champion,
-    record,
-    run,
-)
 
 from python_ml.aws import report, step
 from python_ml.aws import state_machine as control
@@ -34,11 +22,25 @@ from python_ml.errors import (
     TransientError,
 )
 from python_ml.registry import PENDING, REJECTED, StoredRegistry
+from tests.unit import aws_fixture as aws
+from tests.unit.machine_fixture import (
+    JOBS,
+    SCORE_JOBS,
+    SOURCE,
+    Jobs,
+    champion,
+    error_of,
+    is_free,
+    published,
+    put_champion,
+    record,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 
 
-def test_trained_and_promoted(jobs):
+def test_trained_and_promoted(jobs: Jobs) -> None:
     ended = run(jobs, "r1")
     assert ended["status"] == "SUCCEEDED", ended
     assert list(jobs.calls) == JOBS
@@ -66,8 +68,10 @@ def test_trained_and_promoted(jobs):
     assert "100 customers as of 2024-12-31, scored with churn-r1" in sent["Message"]
 
 
-def test_what_cannot_be_tidied_up_does_not_fail_a_published_run(jobs, monkeypatch):
-    def refuse(*_):
+def test_what_cannot_be_tidied_up_does_not_fail_a_published_run(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
         raise SpanishGasError("cannot remove landed batches: access denied")
 
     monkeypatch.setattr(AthenaEngine, "remove_other_batches", refuse)
@@ -75,14 +79,16 @@ def test_what_cannot_be_tidied_up_does_not_fail_a_published_run(jobs, monkeypatc
     assert record(jobs, "r1").status == "succeeded"
 
 
-def test_a_published_run_removes_landed_batches_beside_its_own_and_a_failed_one_does_not(jobs):
+def test_a_published_run_removes_landed_batches_beside_its_own_and_a_failed_one_does_not(
+    jobs: Jobs,
+) -> None:
     s3 = boto3.client("s3")
     names = {"batches/old/churn_label/part-0.parquet", "batches/r1/churn_label/part-0.parquet"}
     names |= {"batches/r12/churn_label/part-0.parquet"}
     for name in names:
         s3.put_object(Bucket=aws.LAKE, Key=name, Body=b"x")
 
-    def landed():
+    def landed() -> set[str]:
         found = s3.list_objects_v2(Bucket=aws.LAKE, Prefix="batches/")["Contents"]
         return {entry["Key"] for entry in found}
 
@@ -93,7 +99,7 @@ def test_a_published_run_removes_landed_batches_beside_its_own_and_a_failed_one_
     assert landed() == {"batches/r1/churn_label/part-0.parquet"}
 
 
-def test_a_rejected_model_scores_and_moves_nothing(jobs):
+def test_a_rejected_model_scores_and_moves_nothing(jobs: Jobs) -> None:
     put_champion(jobs)
     jobs.verdict = REJECTED
     ended = run(jobs, "r2")
@@ -102,13 +108,13 @@ def test_a_rejected_model_scores_and_moves_nothing(jobs):
     assert champion(jobs) == "churn-r1"
     found = record(jobs, "r2")
     assert (found.status, found.failed_step, found.exit_code) == ("failed", "evaluate", 4)
-    assert "churn-r2 is Rejected: pr_auc is 0.61" in found.error_message
+    assert "churn-r2 is Rejected: pr_auc is 0.61" in error_of(jobs, "r2")
     assert published(jobs) is None
     assert is_free(jobs)
     assert [m["Subject"] for m in aws.notifications()] == ["sg-test: run r2 failed"]
 
 
-def test_a_candidate_that_waits_for_a_person_leaves_the_champion_to_score(jobs):
+def test_a_candidate_that_waits_for_a_person_leaves_the_champion_to_score(jobs: Jobs) -> None:
     put_champion(jobs)
     jobs.verdict = PENDING
     ended = run(jobs, "r2")
@@ -118,15 +124,15 @@ def test_a_candidate_that_waits_for_a_person_leaves_the_champion_to_score(jobs):
     assert record(jobs, "r2").model_version == "churn-r1"
 
 
-def test_a_candidate_that_waits_with_no_champion_in_place_ends_the_run(jobs):
+def test_a_candidate_that_waits_with_no_champion_in_place_ends_the_run(jobs: Jobs) -> None:
     jobs.verdict = PENDING
     ended = run(jobs, "r1")
     assert (ended["status"], ended["error"]) == ("FAILED", "ModelGateError")
-    assert "spanishgas promote churn-r1" in record(jobs, "r1").error_message
+    assert "spanishgas promote churn-r1" in error_of(jobs, "r1")
     assert champion(jobs) is None
 
 
-def test_mode_score_uses_the_champion(jobs):
+def test_mode_score_uses_the_champion(jobs: Jobs) -> None:
     put_champion(jobs)
     ended = run(jobs, "r2", mode="score")
     assert ended["status"] == "SUCCEEDED"
@@ -135,19 +141,19 @@ def test_mode_score_uses_the_champion(jobs):
     assert record(jobs, "r2").model_version == "churn-r1"
 
 
-def test_mode_score_without_a_champion_runs_no_job(jobs):
+def test_mode_score_without_a_champion_runs_no_job(jobs: Jobs) -> None:
     ended = run(jobs, "r1", mode="score")
     assert ended["status"] == "FAILED"
     assert not jobs.calls
     found = record(jobs, "r1")
     assert found.failed_step == "land"  # the first that did not come
-    assert "no champion yet" in found.error_message
+    assert "no champion yet" in error_of(jobs, "r1")
     assert is_free(jobs)
     assert [m["Subject"] for m in aws.notifications()] == ["sg-test: run r1 failed"]
 
 
 @pytest.mark.parametrize("name", ["bronze", "score"])
-def test_a_transient_error_is_retried(jobs, name):
+def test_a_transient_error_is_retried(jobs: Jobs, name: str) -> None:
     jobs.errors[name] = [aws.TransientError("rate exceeded"), aws.TransientError("rate exceeded")]
     ended = run(jobs, "r1")
     assert ended["status"] == "SUCCEEDED"
@@ -157,12 +163,12 @@ def test_a_transient_error_is_retried(jobs, name):
     assert len(aws.notifications()) == 1
 
 
-def test_a_job_that_dies_once_runs_again_under_another_name(jobs):
+def test_a_job_that_dies_once_runs_again_under_another_name(jobs: Jobs) -> None:
     jobs.errors["train"] = [RuntimeError("InternalServerError: the host went away")]
     names = []
     call = Jobs.__call__
 
-    def remember(self, name, run_id, parameters):
+    def remember(self: Jobs, name: str, run_id: str, parameters: Any) -> dict[str, Any]:
         if name == "train":
             names.append(parameters["TrainingJobName"])
         return call(self, name, run_id, parameters)
@@ -182,7 +188,9 @@ def test_a_job_that_dies_once_runs_again_under_another_name(jobs):
         ("score", RuntimeError("out of memory"), 1, 2),
     ],
 )
-def test_a_failed_step_is_recorded_and_notified(jobs, name, error, exit_code, tries):
+def test_a_failed_step_is_recorded_and_notified(
+    jobs: Jobs, name: str, error: Exception, exit_code: int, tries: int
+) -> None:
     put_champion(jobs)
     jobs.errors[name] = [error] * tries
     ended = run(jobs, "r2")
@@ -201,8 +209,10 @@ def test_a_failed_step_is_recorded_and_notified(jobs, name, error, exit_code, tr
     assert str(error) in sent["Message"]
 
 
-def test_a_failure_that_cannot_be_recorded_is_notified_all_the_same(jobs, monkeypatch):
-    def broken(*_):
+def test_a_failure_that_cannot_be_recorded_is_notified_all_the_same(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
         raise RuntimeError("no table")
 
     monkeypatch.setattr(control, "end", broken)
@@ -214,10 +224,12 @@ def test_a_failure_that_cannot_be_recorded_is_notified_all_the_same(jobs, monkey
     assert "could not be recorded" in sent["Message"]
 
 
-def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(jobs, monkeypatch):
-    count, calls = control.count, []
+def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, calls = report.count, []
 
-    def throttled_once(*given):
+    def throttled_once(*given: Any) -> None:
         calls.append(given)
         if len(calls) == 1:
             raise RuntimeError("PutMetricData: rate exceeded")
@@ -231,10 +243,12 @@ def test_a_run_that_has_published_is_recorded_as_such_even_at_the_second_try(job
 
 
 @pytest.mark.parametrize("name", ["save", "finish"])
-def test_batch_and_lease_come_back_though_the_end_cannot_be_recorded(jobs, monkeypatch, name):
+def test_batch_and_lease_come_back_though_the_end_cannot_be_recorded(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     call = getattr(DynamoLedger, name)
 
-    def refused_at_the_end(manifest, given, *more, **named):
+    def refused_at_the_end(manifest: Any, given: Any, *more: Any, **named: Any) -> None:
         if name == "finish" or given.ended_at is not None:
             raise TerminalError("DynamoDB table runs: AccessDenied")
         call(manifest, given, *more, **named)
@@ -245,10 +259,12 @@ def test_batch_and_lease_come_back_though_the_end_cannot_be_recorded(jobs, monke
     assert is_free(jobs)
 
 
-def test_a_function_that_aws_has_throttled_is_asked_again(jobs, monkeypatch):
+def test_a_function_that_aws_has_throttled_is_asked_again(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     promote, calls = StoredRegistry.promote, []
 
-    def throttled_once(registry, *given):
+    def throttled_once(registry: StoredRegistry, *given: Any) -> None:
         calls.append(given)
         if len(calls) == 1:
             raise TransientError("s3://lake/models: SlowDown")
@@ -259,10 +275,12 @@ def test_a_function_that_aws_has_throttled_is_asked_again(jobs, monkeypatch):
     assert champion(jobs) == "churn-r1"
 
 
-def test_a_publication_that_died_half_way_is_finished_by_the_retry(jobs, monkeypatch):
+def test_a_publication_that_died_half_way_is_finished_by_the_retry(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     promote, seen = StoredRegistry.promote, []
 
-    def die_once(registry, *given):
+    def die_once(registry: StoredRegistry, *given: Any) -> None:
         seen.append((published(jobs), champion(jobs)))
         if len(seen) == 1:
             raise type("Lambda.ServiceException", (Exception,), {})("the function went away")
@@ -276,14 +294,14 @@ def test_a_publication_that_died_half_way_is_finished_by_the_retry(jobs, monkeyp
     assert jobs.kept == [("offers", "r1", None), ("costs", "r1", "r1")]
 
 
-def test_an_unknown_mode_ends_before_anything_is_done(jobs):
+def test_an_unknown_mode_ends_before_anything_is_done(jobs: Jobs) -> None:
     ended = run(jobs, "r1", mode="guess")
     assert (ended["status"], ended["error"]) == ("FAILED", "UsageError")
     assert not jobs.calls
     assert record(jobs, "r1").exit_code == 2
 
 
-def test_an_execution_that_was_stopped_is_recorded_and_frees_the_warehouse(jobs):
+def test_an_execution_that_was_stopped_is_recorded_and_frees_the_warehouse(jobs: Jobs) -> None:
     document = {
         "run_id": "r1",
         "mode": "train",
@@ -297,10 +315,10 @@ def test_an_execution_that_was_stopped_is_recorded_and_frees_the_warehouse(jobs)
     assert is_free(jobs)
     found = record(jobs, "r1")
     assert found.status == "failed"
-    assert "the execution timed out" in found.error_message
+    assert "the execution timed out" in error_of(jobs, "r1")
 
 
-def test_every_job_of_the_definition_is_a_step_that_a_container_can_take():
+def test_every_job_of_the_definition_is_a_step_that_a_container_can_take() -> None:
     tasks = json.loads(aws.render())["States"].values()
     asked = {
         aws.named_step(task["Parameters"] | {"Environment": {"SPANISHGAS_RUN_ID": ""}})[0]
@@ -315,7 +333,7 @@ def test_every_job_of_the_definition_is_a_step_that_a_container_can_take():
     assert asked | {"train"} == set(step.WORK)
 
 
-def test_a_run_clears_what_a_failed_one_has_built(jobs):
+def test_a_run_clears_what_a_failed_one_has_built(jobs: Jobs) -> None:
     jobs.errors["gold"] = [QualityGateError("1 data test failed")]
     run(jobs, "r1")
     run(jobs, "r2")
@@ -323,7 +341,7 @@ def test_a_run_clears_what_a_failed_one_has_built(jobs):
     assert sorted(entry["Name"] for entry in databases) == ["spanishgas", "spanishgas_ml"]
 
 
-def test_every_task_has_a_timeout_a_retry_and_a_way_to_fail():
+def test_every_task_has_a_timeout_a_retry_and_a_way_to_fail() -> None:
     definition = json.loads(aws.render())
     tasks = {k: s for k, s in definition["States"].items() if s["Type"] == "Task"}
     assert definition["TimeoutSeconds"]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote_plus
 
 import boto3
 import pytest
-from aws_fixture import create_runs_table
 from moto import mock_aws
 
 from python_ml.aws import trigger, uploads
 from python_ml.aws.uploads import Claim, UploadTable
+from tests.unit.aws_fixture import create_runs_table
 
 BUCKET, TABLE, REGION = "lake", "manifest", "eu-south-2"
 FILES = (
@@ -31,7 +34,7 @@ WAIT = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
 @pytest.fixture
-def cloud(monkeypatch):
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -50,11 +53,11 @@ def cloud(monkeypatch):
         yield s3
 
 
-def put(s3, key, content=b"x"):
+def put(s3: Any, key: str, content: bytes = b"x") -> None:
     s3.put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
-def event(*keys):
+def event(*keys: str) -> dict[str, Any]:
     """As S3 sends it, keys quoted."""
     return {
         "Records": [
@@ -64,11 +67,11 @@ def event(*keys):
     }
 
 
-def send(*keys):
+def send(*keys: str) -> list[str]:
     return [batch["outcome"] for batch in trigger.handler(event(*keys))["batches"]]
 
 
-def executions():
+def executions() -> list[dict[str, Any]]:
     client = boto3.client("stepfunctions")
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
@@ -76,14 +79,14 @@ def executions():
     return [json.loads(client.describe_execution(executionArn=arn)["input"]) for arn in arns]
 
 
-def upload(s3, prefix, seed="x", files=FILES):
+def upload(s3: Any, prefix: str, seed: str = "x", files: Sequence[str] = FILES) -> list[str]:
     for name in files:
         put(s3, f"{prefix}{name}", f"{seed} {name}".encode())
     return [f"{prefix}{name}" for name in files]
 
 
 @pytest.mark.slow
-def test_a_thousand_disordered_events_of_fifty_batches_start_fifty_runs(cloud):
+def test_a_thousand_disordered_events_of_fifty_batches_start_fifty_runs(cloud: Any) -> None:
     """Objects are written while events are under way; each event comes up to four times."""
     chance = random.Random(7)
     puts, deliveries = [], []
@@ -116,14 +119,14 @@ def test_a_thousand_disordered_events_of_fifty_batches_start_fifty_runs(cloud):
     print(f"\n1,000 events, 50 batches: {len(runs)} executions", dict(Counter(outcomes)))
 
 
-def test_six_files_are_not_a_batch(cloud):
+def test_six_files_are_not_a_batch(cloud: Any) -> None:
     keys = upload(cloud, "raw/2025-01/", files=FILES[:6])
     assert send(*keys) == ["incomplete"]
     put(cloud, "raw/2025-01/customer_interactions.json")
     assert send("raw/2025-01/customer_interactions.json") == ["started"]
 
 
-def test_a_file_of_another_folder_completes_no_batch(cloud):
+def test_a_file_of_another_folder_completes_no_batch(cloud: Any) -> None:
     """Nor one at the root of the bucket, whose key is that of none."""
     for prefix in ("", "raw/", "raw/2025-02/"):
         put(cloud, f"{prefix}customer_interactions.json")
@@ -131,18 +134,19 @@ def test_a_file_of_another_folder_completes_no_batch(cloud):
     assert send(*upload(cloud, "raw/2025-01/", files=FILES[:6])) == ["incomplete"]
 
 
-def test_the_item_of_an_upload_names_its_execution(cloud):
+def test_the_item_of_an_upload_names_its_execution(cloud: Any) -> None:
     send(*upload(cloud, "raw/a/"))
     (run,) = executions()
     item = UploadTable(TABLE, "spanishgas").read(run["batch_sha256"])
+    assert item is not None
     assert item["execution_arn"].endswith(f":execution:spanishgas:{run['run_id']}")
     assert item["execution_arn"] == trigger.start(
-        trigger.os.environ["STATE_MACHINE_ARN"],
+        os.environ["STATE_MACHINE_ARN"],
         Claim(run["batch_sha256"], run["run_id"], run["source"], "train", datetime.now(UTC)),
     ), "who starts it again finds it"
 
 
-def test_a_folder_of_parts_needs_the_marker(cloud):
+def test_a_folder_of_parts_needs_the_marker(cloud: Any) -> None:
     keys = upload(cloud, "raw/2025-01/", files=[name for name in FILES if "hourly" not in name])
     for month in ("01", "02"):
         put(cloud, f"raw/2025-01/consumption_hourly_2024/month=2024-{month}/part-0.parquet")
@@ -152,7 +156,7 @@ def test_a_folder_of_parts_needs_the_marker(cloud):
     assert [run["mode"] for run in executions()] == ["score"]
 
 
-def test_the_path_sets_the_mode_and_the_marker_wins(cloud):
+def test_the_path_sets_the_mode_and_the_marker_wins(cloud: Any) -> None:
     assert send(*upload(cloud, "raw/score/a/", "a")) == ["started"]
     put(cloud, "raw/train/b/_SUCCESS", b"score")
     assert send(*upload(cloud, "raw/train/b/", "b")) == ["started"]
@@ -161,7 +165,9 @@ def test_the_path_sets_the_mode_and_the_marker_wins(cloud):
     assert modes == {"a": "score", "b": "score", "c": "train"}
 
 
-def test_the_same_content_in_another_folder_is_known_and_a_corrected_file_is_not(cloud):
+def test_the_same_content_in_another_folder_is_known_and_a_corrected_file_is_not(
+    cloud: Any,
+) -> None:
     assert send(*upload(cloud, "raw/a/", "same")) == ["started"]
     assert send(*upload(cloud, "raw/b/", "same")) == ["known"]
     put(cloud, "raw/a/price_history.csv", b"corrected")
@@ -171,16 +177,18 @@ def test_the_same_content_in_another_folder_is_known_and_a_corrected_file_is_not
     assert len(executions()) == 2
 
 
-def test_what_is_outside_raw_starts_nothing(cloud):
+def test_what_is_outside_raw_starts_nothing(cloud: Any) -> None:
     put(cloud, "models/v1/model.json")
     assert send("models/v1/model.json", "raw/loose.csv", "raw/train/") == []
     assert trigger.handler({"Event": "s3:TestEvent"}) == {"batches": []}
 
 
-def test_who_dies_between_claim_and_start_is_followed_by_the_next_event(cloud, monkeypatch):
+def test_who_dies_between_claim_and_start_is_followed_by_the_next_event(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = upload(cloud, "raw/a/")
 
-    def die(*_):
+    def die(*_: Any) -> None:
         raise TimeoutError("the function ran out of time")
 
     with monkeypatch.context() as patch:
@@ -191,17 +199,22 @@ def test_who_dies_between_claim_and_start_is_followed_by_the_next_event(cloud, m
     monkeypatch.setattr(uploads, "CLAIM_SECONDS", -1)
     table = UploadTable(TABLE, "spanishgas")
     upload_now = trigger.read_upload(BUCKET, "raw/a/", "train")
-    first = table.read(upload_now.sha256)["run_id"]
+    kept = table.read(upload_now.sha256)
+    assert kept is not None
+    first = kept["run_id"]
     later = datetime.now(UTC) + timedelta(seconds=120)
     batch = Claim(upload_now.sha256, "another-run", "s3://lake/raw/a/", "train", later)
-    assert table.claim(batch, later).run_id == first
+    standing = table.claim(batch, later)
+    assert standing is not None and standing.run_id == first
 
 
-def test_a_run_that_had_started_before_its_starter_died_is_found(cloud, monkeypatch):
+def test_a_run_that_had_started_before_its_starter_died_is_found(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = upload(cloud, "raw/a/")
     monkeypatch.setattr(uploads, "CLAIM_SECONDS", -1)  # every claim has expired at once
 
-    def die(*_):
+    def die(*_: Any) -> None:
         raise TimeoutError("the function ran out of time")
 
     with monkeypatch.context() as patch:
@@ -212,7 +225,7 @@ def test_a_run_that_had_started_before_its_starter_died_is_found(cloud, monkeypa
     assert len(executions()) == 1
 
 
-def test_a_failed_run_starts_again_on_a_new_upload_and_not_on_a_late_event(cloud):
+def test_a_failed_run_starts_again_on_a_new_upload_and_not_on_a_late_event(cloud: Any) -> None:
     keys = upload(cloud, "raw/a/")
     assert send(*keys) == ["started"]
     run = executions()[0]
@@ -223,19 +236,21 @@ def test_a_failed_run_starts_again_on_a_new_upload_and_not_on_a_late_event(cloud
     again = Claim(
         run["batch_sha256"], "second-run", run["source"], "train", failed_at + timedelta(hours=1)
     )
-    assert table.claim(again).run_id == "second-run"
+    standing = table.claim(again)
+    assert standing is not None and standing.run_id == "second-run"
     assert table.claim(again) is None
 
 
-def test_an_ended_run_of_an_older_claim_changes_nothing(cloud):
+def test_an_ended_run_of_an_older_claim_changes_nothing(cloud: Any) -> None:
     assert send(*upload(cloud, "raw/a/")) == ["started"]
     run = executions()[0]
     table = UploadTable(TABLE, "spanishgas")
     table.mark_ended(run["batch_sha256"], "an-older-run", uploads.FAILED, datetime.now(UTC))
-    assert table.read(run["batch_sha256"])["state"] == uploads.STARTED
+    kept = table.read(run["batch_sha256"])
+    assert kept is not None and kept["state"] == uploads.STARTED
 
 
-def test_an_execution_is_told_everything_and_never_to_force(cloud):
+def test_an_execution_is_told_everything_and_never_to_force(cloud: Any) -> None:
     assert send(*upload(cloud, "raw/score/a/")) == ["started"]
     (run,) = executions()
     seen = trigger.read_upload(BUCKET, "raw/score/a/", "score")
@@ -251,7 +266,7 @@ def test_an_execution_is_told_everything_and_never_to_force(cloud):
 
 
 @pytest.mark.parametrize("key", ["raw/train//churn_label.csv", "raw/score/churn_label.csv"])
-def test_the_folder_of_a_mode_is_no_batch(cloud, key):
+def test_the_folder_of_a_mode_is_no_batch(cloud: Any, key: str) -> None:
     """It holds the batches of others, which such a key would take for one."""
     upload(cloud, "raw/train/2024/")
     put(cloud, key)
@@ -259,7 +274,7 @@ def test_the_folder_of_a_mode_is_no_batch(cloud, key):
     assert executions() == []
 
 
-def test_records_of_other_services_and_folder_marks_are_passed_over(cloud):
+def test_records_of_other_services_and_folder_marks_are_passed_over(cloud: Any) -> None:
     keys = upload(cloud, "raw/a/")
     put(cloud, "raw/a/notes/", b"")
     own = event(keys[0])["Records"]
@@ -268,7 +283,9 @@ def test_records_of_other_services_and_folder_marks_are_passed_over(cloud):
     assert answer == {"batches": [{"batch": f"s3://{BUCKET}/raw/a/", "outcome": "started"}]}
 
 
-def test_files_that_are_no_table_change_neither_content_nor_time(cloud, monkeypatch):
+def test_files_that_are_no_table_change_neither_content_nor_time(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upload(cloud, "raw/a/")
     before = trigger.read_upload(BUCKET, "raw/a/", "train")
     later = datetime.now(UTC) + timedelta(hours=1)
@@ -278,11 +295,11 @@ def test_files_that_are_no_table_change_neither_content_nor_time(cloud, monkeypa
     mark = {"Key": "raw/a/empty/", "Size": 0, "ETag": '"m"', "LastModified": later}
 
     class Listing:
-        def paginate(self, **_):
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
             return [{"Contents": [*objects, note, mark]}, {}]
 
     class Client:
-        def get_paginator(self, _):
+        def get_paginator(self, _: str) -> Listing:
             return Listing()
 
     monkeypatch.setattr(trigger, "_s3", Client)
@@ -296,7 +313,7 @@ def test_files_that_are_no_table_change_neither_content_nor_time(cloud, monkeypa
     assert after == before
 
 
-def test_a_marker_alone_is_complete_and_its_content_is_what_lies_there(cloud):
+def test_a_marker_alone_is_complete_and_its_content_is_what_lies_there(cloud: Any) -> None:
     put(cloud, "raw/a/_SUCCESS", b"  SCORE\n")
     put(cloud, "raw/a/unknown.bin", b"x")
     seen = trigger.read_upload(BUCKET, "raw/a/", "train")
@@ -306,7 +323,9 @@ def test_a_marker_alone_is_complete_and_its_content_is_what_lies_there(cloud):
     assert trigger.read_upload(BUCKET, "raw/a/", "train").mode == "train"
 
 
-def test_the_default_mode_is_that_of_the_environment(cloud, monkeypatch):
+def test_the_default_mode_is_that_of_the_environment(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEFAULT_MODE", "score")
     assert send(*upload(cloud, "raw/a/")) == ["started"]
     monkeypatch.delenv("DEFAULT_MODE")
@@ -314,13 +333,13 @@ def test_the_default_mode_is_that_of_the_environment(cloud, monkeypatch):
     assert sorted(run["mode"] for run in executions()) == ["score", "train"]
 
 
-def test_two_files_of_one_table_are_not_complete(cloud):
+def test_two_files_of_one_table_are_not_complete(cloud: Any) -> None:
     upload(cloud, "raw/a/")
     put(cloud, "raw/a/price_history.json", b"[]")
     assert send("raw/a/price_history.csv") == ["incomplete"]
 
 
-def test_an_execution_that_exists_is_named_by_its_arn(cloud):
+def test_an_execution_that_exists_is_named_by_its_arn(cloud: Any) -> None:
     assert send(*upload(cloud, "raw/a/")) == ["started"]
     (run,) = executions()
     claim = Claim(run["batch_sha256"], run["run_id"], run["source"], "score", datetime.now(UTC))
@@ -331,7 +350,7 @@ def test_an_execution_that_exists_is_named_by_its_arn(cloud):
 
 
 @pytest.mark.parametrize("odd", ["/notes.txt", "a//b.csv", "a\nb.csv", "\n", "../../x", "[*]?"])
-def test_keys_that_no_file_would_have_stop_no_batch(cloud, odd):
+def test_keys_that_no_file_would_have_stop_no_batch(cloud: Any, odd: str) -> None:
     keys = upload(cloud, "raw/a/", files=FILES[:6])
     put(cloud, f"raw/a/{odd}")
     put(cloud, f"raw/a/{FILES[6]}")
@@ -339,7 +358,7 @@ def test_keys_that_no_file_would_have_stop_no_batch(cloud, odd):
 
 
 @pytest.mark.parametrize("key", ["raw//churn_label.csv", "raw/a//churn_label.csv", "//", "raw/\n"])
-def test_a_key_with_two_slashes_is_no_file_of_a_batch(cloud, key):
+def test_a_key_with_two_slashes_is_no_file_of_a_batch(cloud: Any, key: str) -> None:
     keys = upload(cloud, "raw/a/", files=FILES[1:])
     put(cloud, key)
     assert set(send(key)) <= {"incomplete"}

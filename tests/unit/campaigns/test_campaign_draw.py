@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +63,7 @@ def offer_values(count: int = 2000, seed: int = 1) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def terms(**changed: object) -> Terms:
+def terms(**changed: Any) -> Terms:
     return Terms(**{"campaign": "a", "policy": "fixed_tiers", "control_share": 0.2, **changed})
 
 
@@ -160,7 +162,7 @@ def test_nobody_eligible_is_an_error_that_says_why() -> None:
         ("customer_id", "C00001", "twice"),
     ],
 )
-def test_guardrails_stop_a_draw(column: str, value: object, told: str) -> None:
+def test_guardrails_stop_a_draw(column: str, value: str | float, told: str) -> None:
     rows = drawn(offer_values(200))
     assert broken_guardrails(rows, terms(), LIMITS) == []
     at = rows.index[rows["arm"] != CONTROL][:2]
@@ -190,7 +192,7 @@ def assignments() -> pd.DataFrame:
 NOBODY = pd.DataFrame(columns=["campaign", "customer_id", "contact_date", "channel"])
 
 
-def test_contacts_are_checked_against_the_campaign(tmp_path) -> None:
+def test_contacts_are_checked_against_the_campaign(tmp_path: Path) -> None:
     file = tmp_path / "crm.csv"
     file.write_text(
         "Campaign,customer_id,date,channel,result,offer,cost\n"
@@ -214,7 +216,7 @@ def test_contacts_are_checked_against_the_campaign(tmp_path) -> None:
     assert again.known_count == len(kept)
 
 
-def test_contacts_of_an_unknown_campaign_are_refused(tmp_path) -> None:
+def test_contacts_of_an_unknown_campaign_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "crm.csv"
     file.write_text("campaign,customer_id,contact_date,outcome\nb,C00001,2025-01-02,reached\n")
     rows, rejected = read_contacts(file, load_settings({"home": str(tmp_path)}, environ={}))
@@ -230,7 +232,7 @@ def test_contacts_of_an_unknown_campaign_are_refused(tmp_path) -> None:
         "campaign,customer_id,contact_date,outcome\na,C00001,2025-01-02,maybe\n",
     ],
 )
-def test_a_file_that_breaks_the_contract_is_refused(tmp_path, content: str) -> None:
+def test_a_file_that_breaks_the_contract_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "crm.csv"
     file.write_text(content)
     with pytest.raises(BadInputError, match=r"crm\.csv"):
@@ -240,7 +242,7 @@ def test_a_file_that_breaks_the_contract_is_refused(tmp_path, content: str) -> N
 # Lists
 
 
-def test_lists_are_for_people_and_spreadsheets(tmp_path) -> None:
+def test_lists_are_for_people_and_spreadsheets(tmp_path: Path) -> None:
     customers = pd.DataFrame(
         {
             "campaign": "a",

@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from test_campaign_draw import LIMITS, RANKS, offer_values, terms
 
 from python_ml.campaigns import CONTROL
 from python_ml.campaigns.assign import draw
@@ -22,6 +21,7 @@ from python_ml.campaigns.effect import (
 )
 from python_ml.campaigns.plan import make_design
 from python_ml.campaigns.sequence import boundary, mean_sequence, ratio_sequence
+from tests.unit.campaigns.test_campaign_draw import LIMITS, RANKS, offer_values, terms
 
 SAVED = {"contact_only": 0.2, "offer_small": 0.28, "offer_medium": 0.36, "offer_large": 0.45}
 
@@ -32,7 +32,9 @@ def assigned(campaign: str = "a", count: int = 4000) -> pd.DataFrame:
     return draw(offers, design, LIMITS, date(2024, 12, 31), RANKS).rows
 
 
-def played(rows: pd.DataFrame, saved: dict[str, float], seed: int = 0, reach: float = 1.0):
+def played(
+    rows: pd.DataFrame, saved: dict[str, float], seed: int = 0, reach: float = 1.0
+) -> pd.DataFrame:
     """What became of the customers: rows as mart_campaign_customer has them."""
     rng = np.random.default_rng(seed)
     p, n = rows["churn_probability"].to_numpy(), len(rows)

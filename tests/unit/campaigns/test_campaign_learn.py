@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from test_campaign_draw import DISCOUNTS, LIMITS, offer_values, terms
-from test_campaign_effect import SAVED, assigned, played
 
 from python_ml.campaigns.learn import Prior, save_rates
 from python_ml.campaigns.plan import arm_chances, eligible_offers
+from tests.unit.campaigns.test_campaign_draw import DISCOUNTS, LIMITS, offer_values, terms
+from tests.unit.campaigns.test_campaign_effect import SAVED, assigned, played
 
 TIERS = ["Low", "Medium", "High", "Critical"]
 PRIOR = Prior(0.3, 20.0, 0.0)
@@ -33,7 +33,8 @@ def test_without_a_campaign_the_assumption_holds() -> None:
 
 def test_large_campaigns_find_the_truth_and_say_how_sure_they_are() -> None:
     rates = learned(measured())
-    for (offer, tier), row in rates.iterrows():
+    for row in rates.reset_index().to_dict("records"):
+        offer, tier = row["offer"], row["risk_tier"]
         if tier == "Low":
             continue
         assert row["save_probability"] == pytest.approx(SAVED[offer], abs=0.07), (offer, tier)
@@ -62,7 +63,8 @@ def test_an_offer_that_beats_larger_ones_is_found_all_the_same(best: str) -> Non
 def test_tiers_that_nobody_was_drawn_in_borrow_from_the_others() -> None:
     rates = learned(measured())
     low = rates.xs("Low", level="risk_tier")
-    assert low.loc["offer_large", "save_probability"] > low.loc["contact_only", "save_probability"]
+    chance = low["save_probability"]
+    assert chance["offer_large"] > chance["contact_only"]
     assert (low["treated_count"] == 0).all()
     assert (
         low["save_probability_sd"] > rates.xs("Critical", level="risk_tier")["save_probability_sd"]
@@ -73,7 +75,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     inside = []
     for number in range(30):
         rates = learned(measured(1500, f"c{number}", number))
-        for (offer, tier), row in rates.iterrows():
+        for row in rates.reset_index().to_dict("records"):
+            offer, tier = row["offer"], row["risk_tier"]
             if tier != "Low":
                 low, high = row["save_probability_low"], row["save_probability_high"]
                 inside.append(low <= SAVED[offer] <= high)

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from python_ml.campaigns.learn import Prior
-from python_ml.campaigns.uplift import Offers, learn_uplift
+from python_ml.campaigns.uplift import Offers, Uplift, Verdict, learn_uplift
 from tests.proof.campaigns_uplift import OFFERS, measured_customers
 
 
-def learned(customers: pd.DataFrame, features: np.ndarray, minimum: int = 2000):
+def learned(
+    customers: pd.DataFrame, features: np.ndarray, minimum: int = 2000
+) -> tuple[Uplift | None, Verdict]:
     return learn_uplift(
         customers, features, OFFERS, minimum_customers=minimum, confidence=0.99, threads=1
     )

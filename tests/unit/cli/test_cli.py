@@ -1,4 +1,9 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -20,7 +25,9 @@ from python_ml.pipeline.workspace import Run
 from python_ml.settings import load_settings
 
 
-def commands(group, path=()):
+def commands(
+    group: click.Group, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command below a group, as its words."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
@@ -32,7 +39,7 @@ def commands(group, path=()):
 @pytest.mark.parametrize(
     ("words", "command"), [pytest.param(*it, id=" ".join(it[0])) for it in commands(cli.cli)]
 )
-def test_every_command_explains_itself_and_takes_json_and_home(words, command):
+def test_every_command_explains_itself_and_takes_json_and_home(words: Any, command: Any) -> None:
     result = CliRunner().invoke(cli.cli, [*words, "--help"])
     assert result.exit_code == 0
     assert "--json" in result.output and "--home" in result.output
@@ -50,8 +57,10 @@ def test_every_command_explains_itself_and_takes_json_and_home(words, command):
         (LeaseHeldError, 6),
     ],
 )
-def test_each_foreseen_error_is_one_message_and_its_exit_code(monkeypatch, capsys, error, code):
-    def fail(**_):
+def test_each_foreseen_error_is_one_message_and_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Any, code: int
+) -> None:
+    def fail(**_: Any) -> None:
         raise error("what went wrong, and the remedy")
 
     monkeypatch.setattr(cli.cli, "main", fail)
@@ -66,7 +75,9 @@ def test_each_foreseen_error_is_one_message_and_its_exit_code(monkeypatch, capsy
 @pytest.mark.parametrize(
     "arguments", [["run", "--mode", "guess"], ["no-such-command"], ["simulate", "--customers", "0"]]
 )
-def test_usage_errors_have_their_own_code(monkeypatch, arguments):
+def test_usage_errors_have_their_own_code(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     monkeypatch.setattr("sys.argv", ["spanishgas", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -91,7 +102,9 @@ def test_usage_errors_have_their_own_code(monkeypatch, arguments):
         "forget C00001 --dry-run --yes",
     ],
 )
-def test_what_would_be_ignored_is_refused_and_leaves_nothing(monkeypatch, tmp_path, line):
+def test_what_would_be_ignored_is_refused_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
     home = tmp_path / "home"
     monkeypatch.setattr("sys.argv", ["spanishgas", *line.split(), "--home", str(home)])
     with pytest.raises(SystemExit) as ended:
@@ -100,7 +113,7 @@ def test_what_would_be_ignored_is_refused_and_leaves_nothing(monkeypatch, tmp_pa
     assert not list(home.glob("*/*")), "neither raw files, nor reports, nor a lake"
 
 
-def test_json_is_the_only_thing_on_stdout(tmp_path):
+def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         cli.cli, ["simulate", "--home", str(tmp_path), "--customers", "60", "--json"]
     )
@@ -108,7 +121,7 @@ def test_json_is_the_only_thing_on_stdout(tmp_path):
     assert json.loads(result.stdout)["customers"] == 60
 
 
-def call(monkeypatch, *arguments):
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> int | str | int | None:
     """The exit code of the command in this process."""
     monkeypatch.setattr("sys.argv", ["spanishgas", *arguments])
     try:
@@ -146,8 +159,12 @@ LONG = "x" * 600
     ids=lambda it: " ".join(it)[:40] if isinstance(it, list) else "",
 )
 def test_bad_arguments_are_one_message_and_leave_nothing(
-    monkeypatch, capsys, tmp_path, code, arguments
-):
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    code: int,
+    arguments: list[str],
+) -> None:
     home = tmp_path / "home"
     assert call(monkeypatch, *arguments, "--home", str(home)) == code
     output = capsys.readouterr()
@@ -157,13 +174,20 @@ def test_bad_arguments_are_one_message_and_leave_nothing(
 
 
 @pytest.mark.parametrize("command", [["status"], ["simulate", "--customers", "60"], ["doctor"]])
-def test_a_home_with_too_long_a_name_is_one_message(monkeypatch, capsys, tmp_path, command):
+def test_a_home_with_too_long_a_name_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: list[str],
+) -> None:
     assert call(monkeypatch, *command, "--home", str(tmp_path / LONG)) == 1
     error = capsys.readouterr().err
     assert "too long" in error and error.count("\n") == 1
 
 
-def test_a_folder_that_is_no_home_says_so(monkeypatch, capsys, tmp_path):
+def test_a_folder_that_is_no_home_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").touch()
     assert call(monkeypatch, "status", "--home", str(tmp_path)) == 2
     assert "is no home of SpanishGas" in capsys.readouterr().err
@@ -172,8 +196,10 @@ def test_a_folder_that_is_no_home_says_so(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
-def test_an_interruption_is_one_line_and_130(monkeypatch, capsys, error):
-    def interrupt(**_):
+def test_an_interruption_is_one_line_and_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    def interrupt(**_: Any) -> None:
         raise error
 
     monkeypatch.setattr(cli.cli, "main", interrupt)
@@ -181,8 +207,8 @@ def test_an_interruption_is_one_line_and_130(monkeypatch, capsys, error):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_mistake_of_ours_shows_where_it_is(monkeypatch):
-    def fail(**_):
+def test_a_mistake_of_ours_shows_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
         raise KeyError("a mistake")
 
     monkeypatch.setattr(cli.cli, "main", fail)
@@ -190,11 +216,13 @@ def test_a_mistake_of_ours_shows_where_it_is(monkeypatch):
         call(monkeypatch)
 
 
-def test_a_run_whose_output_cannot_be_written_has_succeeded(monkeypatch, tmp_path, capsys):
+def test_a_run_whose_output_cannot_be_written_has_succeeded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = load_settings({"home": str(tmp_path)}, environ={})
     done = Run(settings, results=Results([Closing({}, [], [], [], [])]))
 
-    def no_space(*_):
+    def no_space(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("python_ml.view.summary.show_run", no_space)

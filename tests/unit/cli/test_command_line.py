@@ -53,7 +53,12 @@ def test_the_home_may_stand_before_the_command(tmp_path: Path) -> None:
 
 def test_open_opens_a_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda it: opened.append(it) or True)
+
+    def browse(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", browse)
     folder = tmp_path / "reports" / "dashboards"
     empty = CliRunner().invoke(cli, ["open", "--home", str(tmp_path)])
     assert "there are no pages" in str(empty.exception)

@@ -1,5 +1,9 @@
 """What rests on which raw data: declared for every feature, and switched off by name."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 import yaml
 
@@ -13,7 +17,7 @@ RAW = load_source("raw")
 PSEUDO = {"consumption_hourly.months"}  # no column: whether readings tell months apart
 
 
-def manifest():
+def manifest() -> dict[str, Any]:
     """The columns of gold_master as dbt's manifest has them."""
     text = (PROJECT_DIR / "models/gold/_gold__models.yml").read_text(encoding="utf-8")
     gold = next(m for m in yaml.safe_load(text)["models"] if m["name"] == "gold_master")
@@ -22,20 +26,20 @@ def manifest():
     return {"nodes": {"gold_master": node}}
 
 
-def test_every_feature_says_what_it_rests_on():
+def test_every_feature_says_what_it_rests_on() -> None:
     contract = read_contract(manifest())
     named = {it.name for it in dependents()}
     assert not [c.name for c in contract.features if not c.needs]
     assert {column.name for column in contract.features} <= named
 
 
-def test_every_need_is_a_column_of_the_raw_data():
+def test_every_need_is_a_column_of_the_raw_data() -> None:
     known = {f"{name}.{column}" for name, table in RAW.items() for column in table.column_names}
     wanted = {need for it in dependents() for need in it.needs}
     assert wanted <= known | PSEUDO
 
 
-def test_a_missing_table_or_column_switches_off_what_rests_on_it_and_nothing_else():
+def test_a_missing_table_or_column_switches_off_what_rests_on_it_and_nothing_else() -> None:
     contract = read_contract(manifest())
     assert not contract.switched_off
     less = read_contract(
@@ -51,7 +55,7 @@ def test_a_missing_table_or_column_switches_off_what_rests_on_it_and_nothing_els
     assert "max_cost_date" not in {c.name for c in less.source_dates}
 
 
-def test_an_experiment_has_the_features_that_are_left_or_is_refused():
+def test_an_experiment_has_the_features_that_are_left_or_is_refused() -> None:
     contract = read_contract(manifest(), ["customer_interactions"])
     settings = Settings()
     left = {column.name for column in contract.experiment(settings, "E5_full")}
@@ -62,7 +66,7 @@ def test_an_experiment_has_the_features_that_are_left_or_is_refused():
         contract.experiment(less, "words")
 
 
-def test_the_consequence_is_told_by_name():
+def test_the_consequence_is_told_by_name() -> None:
     told = consequence(["customer_interactions"])
     assert "features (has_interaction, customer_intent," in told
     assert "1 mart without rows (mart_customer_interaction)" in told

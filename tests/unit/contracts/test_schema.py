@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -9,7 +11,7 @@ from python_ml.contracts.schema import load_source
 from python_ml.errors import SpanishGasError
 
 
-def test_raw_tables_are_the_seven_files_with_key_file_and_partition():
+def test_raw_tables_are_the_seven_files_with_key_file_and_partition() -> None:
     tables = load_source("raw")
     assert [name for name, table in tables.items() if table.meta.get("supplementary")] == [
         "campaign_contacts"
@@ -36,7 +38,7 @@ def test_raw_tables_are_the_seven_files_with_key_file_and_partition():
     )
 
 
-def test_columns_know_their_defaults_and_other_names():
+def test_columns_know_their_defaults_and_other_names() -> None:
     label = load_source("raw")["churn_label"]
     assert label.column("churn").names == ("churn", "churned_within_horizon", "label")
     assert label.column("churn").required
@@ -46,13 +48,13 @@ def test_columns_know_their_defaults_and_other_names():
         label.column("mood")
 
 
-def test_no_name_or_alias_stands_for_two_columns_of_a_table():
+def test_no_name_or_alias_stands_for_two_columns_of_a_table() -> None:
     for table in load_source("raw").values():
         names = [name for column in table.columns for name in column.names]
         assert len(names) == len(set(names)), table.name
 
 
-def test_unknown_source_and_unknown_type(tmp_path):
+def test_unknown_source_and_unknown_type(tmp_path: Path) -> None:
     with pytest.raises(SpanishGasError, match="no source named bronze"):
         load_source("bronze")
     path = tmp_path / "sources.yml"

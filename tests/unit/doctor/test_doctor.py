@@ -6,6 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import boto3
 import duckdb
@@ -15,19 +19,19 @@ from moto import mock_aws
 
 from python_ml.cli import main as cli
 from python_ml.doctor import athena as aws_doctor
-from python_ml.doctor.diagnosis import FAIL, OK, WARN, diagnose, parse_bytes
+from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, diagnose, parse_bytes
 from python_ml.documents import write_json
 from python_ml.errors import SpanishGasError
 from python_ml.land.write import MANIFEST
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 from tests.athena.images import Image
 
 
-def found(settings):
+def found(settings: Settings) -> dict[str, Check]:
     return {check.name: check for check in diagnose(settings).checks}
 
 
-def settings_for(home, **values):
+def settings_for(home: Path, **values: Any) -> Settings:
     return load_settings({"home": str(home), **values}, environ={})
 
 
@@ -49,11 +53,11 @@ main()
 
 
 @pytest.mark.parametrize("name", ["dbt", "ml", "trigger"])
-def test_the_doctor_works_inside_an_image(tmp_path, name):
+def test_the_doctor_works_inside_an_image(tmp_path: Path, name: str) -> None:
     image = Image.build(name, tmp_path)
     environment = {"SPANISHGAS_HOME": str(tmp_path / "home"), "SPANISHGAS_GIT_SHA": "abc"}
 
-    def call(*arguments):
+    def call(*arguments: Any) -> CompletedProcess[str]:
         command = [sys.executable, "-c", IN_IMAGE, str(image.app), *arguments]
         own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(image.app), **environment}
         return subprocess.run(
@@ -69,7 +73,7 @@ def test_the_doctor_works_inside_an_image(tmp_path, name):
     assert call("--version").stdout.startswith("spanishgas, version ")
 
 
-def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path):
+def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path: Path) -> None:
     checks = found(settings_for(tmp_path / "new"))
     assert {checks[name].status for name in ("lake", "warehouse", "champion")} == {WARN}
     assert "spanishgas run" in checks["warehouse"].remedy
@@ -77,7 +81,9 @@ def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_json_is_one_document_and_a_failure_is_exit_code_1(tmp_path, monkeypatch):
+def test_json_is_one_document_and_a_failure_is_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = ["doctor", "--home", str(tmp_path), "--json"]
     result = CliRunner().invoke(cli.cli, arguments)
     assert result.exit_code == 0
@@ -91,14 +97,14 @@ def test_json_is_one_document_and_a_failure_is_exit_code_1(tmp_path, monkeypatch
     assert [c["name"] for c in document["checks"] if c["status"] == FAIL] == ["disk"]
 
 
-def test_a_home_below_a_file_cannot_be_written(tmp_path):
+def test_a_home_below_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check = found(settings_for(tmp_path / "file"))["home"]
     assert check.status == FAIL
     assert "--home" in check.remedy
 
 
-def test_a_landed_batch_whose_files_are_gone_fails(tmp_path):
+def test_a_landed_batch_whose_files_are_gone_fails(tmp_path: Path) -> None:
     (tmp_path / "lake" / "raw").mkdir(parents=True)
     check = found(settings_for(tmp_path))["lake"]
     assert check.status == FAIL
@@ -107,8 +113,8 @@ def test_a_landed_batch_whose_files_are_gone_fails(tmp_path):
 
 @pytest.mark.parametrize(("size", "status"), [(4, WARN), (5, FAIL)])
 def test_a_copy_that_kept_no_times_is_a_warning_and_other_files_are_a_failure(
-    tmp_path, size, status
-):
+    tmp_path: Path, size: int, status: str
+) -> None:
     raw = tmp_path / "lake" / "raw"
     raw.mkdir(parents=True)
     (raw / "part.parquet").write_bytes(b"rows")
@@ -116,7 +122,7 @@ def test_a_copy_that_kept_no_times_is_a_warning_and_other_files_are_a_failure(
     assert found(settings_for(tmp_path))["lake"].status == status
 
 
-def test_a_warehouse_without_its_scores_or_marts_fails(tmp_path):
+def test_a_warehouse_without_its_scores_or_marts_fails(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute("create table gold_master as select 1 as a")
     assert "mart_overview" in found(settings_for(tmp_path))["warehouse"].detail
@@ -132,7 +138,7 @@ def test_a_warehouse_without_its_scores_or_marts_fails(tmp_path):
     assert found(settings_for(tmp_path))["warehouse"].status == FAIL
 
 
-def test_a_champion_whose_artifact_is_gone_fails(tmp_path):
+def test_a_champion_whose_artifact_is_gone_fails(tmp_path: Path) -> None:
     pointer = tmp_path / "lake" / "models" / "champion.json"
     pointer.parent.mkdir(parents=True)
     pointer.write_text('{"version": "gone"}')
@@ -142,7 +148,7 @@ def test_a_champion_whose_artifact_is_gone_fails(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "size"), [("2GB", 2e9), ("512 MiB", 2**29), ("1.5gb", 1.5e9)])
-def test_sizes_are_read_as_duckdb_reads_them(text, size):
+def test_sizes_are_read_as_duckdb_reads_them(text: str, size: float) -> None:
     assert parse_bytes(text) == size
 
 
@@ -156,7 +162,7 @@ ATHENA = {
 
 
 @pytest.fixture
-def account(monkeypatch):
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An account with the three buckets in the right region, and nothing else."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
@@ -170,22 +176,25 @@ def account(monkeypatch):
         yield s3
 
 
-def work_group(name="spanishgas", **configuration):
+def work_group(name: str = "spanishgas", **configuration: Any) -> None:
+    chosen: Any = {"EnforceWorkGroupConfiguration": False, **configuration}
     boto3.client("athena", region_name="eu-west-1").create_work_group(
-        Name=name, Configuration={"EnforceWorkGroupConfiguration": False, **configuration}
+        Name=name, Configuration=chosen
     )
 
 
-def statuses(settings):
+def statuses(settings: Settings) -> dict[str, str]:
     return {check.name: check.status for check in aws_doctor.check_account(settings)}
 
 
-def limit_of(settings, work_group):
+def limit_of(settings: Settings, work_group: Any) -> str:
     changed = settings.with_overrides({"athena.work_group": work_group})
     return aws_doctor.WorkGroup(changed.athena).byte_limit().status
 
 
-def test_without_credentials_nothing_else_is_asked(tmp_path, monkeypatch):
+def test_without_credentials_nothing_else_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
@@ -198,7 +207,9 @@ def test_without_credentials_nothing_else_is_asked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("values", [{}, ATHENA], ids=["duckdb", "athena"])
-def test_a_person_of_whom_something_may_be_left_is_told(tmp_path, monkeypatch, values):
+def test_a_person_of_whom_something_may_be_left_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]
+) -> None:
     monkeypatch.setattr(aws_doctor, "check_account", lambda _: [])
     settings = settings_for(tmp_path, **values)
     assert "forgotten" not in found(settings)
@@ -207,7 +218,7 @@ def test_a_person_of_whom_something_may_be_left_is_told(tmp_path, monkeypatch, v
     assert found(settings)["forgotten"].status == WARN
 
 
-def test_buckets_of_the_region_pass_and_leave_nothing_behind(tmp_path, account):
+def test_buckets_of_the_region_pass_and_leave_nothing_behind(tmp_path: Path, account: Any) -> None:
     account.put_bucket_lifecycle_configuration(
         Bucket="staging",
         LifecycleConfiguration={
@@ -221,7 +232,7 @@ def test_buckets_of_the_region_pass_and_leave_nothing_behind(tmp_path, account):
     assert not boto3.client("glue", region_name="eu-west-1").get_databases()["DatabaseList"]
 
 
-def test_a_missing_bucket_and_one_of_another_region_fail(tmp_path, account):
+def test_a_missing_bucket_and_one_of_another_region_fail(tmp_path: Path, account: Any) -> None:
     account.delete_bucket(Bucket="data")
     elsewhere = {"LocationConstraint": "eu-south-2"}
     far = boto3.client("s3", region_name="eu-south-2")
@@ -233,7 +244,9 @@ def test_a_missing_bucket_and_one_of_another_region_fail(tmp_path, account):
     assert "eu-west-1" in checks["bucket of data"].remedy
 
 
-def test_the_work_group_needs_a_byte_limit_that_the_lake_fits_in(tmp_path, account):
+def test_the_work_group_needs_a_byte_limit_that_the_lake_fits_in(
+    tmp_path: Path, account: Any
+) -> None:
     settings = settings_for(tmp_path, **ATHENA)
     assert statuses(settings)["work group"] == FAIL
     account.put_object(
@@ -248,7 +261,7 @@ def test_the_work_group_needs_a_byte_limit_that_the_lake_fits_in(tmp_path, accou
     assert limit_of(settings, "fitting") == OK
 
 
-def test_a_work_group_that_places_results_itself_fails(tmp_path, account):
+def test_a_work_group_that_places_results_itself_fails(tmp_path: Path, account: Any) -> None:
     work_group(EnforceWorkGroupConfiguration=True)
     check = aws_doctor.WorkGroup(settings_for(tmp_path, **ATHENA).athena).state()
     assert check.status == FAIL
@@ -267,7 +280,9 @@ def test_a_work_group_that_places_results_itself_fails(tmp_path, account):
         ({"lake": "s3://one/lake", "data": "s3://one/warehouse", "staging": "s3://one/x"}, OK),
     ],
 )
-def test_nothing_may_lie_where_dbt_or_a_run_writes(tmp_path, places, status):
+def test_nothing_may_lie_where_dbt_or_a_run_writes(
+    tmp_path: Path, places: dict[str, str], status: str
+) -> None:
     given = {f"athena.{name}": place for name, place in places.items()}
     settings = settings_for(tmp_path, **ATHENA | given)
     assert aws_doctor.locations(settings.athena).status == status

@@ -10,7 +10,6 @@ import boto3
 import duckdb
 import pytest
 import trino_sql_validator
-from aws_fixture import REGION
 from moto import mock_aws
 
 from python_ml.engines.athena import AthenaWarehouse
@@ -20,6 +19,7 @@ from python_ml.privacy.tombstones import Tombstones
 from python_ml.settings import AthenaSettings
 from tests.athena.local.statements import classify, table_creation
 from tests.athena.local.strict import check_creation
+from tests.unit.aws_fixture import REGION
 
 RUN, DATABASE = "20250102T000000-abcdef", "sg_run_20250102t000000_abcdef"
 GONE, SALT = "C00003", "it's salt"
@@ -38,7 +38,7 @@ def section(monkeypatch: pytest.MonkeyPatch) -> Iterator[AthenaSettings]:
             glue.create_database(DatabaseInput={"Name": database})
             for name, more in {"months": iceberg, "mart": {}}.items():
                 place = {"StorageDescriptor": {"Location": OLD}}
-                table = {"Name": name, **place, **more}
+                table: Any = {"Name": name, **place, **more}
                 glue.create_table(DatabaseName=database, TableInput=table)
         yield AthenaSettings(
             region=REGION, schema="sg", lake="s3://lake", data="s3://lake/warehouse/"

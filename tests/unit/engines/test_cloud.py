@@ -1,12 +1,18 @@
 """What AWS and disks refuse is an error of ours, which says whether trying again helps."""
 
+from __future__ import annotations
+
 import ast
 import errno
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as aws
+from botocore.exceptions import ClientError
 
 from python_ml import errors
 from python_ml.engines import cloud
@@ -24,12 +30,15 @@ from python_ml.errors import (
 from python_ml.settings import PACKAGE_DIR
 
 
-def refused(code, status=400):
-    answer = {"Error": {"Code": code, "Message": "says why"}}
-    return aws.ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+def refused(code: Any, status: Any = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": "says why"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return aws.ClientError(answer, "PutObject")
 
 
-def upload_failed(cause):
+def upload_failed(cause: Any) -> S3UploadFailedError:
     try:
         try:
             raise cause
@@ -44,22 +53,22 @@ class Service:
 
     meta = "known"
 
-    def __init__(self, error):
+    def __init__(self, error: Any) -> None:
         self.error = error
 
-    def put_object(self, **_):
+    def put_object(self, **_: Any) -> None:
         raise self.error
 
-    def get_object(self, **_):
+    def get_object(self, **_: Any) -> dict[str, Any]:
         return {"Body": self}
 
-    def read(self, _amount=None):
+    def read(self, _amount: Any = None) -> None:
         raise self.error
 
-    def get_paginator(self, _operation):
+    def get_paginator(self, _operation: Any) -> Service:
         return self
 
-    def paginate(self, **_):
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
         yield {"page": 1}
         raise self.error
 
@@ -90,7 +99,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("error", "kind"), CASES, ids=lambda it: getattr(it, "__name__", f"{it}"))
-def test_what_aws_refuses_says_where_and_whether_a_retry_helps(error, kind):
+def test_what_aws_refuses_says_where_and_whether_a_retry_helps(error: Any, kind: Any) -> None:
     caller = cloud._Caller(Service(error), "s3")
     pages = caller.get_paginator("list").paginate(Bucket="b", Prefix="k")
     assert next(pages) == {"page": 1}
@@ -107,12 +116,12 @@ def test_what_aws_refuses_says_where_and_whether_a_retry_helps(error, kind):
     assert caller.meta == "known"
 
 
-def test_a_mistake_of_ours_stays_one():
+def test_a_mistake_of_ours_stays_one() -> None:
     with pytest.raises(TypeError):
         cloud._Caller(Service(TypeError("a mistake")), "s3").put_object(Bucket="b", Key="k")
 
 
-def test_glue_athena_and_dynamodb_are_named():
+def test_glue_athena_and_dynamodb_are_named() -> None:
     with pytest.raises(TerminalError, match=r"^glue sg_ml: "):
         cloud._Caller(Service(refused("AccessDenied")), "glue").put_object(DatabaseName="sg_ml")
     with pytest.raises(TerminalError, match=r"^athena primary: "):
@@ -124,7 +133,7 @@ def test_glue_athena_and_dynamodb_are_named():
 @pytest.mark.parametrize(
     "path", sorted(PACKAGE_DIR.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE_DIR))
 )
-def test_no_module_calls_aws_past_the_door(path):
+def test_no_module_calls_aws_past_the_door(path: Path) -> None:
     if path.name == "cloud.py":
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -148,8 +157,10 @@ def test_no_module_calls_aws_past_the_door(path):
         (errno.EIO, TransientError, ""),
     ],
 )
-def test_what_a_disk_refuses_says_where_and_what_to_do(tmp_path, monkeypatch, number, kind, remedy):
-    def fail(*_, **__):
+def test_what_a_disk_refuses_says_where_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: Any, remedy: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise OSError(number, "the system says why")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", fail)
@@ -160,7 +171,7 @@ def test_what_a_disk_refuses_says_where_and_what_to_do(tmp_path, monkeypatch, nu
     assert remedy in str(told.value) and str(told.value).endswith(kind.advice)
 
 
-def test_a_long_path_does_not_fill_the_terminal():
+def test_a_long_path_does_not_fill_the_terminal() -> None:
     told = str(errors.of_disk(OSError(errno.ENAMETOOLONG, "File name too long", "/x" * 600)))
     assert len(told) < 400 and "\n" not in told
 
@@ -175,8 +186,10 @@ def test_a_long_path_does_not_fill_the_terminal():
         (sqlite3.SQLITE_CORRUPT, SpanishGasError),
     ],
 )
-def test_the_record_of_runs_says_whether_a_retry_helps(tmp_path, monkeypatch, code, kind):
-    def fail(*_, **__):
+def test_the_record_of_runs_says_whether_a_retry_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         error = sqlite3.OperationalError("no")
         error.sqlite_errorcode = code
         raise error
@@ -189,5 +202,5 @@ def test_the_record_of_runs_says_whether_a_retry_helps(tmp_path, monkeypatch, co
 
 
 @pytest.mark.parametrize("error", [BadInputError("x"), ValueError("x"), KeyError("x")])
-def test_what_is_ours_or_a_mistake_is_left_as_it_is(error):
+def test_what_is_ours_or_a_mistake_is_left_as_it_is(error: Exception) -> None:
     assert errors.foreseen(error) is (error if isinstance(error, SpanishGasError) else None)

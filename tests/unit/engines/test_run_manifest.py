@@ -1,16 +1,21 @@
 """Both stores of the run manifest, held to the same rules."""
 
+from __future__ import annotations
+
+import getpass
 import hashlib
 import json
 import multiprocessing
 import os
 import socket
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
-from aws_fixture import create_runs_table
 from moto import mock_aws
 
 from python_ml.engines import ledger as manifest_module
@@ -19,6 +24,8 @@ from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.engines.ledger import (
     DONE,
     BatchClaim,
+    Lease,
+    RunLedger,
     RunRecord,
     StepRecord,
     held_by,
@@ -31,12 +38,13 @@ from python_ml.engines.ledger import (
 )
 from python_ml.engines.sqlite_ledger import SqliteLedger
 from python_ml.errors import LeaseHeldError
+from tests.unit.aws_fixture import create_runs_table
 
 REGION = "eu-south-2"
 
 
 @pytest.fixture
-def dynamo_table(monkeypatch):
+def dynamo_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
@@ -45,7 +53,7 @@ def dynamo_table(monkeypatch):
 
 
 @pytest.fixture(params=["local", "dynamodb"])
-def open_another(request, tmp_path):
+def open_another(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], RunLedger]:
     """Opens the same manifest as another process would."""
     if request.param == "local":
         return lambda: SqliteLedger(tmp_path)
@@ -53,11 +61,20 @@ def open_another(request, tmp_path):
     return lambda: DynamoLedger(table, "spanishgas", REGION)
 
 
-def claim(run_id, work="w1", mode="train"):
+def claim(run_id: str, work: Any = "w1", mode: str = "train") -> BatchClaim:
     return BatchClaim("b" * 64, mode, "claimed", run_id, work)
 
 
-def test_one_holds_the_lease_and_the_second_is_told_who(open_another):
+def standing_claim(manifest: RunLedger, claim: BatchClaim) -> BatchClaim:
+    """The claim that stands in the way of another one."""
+    standing = manifest.claim(claim, 60)
+    assert standing is not None
+    return standing
+
+
+def test_one_holds_the_lease_and_the_second_is_told_who(
+    open_another: Callable[[], RunLedger],
+) -> None:
     first, second = open_another(), open_another()
     held = first.acquire(new_lease("run-1", "train"), 60)
     with pytest.raises(LeaseHeldError, match="run-1") as refused:
@@ -65,23 +82,27 @@ def test_one_holds_the_lease_and_the_second_is_told_who(open_another):
     assert f"process {os.getpid()}" in str(refused.value)
     assert held.expires_at in str(refused.value)
     assert refused.value.exit_code == 6
-    assert second.holder().run_id == "run-1"
+    holder = second.holder()
+    assert holder is not None and holder.run_id == "run-1"
 
     first.release(held)
     assert second.holder() is None
     second.acquire(new_lease("run-2", "score"), 60)
 
 
-def test_the_holder_may_take_the_lease_again_and_renew_it(open_another):
+def test_the_holder_may_take_the_lease_again_and_renew_it(
+    open_another: Callable[[], RunLedger],
+) -> None:
     manifest = open_another()
     held = manifest.acquire(new_lease("run-1", "train"), 1)
     again = manifest.acquire(held, 1000)
     assert again.token == held.token
     manifest.beat(held, 100_000)
-    assert manifest.holder().expires_at > again.expires_at
+    renewed = manifest.holder()
+    assert renewed is not None and renewed.expires_at > again.expires_at
 
 
-def test_a_lease_that_has_gone_to_another_is_noticed(open_another):
+def test_a_lease_that_has_gone_to_another_is_noticed(open_another: Callable[[], RunLedger]) -> None:
     manifest = open_another()
     held = manifest.acquire(new_lease("run-1", "train"), 60)
     stranger = replace(held, token="another")
@@ -92,28 +113,30 @@ def test_a_lease_that_has_gone_to_another_is_noticed(open_another):
         manifest.beat(held, 60)
 
 
-def test_a_batch_is_done_once_by_the_same_work(open_another):
+def test_a_batch_is_done_once_by_the_same_work(open_another: Callable[[], RunLedger]) -> None:
     manifest = open_another()
     assert manifest.claim(claim("run-1"), 60) is None
     assert manifest.claim(claim("run-1"), 60) is None, "the run itself may claim it again"
     manifest.finish(claim("run-1"), succeeded=True)
-    standing = manifest.claim(claim("run-2"), 60)
+    standing = standing_claim(manifest, claim("run-2"))
     assert (standing.state, standing.run_id) == (DONE, "run-1")
     assert manifest.claim(claim("run-2", work="w2"), 60) is None, "other code or settings"
     assert manifest.claim(claim("run-3", mode="score"), 60) is None, "another mode"
 
 
-def test_a_batch_of_a_failed_run_can_be_run_again(open_another):
+def test_a_batch_of_a_failed_run_can_be_run_again(open_another: Callable[[], RunLedger]) -> None:
     manifest = open_another()
     assert manifest.claim(claim("run-1"), 60) is None
     manifest.finish(claim("run-1"), succeeded=False)
     assert manifest.claim(claim("run-2"), 60) is None
     manifest.finish(claim("run-1"), succeeded=False)  # late, and not its claim any more
     manifest.finish(claim("run-2"), succeeded=True)
-    assert manifest.claim(claim("run-3"), 60).run_id == "run-2"
+    assert standing_claim(manifest, claim("run-3")).run_id == "run-2"
 
 
-def test_the_claim_of_a_run_that_did_the_batch_stands_again_when_a_later_one_fails(open_another):
+def test_the_claim_of_a_run_that_did_the_batch_stands_again_when_a_later_one_fails(
+    open_another: Callable[[], RunLedger],
+) -> None:
     """Neither a forced run, nor one with other settings, that fails lets the batch be run again."""
     manifest = open_another()
     assert manifest.claim(claim("run-1"), 60) is None
@@ -122,20 +145,20 @@ def test_the_claim_of_a_run_that_did_the_batch_stands_again_when_a_later_one_fai
         assert manifest.claim(later, 60, force=True) is None
         assert manifest.claim(later, 60) is None, "renewed, and still known"
         manifest.finish(later, succeeded=False)
-        assert manifest.claim(claim("run-4"), 60).run_id == "run-1"
+        assert standing_claim(manifest, claim("run-4")).run_id == "run-1"
     assert manifest.claim(claim("run-5"), -1, force=True) is None
     assert manifest.claim(claim("run-6"), 60, force=True) is None, "the fifth has died"
     manifest.finish(claim("run-6"), succeeded=False)
-    assert manifest.claim(claim("run-7"), 60).run_id == "run-1"
+    assert standing_claim(manifest, claim("run-7")).run_id == "run-1"
     assert manifest.claim(claim("run-8"), 60, force=True) is None
     manifest.finish(claim("run-8"), succeeded=True)
     assert manifest.claim(claim("run-9"), 60, force=True) is None
     manifest.finish(claim("run-9"), succeeded=False)
-    standing = manifest.claim(claim("run-10"), 60)
+    standing = standing_claim(manifest, claim("run-10"))
     assert (standing.run_id, standing.state, standing.earlier) == ("run-8", "done", None)
 
 
-def test_runs_are_kept_newest_first(open_another):
+def test_runs_are_kept_newest_first(open_another: Callable[[], RunLedger]) -> None:
     manifest = open_another()
     for number in range(3):
         manifest.save(RunRecord(f"run-{number}", "train", "duckdb"))
@@ -149,7 +172,9 @@ def test_runs_are_kept_newest_first(open_another):
     assert [run.run_id for run in open_another().runs()] == ["run-1"]
 
 
-def test_dynamodb_goes_by_the_time_of_the_service(dynamo_table, monkeypatch):
+def test_dynamodb_goes_by_the_time_of_the_service(
+    dynamo_table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = DynamoLedger(dynamo_table, "spanishgas", REGION)
     first.acquire(new_lease("run-1", "train"), 60)
     first._table.update_item(
@@ -164,22 +189,22 @@ def test_dynamodb_goes_by_the_time_of_the_service(dynamo_table, monkeypatch):
     assert other_warehouse.acquire(new_lease("run-3", "train"), 60).run_id == "run-3"
 
 
-def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table):
+def test_dynamodb_claim_of_a_run_that_died_expires(dynamo_table: str) -> None:
     manifest = DynamoLedger(dynamo_table, "spanishgas", REGION)
     assert manifest.claim(claim("run-1"), 60) is None
-    standing = manifest.claim(claim("run-2"), 60)
+    standing = standing_claim(manifest, claim("run-2"))
     assert (standing.run_id, standing.state) == ("run-1", "claimed")
     assert manifest.claim(claim("run-1"), -1) is None
     assert manifest.claim(claim("run-2"), 60) is None
 
 
-def _hold(home, ready):
+def _hold(home: Path, ready: Any) -> None:
     SqliteLedger(home).acquire(new_lease("run-1", "train"), 1e6)
     ready.set()
     multiprocessing.Event().wait()
 
 
-def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path):
+def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=_hold, args=(tmp_path, ready))
@@ -198,14 +223,17 @@ def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path):
     assert manifest.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
 
 
-def died(home, lease):
+def died(home: Path, lease: Lease) -> None:
     """A holder whose lock went with it and whose lease stays behind."""
     manifest = SqliteLedger(home)
     manifest.acquire(lease, 1e6)
+    assert manifest._lock is not None
     os.close(manifest._lock)
 
 
-def test_a_lease_of_another_machine_holds_until_it_expires(tmp_path, monkeypatch):
+def test_a_lease_of_another_machine_holds_until_it_expires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = SqliteLedger(tmp_path)
     monkeypatch.setattr(local, "_machine", lambda: "another-boot")
     theirs = replace(new_lease("run-1", "train"), host="another-host")
@@ -218,25 +246,29 @@ def test_a_lease_of_another_machine_holds_until_it_expires(tmp_path, monkeypatch
     assert manifest.acquire(new_lease("run-2", "train"), 60).run_id == "run-2"
 
 
-def test_a_lease_from_before_a_reboot_is_dead(tmp_path, monkeypatch):
+def test_a_lease_from_before_a_reboot_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_machine", lambda: "the-boot-before")
     died(tmp_path, new_lease("run-1", "train"))
     monkeypatch.undo()
     assert SqliteLedger(tmp_path).holder() is None
 
 
-def at(monkeypatch, moment):
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """Stop the clock of run ids."""
 
     class Clock(datetime):
         @classmethod
-        def now(cls, tz=None):
+        def now(cls, tz: Any = None) -> Any:
             return moment.replace(tzinfo=tz)
 
     monkeypatch.setattr(manifest_module, "datetime", Clock)
 
 
-def test_ids_rise_within_a_second_and_when_the_clock_is_turned_back(monkeypatch):
+def test_ids_rise_within_a_second_and_when_the_clock_is_turned_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     noon = datetime(2025, 1, 6, 12, 0, 0)
     at(monkeypatch, noon)
     first = new_run_id()
@@ -249,12 +281,12 @@ def test_ids_rise_within_a_second_and_when_the_clock_is_turned_back(monkeypatch)
     assert new_run_id() != new_run_id()
 
 
-def test_times_are_utc_to_the_second():
+def test_times_are_utc_to_the_second() -> None:
     moment = datetime(2025, 1, 6, 12, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))
     assert iso(moment) == "2025-01-06T11:00:00+00:00"
 
 
-def test_what_a_later_release_adds_to_a_record_is_passed_over():
+def test_what_a_later_release_adds_to_a_record_is_passed_over() -> None:
     record = RunRecord("r", "train", "duckdb", steps=[StepRecord("land", row_count=1)])
     assert RunRecord.from_dict({**record.as_dict(), "novelty": 1}) == record
     assert RunRecord.from_dict({"run_id": "r", "mode": "m", "target": "t"}).steps == []
@@ -263,7 +295,7 @@ def test_what_a_later_release_adds_to_a_record_is_passed_over():
     assert (StepRecord("land").status, StepRecord("land").seconds) == ("running", 0.0)
 
 
-def test_a_listing_is_the_same_in_any_order_and_another_with_any_difference():
+def test_a_listing_is_the_same_in_any_order_and_another_with_any_difference() -> None:
     listed = [("a", 1, "x"), ("b", 2, "y")]
     assert listing_hash(listed) == listing_hash(reversed(listed))
     others = [[("a", 1, "x")], [("a", 1, "x"), ("b", 3, "y")], [("a", 1, "x"), ("b", 2, "z")]]
@@ -272,23 +304,23 @@ def test_a_listing_is_the_same_in_any_order_and_another_with_any_difference():
     assert accents == hashlib.sha256('[["año", 1, "x"]]'.encode()).hexdigest()
 
 
-def test_a_user_without_a_name_is_unknown(monkeypatch):
-    def nameless():
+def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> None:
         raise KeyError("uid 1000")
 
-    monkeypatch.setattr(manifest_module.getpass, "getuser", nameless)
+    monkeypatch.setattr(getpass, "getuser", nameless)
     assert user_name() == "unknown"
     assert new_lease("run-1", "train").user == "unknown"
 
 
-def test_a_new_lease_is_of_this_process_and_its_token_of_nobody_else():
+def test_a_new_lease_is_of_this_process_and_its_token_of_nobody_else() -> None:
     lease = new_lease("run-1", "train")
     assert (lease.run_id, lease.mode, lease.pid) == ("run-1", "train", os.getpid())
     assert (lease.host, lease.since, lease.expires_at) == (socket.gethostname(), "", "")
     assert len(lease.token) == 32 and lease.token != new_lease("run-1", "train").token
 
 
-def test_who_holds_the_lease_or_nobody_is_named():
+def test_who_holds_the_lease_or_nobody_is_named() -> None:
     lease = new_lease("run-1", "train")
     assert "run run-1" in str(held_by(lease)) and "just taken" in str(held_by(None))
     assert "run run-2" in str(lost(lease, new_lease("run-2", "score")))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,16 +32,19 @@ from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import REJECTED, open_registry
 from python_ml.settings import PROJECT_DIR, load_settings
+from tests.unit import gold_fixture as gold
 
-NUMBER = {"data_type": "double", "role": "feature", "tier": "1A"}
+
+def number(name: str) -> Column:
+    return Column(name, data_type="double", role="feature", tier="1A")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def audited(home, frame, extra=()):
+def audited(home: Path, frame: pd.DataFrame, extra: Sequence[Column] = ()) -> pd.DataFrame:
     """Findings on a gold layer with `extra` features beside the miniature's."""
     quick = {"model.xgboost.n_estimators": 15, "audit.ablation.n_estimators": 5}
     settings = gold.settings_for(home, **quick)
@@ -56,16 +60,16 @@ def audited(home, frame, extra=()):
     return findings_table(findings, "v1")
 
 
-def leavers(frame, share, seed=4):
+def leavers(frame: pd.DataFrame, share: float, seed: int = 4) -> pd.Series:
     """A share of those who leave, drawn by chance."""
     return (frame["churn"] == 1) & (np.random.default_rng(seed).random(len(frame)) < share)
 
 
-def alarms(table):
+def alarms(table: pd.DataFrame) -> set[str]:
     return set(table["alarm"].dropna())
 
 
-def test_no_alarm_where_no_text_knows_the_outcome(home):
+def test_no_alarm_where_no_text_knows_the_outcome(home: Path) -> None:
     table = audited(home, gold.gold_frame(3000, text_strength=0.0))
     assert alarms(table) == set()
     kinds = set(table["check_kind"])
@@ -80,48 +84,48 @@ def test_no_alarm_where_no_text_knows_the_outcome(home):
 
 @pytest.mark.parametrize("noise", [0.0, 0.03, 0.10])
 @pytest.mark.slow
-def test_a_copy_of_the_label_is_found_through_noise(home, noise):
+def test_a_copy_of_the_label_is_found_through_noise(home: Path, noise: float) -> None:
     frame = gold.gold_frame(3000)
     flipped = np.random.default_rng(1).random(len(frame)) < noise
     frame["leak"] = np.where(flipped, 1 - frame["churn"], frame["churn"])
-    found = alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+    found = alarms(audited(home, frame, [number("leak")]))
     assert "too_good:leak" in found
     assert not any("months_to_renewal" in name for name in found)
     if noise == 0:
         assert {"pure_churn:leak=1", "pure_stay:leak=0", "too_good:all features"} <= found
 
 
-def test_a_label_hidden_in_a_quantity_is_found(home):
+def test_a_label_hidden_in_a_quantity_is_found(home: Path) -> None:
     """Neither a flag nor monotone: those who leave have a value near zero, of either sign."""
     frame = gold.gold_frame(3000)
     rng = np.random.default_rng(2)
     sign = rng.choice([-1, 1], len(frame))
     frame["leak"] = sign * np.where(frame["churn"] == 1, 0.1, 1.0) * rng.uniform(0.5, 1, 3000)
     assert roc_auc_score(frame["churn"], frame["leak"]) == pytest.approx(0.5, abs=0.05)
-    assert "too_good:leak" in alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+    assert "too_good:leak" in alarms(audited(home, frame, [number("leak")]))
 
 
-def test_a_value_that_few_but_only_leavers_have_is_found(home):
+def test_a_value_that_few_but_only_leavers_have_is_found(home: Path) -> None:
     """30 of 3,000: no AUC would show it."""
     frame = gold.gold_frame(3000)
     marked = frame.index[frame["churn"] == 1][:30]
     frame["leak"] = frame.index.isin(marked).astype(int)
-    table = audited(home, frame, [Column("leak", **NUMBER)])
+    table = audited(home, frame, [number("leak")])
     assert "pure_churn:leak=1" in alarms(table)
     assert "too_good:leak" not in alarms(table)
 
 
-def test_a_flag_that_is_nearly_pure_and_holds_many_leavers_is_found(home):
+def test_a_flag_that_is_nearly_pure_and_holds_many_leavers_is_found(home: Path) -> None:
     """Neither as pure as a small group has to be, nor good enough for the limit of the AUC."""
     frame = gold.gold_frame(3000)
     marked = leavers(frame, 0.5)
     others = frame.index[frame["churn"] == 0][: round(marked.sum() * 0.12 / 0.88)]
     frame["leak"] = (marked | frame.index.isin(others)).astype(int)
     assert frame.loc[frame["leak"] == 1, "churn"].mean() == pytest.approx(0.88, abs=0.01)
-    assert alarms(audited(home, frame, [Column("leak", **NUMBER)])) >= {"pure_churn:leak=1"}
+    assert alarms(audited(home, frame, [number("leak")])) >= {"pure_churn:leak=1"}
 
 
-def test_traces_in_the_sources_that_know_the_outcome_are_found(home):
+def test_traces_in_the_sources_that_know_the_outcome_are_found(home: Path) -> None:
     """Prices that were kept up for those who stayed: no feature shows it."""
     frame = gold.gold_frame(3000, text_strength=0.0)
     stopped = leavers(frame, 0.6) | (np.random.default_rng(5).random(3000) < 0.02)
@@ -136,7 +140,7 @@ def test_traces_in_the_sources_that_know_the_outcome_are_found(home):
     assert alarms(found) == {"too_good:months_since_price", "pure_churn:months_since_price=2"}
 
 
-def test_a_jump_over_the_model_in_place_is_an_alarm_and_chance_is_none():
+def test_a_jump_over_the_model_in_place_is_an_alarm_and_chance_is_none() -> None:
     rng = np.random.default_rng(6)
     churn = (rng.random(4000) < 0.1).astype(int)
     score = churn * 1.5 + rng.normal(size=4000)
@@ -149,7 +153,7 @@ def test_a_jump_over_the_model_in_place_is_an_alarm_and_chance_is_none():
     assert list(_jump(settings, churn, score, None)) == []
 
 
-def test_a_fingerprint_is_shared_by_later_batches_and_by_no_other_company():
+def test_a_fingerprint_is_shared_by_later_batches_and_by_no_other_company() -> None:
     ours = [f"C{number:05}|2020-01-01" for number in range(4000)]
     later = ours[400:] + [f"C{number:05}|2024-12-01" for number in range(4000, 4400)]
     theirs = [f"C{number:05}|2021-06-01" for number in range(4000)]
@@ -161,11 +165,11 @@ def test_a_fingerprint_is_shared_by_later_batches_and_by_no_other_company():
     assert not DataFingerprint("", is_simulated=False).matches(sketch(ours))
 
 
-def test_a_blank_that_tells_is_found(home):
+def test_a_blank_that_tells_is_found(home: Path) -> None:
     """Whoever left has lost the value: the null itself is the leak."""
     frame = gold.gold_frame(3000)
     frame["leak"] = np.where(frame["churn"] == 1, np.nan, np.arange(3000.0))
-    found = alarms(audited(home, frame, [Column("leak", **NUMBER)]))
+    found = alarms(audited(home, frame, [number("leak")]))
     assert {"pure_churn:leak=missing", "too_good:leak"} <= found
 
 
@@ -187,7 +191,7 @@ def test_a_blank_that_tells_is_found(home):
     ],
 )
 @pytest.mark.slow
-def test_an_id_that_encodes_the_outcome_is_found(home, encode, alarm):
+def test_an_id_that_encodes_the_outcome_is_found(home: Path, encode: Any, alarm: str) -> None:
     frame = gold.gold_frame(3000)
     shuffled = np.random.default_rng(3).permutation(3000)
     numbers = encode(frame["churn"].to_numpy(), shuffled)
@@ -196,7 +200,9 @@ def test_an_id_that_encodes_the_outcome_is_found(home, encode, alarm):
     assert alarm in alarms(audited(home, frame))
 
 
-def test_rows_that_rest_on_a_later_date_are_found_and_those_left_out_are_counted(home):
+def test_rows_that_rest_on_a_later_date_are_found_and_those_left_out_are_counted(
+    home: Path,
+) -> None:
     frame = gold.gold_frame(1500)
     frame.loc[:1, "max_contact_date"] = pd.Timestamp("2025-01-01")
     warehouse = gold.warehouse_with(gold.settings_for(home), frame)
@@ -213,13 +219,13 @@ def test_rows_that_rest_on_a_later_date_are_found_and_those_left_out_are_counted
     ) in by_kind["reading"]
 
 
-def test_a_kind_of_date_that_nobody_counted_is_an_error(home):
+def test_a_kind_of_date_that_nobody_counted_is_an_error(home: Path) -> None:
     warehouse = gold.warehouse_with(gold.settings_for(home), gold.gold_frame(1500))
     with pytest.raises(SpanishGasError, match="silver_source_date has no row"):
         read_source_dates(warehouse, gold.contract(), date(2024, 6, 30))
 
 
-def test_every_landed_table_with_a_date_is_looked_at():
+def test_every_landed_table_with_a_date_is_looked_at() -> None:
     """The models of silver_source_date are all of bronze that read landed tables, but the label,
     which says what became of the customers, and the calendar of the readings."""
     models = Path(PROJECT_DIR, "models")
@@ -242,7 +248,7 @@ def test_every_landed_table_with_a_date_is_looked_at():
 
 
 @pytest.mark.slow
-def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_path):
+def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_path: Path) -> None:
     frame = gold.gold_frame(1500)
     frame["is_negative_sentiment"] = frame["churn"]
     settings = gold.settings_for(tmp_path, **{"audit.accepted": []})
@@ -280,7 +286,7 @@ def test_an_unaccepted_alarm_fails_the_gate_and_an_accepted_one_does_not(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
+def test_a_version_that_was_never_audited_does_not_pass(tmp_path: Path) -> None:
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame())
     version = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE).model_version
@@ -308,12 +314,12 @@ def test_a_version_that_was_never_audited_does_not_pass(tmp_path):
         "too_good:everything",
     ],
 )
-def test_an_acceptance_needs_name_reason_author_and_date(entry):
+def test_an_acceptance_needs_name_reason_author_and_date(entry: dict[str, str] | str) -> None:
     with pytest.raises(UsageError, match=r"audit\.accepted"):
         load_settings({"audit.accepted": [entry]}, environ={})
 
 
-def test_shipped_acceptances_are_complete_and_about_text_alone():
+def test_shipped_acceptances_are_complete_and_about_text_alone() -> None:
     """Nothing that is not read out of an interaction is waved through."""
     settings = load_settings(environ={})
     accepted = [entry.alarm for entry in settings.audit.accepted]
@@ -330,7 +336,7 @@ def test_shipped_acceptances_are_complete_and_about_text_alone():
     assert check.observed_value == len(raised), "nothing is accepted in a user's own data"
 
 
-def test_auc_and_its_interval_are_those_of_the_literature():
+def test_auc_and_its_interval_are_those_of_the_literature() -> None:
     rng = np.random.default_rng(5)
     churn = (rng.random(800) < 0.2).astype(int)
     score = np.round(churn * 0.8 + rng.normal(size=800), 1)  # with ties
@@ -345,7 +351,7 @@ def test_auc_and_its_interval_are_those_of_the_literature():
     assert found.high == pytest.approx(high, abs=0.01)
 
 
-def test_the_rate_of_a_group_leaves_out_a_rows_own_fold():
+def test_the_rate_of_a_group_leaves_out_a_rows_own_fold() -> None:
     names = np.array(["=1", "=1", "=2", "=2"])
     churn, fold = np.array([1, 0, 0, 0]), np.array([1, 2, 1, 2])
     rate = audit_groups.out_of_fold_rate(names, churn, fold)
@@ -354,11 +360,11 @@ def test_the_rate_of_a_group_leaves_out_a_rows_own_fold():
 
 
 @pytest.mark.parametrize(("customers", "is_leak"), [(306, False), (990, False), (1010, True)])
-def test_that_nobody_of_a_few_hundred_left_may_be_chance(customers, is_leak):
+def test_that_nobody_of_a_few_hundred_left_may_be_chance(customers: int, is_leak: bool) -> None:
     """At a tenth of a churn of 10 %, none of 1,000 leaves once in 20,000; of 306, once in 20."""
     group = audit_groups.Group("=7.6544", customers, 0)
     others = audit_groups.Group("=1", 100_000, 10_000)
-    column = Column("months_to_renewal", **NUMBER)
+    column = number("months_to_renewal")
     settings, churn = load_settings({}, environ={}), np.repeat([1, 0], [10_000, 90_000])
     found = list(_purity(settings, column, [group, others], churn, 0.6))
     assert any(finding.alarm for finding in found) is is_leak

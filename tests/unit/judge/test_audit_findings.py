@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +19,7 @@ from python_ml.judge.alarms import (
     decide_alarms,
 )
 from python_ml.judge.audit import (
+    Finding,
     _ablation,
     _features,
     _identifiers,
@@ -32,6 +33,7 @@ from python_ml.judge.audit_groups import Group
 from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.metrics import Estimate
 from python_ml.settings import load_settings
+from tests.unit import gold_fixture as gold
 
 SETTINGS = load_settings(
     {
@@ -49,7 +51,9 @@ def labels(base_rate: float, customers: int = 1000) -> np.ndarray:
     return (np.arange(customers) < base_rate * customers).astype(int)
 
 
-def purity(*found: Group, base_rate: float = 0.1):
+def purity(
+    *found: Group, base_rate: float = 0.1
+) -> tuple[list[tuple[str, str, str | None]], list[Finding]]:
     listed = list(_purity(SETTINGS, FEATURE, found, labels(base_rate), 1.0))
     return [(f.check_kind, f.group_name, f.alarm) for f in listed], listed
 
@@ -178,7 +182,7 @@ def test_a_part_of_the_id_is_judged_by_the_lower_end_of_a_wide_interval() -> Non
 
 def test_each_tier_is_left_out_once_and_what_it_costs_is_told() -> None:
     frame, churn, fold = small_frame()
-    quick = gold.settings_for(gold.Path("/nowhere"))
+    quick = gold.settings_for(Path("/nowhere"))
     found = list(_ablation(quick, frame, COLUMNS[:3], churn, fold))
     lost = {f.subject: f for f in found}
     assert list(lost) == ["tier 1A", "tier 2A", "tier 3"]
@@ -196,7 +200,7 @@ def test_each_tier_is_left_out_once_and_what_it_costs_is_told() -> None:
 
 def test_a_single_tier_is_not_left_out() -> None:
     frame, churn, fold = small_frame()
-    quick = gold.settings_for(gold.Path("/nowhere"))
+    quick = gold.settings_for(Path("/nowhere"))
     assert list(_ablation(quick, frame, COLUMNS[:1], churn, fold)) == []
 
 
@@ -222,7 +226,7 @@ def test_two_acceptances_of_one_alarm_are_refused() -> None:
 
 
 @pytest.mark.parametrize("when", ["2024-12-311", "x2024-12-31", "2024-1-31"])
-def test_the_date_of_an_acceptance_is_iso(when) -> None:
+def test_the_date_of_an_acceptance_is_iso(when: str) -> None:
     with pytest.raises(UsageError, match="date"):
         SETTINGS.with_overrides({"audit.accepted": [acceptance(date=when)]})
 

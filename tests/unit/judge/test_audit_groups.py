@@ -92,7 +92,9 @@ def test_few_distinct_values_and_categories_have_no_tails() -> None:
 
 @pytest.mark.parametrize(("churners", "customers"), [(0, 30), (3, 30), (29, 30), (30, 30), (1, 2)])
 @pytest.mark.parametrize("confidence", [0.95, 0.999])
-def test_the_interval_of_a_share_is_wilsons(churners, customers, confidence) -> None:
+def test_the_interval_of_a_share_is_wilsons(
+    churners: int, customers: int, confidence: float
+) -> None:
     found = share_interval(Group("=1", customers, churners), confidence)
     oracle = binomtest(churners, customers).proportion_ci(confidence, method="wilson")
     assert found.value == pytest.approx(churners / customers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
+from pathlib import Path
+from typing import Any
 
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,19 +14,35 @@ from sklearn.metrics import average_precision_score
 
 from python_ml.errors import UsageError
 from python_ml.judge.challenger import Paired, difference_check, segment_checks
+from python_ml.judge.gate import Check
+from python_ml.judge.verdict import EvaluateResult
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
+from python_ml.registry.base import Registry
+from tests.unit import gold_fixture as gold
 
 pytestmark = pytest.mark.slow
 
 # Only the comparison is to decide here.
 NO_LIMITS = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
-ARGUMENTS = {"is_roll_back": False, "reason": "", "decided_by": "maria", "force": False}
+ARGUMENTS: dict[str, Any] = {
+    "is_roll_back": False,
+    "reason": "",
+    "decided_by": "maria",
+    "force": False,
+}
 
 
-def candidate(home, run_id, frame=None, *, as_of_date=gold.AS_OF_DATE, **overrides):
+def candidate(
+    home: Path,
+    run_id: str,
+    frame: pd.DataFrame | None = None,
+    as_of_date: date = gold.AS_OF_DATE,
+    /,
+    **overrides: Any,
+) -> EvaluateResult:
     """Train and evaluate one version on its own data."""
     settings = gold.settings_for(home, **{**NO_LIMITS, **overrides})
     frame = gold.gold_frame() if frame is None else frame
@@ -37,7 +54,7 @@ def candidate(home, run_id, frame=None, *, as_of_date=gold.AS_OF_DATE, **overrid
 
 
 @pytest.fixture(scope="module")
-def champion_home(tmp_path_factory):
+def champion_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion has all features."""
     home = tmp_path_factory.mktemp("home")
     first = candidate(home, "run-1")
@@ -46,17 +63,17 @@ def champion_home(tmp_path_factory):
 
 
 @pytest.fixture
-def registry(champion_home, tmp_path):
+def registry(champion_home: Path, tmp_path: Path) -> Registry:
     """The registry of a copy of that home, in which challengers are trained."""
     shutil.copytree(champion_home, tmp_path, dirs_exist_ok=True)
     return open_registry(gold.settings_for(tmp_path))
 
 
-def failed(result):
+def failed(result: EvaluateResult) -> set[str]:
     return {check.check_name for check in result.checks if not check.is_passed}
 
 
-def test_fewer_features_are_rejected(tmp_path, registry):
+def test_fewer_features_are_rejected(tmp_path: Path, registry: Registry) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Without lifecycle, and without intent.
         patch.setattr(gold, "TIERS", ["MP risk", "2B"])
@@ -66,7 +83,7 @@ def test_fewer_features_are_rejected(tmp_path, registry):
     assert registry.champion() == "churn-run-1"
 
 
-def test_shuffled_labels_are_rejected_at_the_base_rate(tmp_path, registry):
+def test_shuffled_labels_are_rejected_at_the_base_rate(tmp_path: Path, registry: Registry) -> None:
     """A batch whose labels went astray: nothing can be learned, and nothing is."""
     frame = gold.gold_frame()
     frame["churn"] = np.random.default_rng(4).permutation(frame["churn"].to_numpy())
@@ -79,7 +96,7 @@ def test_shuffled_labels_are_rejected_at_the_base_rate(tmp_path, registry):
     assert registry.champion() == "churn-run-1"
 
 
-def test_a_model_of_shuffled_labels_tells_nothing_of_the_true_ones(tmp_path):
+def test_a_model_of_shuffled_labels_tells_nothing_of_the_true_ones(tmp_path: Path) -> None:
     """Trained on labels that went astray, tested on true ones: PR-AUC is the base rate."""
     settings = gold.settings_for(tmp_path)
     rows = labelled_rows(gold.gold_frame(6000), gold.contract(), settings, gold.AS_OF_DATE)
@@ -99,14 +116,16 @@ def test_a_model_of_shuffled_labels_tells_nothing_of_the_true_ones(tmp_path):
     assert found["shuffled"] == pytest.approx(churn.mean(), abs=0.035)
 
 
-def test_stale_data_are_rejected_however_well_they_score(tmp_path, registry):
-    result = candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+def test_stale_data_are_rejected_however_well_they_score(
+    tmp_path: Path, registry: Registry
+) -> None:
+    result = candidate(tmp_path, "run-2", None, date(2024, 6, 30))
     assert "days_newer_than_champion" in failed(result)
     assert "2024-06-30" in " ".join(result.reasons)
     assert registry.status(result.model_version) == REJECTED
 
 
-def test_a_better_challenger_is_approved_and_promoted(tmp_path):
+def test_a_better_challenger_is_approved_and_promoted(tmp_path: Path) -> None:
     weakened = {"model.xgboost.n_estimators": 1, "model.additive.knots": 0}
     weak = candidate(tmp_path, "run-1", **weakened)
     registry = open_registry(gold.settings_for(tmp_path))
@@ -121,16 +140,16 @@ def test_a_better_challenger_is_approved_and_promoted(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "is_told"), [(600, True), (20_000, False)])
-def test_the_margin_is_what_the_rows_can_resolve(size, is_told):
+def test_the_margin_is_what_the_rows_can_resolve(size: int, is_told: bool) -> None:
     """Few rows have a wide margin and say so; an equal model passes, one far below does not."""
     rng = np.random.default_rng(5)
-    settings = gold.settings_for("unused")
+    settings = gold.settings_for(Path("unused"))
     churn = (rng.random(size) < 0.1).astype(int)
     truth, noise = churn * 1.5 + rng.normal(size=size), rng.normal(size=(3, size))
     weights = rng.poisson(1, size=(200, size)).astype(np.uint8)
     champion, equal, worse = truth + noise * [[0.3], [0.3], [2.5]]
 
-    def compared(challenger):
+    def compared(challenger: Any) -> Check:
         frame, flagged = gold.gold_frame(size), (truth > 1, truth > 1)
         paired = Paired(frame, churn, (challenger, champion), flagged, weights)
         return difference_check(settings, "v1", paired)
@@ -142,7 +161,7 @@ def test_the_margin_is_what_the_rows_can_resolve(size, is_told):
     assert not compared(worse).is_passed
 
 
-def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well():
+def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well() -> None:
     """The candidate is a little better for most and blind for one segment."""
     rng = np.random.default_rng(3)
     frame = gold.gold_frame(4000)
@@ -160,7 +179,7 @@ def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well():
         (candidate_score > 1, champion_score > 1),
         weights,
     )
-    settings = gold.settings_for("unused")
+    settings = gold.settings_for(Path("unused"))
 
     by_name = {check.check_name: check for check in segment_checks(settings, "v1", paired)}
     pr_auc = by_name["segment_pr_auc_difference_to_champion"]
@@ -173,7 +192,7 @@ def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well():
     assert all("no segment" in check.detail for check in segment_checks(few, "v1", paired))
 
 
-def test_manual_approval_leaves_the_word_to_a_person(tmp_path, registry):
+def test_manual_approval_leaves_the_word_to_a_person(tmp_path: Path, registry: Registry) -> None:
     result = candidate(tmp_path, "run-2", **{"gate.approval": "manual"})
     assert result.status == PENDING
     assert not failed(result)
@@ -186,8 +205,8 @@ def test_manual_approval_leaves_the_word_to_a_person(tmp_path, registry):
     assert last["evidence"]["champion_before"] == "churn-run-1"
 
 
-def test_a_rejected_version_takes_force_and_a_reason(tmp_path, registry):
-    result = candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+def test_a_rejected_version_takes_force_and_a_reason(tmp_path: Path, registry: Registry) -> None:
+    result = candidate(tmp_path, "run-2", None, date(2024, 6, 30))
     for words in ({}, {"force": True}, {"reason": "because"}):
         with pytest.raises(UsageError, match="rejected"):
             promotion.approve(registry, result.model_version, **{**ARGUMENTS, **words})
@@ -199,7 +218,9 @@ def test_a_rejected_version_takes_force_and_a_reason(tmp_path, registry):
     assert "days_newer_than_champion" in last["evidence"]["failed_checks"]
 
 
-def test_what_was_never_evaluated_is_not_promoted_by_mistake(tmp_path, registry):
+def test_what_was_never_evaluated_is_not_promoted_by_mistake(
+    tmp_path: Path, registry: Registry
+) -> None:
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame())
     trained = train(warehouse, settings, gold.contract(), "run-2", gold.AS_OF_DATE)
@@ -207,7 +228,7 @@ def test_what_was_never_evaluated_is_not_promoted_by_mistake(tmp_path, registry)
         promotion.approve(registry, trained.model_version, **ARGUMENTS)
 
 
-def test_roll_back_restores_byte_identical_scores(tmp_path, registry):
+def test_roll_back_restores_byte_identical_scores(tmp_path: Path, registry: Registry) -> None:
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame())
     score(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE)
@@ -229,18 +250,22 @@ def test_roll_back_restores_byte_identical_scores(tmp_path, registry):
 
 
 @pytest.mark.parametrize("arguments", [{"version": "churn-run-1", "is_roll_back": True}, {}])
-def test_promote_wants_a_version_or_a_roll_back(registry, arguments):
+def test_promote_wants_a_version_or_a_roll_back(
+    registry: Registry, arguments: dict[str, Any]
+) -> None:
     wanted = {"version": None, **ARGUMENTS, **arguments}
     with pytest.raises(UsageError, match="not both"):
         promotion.approve(registry, wanted.pop("version"), **wanted)
 
 
-def test_there_may_be_nothing_to_roll_back_to(registry):
+def test_there_may_be_nothing_to_roll_back_to(registry: Registry) -> None:
     with pytest.raises(UsageError, match="no earlier champion"):
         promotion.approve(registry, None, **{**ARGUMENTS, "is_roll_back": True})
 
 
-def test_the_pointer_follows_a_warehouse_published_before_a_kill(tmp_path, registry):
+def test_the_pointer_follows_a_warehouse_published_before_a_kill(
+    tmp_path: Path, registry: Registry
+) -> None:
     """A run that was killed after the rename has published; the next command finishes its work."""
     import duckdb
 
@@ -261,8 +286,8 @@ def test_the_pointer_follows_a_warehouse_published_before_a_kill(tmp_path, regis
     assert promotion.reconcile(settings) is None
 
 
-def test_the_decision_table_holds_every_decision(tmp_path, registry):
-    candidate(tmp_path, "run-2", as_of_date=date(2024, 6, 30))
+def test_the_decision_table_holds_every_decision(tmp_path: Path, registry: Registry) -> None:
+    candidate(tmp_path, "run-2", None, date(2024, 6, 30))
     table = promotion.decision_table(registry)
     assert table["model_version"].tolist() == ["churn-run-1"] * 2 + ["churn-run-2"] * 2
     assert table["status"].tolist() == [PENDING, APPROVED, PENDING, REJECTED]

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 
 import duckdb
-import gold_fixture as gold
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from python_ml.cli import main as cli
+from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
-from python_ml.judge.customer import explain_customer
+from python_ml.judge.customer import CustomerExplanation, explain_customer
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, open_registry
+from python_ml.settings import Settings
 from python_ml.view.customer import show_customer
+from tests.unit import gold_fixture as gold
 
 QUIET, UPSET = "C00001", "C00002"
 
 
-def publish(settings, run_id):
+def publish(settings: Settings, run_id: str) -> None:
     """The two marts that the command reads, with what the miniature knows."""
     scores = settings.layout.lake / "ml" / "customer_score" / f"run_id={run_id}" / "part-0.parquet"
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
@@ -42,15 +45,18 @@ def publish(settings, run_id):
         )
 
 
-def scored(settings, frame, run_id, version):
+def scored(settings: Settings, frame: pd.DataFrame, run_id: str, version: str) -> Warehouse:
     warehouse = gold.warehouse_with(settings, frame)
     score(warehouse, settings, gold.contract(), run_id, gold.AS_OF_DATE, version)
     publish(settings, run_id)
     return warehouse
 
 
+Twice = tuple[Settings, Warehouse, CustomerExplanation]
+
+
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory):
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     """Two runs of one model; between them a customer complains and its renewal comes near."""
     settings = gold.settings_for(tmp_path_factory.mktemp("home"))
     frame = gold.gold_frame()
@@ -62,12 +68,13 @@ def twice(tmp_path_factory):
     scored(settings, frame, "run-1", version)
     first = explain_customer(warehouse, settings, UPSET)
     changed = frame.copy()
-    changed.loc[1, ["months_to_renewal", "customer_intent"]] = [0.5, "Complaint / Escalation"]
+    changed.loc[1, "months_to_renewal"] = 0.5
+    changed.loc[1, "customer_intent"] = "Complaint / Escalation"
     changed.loc[1, "is_negative_sentiment"] = 1
     return settings, scored(settings, changed, "run-2", version), first
 
 
-def test_contributions_and_bias_sum_to_the_score(twice):
+def test_contributions_and_bias_sum_to_the_score(twice: Twice) -> None:
     settings, warehouse, _ = twice
     told = explain_customer(warehouse, settings, QUIET)
     total = sum(entry.log_odds for entry in told.contributions) + told.bias
@@ -79,14 +86,15 @@ def test_contributions_and_bias_sum_to_the_score(twice):
     assert len(told.contributions) == 9
 
 
-def test_the_first_run_has_nothing_to_compare_with(twice):
+def test_the_first_run_has_nothing_to_compare_with(twice: Twice) -> None:
     assert twice[2].change is None
 
 
-def test_the_change_adds_up_and_names_what_changed(twice):
+def test_the_change_adds_up_and_names_what_changed(twice: Twice) -> None:
     settings, warehouse, first = twice
     told = explain_customer(warehouse, settings, UPSET)
     change = told.change
+    assert change is not None and change.features is not None
     assert change.run_id == "run-1"
     assert change.churn_probability == pytest.approx(first.churn_probability)
     assert told.churn_probability > first.churn_probability
@@ -99,7 +107,7 @@ def test_the_change_adds_up_and_names_what_changed(twice):
     assert "months_to_renewal 9 → 0.5" in change.reason
 
 
-def test_another_model_has_its_own_part_of_the_change(twice):
+def test_another_model_has_its_own_part_of_the_change(twice: Twice) -> None:
     settings, warehouse, _ = twice
     other = settings.with_overrides({"model.xgboost.max_depth": 2})
     version = train(warehouse, other, gold.contract(), "run-3", gold.AS_OF_DATE).model_version
@@ -107,13 +115,17 @@ def test_another_model_has_its_own_part_of_the_change(twice):
     score(warehouse, settings, gold.contract(), "run-3", gold.AS_OF_DATE, version)
     publish(settings, "run-3")
     told = explain_customer(warehouse, settings, UPSET)
-    assert abs(told.change.from_model) > 1e-3
-    assert told.change.from_data == 0
-    assert told.change.log_odds + told.change.from_model == pytest.approx(told.log_odds, abs=1e-4)
-    assert "another model" in told.change.reason
+    change = told.change
+    assert change is not None and change.from_model is not None
+    assert abs(change.from_model) > 1e-3
+    assert change.from_data == 0
+    assert change.log_odds + change.from_model == pytest.approx(told.log_odds, abs=1e-4)
+    assert "another model" in change.reason
 
 
-def test_the_terminal_shows_the_bars_and_their_sum(twice, capsys):
+def test_the_terminal_shows_the_bars_and_their_sum(
+    twice: Twice, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings, warehouse, _ = twice
     told = explain_customer(warehouse, settings, UPSET)
     show_customer(told)
@@ -124,13 +136,13 @@ def test_the_terminal_shows_the_bars_and_their_sum(twice, capsys):
 
 
 @pytest.mark.parametrize("customer", ["C99999", "C1' or 1=1 --", "maria"])
-def test_an_unknown_customer_is_a_usage_error(twice, customer):
+def test_an_unknown_customer_is_a_usage_error(twice: Twice, customer: str) -> None:
     settings, warehouse, _ = twice
     with pytest.raises(UsageError, match="no customer"):
         explain_customer(warehouse, settings, customer)
 
 
-def test_the_command_gives_one_document(twice):
+def test_the_command_gives_one_document(twice: Twice) -> None:
     home = str(twice[0].layout.home)
     result = CliRunner().invoke(cli.cli, ["explain", QUIET, "--home", home, "--json"])
     assert result.exit_code == 0, result.output

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import gold_fixture as gold
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from python_ml.contracts.gold import read_contract
+from python_ml.contracts.gold import GoldContract, read_contract
 from python_ml.errors import SpanishGasError
 from python_ml.judge.direction import CHANGES, ChangedCustomers, direction_checks
 from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
-from python_ml.pipeline.train import fit_by_protocol, labelled_rows
+from python_ml.pipeline.train import FittedModel, fit_by_protocol, labelled_rows
+from tests.unit import gold_fixture as gold
 
 DECLARED = {
     "months_to_renewal": "decreasing",
@@ -20,7 +24,7 @@ DECLARED = {
 }
 
 
-def contract(declared):
+def contract(declared: Any) -> GoldContract:
     columns = {
         name: (kind, {**meta, **({"monotone": declared[name]} if name in declared else {})})
         for name, (kind, meta) in gold.COLUMNS.items()
@@ -28,7 +32,7 @@ def contract(declared):
     return read_contract(gold.manifest(columns))
 
 
-def model(tmp_path, declared, frame):
+def model(tmp_path: Path, declared: Any, frame: pd.DataFrame) -> FittedModel:
     settings = gold.settings_for(tmp_path)
     rows = labelled_rows(frame, contract(declared), settings, gold.AS_OF_DATE)
     columns = contract(declared).experiment(settings, "E5_full")
@@ -37,14 +41,14 @@ def model(tmp_path, declared, frame):
     )
 
 
-def lower(fitted, frame, **changes):
+def lower(fitted: FittedModel, frame: pd.DataFrame, **changes: Any) -> float:
     """Share of the customers whose probability falls when they are changed."""
     before = fitted.model.predict(frame)["churn_probability"]
     after = fitted.model.predict(frame.assign(**changes))["churn_probability"]
-    return (after < before - 1e-6).mean()
+    return float((after < before - 1e-6).mean())
 
 
-def test_declared_directions_hold_and_others_are_free(tmp_path):
+def test_declared_directions_hold_and_others_are_free(tmp_path: Path) -> None:
     """In these rows a near renewal, a complaint and gas keep people: against the contract."""
     frame = gold.gold_frame()
     rng = np.random.default_rng(1)
@@ -67,7 +71,7 @@ def test_declared_directions_hold_and_others_are_free(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", [ONE_HOT, NATIVE])
-def test_an_ordered_category_is_its_rank(encoding):
+def test_an_ordered_category_is_its_rank(encoding: str) -> None:
     features = contract(DECLARED).features
     fitted = Preprocessor.fit(gold.gold_frame(50), features, encoding)
     frame = gold.gold_frame(3).assign(sales_channel=["Office", "Unknown", "Carrier pigeon"])
@@ -87,12 +91,12 @@ def test_an_ordered_category_is_its_rank(encoding):
         ("sales_channel", [1, 2]),
     ],
 )
-def test_a_direction_that_makes_no_sense_is_refused(column, declared):
+def test_a_direction_that_makes_no_sense_is_refused(column: str, declared: object) -> None:
     with pytest.raises(SpanishGasError, match=rf"{column}: meta.monotone"):
         contract({column: declared})
 
 
-def test_the_check_counts_only_who_is_touched(tmp_path):
+def test_the_check_counts_only_who_is_touched(tmp_path: Path) -> None:
     """A third has no renewal date and stays as it is; of the others a tenth gets an odd answer."""
     frame = gold.gold_frame()
     fitted = model(tmp_path, DECLARED, frame)

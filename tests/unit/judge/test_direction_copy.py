@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from python_ml.judge.direction import load_table, read_by
 
 
-def node(kind: str, name: str, folder: str, *parents: str) -> tuple[str, dict]:
+def node(kind: str, name: str, folder: str, *parents: str) -> tuple[str, dict[str, Any]]:
     key = f"{kind}.spanishgas.{name}"
     body = {"resource_type": kind, "name": name, "fqn": ["spanishgas", folder, name]}
     return key, {**body, "depends_on": {"nodes": list(parents)}}
@@ -35,7 +36,7 @@ def test_gold_is_built_on_a_copy_of_what_it_reads() -> None:
 def test_rows_get_the_types_back_that_an_engine_has_blurred() -> None:
     rows = pd.DataFrame(
         {
-            "day": pd.to_datetime(["2025-01-31", None]),
+            "day": pd.to_datetime(pd.Series(["2025-01-31", None])),
             "count": [3.0, None],
             "flag": [True, None],
             "name": ["a", None],

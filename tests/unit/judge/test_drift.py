@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from python_ml.judge.drift.statistics import (
     psi,
 )
 from python_ml.pipeline.train import train
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 from tests.unit import gold_fixture as gold
 
 LIMITS = load_settings({}, environ={}).drift
@@ -43,6 +44,9 @@ COLUMNS = (
     Column("trend", "double", "feature", "MP risk", calendar="season"),
     Column("channel", "varchar", "feature", "1A", fill="Unknown"),
 )
+
+
+CHANNELS = np.array(["a", "b", "c", None], dtype=object)
 
 
 def customers(count: int, seed: int, *, months: float = 0.0, arrived: int = 0) -> pd.DataFrame:
@@ -63,12 +67,14 @@ def customers(count: int, seed: int, *, months: float = 0.0, arrived: int = 0) -
             "use": np.where(random.random(count) < 0.1, np.nan, random.lognormal(5, 1, count)),
             "months_of_use": history,
             "trend": random.normal(months, 1.0, count),
-            "channel": random.choice(["a", "b", "c", None], count, p=[0.5, 0.3, 0.15, 0.05]),
+            "channel": random.choice(CHANNELS, count, p=[0.5, 0.3, 0.15, 0.05]),
         }
     )
 
 
-def compared(reference: pd.DataFrame, current: pd.DataFrame, months: float = 0.0, **more):
+def compared(
+    reference: pd.DataFrame, current: pd.DataFrame, months: float = 0.0, **more: Any
+) -> dict[str, Finding]:
     found = compare_samples(COLUMNS, Sample(reference), Sample(current), months, LIMITS, **more)
     return {
         f"{finding.subject} {MISSING_VALUES}"
@@ -139,11 +145,11 @@ def test_a_rare_flag_that_doubles_is_an_alarm() -> None:
     """From 2% to 4% is a distance of 0.02."""
     columns = (Column("complains", "integer", "feature", "2A", fill=0), *COLUMNS)
     random = np.random.default_rng(4)
-    samples = [
+    reference, current = (
         Sample(customers(4000, seed).assign(complains=(random.random(4000) < share).astype(int)))
         for seed, share in ((1, 0.02), (2, 0.04))
-    ]
-    found = {it.subject: it for it in compare_samples(columns, *samples, 0.0, LIMITS)}
+    )
+    found = {it.subject: it for it in compare_samples(columns, reference, current, 0.0, LIMITS)}
     assert found["complains"].verdict == "alarm"
     assert found["complains"].plain.distance < 0.05
     assert found["complains"].plain.statistic == "chi2"
@@ -259,7 +265,9 @@ def test_significance_without_effect_is_no_alarm() -> None:
     ],
 )
 @pytest.mark.parametrize("months", [0.0, 31 / 30.44])
-def test_a_change_is_found_also_when_time_has_passed(column, change, months) -> None:
+def test_a_change_is_found_also_when_time_has_passed(
+    column: str, change: Any, months: float
+) -> None:
     reference = customers(2000, 1)
     current = customers(2000, 2, months=months, arrived=60 if months else 0)
     changed = current.assign(**{column: change(current)})
@@ -277,7 +285,9 @@ def test_what_the_calendar_moves_is_told_apart(months: float) -> None:
     found = compared(reference, current, months)
     assert "alarm" not in verdicts(found).values()
     assert found["renewal"].verdict == "calendar"
-    assert found["is_near"].judged.distance < found["is_near"].plain.distance
+    near = found["is_near"]
+    assert near.judged is not None
+    assert near.judged.distance < near.plain.distance
     assert "who came since" in found["months_of_use"].note
 
 
@@ -299,10 +309,11 @@ def test_on_the_same_date_nothing_is_put_down_to_the_calendar() -> None:
 def test_labels_are_compared_with_what_the_renewals_lead_one_to_expect() -> None:
     before = {"customers": 5000, "churners": 500}
     after = {"customers": 5000, "churners": 800}
-    plain = label_finding(before, after, None)
-    assert plain.judged.distance == pytest.approx(0.06)
-    assert plain.judged.p_value < 1e-6
-    assert label_finding(before, after, 0.158).judged.distance == pytest.approx(0.002)
+    plain, expected = (label_finding(before, after, it).judged for it in (None, 0.158))
+    assert plain is not None and expected is not None
+    assert plain.distance == pytest.approx(0.06)
+    assert plain.p_value < 1e-6
+    assert expected.distance == pytest.approx(0.002)
 
 
 def test_months_are_those_of_the_features() -> None:
@@ -384,7 +395,7 @@ def test_labels_of_bins_tell_small_numbers_apart() -> None:
     assert labels[0].startswith("up to 0.1") and labels[-1].startswith("above 0.1")
 
 
-def _labels(settings, frame: pd.DataFrame) -> None:
+def _labels(settings: Settings, frame: pd.DataFrame) -> None:
     import duckdb
 
     with duckdb.connect(str(settings.layout.warehouse)) as connection:

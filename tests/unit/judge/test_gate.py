@@ -1,7 +1,11 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
-from python_ml.judge.gate import benchmark_check, metric_checks
+from python_ml.judge.gate import Check, benchmark_check, metric_checks
 from python_ml.judge.metrics import Estimate, chance_ece
 from python_ml.settings import load_settings
 
@@ -9,7 +13,14 @@ SETTINGS = load_settings(environ={})
 PROBABILITY = np.linspace(0.0, 0.2, 4000)
 
 
-def checks(*, pr_auc=(0.75, 0.7, 0.8), recall=(0.7, 0.6, 0.8), ece=0.01, churners=400, **changed):
+def checks(
+    *,
+    pr_auc: tuple[float, float, float] = (0.75, 0.7, 0.8),
+    recall: tuple[float, float, float] = (0.7, 0.6, 0.8),
+    ece: float = 0.01,
+    churners: int = 400,
+    **changed: Any,
+) -> dict[str, Check]:
     metrics = {"pr_auc": Estimate(*pr_auc), "recall": Estimate(*recall)}
     metrics["base_rate"] = Estimate(0.1, 0.09, 0.11)
     metrics["ece"] = Estimate(ece, ece, ece)
@@ -18,12 +29,12 @@ def checks(*, pr_auc=(0.75, 0.7, 0.8), recall=(0.7, 0.6, 0.8), ece=0.01, churner
     return {check.check_name: check for check in found}
 
 
-def test_with_many_leavers_the_point_estimate_counts():
+def test_with_many_leavers_the_point_estimate_counts() -> None:
     found = checks(pr_auc=(0.69, 0.6, 0.9))["pr_auc"]
     assert not found.is_passed and found.observed_value == 0.69
 
 
-def test_with_few_leavers_only_an_interval_that_misses_the_limit_rejects():
+def test_with_few_leavers_only_an_interval_that_misses_the_limit_rejects() -> None:
     assert checks(pr_auc=(0.62, 0.48, 0.76), churners=40)["pr_auc"].is_passed
     rejected = checks(pr_auc=(0.50, 0.40, 0.69), churners=40)["pr_auc"]
     assert not rejected.is_passed
@@ -32,7 +43,7 @@ def test_with_few_leavers_only_an_interval_that_misses_the_limit_rejects():
     assert not undefined.is_passed
 
 
-def test_skill_is_a_multiple_of_the_base_rate():
+def test_skill_is_a_multiple_of_the_base_rate() -> None:
     """A PR-AUC that is nothing much where a tenth leave."""
     assert checks(pr_auc=(0.2, 0.1, 0.3))["pr_auc_lift"].is_passed
     found = checks(pr_auc=(0.19, 0.1, 0.3))["pr_auc_lift"]
@@ -41,7 +52,7 @@ def test_skill_is_a_multiple_of_the_base_rate():
 
 
 @pytest.mark.parametrize(("noise", "is_better"), [(0.5, True), (3.0, False)])
-def test_a_model_must_beat_the_benchmark_on_the_same_rows(noise, is_better):
+def test_a_model_must_beat_the_benchmark_on_the_same_rows(noise: float, is_better: bool) -> None:
     rng = np.random.default_rng(1)
     churn = (rng.random(4000) < 0.1).astype(int)
     truth = churn * 2 + rng.normal(size=(3, 4000)) * [[0.0], [1.5], [noise]]
@@ -53,7 +64,7 @@ def test_a_model_must_beat_the_benchmark_on_the_same_rows(noise, is_better):
     assert few.is_passed and "upper end" in few.detail
 
 
-def test_the_limit_of_calibration_is_the_setting_or_chance_if_that_is_more():
+def test_the_limit_of_calibration_is_the_setting_or_chance_if_that_is_more() -> None:
     assert checks(ece=0.029)["ece"].is_passed
     assert not checks(ece=0.031)["ece"].is_passed
     few = checks(ece=0.031, probability=np.linspace(0.0, 0.6, 200))["ece"]
@@ -61,7 +72,7 @@ def test_the_limit_of_calibration_is_the_setting_or_chance_if_that_is_more():
 
 
 @pytest.mark.parametrize("rows", [400, 4000])
-def test_chance_is_what_it_says(rows):
+def test_chance_is_what_it_says(rows: int) -> None:
     probability = np.random.default_rng(0).beta(0.5, 4.5, rows)
     limit = chance_ece(probability, bins=10, confidence=0.95, seed=1)
     parts = np.array_split(np.argsort(probability), 10)
@@ -74,7 +85,7 @@ def test_chance_is_what_it_says(rows):
     assert 0.01 <= beyond / 400 <= 0.10
 
 
-def test_the_fallback_without_sentiment_has_a_limit_of_its_own():
+def test_the_fallback_without_sentiment_has_a_limit_of_its_own() -> None:
     found = checks(pr_auc=(0.65, 0.6, 0.7), experiment="E8_no_sentiment")["pr_auc"]
     assert found.is_passed and found.limit_value == 0.60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -54,12 +55,12 @@ def refused(home: Path, *rows: Row) -> str:
     return str(refusal.value)
 
 
-def test_labels_of_the_date_that_the_batch_ends_with_are_learned_from(tmp_path):
+def test_labels_of_the_date_that_the_batch_ends_with_are_learned_from(tmp_path: Path) -> None:
     """As in the published data."""
     assert chosen(tmp_path, ("2025-04-30", "2025-04-30", 800, 80)) == "2025-04-30"
 
 
-def test_the_newest_matured_date_is_learned_from(tmp_path):
+def test_the_newest_matured_date_is_learned_from(tmp_path: Path) -> None:
     rows = [
         ("2024-12-31", "2025-03-31", 800, 80),
         ("2025-01-31", "2025-04-30", 800, 80),  # known on the very day that the batch ends with
@@ -69,12 +70,12 @@ def test_the_newest_matured_date_is_learned_from(tmp_path):
     assert chosen(tmp_path, *rows) == "2025-01-31"
 
 
-def test_labels_known_a_day_after_the_batch_are_not(tmp_path):
+def test_labels_known_a_day_after_the_batch_are_not(tmp_path: Path) -> None:
     rows = [("2024-12-31", "2025-03-31", 800, 80), ("2025-01-31", "2025-05-01", 800, 80)]
     assert chosen(tmp_path, *rows) == "2024-12-31"
 
 
-def test_dates_come_oldest_first_with_their_counts(tmp_path):
+def test_dates_come_oldest_first_with_their_counts(tmp_path: Path) -> None:
     rows = [("2025-03-31", "2025-04-30", 790, 70), ("2024-12-31", "2025-03-31", 800, 80)]
     assert labelled_dates(labels(settings_of(tmp_path), *rows)) == [
         LabelledDate(date(2024, 12, 31), date(2025, 3, 31), 800, 80),
@@ -82,14 +83,16 @@ def test_dates_come_oldest_first_with_their_counts(tmp_path):
     ]
 
 
-def test_an_older_date_with_leavers_enough_goes_before_a_newer_one_without(tmp_path):
+def test_an_older_date_with_leavers_enough_goes_before_a_newer_one_without(tmp_path: Path) -> None:
     rows = [("2024-12-31", "2025-03-31", 800, 80), ("2025-01-31", "2025-04-30", 60, 8)]
     assert chosen(tmp_path / "a", *rows) == "2024-12-31"
     few = {"backtest.minimum_churner_count": 8}
     assert chosen(tmp_path / "b", *rows, **few) == "2025-01-31"
 
 
-def test_where_no_date_has_enough_the_newest_that_can_be_split_is_learned_from(tmp_path):
+def test_where_no_date_has_enough_the_newest_that_can_be_split_is_learned_from(
+    tmp_path: Path,
+) -> None:
     rows = [
         ("2024-11-30", "2025-02-28", 300, 31),
         ("2024-12-31", "2025-03-31", 300, 30),
@@ -98,7 +101,7 @@ def test_where_no_date_has_enough_the_newest_that_can_be_split_is_learned_from(t
     assert chosen(tmp_path, *rows) == "2025-01-31"
 
 
-def test_labels_that_have_not_matured_are_named_with_their_day(tmp_path):
+def test_labels_that_have_not_matured_are_named_with_their_day(tmp_path: Path) -> None:
     said = refused(
         tmp_path, ("2025-02-28", "2025-05-31", 800, 80), ("2025-03-31", "2025-06-30", 790, 75)
     )
@@ -107,12 +110,12 @@ def test_labels_that_have_not_matured_are_named_with_their_day(tmp_path):
     assert "2025-03-31 (790 customers, 75 leavers): known on 2025-06-30" in said
 
 
-def test_too_few_labels_are_counted(tmp_path):
+def test_too_few_labels_are_counted(tmp_path: Path) -> None:
     said = refused(tmp_path, ("2024-12-31", "2025-03-31", 800, 4))
     assert "2024-12-31 (800 customers, 4 leavers): too few for 5 folds and a test part" in said
 
 
-def test_of_many_dates_the_newest_are_named(tmp_path):
+def test_of_many_dates_the_newest_are_named(tmp_path: Path) -> None:
     rows = [(f"2024-{month:02}-28", "2026-01-01", 20, 1) for month in range(5, 13)]
     said = refused(tmp_path, *rows)
     assert "2024-12-28" in said and "2024-05-28" not in said
@@ -121,7 +124,7 @@ def test_of_many_dates_the_newest_are_named(tmp_path):
     assert "older" not in refused(tmp_path / "six", *rows[2:])
 
 
-def test_no_label_at_all_is_said(tmp_path):
+def test_no_label_at_all_is_said(tmp_path: Path) -> None:
     assert "no label of a date up to then" in refused(tmp_path)
 
 
@@ -138,8 +141,8 @@ def test_no_label_at_all_is_said(tmp_path):
     ],
 )
 def test_customers_of_a_later_date_are_not_taken_for_those_of_the_date(
-    tmp_path, attributes, contracts, words
-):
+    tmp_path: Path, attributes: str | None, contracts: str | None, words: str | None
+) -> None:
     settings = settings_of(tmp_path)
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
         for table, first in (
@@ -157,7 +160,7 @@ def test_customers_of_a_later_date_are_not_taken_for_those_of_the_date(
         require_snapshots(warehouse, date(2025, 1, 31))
 
 
-def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides: object) -> list:
+def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides: Any) -> list[str]:
     """Dates that are learned from, where snapshots are of every month end from 2024-01-31 on."""
     settings = settings_of(home, **overrides)
     warehouse = labels(settings, *rows)
@@ -185,22 +188,22 @@ MONTHLY = [
 ]
 
 
-def test_horizons_of_the_dates_learned_from_do_not_overlap(tmp_path):
+def test_horizons_of_the_dates_learned_from_do_not_overlap(tmp_path: Path) -> None:
     dates = ["2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]
     assert learned(tmp_path / "a", *MONTHLY) == dates
-    close = {"model.training_dates.months_apart": 1}
+    close: dict[str, Any] = {"model.training_dates.months_apart": 1}
     assert learned(tmp_path / "b", *MONTHLY, **close) == dates, "however close they may be"
 
 
-def test_how_many_dates_and_how_far_apart_are_settings(tmp_path):
-    two = {"model.training_dates.maximum_count": 2}
+def test_how_many_dates_and_how_far_apart_are_settings(tmp_path: Path) -> None:
+    two: dict[str, Any] = {"model.training_dates.maximum_count": 2}
     assert learned(tmp_path / "a", *MONTHLY, **two) == ["2024-09-30", "2024-12-31"]
-    alone = {"model.training_dates.maximum_count": 1}
+    alone: dict[str, Any] = {"model.training_dates.maximum_count": 1}
     assert learned(tmp_path / "b", *MONTHLY, **alone) == ["2024-12-31"]
-    far = {"model.training_dates.months_apart": 4}
+    far: dict[str, Any] = {"model.training_dates.months_apart": 4}
     assert learned(tmp_path / "c", *MONTHLY, **far) == ["2024-06-30", "2024-12-31"]
 
 
-def test_a_date_without_a_year_before_it_is_not_learned_from_beside_another(tmp_path):
+def test_a_date_without_a_year_before_it_is_not_learned_from_beside_another(tmp_path: Path) -> None:
     found = learned(tmp_path, *MONTHLY, first_month="2023-08-01")
     assert found == ["2024-09-30", "2024-12-31"]

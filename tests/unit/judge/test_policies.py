@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import gold_fixture as gold
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
 from python_ml.judge.metrics import resample_weights
 from python_ml.judge.policies import (
@@ -16,15 +18,24 @@ from python_ml.judge.policies import (
     policy_rows,
 )
 from python_ml.judge.profit import economics_values
+from python_ml.settings import Settings
+from tests.unit import gold_fixture as gold
+
+Fixture = tuple[Settings, Warehouse]
 
 
 @pytest.fixture(scope="module")
-def fixture(tmp_path_factory):
+def fixture(tmp_path_factory: pytest.TempPathFactory) -> Fixture:
     settings = gold.settings_for(tmp_path_factory.mktemp("home"))
     return settings, gold.warehouse_with(settings, gold.gold_frame(50))
 
 
-def rows_of(fixture, margin, churn, probability):
+def rows_of(
+    fixture: Fixture,
+    margin: np.ndarray | list[float],
+    churn: np.ndarray | list[int],
+    probability: np.ndarray | list[float],
+) -> pd.DataFrame:
     settings, warehouse = fixture
     ids = gold.gold_frame(50)["customer_id"].to_numpy()
     test = pd.DataFrame(
@@ -41,7 +52,7 @@ def rows_of(fixture, margin, churn, probability):
     return rows.set_index(["policy", "basis"])
 
 
-def test_profit_is_margin_saved_less_discount_and_contact(fixture):
+def test_profit_is_margin_saved_less_discount_and_contact(fixture: Fixture) -> None:
     """One customer of 10 € a month, critical: 0.4 × 10 × 32 saved if it leaves, 0.25 × 10 × 6
     discounted and 20 for the contact either way."""
     rows = rows_of(fixture, [10.0], [1], [0.9])
@@ -67,7 +78,9 @@ def test_profit_is_margin_saved_less_discount_and_contact(fixture):
         (np.inf, 0.9, False, False),
     ],
 )
-def test_whom_each_policy_contacts(fixture, margin, probability, tiers, value):
+def test_whom_each_policy_contacts(
+    fixture: Fixture, margin: float, probability: float, tiers: bool, value: bool
+) -> None:
     rows = rows_of(fixture, [margin], [0], [probability])
     contacted = rows["contacted_count"]
     assert contacted["fixed_tiers", "expected"] == tiers
@@ -76,7 +89,7 @@ def test_whom_each_policy_contacts(fixture, margin, probability, tiers, value):
     assert np.isfinite(rows["profit_eur"]).all()
 
 
-def test_the_choice_does_not_look_at_the_outcome(fixture):
+def test_the_choice_does_not_look_at_the_outcome(fixture: Fixture) -> None:
     rng = np.random.default_rng(1)
     margin, probability = rng.normal(8, 4, 400), rng.random(400)
     counts = [
@@ -86,7 +99,7 @@ def test_the_choice_does_not_look_at_the_outcome(fixture):
     assert counts[0].equals(counts[1])
 
 
-def test_expected_value_is_never_expected_to_be_worse(fixture):
+def test_expected_value_is_never_expected_to_be_worse(fixture: Fixture) -> None:
     """It takes whatever the tiers take that pays, and more; intervals are paired."""
     rng = np.random.default_rng(2)
     probability = rng.beta(0.5, 3, 3000)
@@ -95,20 +108,21 @@ def test_expected_value_is_never_expected_to_be_worse(fixture):
     best = rows.xs("expected", level="basis")["profit_eur"]
     assert best["expected_value"] == best.max()
     assert best["expected_value"] > best["fixed_tiers"] > best["contact_everybody"]
-    gained = rows.loc[("expected_value", "realised")]
+    row = rows.to_dict("index")
+    gained = row["expected_value", "realised"]
     assert gained["difference_ci_low"] < gained["difference_eur"] < gained["difference_ci_high"]
     assert gained["difference_eur"] == pytest.approx(
-        gained["profit_eur"] - rows.loc[("fixed_tiers", "realised"), "profit_eur"]
+        gained["profit_eur"] - row["fixed_tiers", "realised"]["profit_eur"]
     )
     # Right probabilities: what was expected comes true, to within chance.
     for policy in ("fixed_tiers", "expected_value", "contact_everybody"):
-        expected, realised = (rows.loc[(policy, basis)] for basis in ("expected", "realised"))
+        expected, realised = (row[policy, basis] for basis in ("expected", "realised"))
         assert realised["ci_low"] < expected["profit_eur"] < realised["ci_high"]
     paired = gained["difference_ci_high"] - gained["difference_ci_low"]
     assert paired < gained["ci_high"] - gained["ci_low"]
 
 
-def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture):
+def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture: Fixture) -> None:
     economics = OfferEconomics.read(fixture[1])
     tier = np.array(["Low", "Medium", "High"], dtype=object)
     expected = np.array([5.0, 0.0, -0.01])
@@ -117,7 +131,7 @@ def test_the_rule_of_the_tiers_is_that_of_the_recommendations(fixture):
     assert chosen["expected_value"].tolist() == [True, False, False]
 
 
-def test_each_customer_brings_its_own_months():
+def test_each_customer_brings_its_own_months() -> None:
     """Saved at 0.5 and driven away at 0.1, in a call without a discount."""
     save, share = {"Low": 0.5}, {"Low": 0.0}
     economics = OfferEconomics(20.0, save, 0.1, 6.0, pd.DataFrame(), share, {"Low": False})
@@ -127,13 +141,13 @@ def test_each_customer_brings_its_own_months():
     assert value == pytest.approx([40 - 4 - 20, 120 - 8 - 20])
 
 
-def test_a_customer_without_remaining_months_is_refused(fixture):
+def test_a_customer_without_remaining_months_is_refused(fixture: Fixture) -> None:
     rows = pd.DataFrame({"customer_id": ["C99999"], "as_of_date": pd.Timestamp(gold.AS_OF_DATE)})
     with pytest.raises(SpanishGasError, match="silver_remaining_months lacks 1 customers"):
         RemainingMonths.of(fixture[1], rows)
 
 
-def test_what_campaigns_have_taught_counts_for_the_offer_of_each_tier(tmp_path):
+def test_what_campaigns_have_taught_counts_for_the_offer_of_each_tier(tmp_path: Path) -> None:
     """The newest rates, of the offer that each tier gets; a tier without one gets a contact."""
     settings = gold.settings_for(tmp_path)
     warehouse = gold.warehouse_with(settings, gold.gold_frame(50))
@@ -155,6 +169,6 @@ def test_what_campaigns_have_taught_counts_for_the_offer_of_each_tier(tmp_path):
     assert found == {tier: pytest.approx(0.1 + 0.02 * at) for tier, at in wanted.items()}
 
 
-def test_a_missing_assumption_is_named(fixture):
+def test_a_missing_assumption_is_named(fixture: Fixture) -> None:
     with pytest.raises(SpanishGasError, match="no row named horse"):
         economics_values(fixture[1], ["save_probability", "horse"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import duckdb
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 
+from python_ml.engines import Warehouse
 from python_ml.judge.metrics import chance_ece
 from python_ml.judge.shipped import (
     CHURN_SHARE,
@@ -26,6 +28,8 @@ from python_ml.judge.shipped import (
     measure_known,
     write_outcomes,
 )
+from python_ml.settings import Settings
+from tests.unit import gold_fixture as gold
 
 DECEMBER, JANUARY = date(2024, 12, 31), date(2025, 1, 31)
 
@@ -50,12 +54,12 @@ def row(table: pd.DataFrame, measure: str, group: str = "all") -> pd.Series:
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return gold.settings_for(tmp_path)
 
 
 class TestWithoutLabels:
-    def test_it_is_what_exact_probabilities_come_to(self, settings):
+    def test_it_is_what_exact_probabilities_come_to(self, settings: Settings) -> None:
         frame = scores()
         found = estimate_scores(frame, None, settings)
         p = frame["churn_probability"].to_numpy()
@@ -71,10 +75,12 @@ class TestWithoutLabels:
         assert row(found, ECE)["ci_high"] == pytest.approx(by_chance, abs=0.002)
         assert set(found["group_name"]) == {"all", "Low", "High", "SME", "Residential"}
 
-    def test_an_uncertain_calibration_widens_the_interval(self, settings):
+    def test_an_uncertain_calibration_widens_the_interval(self, settings: Settings) -> None:
         frame = scores()
         known = calibration_covariance(scores(500, seed=4)["churn_probability"].to_numpy())
-        exact, uncertain = (estimate_scores(frame, spread, settings) for spread in (None, known))
+        exact, uncertain = (
+            estimate_scores(frame, spread, settings) for spread in (None, known.tolist())
+        )
         first, second = row(exact, CHURN_SHARE), row(uncertain, CHURN_SHARE)
         assert first["calibration_sd"] == pytest.approx(0, abs=1e-12)
         assert second["calibration_sd"] > first["chance_sd"]
@@ -85,11 +91,11 @@ class TestWithoutLabels:
         }
         assert width["uncertain"] > 1.5 * width["exact"]
 
-    def test_the_same_scores_give_the_same_estimate(self, settings):
+    def test_the_same_scores_give_the_same_estimate(self, settings: Settings) -> None:
         first, second = (estimate_scores(scores(300), None, settings) for _ in range(2))
         pd.testing.assert_frame_equal(first, second)
 
-    def test_a_group_in_which_hardly_anybody_leaves(self, settings):
+    def test_a_group_in_which_hardly_anybody_leaves(self, settings: Settings) -> None:
         frame = scores(50).assign(churn_probability=1e-12)
         line = row(estimate_scores(frame, None, settings), PR_AUC)
         assert np.isnan(line["estimate"]) and np.isnan(line["ci_low"])
@@ -97,21 +103,21 @@ class TestWithoutLabels:
 
 class TestCalibrationSlope:
     @pytest.mark.parametrize("slope", [0.5, 1.0, 1.6])
-    def test_it_is_found(self, slope):
+    def test_it_is_found(self, slope: float) -> None:
         p = scores(20_000)["churn_probability"].to_numpy()
         churn = (np.random.default_rng(5).random(len(p)) < expit(slope * logit(p))).astype(int)
         found = calibration_slope(churn, p, np.ones(len(p), dtype=int), 0.95)
         assert found.low < slope < found.high
         assert found.high - found.low < 0.2
 
-    def test_few_or_parted_labels_have_none(self):
+    def test_few_or_parted_labels_have_none(self) -> None:
         p = np.linspace(0.01, 0.99, 100)
         once = np.ones(100, dtype=int)
         assert np.isnan(calibration_slope((p > 0.95).astype(int), p, once, 0.95).value)
         assert np.isnan(calibration_slope((p > 0.5).astype(int), p, once, 0.95).value)
 
 
-def test_labels_that_count_twice_are_two_rows(settings):
+def test_labels_that_count_twice_are_two_rows(settings: Settings) -> None:
     frame = scores(400)
     churn = (np.random.default_rng(6).random(400) < frame["churn_probability"]).astype(int)
     frame = frame.assign(churn=churn, count=np.where(np.arange(400) < 100, 2, 1))
@@ -127,7 +133,7 @@ def test_labels_that_count_twice_are_two_rows(settings):
 
 class TestOutcomes:
     @pytest.fixture
-    def warehouse(self, settings):
+    def warehouse(self, settings: Settings) -> Warehouse:
         """Two dates, of which January's labels have not matured; C00000 was treated."""
         warehouse = gold.warehouse_with(settings, gold.gold_frame(10))
         labels = scores(400).assign(churn=lambda rows: rows.index % 5 == 0)
@@ -148,17 +154,26 @@ class TestOutcomes:
             )
         return warehouse
 
-    def publish(self, warehouse, settings, run_id, day, learned=date(2024, 9, 30)):
+    def publish(
+        self,
+        warehouse: Warehouse,
+        settings: Settings,
+        run_id: str,
+        day: date,
+        learned: date = date(2024, 9, 30),
+    ) -> None:
         frame = scores(400)
         extra = {"raw_score": 0.5, "is_flagged": False, "avg_monthly_margin_eur": 1.0}
-        named = {"as_of_date": day, "model_version": "m"}
+        named: dict[str, Any] = {"as_of_date": day, "model_version": "m"}
         warehouse.write_external("customer_score", frame.assign(**extra, **named), run_id)
         promised = estimate_scores(frame, None, settings)
         warehouse.write_external(
             ESTIMATE, promised.assign(training_as_of_date=learned, **named), run_id
         )
 
-    def test_the_last_run_of_a_matured_date_is_measured_once(self, warehouse, settings):
+    def test_the_last_run_of_a_matured_date_is_measured_once(
+        self, warehouse: Warehouse, settings: Settings
+    ) -> None:
         for run_id, day in (("r1", DECEMBER), ("r2", DECEMBER), ("r3", JANUARY)):
             self.publish(warehouse, settings, run_id, day)
         assert write_outcomes(warehouse, settings, "r3") == [DECEMBER]
@@ -169,15 +184,19 @@ class TestOutcomes:
         assert line["churner_count"] == 79
         assert line["ci_low"] < line["measured_value"] < line["ci_high"]
 
-    def test_a_model_that_knew_the_labels_has_forecast_nothing(self, warehouse, settings):
+    def test_a_model_that_knew_the_labels_has_forecast_nothing(
+        self, warehouse: Warehouse, settings: Settings
+    ) -> None:
         self.publish(warehouse, settings, "r1", DECEMBER, learned=DECEMBER)
         assert write_outcomes(warehouse, settings, "r1") == []
         assert warehouse.read_external(OUTCOME).empty
 
-    def test_nothing_is_published_yet(self, warehouse, settings):
+    def test_nothing_is_published_yet(self, warehouse: Warehouse, settings: Settings) -> None:
         assert write_outcomes(warehouse, settings, "r1") == []
 
-    def test_an_older_date_is_not_measured_again(self, warehouse, settings):
+    def test_an_older_date_is_not_measured_again(
+        self, warehouse: Warehouse, settings: Settings
+    ) -> None:
         with duckdb.connect(str(settings.layout.warehouse)) as connection:
             connection.execute("update bronze_label_date set is_matured = true")
             connection.execute(

@@ -12,17 +12,17 @@ from python_ml.errors import SpanishGasError
 from python_ml.judge.split import rotation, split_hash, stratified_split
 
 
-def population(customers=2000, seed=0):
+def population(customers: int = 2000, seed: int = 0) -> tuple[pd.Series, pd.Series]:
     rng = np.random.default_rng(seed)
     ids = pd.Series([f"C{number:05}" for number in range(customers)])
     return ids, pd.Series((rng.random(customers) < 0.1).astype(int))
 
 
-def split(ids, churn, seed=42):
+def split(ids: pd.Series, churn: pd.Series, seed: int = 42) -> pd.DataFrame:
     return stratified_split(ids, churn, seed=seed, test_share=0.2, folds=5)
 
 
-def test_shares_and_strata_hold_to_within_a_customer():
+def test_shares_and_strata_hold_to_within_a_customer() -> None:
     ids, churn = population()
     found = split(ids, churn).merge(pd.DataFrame({"customer_id": ids, "churn": churn}))
     for label, count in churn.value_counts().items():
@@ -35,7 +35,7 @@ def test_shares_and_strata_hold_to_within_a_customer():
     assert found.loc[found["split_part"] == "train", "cv_fold"].notna().all()
 
 
-def test_order_of_rows_does_not_matter_and_the_seed_does():
+def test_order_of_rows_does_not_matter_and_the_seed_does() -> None:
     ids, churn = population()
     shuffle = np.random.default_rng(1).permutation(len(ids))
     reference = split(ids, churn)
@@ -48,14 +48,14 @@ def test_order_of_rows_does_not_matter_and_the_seed_does():
     assert 0.025 < both.mean() < 0.055
 
 
-def test_customers_keep_their_part_when_others_come_and_go():
+def test_customers_keep_their_part_when_others_come_and_go() -> None:
     ids, churn = population()
     later = split(ids[100:], churn[100:]).set_index("customer_id")["split_part"]
     before = split(ids, churn).set_index("customer_id")["split_part"].loc[later.index]
     assert (later != before).mean() < 0.02
 
 
-def test_the_test_part_moves_on_every_month_and_is_another_after_a_year():
+def test_the_test_part_moves_on_every_month_and_is_another_after_a_year() -> None:
     ids, churn = population(5000)
     parts = {}
     for months in (0, 1, 6, 12):
@@ -73,14 +73,14 @@ def test_the_test_part_moves_on_every_month_and_is_another_after_a_year():
     assert rotation(date(2024, 12, 31), 0.2) == 0.0
 
 
-def test_the_part_tells_nothing_of_the_order_of_ids():
+def test_the_part_tells_nothing_of_the_order_of_ids() -> None:
     ids, churn = population(5000)
     test = split(ids, churn)["split_part"] == "test"
     assert abs(np.flatnonzero(test).mean() / 5000 - 0.5) < 0.03
 
 
 @pytest.mark.parametrize("churners", [0, 4, 60])
-def test_too_few_of_a_class_are_refused(churners):
+def test_too_few_of_a_class_are_refused(churners: int) -> None:
     ids, _ = population(60)
     with pytest.raises(SpanishGasError, match=f"{churners} churners"):
         split(ids, pd.Series([1] * churners + [0] * (60 - churners)))

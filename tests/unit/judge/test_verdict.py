@@ -1,5 +1,7 @@
 """What a refusal of the gate says."""
 
+from __future__ import annotations
+
 from datetime import date
 
 import pytest
@@ -15,7 +17,7 @@ CHECKS = [
 ]
 
 
-def result(champion, checks=CHECKS):
+def result(champion: str | None, checks: list[Check] = CHECKS) -> EvaluateResult:
     return EvaluateResult(
         *(
             "churn-2",
@@ -36,7 +38,9 @@ def result(champion, checks=CHECKS):
 
 
 @pytest.mark.parametrize("champion", ["churn-1", None])
-def test_a_refusal_names_each_check_the_card_and_the_champion_if_there_is_one(champion):
+def test_a_refusal_names_each_check_the_card_and_the_champion_if_there_is_one(
+    champion: str | None,
+) -> None:
     with pytest.raises(ModelGateError) as told:
         result(champion).raise_if_rejected()
     first, *checks, last = str(told.value).splitlines()
@@ -49,5 +53,5 @@ def test_a_refusal_names_each_check_the_card_and_the_champion_if_there_is_one(ch
         assert "There is no champion" in last and "as before" not in last
 
 
-def test_one_that_has_passed_is_not_refused():
+def test_one_that_has_passed_is_not_refused() -> None:
     result(None, [CHECKS[1]]).raise_if_rejected()

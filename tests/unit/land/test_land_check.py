@@ -8,6 +8,7 @@ import json
 import tempfile
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -37,7 +38,7 @@ interaction = st.tuples(ids, dates, st.none() | texts, texts, st.none() | dates)
 price = st.tuples(ids, dates, *[prices] * 8)
 
 
-def _write(folder: Path, name: str, kind: str, rows: list[tuple]) -> None:
+def _write(folder: Path, name: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
     columns = SCHEMAS[name].column_names
     path = folder / f"{name}.{kind}"
     if kind == "csv":
@@ -53,7 +54,7 @@ def _write(folder: Path, name: str, kind: str, rows: list[tuple]) -> None:
         path.write_text("\n".join(records) if kind == "jsonl" else f"[{','.join(records)}]")
 
 
-def _round_trip(name: str, kind: str, rows: list[tuple]) -> list[tuple]:
+def _round_trip(name: str, kind: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         _write(Path(folder), name, kind, rows)
         raw = assign(list_source(folder), SCHEMAS)[0][0]
@@ -64,7 +65,7 @@ def _round_trip(name: str, kind: str, rows: list[tuple]) -> list[tuple]:
         return connection.execute(f"select {names} from {checked}").fetchall()
 
 
-def _sorted(rows: list[tuple]) -> list[tuple]:
+def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return sorted(rows, key=repr)
 
 
@@ -72,7 +73,7 @@ def _sorted(rows: list[tuple]) -> list[tuple]:
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(interaction, min_size=1, max_size=8))
 @pytest.mark.slow
-def test_interactions_round_trip(kind, rows):
+def test_interactions_round_trip(kind: str, rows: list[tuple[Any, ...]]) -> None:
     normal = [
         tuple(unicodedata.normalize("NFC", it) if isinstance(it, str) else it for it in row)
         for row in rows
@@ -84,5 +85,5 @@ def test_interactions_round_trip(kind, rows):
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(price, min_size=1, max_size=8))
 @pytest.mark.slow
-def test_prices_round_trip_to_the_last_bit(kind, rows):
+def test_prices_round_trip_to_the_last_bit(kind: str, rows: list[tuple[Any, ...]]) -> None:
     assert _sorted(_round_trip("price_history", kind, rows)) == _sorted(rows)

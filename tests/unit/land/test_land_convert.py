@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,18 +15,18 @@ from python_ml.land.mapping import SourceMapping
 
 
 @pytest.fixture(scope="module")
-def connection():
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 
 
 def read(
-    connection,
+    connection: duckdb.DuckDBPyConnection,
     column: ColumnSchema,
-    texts: list[str | None],
+    texts: Sequence[str | None],
     others: dict[str, dict[str, int]] | None = None,
-    said: dict | None = None,
+    said: dict[str, Any] | None = None,
 ) -> list[object]:
     """The texts of one column through survey, convention and cast.
 
@@ -38,7 +40,7 @@ def read(
     found = {}
     if aggregates:
         listing = ", ".join(f"coalesce({sql}, 0)" for sql in aggregates.values())
-        row = connection.execute(f"select {listing} from given").fetchone()
+        (row,) = connection.execute(f"select {listing} from given").fetchall()
         found = dict(zip(aggregates, row, strict=True))
     conventions, problems = agree(
         "file.csv",
@@ -69,11 +71,11 @@ def read(
         (["12 kWh", "x"], [None, None]),
     ],
 )
-def test_numbers(connection, texts, values):
+def test_numbers(connection: duckdb.DuckDBPyConnection, texts: Any, values: Any) -> None:
     assert read(connection, ColumnSchema("x", "double"), texts) == values
 
 
-def test_whole_numbers_and_flags_among_them(connection):
+def test_whole_numbers_and_flags_among_them(connection: duckdb.DuckDBPyConnection) -> None:
     assert read(connection, ColumnSchema("n", "integer"), ["3", "4.0", "4.5", "1e2", "yes"]) == [
         *(3, 4, None, 100, None)
     ]
@@ -81,14 +83,16 @@ def test_whole_numbers_and_flags_among_them(connection):
     assert read(connection, flag, ["1", "0.0", "true", "No", "2"]) == [1, 0, 1, 0, 2]
 
 
-def test_yes_and_no(connection):
+def test_yes_and_no(connection: duckdb.DuckDBPyConnection) -> None:
     column = ColumnSchema("is_x", "boolean", {"words": {"true": ["sme"], "false": ["hogar"]}})
     texts = ["1", "0", "TRUE", "f", "Sí", "n", "SME", " Hogar ", "2", "maybe", ""]
     expected = [True, False, True, False, True, False, True, False, None, None, None]
     assert read(connection, column, texts) == expected
 
 
-def test_text_keeps_words_that_mean_nothing_elsewhere(connection):
+def test_text_keeps_words_that_mean_nothing_elsewhere(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     """NA is Navarre."""
     texts = ["NA", " null ", "", "  ", None]
     assert read(connection, ColumnSchema("p", "varchar"), texts) == ["NA", "null", None, None, None]
@@ -104,7 +108,9 @@ def test_text_keeps_words_that_mean_nothing_elsewhere(connection):
         (["04/03/2024 10:30", "13/03/2024 00:00:00"], [4, 13]),
     ],
 )
-def test_dates_by_the_convention_of_their_column(connection, texts, days):
+def test_dates_by_the_convention_of_their_column(
+    connection: duckdb.DuckDBPyConnection, texts: list[str], days: list[int]
+) -> None:
     found = read(connection, ColumnSchema("d", "date"), texts)
     assert found == [date(2024, 3, day) for day in days]
 
@@ -112,11 +118,13 @@ def test_dates_by_the_convention_of_their_column(connection, texts, days):
 @pytest.mark.parametrize(
     "text", ["31/02/2024", "2024-13-01", "epoch", "infinity", "03/04/24", "1 March", "now"]
 )
-def test_what_is_no_date(connection, text):
+def test_what_is_no_date(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     assert read(connection, ColumnSchema("d", "date"), [text, "25/12/2024"])[0] is None
 
 
-def test_instants_with_a_zone_are_put_on_spanish_clocks(connection):
+def test_instants_with_a_zone_are_put_on_spanish_clocks(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     texts = ["2024-01-15T12:00:00Z", "2024-07-15 12:00:00+00:00", "2024-07-15 12:00"]
     found = read(connection, ColumnSchema("t", "timestamp"), texts)
     assert found == [
@@ -126,7 +134,7 @@ def test_instants_with_a_zone_are_put_on_spanish_clocks(connection):
     ]
 
 
-def test_hours_beyond_the_day(connection):
+def test_hours_beyond_the_day(connection: duckdb.DuckDBPyConnection) -> None:
     texts = ["2024-01-15 24:00:00", "2024-01-15 25:00:00", *["2024-01-15 00:00:00"] * 30]
     found = read(connection, ColumnSchema("t", "timestamp"), texts)
     assert found[:2] == [datetime(2024, 1, 16), None]
@@ -140,13 +148,15 @@ def test_hours_beyond_the_day(connection):
         (["2024-10-01T00:30:00", "2024-10-01T24:00:00"], [(1, 0, 0), (1, 23, 30)]),
     ],
 )
-def test_labels_that_name_the_end(connection, texts, begins):
+def test_labels_that_name_the_end(
+    connection: duckdb.DuckDBPyConnection, texts: list[str], begins: list[tuple[int, int, int]]
+) -> None:
     """24:00 and never 00:00: the label 01:00 is of 0 to 1 h."""
     found = read(connection, ColumnSchema("t", "timestamp"), texts)
     assert found == [datetime(2024, 10, day, hour, minute) for day, hour, minute in begins]
 
 
-def test_labels_that_name_ends_and_beginnings(connection):
+def test_labels_that_name_ends_and_beginnings(connection: duckdb.DuckDBPyConnection) -> None:
     texts = ["2024-10-01 24:00", "2024-10-01 00:00"]
     column = ColumnSchema("t", "timestamp")
     with pytest.raises(AssertionError, match="1 hours are labelled 24:00 and 1 00:00"):
@@ -157,13 +167,13 @@ def test_labels_that_name_ends_and_beginnings(connection):
     assert found == [datetime(2024, 10, 2), datetime(2024, 10, 1)]
 
 
-def test_zero_dates_are_missing(connection):
+def test_zero_dates_are_missing(connection: duckdb.DuckDBPyConnection) -> None:
     texts = ["00/00/0000", "0000-00-00", "31/12/2024", "#N/D"]
     found = read(connection, ColumnSchema("d", "date"), texts)
     assert found == [None, None, date(2024, 12, 31), None]
 
 
-def test_words_in_decomposed_form(connection):
+def test_words_in_decomposed_form(connection: duckdb.DuckDBPyConnection) -> None:
     column = ColumnSchema("is_x", "boolean", {"words": {"false": ["dom\u00e9stico"]}})
     texts = ["Si\u0301", "S\u00ed", "dome\u0301stico"]
     assert read(connection, column, texts) == [True, True, False]
@@ -176,7 +186,9 @@ POINTS = COMMAS | {"comma_proofs": 0, "point_proofs": 9}
 DAYS = {"year_last": 9, "day_first": 6, "month_first": 0, "zoned": 0, "compact": 0}
 
 
-def test_a_comma_that_may_be_of_thousands_or_decimals(connection):
+def test_a_comma_that_may_be_of_thousands_or_decimals(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     """`1,314` beside 733 was read as 1.314."""
     texts = ["1,314", "733"]
     with pytest.raises(AssertionError, match="no value of the file tells"):
@@ -188,7 +200,7 @@ def test_a_comma_that_may_be_of_thousands_or_decimals(connection):
     assert read(connection, NUMBER, ["1.314", "733"], {"other": COMMAS}) == [1314, 733]
 
 
-def test_days_up_to_12_and_one_date_against_them(connection):
+def test_days_up_to_12_and_one_date_against_them(connection: duckdb.DuckDBPyConnection) -> None:
     """50 of 59 dates were read as another day, because of one."""
     texts = [f"{1 + n % 12:02d}/0{1 + n % 9}/2025" for n in range(58)] + ["05/13/2025"]
     with pytest.raises(AssertionError, match=r"only 1 of 59 dates has a number above 12"):
@@ -203,14 +215,14 @@ def test_days_up_to_12_and_one_date_against_them(connection):
         assert found[58] is None
 
 
-def test_one_contradiction_is_a_wrong_date(connection):
+def test_one_contradiction_is_a_wrong_date(connection: duckdb.DuckDBPyConnection) -> None:
     texts = [f"{13 + n % 15}/03/2025" for n in range(40)] + ["03/14/2025"]
     found = read(connection, DATE, texts)
     assert found[:2] == [date(2025, 3, 13), date(2025, 3, 14)]
     assert found[40] is None
 
 
-def test_order_of_day_and_month_that_nothing_tells(connection):
+def test_order_of_day_and_month_that_nothing_tells(connection: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(AssertionError) as caught:
         read(connection, DATE, ["01/02/2024", "02/03/2024", "03/04/2024"])
     assert str(caught.value).startswith(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +26,7 @@ ORDER = "order by customer_id, timestamp"
 
 
 @pytest.fixture
-def look(tmp_path):
+def look(tmp_path: Path) -> Callable[[str], Inspection]:
     def look(sql: str) -> Inspection:
         with duckdb.connect() as connection:
             path = tmp_path / "part.parquet"
@@ -34,7 +36,7 @@ def look(tmp_path):
     return look
 
 
-def test_file_without_a_blemish(look):
+def test_file_without_a_blemish(look: Callable[[str], Inspection]) -> None:
     found = look(f"{GOOD} {ORDER}")
     assert found.conforms
     assert (found.rows, found.without_customer) == (3 * 744, 0)
@@ -56,7 +58,7 @@ def test_file_without_a_blemish(look):
     ],
     ids=["gaps", "rows without customer", "hour that comes twice", "floats"],
 )
-def test_what_may_stay(look, sql):
+def test_what_may_stay(look: Callable[[str], Inspection], sql: str) -> None:
     assert look(sql).conforms
 
 
@@ -103,7 +105,9 @@ def test_what_may_stay(look, sql):
         ),
     ],
 )
-def test_what_may_not(look, sql, finding, count):
+def test_what_may_not(
+    look: Callable[[str], Inspection], sql: str, finding: str, count: int
+) -> None:
     found = look(sql)
     assert not found.conforms
     assert getattr(found, finding) == count
@@ -111,7 +115,9 @@ def test_what_may_not(look, sql, finding, count):
 
 @pytest.mark.parametrize("value", ["'nan'", "'inf'", "'-inf'", "100000.5"])
 @pytest.mark.parametrize("column", ["consumption_elec_kwh", "consumption_gas_m3"])
-def test_one_reading_that_does_not_fit(look, value, column):
+def test_one_reading_that_does_not_fit(
+    look: Callable[[str], Inspection], value: str, column: str
+) -> None:
     found = look(
         f"select * replace (if(customer_id = 'C00003' and timestamp = timestamp '2024-10-09', "
         f"{value}::double, {column}) as {column}) from ({GOOD}) {ORDER}"
@@ -130,14 +136,14 @@ def test_one_reading_that_does_not_fit(look, value, column):
         (f"select timestamp, * exclude (timestamp) from ({GOOD})", False),
     ],
 )
-def test_types_of_the_lake(tmp_path, sql, as_landed):
+def test_types_of_the_lake(tmp_path: Path, sql: str, as_landed: bool) -> None:
     with duckdb.connect() as connection:
         path = tmp_path / "part.parquet"
         connection.execute(f"copy ({sql}) to '{path}' (format parquet)")
         assert has_landed_types(connection, TABLE, path) is as_landed
 
 
-def test_hour_that_comes_twice_by_year():
+def test_hour_that_comes_twice_by_year() -> None:
     assert repeated_hours([2023, 2024, 2027]) == [
         datetime(2023, 10, 29, 2),
         datetime(2024, 10, 27, 2),
@@ -147,7 +153,9 @@ def test_hour_that_comes_twice_by_year():
 
 @pytest.mark.parametrize("statistics", [True, False])
 @pytest.mark.parametrize(("value", "fits"), [(5.0, True), (1e6, False), (float("nan"), False)])
-def test_files_with_and_without_statistics(tmp_path, statistics, value, fits):
+def test_files_with_and_without_statistics(
+    tmp_path: Path, statistics: bool, value: float, fits: bool
+) -> None:
     """Other writers leave statistics out, or leave NaN out of them."""
     with duckdb.connect() as connection:
         table = connection.execute(f"{GOOD} {ORDER}").to_arrow_table()

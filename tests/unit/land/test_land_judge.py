@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from python_ml.contracts.schema import ColumnSchema, TableSchema
 from python_ml.land.check import MALFORMED, Tally, judge, judge_mean
+from python_ml.land.result import Problem
 from python_ml.settings import load_settings
 
 SETTINGS = load_settings(
@@ -22,16 +25,16 @@ TABLE = TableSchema(
 KWH = {"mean_minimum": 0.1, "mean_maximum": 5.0, "unit": "kWh"}
 
 
-def judged(rows, set_aside=None, **nulls):
+def judged(rows: Any, set_aside: Any = None, **nulls: Any) -> list[Problem]:
     return judge("t.csv", TABLE, Tally(rows, set_aside or {}, nulls), SETTINGS)
 
 
-def test_a_tally_tells_wrong_values_from_missing_ones():
+def test_a_tally_tells_wrong_values_from_missing_ones() -> None:
     tally = Tally(100, {"a: missing": 5, "b: no number": 7, MALFORMED: 1}, {})
     assert (tally.wrong, tally.landed) == (8, 87)
 
 
-def test_without_rows_nothing_else_is_said():
+def test_without_rows_nothing_else_is_said() -> None:
     (problem,) = judged(0, {"a: missing": 0}, needed=0)
     assert (problem.what, problem.rows) == ("the file holds no rows", 0)
 
@@ -40,7 +43,9 @@ def test_without_rows_nothing_else_is_said():
     ("nulls", "count"),
     [({"needed": 80}, 0), ({"needed": 81}, 1), ({"sparse": 100}, 0), ({"extra": 100}, 0)],
 )
-def test_missing_values_up_to_the_limit_of_a_column_that_must_be_there(nulls, count):
+def test_missing_values_up_to_the_limit_of_a_column_that_must_be_there(
+    nulls: dict[str, int], count: int
+) -> None:
     problems = judged(100, **nulls)
     assert len(problems) == count
     for problem in problems:
@@ -57,7 +62,7 @@ def test_missing_values_up_to_the_limit_of_a_column_that_must_be_there(nulls, co
         ({"a: missing": 79, "b: x": 20}, 0),
     ],
 )
-def test_wrong_rows_up_to_the_limit(set_aside, count):
+def test_wrong_rows_up_to_the_limit(set_aside: dict[str, int], count: int) -> None:
     problems = judged(100, set_aside)
     assert len(problems) == count
     for problem in problems:
@@ -65,13 +70,13 @@ def test_wrong_rows_up_to_the_limit(set_aside, count):
         assert problem.what == "21% of the rows would be set aside, at most 20% may be: b: x (21)"
 
 
-def test_the_most_frequent_reasons_are_named_and_of_equal_ones_the_first_by_name():
+def test_the_most_frequent_reasons_are_named_and_of_equal_ones_the_first_by_name() -> None:
     reasons = {"z": 2, "b": 9, "y": 9, "c": 1, "d": 1, "e": 8, "f": 7}
     (problem,) = judged(100, reasons)
     assert problem.what.endswith("b (9), y (9), e (8), f (7), z (2)")
 
 
-def test_a_table_of_which_no_row_is_usable():
+def test_a_table_of_which_no_row_is_usable() -> None:
     (problem,) = judged(10, {"a: missing": 10})
     assert (problem.what, problem.rows) == ("no row is usable: a: missing (10)", 10)
     assert judged(10, {"a: missing": 9}) == []
@@ -93,7 +98,9 @@ def test_a_table_of_which_no_row_is_usable():
         (9.0, {"mean_maximum": 5.0, "unit": "kWh"}, True),
     ],
 )
-def test_a_mean_at_the_limits_of_its_unit(mean, meta, is_wrong):
+def test_a_mean_at_the_limits_of_its_unit(
+    mean: float | None, meta: dict[str, object], is_wrong: bool
+) -> None:
     problems = judge_mean("t.csv", ColumnSchema("kwh", "double", meta), mean, 12)
     assert len(problems) == is_wrong
     for problem in problems:
@@ -101,7 +108,7 @@ def test_a_mean_at_the_limits_of_its_unit(mean, meta, is_wrong):
         assert "convert it to kWh" in problem.remedy
 
 
-def test_a_mean_names_the_limits_that_there_are():
+def test_a_mean_names_the_limits_that_there_are() -> None:
     told = [
         judge_mean("t", ColumnSchema("kwh", "double", {**meta, "unit": "kWh"}), mean, 1)[0].what
         for mean, meta in ((9.0, KWH), (9.0, {"mean_maximum": 5.0}), (0.0, {"mean_minimum": 0.1}))

@@ -1,5 +1,10 @@
 """A mapping file: what it may say, and what is wrong with one."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from python_ml.contracts.schema import load_source
@@ -10,7 +15,7 @@ RAW = load_source("raw")
 
 
 @pytest.fixture
-def mapping(tmp_path):
+def mapping(tmp_path: Path) -> Callable[[str], BatchMapping]:
     """Read a mapping from its text."""
 
     def read(text: str) -> BatchMapping:
@@ -92,7 +97,9 @@ def mapping(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_told_by_file_and_key(mapping, text, said):
+def test_what_is_wrong_is_told_by_file_and_key(
+    mapping: Callable[[str], BatchMapping], text: str, said: str
+) -> None:
     with pytest.raises(BadInputError) as caught:
         mapping(text)
     assert "mapping.yml" in str(caught.value)
@@ -100,7 +107,7 @@ def test_what_is_wrong_is_told_by_file_and_key(mapping, text, said):
     assert caught.value.exit_code == 3
 
 
-def test_a_file_that_is_missing_or_binary_is_bad_input(tmp_path):
+def test_a_file_that_is_missing_or_binary_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="nowhere"):
         read_mapping(tmp_path / "nowhere.yml")
     (tmp_path / "m.yml").write_bytes(b"\xff\xfe\x00")
@@ -121,11 +128,11 @@ def test_a_file_that_is_missing_or_binary_is_bad_input(tmp_path):
         ("m3", "m3", 1),
     ],
 )
-def test_units_are_converted(unit, wanted, expected):
+def test_units_are_converted(unit: str, wanted: str, expected: float) -> None:
     assert factor(unit, wanted) == pytest.approx(expected)
 
 
-def test_a_mapping_changes_schemas_in_meta_alone(mapping):
+def test_a_mapping_changes_schemas_in_meta_alone(mapping: Callable[[str], BatchMapping]) -> None:
     schemas = mapping(
         """
         customer_id: {pattern: "[0-9a-f]{32}"}
@@ -153,7 +160,7 @@ def test_a_mapping_changes_schemas_in_meta_alone(mapping):
     assert schemas["churn_label"].column("churn") == RAW["churn_label"].column("churn")
 
 
-def test_values_are_texts_as_they_stand(mapping):
+def test_values_are_texts_as_they_stand(mapping: Callable[[str], BatchMapping]) -> None:
     source = mapping(
         """
         sources:
@@ -172,7 +179,7 @@ def test_values_are_texts_as_they_stand(mapping):
     assert values == ["01", "2016-01-31", "yes"]
 
 
-def test_content_is_what_is_said_and_not_how(mapping):
+def test_content_is_what_is_said_and_not_how(mapping: Callable[[str], BatchMapping]) -> None:
     one = mapping("sources: {customer_interactions: {absent: true}, churn_label: {files: a.csv}}")
     same = mapping(
         "# words\nversion: 1\nsources:\n  customer_interactions: {absent: true}\n"

@@ -9,7 +9,7 @@ from scipy.special import expit
 from python_ml.model.calibrate import choose_threshold, fit_platt
 
 
-def test_platt_recovers_a_known_distortion():
+def test_platt_recovers_a_known_distortion() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(-2.2, 1.5, 60_000)
     churn = (rng.random(60_000) < expit(truth)).astype(int)
@@ -20,7 +20,7 @@ def test_platt_recovers_a_known_distortion():
     assert np.abs(found.probability(distorted) - expit(truth)).max() < 0.02
 
 
-def test_platt_keeps_the_mean_and_the_order():
+def test_platt_keeps_the_mean_and_the_order() -> None:
     rng = np.random.default_rng(1)
     margin = rng.normal(size=5000)
     churn = (rng.random(5000) < expit(margin - 2)).astype(int)
@@ -29,14 +29,14 @@ def test_platt_keeps_the_mean_and_the_order():
     assert (np.argsort(probability) == np.argsort(margin)).all()
 
 
-def test_separable_scores_stay_finite():
+def test_separable_scores_stay_finite() -> None:
     margin = np.array([-3.0, -2.0, 2.0, 3.0])
     found = fit_platt(margin, np.array([0, 0, 1, 1]))
     assert np.isfinite([found.slope, found.intercept]).all()
     assert 0.5 < found.probability(margin)[-1] < 1
 
 
-def test_scores_that_run_backwards_are_not_turned_round():
+def test_scores_that_run_backwards_are_not_turned_round() -> None:
     margin = np.linspace(-2, 2, 200)
     churn = (margin < -1).astype(int)
     found = fit_platt(margin, churn)
@@ -44,7 +44,7 @@ def test_scores_that_run_backwards_are_not_turned_round():
     assert found.probability(margin) == pytest.approx(churn.mean(), abs=0.01)
 
 
-def by_hand(probability, churn, minimum_recall):
+def by_hand(probability: np.ndarray, churn: np.ndarray, minimum_recall: float) -> float:
     """The definition, without any cleverness."""
     best = None
     for threshold in np.unique(probability):
@@ -53,31 +53,32 @@ def by_hand(probability, churn, minimum_recall):
         if recall >= minimum_recall:
             merit = (churn[flagged].mean(), -threshold)
             best = max(best, merit) if best else merit
-    return -best[1]
+    assert best is not None
+    return float(-best[1])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_threshold_has_the_highest_precision_that_keeps_the_recall(seed):
+def test_threshold_has_the_highest_precision_that_keeps_the_recall(seed: int) -> None:
     rng = np.random.default_rng(seed)
     probability = rng.random(300).round(2)  # with ties
     churn = (rng.random(300) < probability**2).astype(int)
     assert choose_threshold(probability, churn, 0.7) == by_hand(probability, churn, 0.7)
 
 
-def test_tied_scores_are_flagged_together():
+def test_tied_scores_are_flagged_together() -> None:
     probability = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
     churn = np.array([1, 1, 0, 0, 0])
     assert choose_threshold(probability, churn, 0.7) == 0.5
 
 
-def test_best_f1_when_the_recall_cannot_be_reached():
+def test_best_f1_when_the_recall_cannot_be_reached() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
     churn = np.array([1, 1, 0, 0, 1])
     # F1: 0.5, 0.8, 0.667, 0.571, 0.75 from the top.
     assert choose_threshold(probability, churn, 1.01) == 0.8
 
 
-def test_best_f1_is_not_best_precision_or_recall():
+def test_best_f1_is_not_best_precision_or_recall() -> None:
     """F1 from the top: 0.4, 0.667, 0.857, 0.75, 0.667; precision is best at 0.9, recall at 0.3."""
     probability = np.array([0.9, 0.8, 0.7, 0.5, 0.3, 0.1])
     churn = np.array([1, 0, 1, 1, 0, 1])
@@ -91,20 +92,20 @@ def test_best_f1_is_not_best_precision_or_recall():
     assert choose_threshold(probability, churn, 1.01) == 0.5
 
 
-def test_of_equal_merit_the_lowest_threshold_is_taken():
+def test_of_equal_merit_the_lowest_threshold_is_taken() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6])
     churn = np.array([1, 1, 1, 0])
     assert choose_threshold(probability, churn, 0.3) == 0.7
 
 
-def test_the_recall_may_be_reached_exactly():
+def test_the_recall_may_be_reached_exactly() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     churn = np.array([1, 0, 0, 0, 1])
     assert choose_threshold(probability, churn, 0.5) == 0.9
     assert choose_threshold(probability, churn, 0.5001) == 0.5
 
 
-def test_platt_minimises_the_loss_with_his_smoothed_targets():
+def test_platt_minimises_the_loss_with_his_smoothed_targets() -> None:
     rng = np.random.default_rng(3)
     margin = rng.normal(size=40)
     churn = (rng.random(40) < expit(margin)).astype(int)
@@ -117,7 +118,7 @@ def test_platt_minimises_the_loss_with_his_smoothed_targets():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_fit_ends_at_the_optimum(seed):
+def test_the_fit_ends_at_the_optimum(seed: int) -> None:
     rng = np.random.default_rng(seed)
     margin = rng.normal(-2.5, 1.2, 400)
     churn = (rng.random(400) < expit(margin)).astype(int)

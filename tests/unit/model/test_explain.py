@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import gold_fixture as gold
 import numpy as np
 import pytest
 
+from python_ml.model.churn_model import ChurnModel
 from python_ml.model.explain import top_reasons
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows
+from tests.unit import gold_fixture as gold
 
 
 @pytest.fixture(scope="module", params=["one_hot", "native"])
-def model(request, tmp_path_factory):
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ChurnModel:
     settings = gold.settings_for(
         tmp_path_factory.mktemp("home"), **{"model.category_encoding": request.param}
     )
@@ -22,7 +23,7 @@ def model(request, tmp_path_factory):
     ).model
 
 
-def test_contributions_sum_to_the_uncalibrated_log_odds(model):
+def test_contributions_sum_to_the_uncalibrated_log_odds(model: ChurnModel) -> None:
     frame = gold.gold_frame(500, seed=8)
     values, bias = model.classifier.contributions(frame)
     assert values.shape == (500, len(model.features))
@@ -30,7 +31,7 @@ def test_contributions_sum_to_the_uncalibrated_log_odds(model):
     np.testing.assert_allclose(values.sum(axis=1) + bias, np.log(raw / (1 - raw)), atol=1e-4)
 
 
-def test_reasons_are_the_three_largest_positive_contributions(model):
+def test_reasons_are_the_three_largest_positive_contributions(model: ChurnModel) -> None:
     frame = gold.gold_frame(300, seed=8)
     values, _ = model.classifier.contributions(frame)
     reasons = top_reasons(model, frame, count=3)
@@ -43,7 +44,7 @@ def test_reasons_are_the_three_largest_positive_contributions(model):
         assert [by_feature[name] for name in mine["feature"]] == wanted
 
 
-def test_the_complaint_is_the_first_reason_of_who_complained(model):
+def test_the_complaint_is_the_first_reason_of_who_complained(model: ChurnModel) -> None:
     frame = gold.gold_frame(600, seed=8)
     upset = frame[frame["is_negative_sentiment"] == 1]
     first = top_reasons(model, upset).query("reason_rank == 1")["feature"]
@@ -51,7 +52,7 @@ def test_the_complaint_is_the_first_reason_of_who_complained(model):
     assert first.isin(["customer_intent", "is_negative_sentiment"]).mean() > 0.9
 
 
-def test_values_are_shown_as_text_and_nothing_as_null(model):
+def test_values_are_shown_as_text_and_nothing_as_null(model: ChurnModel) -> None:
     frame = gold.gold_frame(600, seed=8)
     reasons = top_reasons(model, frame, count=len(model.features))
     shown = reasons.merge(frame, on="customer_id")

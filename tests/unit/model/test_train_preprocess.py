@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,24 +12,25 @@ import pytest
 from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
 from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
+from tests.unit import gold_fixture as gold
 
 
-def fitted(encoding=ONE_HOT):
+def fitted(encoding: str = ONE_HOT) -> Preprocessor:
     return Preprocessor.fit(gold.gold_frame(300), gold.contract().features, encoding)
 
 
-def row(**changes):
+def row(**changes: Any) -> pd.DataFrame:
     values = gold.gold_frame(1).iloc[[0]].copy()
     for name, value in changes.items():
         values[name] = [value]
     return values
 
 
-def column(preprocessor, frame, name):
-    return preprocessor.transform(frame)[0, preprocessor.encoded_names.index(name)]
+def column(preprocessor: Preprocessor, frame: pd.DataFrame, name: str) -> float:
+    return float(preprocessor.transform(frame)[0, preprocessor.encoded_names.index(name)])
 
 
-def test_fills_of_the_contract_are_applied():
+def test_fills_of_the_contract_are_applied() -> None:
     model = fitted()
     quiet = row(last_interaction_days_ago=np.nan, customer_intent=None)
     assert column(model, quiet, "last_interaction_days_ago") == 9999
@@ -37,7 +38,7 @@ def test_fills_of_the_contract_are_applied():
     assert np.isnan(column(model, row(gas_price_trend_12m=np.nan), "gas_price_trend_12m"))
 
 
-def test_a_level_that_training_has_not_seen_belongs_to_none():
+def test_a_level_that_training_has_not_seen_belongs_to_none() -> None:
     strange = row(sales_channel="Carrier pigeon")
     model = fitted()
     channel = [name.startswith("sales_channel=") for name in model.encoded_names]
@@ -47,7 +48,7 @@ def test_a_level_that_training_has_not_seen_belongs_to_none():
 
 
 @pytest.mark.parametrize("encoding", [ONE_HOT, NATIVE])
-def test_a_document_restores_the_encoding(encoding):
+def test_a_document_restores_the_encoding(encoding: str) -> None:
     model = fitted(encoding)
     restored = Preprocessor.from_document(json.loads(json.dumps(model.as_document())))
     assert restored == model
@@ -55,20 +56,20 @@ def test_a_document_restores_the_encoding(encoding):
     np.testing.assert_array_equal(restored.transform(frame), model.transform(frame))
 
 
-def test_rows_do_not_influence_each_other():
+def test_rows_do_not_influence_each_other() -> None:
     model, frame = fitted(), gold.gold_frame(50, seed=4)
     one_by_one = np.concatenate([model.transform(frame.iloc[[i]]) for i in range(50)])
     np.testing.assert_array_equal(one_by_one, model.transform(frame))
 
 
-def test_sources_lead_from_columns_back_to_features():
+def test_sources_lead_from_columns_back_to_features() -> None:
     model = fitted()
     assert len(model.sources) == len(model.encoded_names)
     for name, source in zip(model.encoded_names, model.sources, strict=True):
         assert name.split("=")[0] == model.features[source].name
 
 
-def test_missing_and_infinite_features_stop():
+def test_missing_and_infinite_features_stop() -> None:
     with pytest.raises(SpanishGasError, match="segment"):
         fitted().transform(gold.gold_frame(5).drop(columns="segment"))
     with pytest.raises(SpanishGasError, match="months_to_renewal"):
@@ -77,7 +78,7 @@ def test_missing_and_infinite_features_stop():
         fitted("hashing")
 
 
-def test_missing_values_of_any_kind_are_one():
+def test_missing_values_of_any_kind_are_one() -> None:
     model = fitted()
     for nothing in (None, np.nan, pd.NA):
         assert column(model, row(customer_intent=nothing), "customer_intent=no_interaction") == 1
@@ -101,7 +102,7 @@ FRAME = pd.DataFrame(
 )
 
 
-def test_columns_types_and_directions_of_every_kind_of_feature():
+def test_columns_types_and_directions_of_every_kind_of_feature() -> None:
     model = Preprocessor.fit(FRAME, COLUMNS, ONE_HOT)
     names = ["age", "price", "bucket", "intent=x", "intent=y", "intent=z", "flag"]
     assert model.encoded_names == names
@@ -121,7 +122,7 @@ def test_columns_types_and_directions_of_every_kind_of_feature():
     )
 
 
-def test_a_native_category_has_one_column_and_no_direction():
+def test_a_native_category_has_one_column_and_no_direction() -> None:
     model = Preprocessor.fit(FRAME, COLUMNS, NATIVE)
     assert model.encoded_names == ["age", "price", "bucket", "intent", "flag"]
     assert model.directions == [1, -1, 1, 0, 0]
@@ -131,7 +132,7 @@ def test_a_native_category_has_one_column_and_no_direction():
 
 
 @pytest.mark.parametrize("encoding", ["one_hot", "native"])
-def test_a_document_says_everything_that_was_learned(encoding):
+def test_a_document_says_everything_that_was_learned(encoding: str) -> None:
     model = Preprocessor.fit(FRAME, COLUMNS, encoding)
     document = json.loads(json.dumps(model.as_document()))
     restored = Preprocessor.from_document(document)
@@ -145,6 +146,6 @@ def test_a_document_says_everything_that_was_learned(encoding):
     np.testing.assert_array_equal(restored.transform(FRAME), model.transform(FRAME))
 
 
-def test_training_rows_that_lack_features_are_refused_by_name():
+def test_training_rows_that_lack_features_are_refused_by_name() -> None:
     with pytest.raises(SpanishGasError, match=r"lack the features \['bucket', 'price'\]"):
         Preprocessor.fit(FRAME.drop(columns=["price", "bucket"]), COLUMNS, ONE_HOT)

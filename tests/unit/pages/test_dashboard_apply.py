@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 import httpx
@@ -6,12 +9,12 @@ import pytest
 import sqlglot
 
 from python_ml.errors import QualityGateError
-from python_ml.pages.metabase.apply import apply
+from python_ml.pages.metabase.apply import Applied, apply
 from python_ml.pages.metabase.client import Credentials, MetabaseClient
-from python_ml.pages.metabase.plan import make_plan
+from python_ml.pages.metabase.plan import Plan, make_plan
 from python_ml.pages.metabase.wanted import Wanted, entity_id
-from python_ml.pages.model import Click, Position, Tab, TextCard
-from python_ml.settings import load_settings
+from python_ml.pages.model import Click, Dashboard, Position, Tab, TextCard
+from python_ml.settings import Settings, load_settings
 from tests.dashboards.fake import FakeMetabase, create_app
 from tests.dashboards.sample import sample
 
@@ -19,7 +22,8 @@ ADMIN = Credentials(None, "admin@spanishgas.example", "correct horse battery")
 MARTS = {
     "marts": {"mart_customer_risk": [("customer_id", "type/Text"), ("risk_tier", "type/Text")]}
 }
-MANIFEST = {
+Pages = tuple[Dashboard, ...]
+MANIFEST: dict[str, dict[str, Any]] = {
     "metadata": {},
     "sources": {},
     "child_map": {},
@@ -27,7 +31,7 @@ MANIFEST = {
 }
 
 
-def run_on_duckdb(sql: str):
+def run_on_duckdb(sql: str) -> tuple[list[str], list[list[Any]]]:
     with duckdb.connect() as connection:
         connection.execute(
             "create table mart_customer_risk as select 'C00001' as customer_id, 'SME' as segment, "
@@ -40,48 +44,50 @@ def run_on_duckdb(sql: str):
 
 
 @pytest.fixture
-def settings(monkeypatch):
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("SPANISHGAS_MARTS_READER_PASSWORD", "reader's")
     return load_settings({"metabase.url": "http://metabase", "metabase.attempts": 3}, {})
 
 
 @pytest.fixture
-def fake():
+def fake() -> FakeMetabase:
     return FakeMetabase(runner=run_on_duckdb, warehouse=MARTS)
 
 
 class Console:
     """Calls plan and apply on one fake server, as the command would."""
 
-    def __init__(self, fake, settings):
+    def __init__(self, fake: FakeMetabase, settings: Settings) -> None:
         self.fake, self.settings = fake, settings
 
-    def client(self):
+    def client(self) -> MetabaseClient:
         transport = httpx.WSGITransport(create_app(self.fake))
         return MetabaseClient(self.settings.metabase, transport, sleep=lambda _: None)
 
-    def plan(self, pages):
+    def plan(self, pages: Any) -> Plan:
         with self.client() as client:
             if self.fake.users:
                 client.log_in(ADMIN)
             return make_plan(client, Wanted(pages, "postgres", "main"), self.settings, None)
 
-    def apply(self, pages):
+    def apply(self, pages: Any) -> Applied:
         with self.client() as client:
             return apply(client, Wanted(pages, "postgres", "main"), self.settings, ADMIN, None)
 
-    def writes_of(self, pages):
+    def writes_of(self, pages: Pages) -> list[str]:
         before = len(self.fake.writes)
         self.apply(pages)
         return [f"{method} {path}" for method, path, _ in self.fake.writes[before:]]
 
 
 @pytest.fixture
-def console(fake, settings):
+def console(fake: FakeMetabase, settings: Settings) -> Console:
     return Console(fake, settings)
 
 
-def test_plan_of_a_blank_server_lists_everything_and_changes_nothing(console, fake):
+def test_plan_of_a_blank_server_lists_everything_and_changes_nothing(
+    console: Console, fake: FakeMetabase
+) -> None:
     plan = console.plan(sample())
     listed = [(change.action, change.kind, change.key) for change in plan.changes]
     assert listed == [
@@ -100,7 +106,7 @@ def test_plan_of_a_blank_server_lists_everything_and_changes_nothing(console, fa
     assert fake.writes == []
 
 
-def test_a_second_apply_makes_no_write(console, fake):
+def test_a_second_apply_makes_no_write(console: Console, fake: FakeMetabase) -> None:
     first = console.apply(sample())
     assert first.requests and first.card_count == 5
     assert console.writes_of(sample()) == []
@@ -108,7 +114,9 @@ def test_a_second_apply_makes_no_write(console, fake):
     assert fake.refused == []
 
 
-def test_analysts_may_use_the_query_builder_and_viewers_may_not(console, fake):
+def test_analysts_may_use_the_query_builder_and_viewers_may_not(
+    console: Console, fake: FakeMetabase
+) -> None:
     console.apply(sample())
     groups = {row["name"]: str(number) for number, row in fake.groups.items()}
     (database,) = map(str, fake.databases)
@@ -123,7 +131,9 @@ def test_analysts_may_use_the_query_builder_and_viewers_may_not(console, fake):
     }
 
 
-def test_a_model_is_one_on_the_server_and_a_question_can_become_one(console, fake):
+def test_a_model_is_one_on_the_server_and_a_question_can_become_one(
+    console: Console, fake: FakeMetabase
+) -> None:
     console.apply(sample())
     assert {card["type"] for card in fake.cards.values()} == {"question"}
     modelled = with_card(sample(), "risk.segments", is_model=True)
@@ -134,12 +144,12 @@ def test_a_model_is_one_on_the_server_and_a_question_can_become_one(console, fak
     assert console.writes_of(modelled) == []
 
 
-def changed(pages, key, **fields):
+def changed(pages: Pages, key: str, **fields: Any) -> Pages:
     """The pages, one of them with other fields."""
     return tuple(replace(page, **fields) if page.key == key else page for page in pages)
 
 
-def with_card(pages, symbol, **fields):
+def with_card(pages: Pages, symbol: str, **fields: Any) -> Pages:
     """The pages, one card of them with other fields."""
     return tuple(
         replace(
@@ -152,14 +162,14 @@ def with_card(pages, symbol, **fields):
     )
 
 
-def without_card(pages, symbol):
+def without_card(pages: Pages, symbol: str) -> Pages:
     return tuple(
         replace(page, cards=tuple(card for card in page.cards if card.symbol != symbol))
         for page in pages
     )
 
 
-def ids_of(fake):
+def ids_of(fake: FakeMetabase) -> dict[str, Any]:
     """What links, bookmarks and subscriptions rest on."""
     pages = list(fake.dashboards.values())
     return {
@@ -176,16 +186,16 @@ def ids_of(fake):
     }
 
 
-def page_id(fake, name):
-    return next(page["id"] for page in fake.dashboards.values() if page["name"] == name)
+def page_id(fake: FakeMetabase, name: str) -> int:
+    return next(int(page["id"]) for page in fake.dashboards.values() if page["name"] == name)
 
 
-def card_id(fake, symbol):
+def card_id(fake: FakeMetabase, symbol: str) -> int:
     entity = entity_id(symbol, "main")
-    return next(card["id"] for card in fake.cards.values() if card["entity_id"] == entity)
+    return next(int(card["id"]) for card in fake.cards.values() if card["entity_id"] == entity)
 
 
-def test_links_open_the_tab_that_they_name(console, fake):
+def test_links_open_the_tab_that_they_name(console: Console, fake: FakeMetabase) -> None:
     """Also those of the page itself, and of a page that is written first."""
     click = Click("risk", None, (), "list")
     pages = with_card(sample(), "risk.by_tier", click=click)
@@ -204,13 +214,15 @@ def test_links_open_the_tab_that_they_name(console, fake):
     assert console.writes_of((pages[1], pages[0])) == []
 
 
-def test_an_empty_card_says_why_where_metabase_shows_it(console, fake):
+def test_an_empty_card_says_why_where_metabase_shows_it(
+    console: Console, fake: FakeMetabase
+) -> None:
     console.apply(sample())
     card = next(it for it in fake.cards.values() if it["name"] == "By tier")
     assert card["description"] == "What by_tier shows. If there are no results: Nobody."
 
 
-def test_renaming_a_card_is_one_put_of_that_card(console, fake):
+def test_renaming_a_card_is_one_put_of_that_card(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     before = ids_of(fake)
     renamed = with_card(sample(), "risk.by_tier", name="Tiers")
@@ -220,7 +232,7 @@ def test_renaming_a_card_is_one_put_of_that_card(console, fake):
     assert ids_of(fake) == before
 
 
-def test_moving_a_card_is_one_put_of_its_page(console, fake):
+def test_moving_a_card_is_one_put_of_its_page(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     before = ids_of(fake)
     moved = with_card(sample(), "risk.customer_count", position=Position(2, 18, 6, 4))
@@ -228,7 +240,9 @@ def test_moving_a_card_is_one_put_of_its_page(console, fake):
     assert ids_of(fake) == before
 
 
-def test_deleting_a_card_takes_it_off_the_page_then_archives_it(console, fake):
+def test_deleting_a_card_takes_it_off_the_page_then_archives_it(
+    console: Console, fake: FakeMetabase
+) -> None:
     console.apply(sample())
     before = ids_of(fake)
     number = card_id(fake, "risk.customer_count")
@@ -241,7 +255,7 @@ def test_deleting_a_card_takes_it_off_the_page_then_archives_it(console, fake):
     assert ids_of(fake) == before | {"dashcards": left}
 
 
-def test_adding_a_tab_keeps_the_ids_of_the_others(console, fake):
+def test_adding_a_tab_keeps_the_ids_of_the_others(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     before = ids_of(fake)
     tabs = (Tab("new", "New"), *sample()[0].tabs)
@@ -255,7 +269,7 @@ def test_adding_a_tab_keeps_the_ids_of_the_others(console, fake):
     assert [tab["name"] for tab in fake.dashboards[number]["tabs"]] == ["New", "Tiers", "List"]
 
 
-def test_renaming_page_tab_and_text_keeps_every_id(console, fake):
+def test_renaming_page_tab_and_text_keeps_every_id(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     before = ids_of(fake)
     risk = sample()[0]
@@ -270,7 +284,9 @@ def test_renaming_page_tab_and_text_keeps_every_id(console, fake):
     assert page_id(fake, "Risk") == number
 
 
-def test_what_left_the_code_comes_back_with_its_old_ids(console, fake):
+def test_what_left_the_code_comes_back_with_its_old_ids(
+    console: Console, fake: FakeMetabase
+) -> None:
     console.apply(sample())
     before = ids_of(fake)
     console.apply(sample()[1:])
@@ -283,7 +299,7 @@ def test_what_left_the_code_comes_back_with_its_old_ids(console, fake):
     assert not any(row["archived"] for row in (*fake.cards.values(), *fake.dashboards.values()))
 
 
-def test_only_what_is_ours_is_archived(console, fake):
+def test_only_what_is_ours_is_archived(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     root = next(it["id"] for it in fake.collections.values() if it["name"] == "SpanishGas")
     query = {"type": "native", "database": min(fake.databases), "native": {"query": "select 1"}}
@@ -299,7 +315,7 @@ def test_only_what_is_ours_is_archived(console, fake):
     assert not fake.cards[by_hand["id"]]["archived"]
 
 
-def test_what_people_changed_by_hand_is_undone(console, fake):
+def test_what_people_changed_by_hand_is_undone(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     number = card_id(fake, "risk.by_tier")
     elsewhere = fake.add_collection({"name": "Elsewhere"})
@@ -309,7 +325,7 @@ def test_what_people_changed_by_hand_is_undone(console, fake):
     assert fake.cards[number]["collection_id"] != elsewhere["id"]
 
 
-def test_subscriptions_that_filter_stay(console, fake):
+def test_subscriptions_that_filter_stay(console: Console, fake: FakeMetabase) -> None:
     console.apply(sample())
     number = page_id(fake, "Customer Risk")
     parameter = fake.dashboards[number]["parameters"][0]["id"]
@@ -324,13 +340,15 @@ def test_subscriptions_that_filter_stay(console, fake):
     assert not fake.subscriptions[1]["archived"]
 
 
-def test_a_card_that_fails_ends_with_the_exit_code_of_a_quality_gate(console, fake):
+def test_a_card_that_fails_ends_with_the_exit_code_of_a_quality_gate(
+    console: Console, fake: FakeMetabase
+) -> None:
     broken = with_card(sample(), "risk.by_tier", sql="select risk_tier from mart_of_nobody")
     with pytest.raises(QualityGateError, match=r"1 of 5 cards fail.*risk\.by_tier.*mart_of_nobody"):
         console.apply(broken)
 
 
-def test_cards_are_found_when_the_collection_is_not(console, fake):
+def test_cards_are_found_when_the_collection_is_not(console: Console, fake: FakeMetabase) -> None:
     """Somebody renamed it and rewrote its description: it is no longer ours, the cards are."""
     console.apply(sample())
     numbers = {card["id"] for card in fake.cards.values()}
@@ -340,7 +358,9 @@ def test_cards_are_found_when_the_collection_is_not(console, fake):
     assert {card["id"] for card in fake.cards.values()} == numbers
 
 
-def test_passwords_are_needed_only_to_connect(console, fake, monkeypatch):
+def test_passwords_are_needed_only_to_connect(
+    console: Console, fake: FakeMetabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     console.apply(sample())
     monkeypatch.delenv("SPANISHGAS_MARTS_READER_PASSWORD")
     assert console.plan(sample()).changes == []
@@ -348,7 +368,7 @@ def test_passwords_are_needed_only_to_connect(console, fake, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_apply_that_was_killed_is_finished_by_the_next(settings):
+def test_an_apply_that_was_killed_is_finished_by_the_next(settings: Settings) -> None:
     whole = FakeMetabase(runner=run_on_duckdb, warehouse=MARTS)
     Console(whole, settings).apply(sample())
     total = len(whole.writes)

@@ -21,7 +21,7 @@ COLUMNS = {
     "flag_with_missing": pd.Series([True, None], dtype="boolean"),
     "text": pd.Series(["a", None, "b", "a"], dtype="str"),
     "text_as_object": pd.Series(["a", None, 1.5], dtype=object),
-    "date": pd.Series(pd.to_datetime(["2024-12-31", None, "2024-12-31"])),
+    "date": pd.to_datetime(pd.Series(["2024-12-31", None, "2024-12-31"])),
     "time": pd.Series(pd.to_datetime(["2024-12-31 10:15:00", "2024-12-31 00:00:00"])),
     "python_date": pd.Series([date(2024, 12, 31), None], dtype=object),
 }

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from python_ml.judge.labels import LabelledDate
 from python_ml.judge.metrics import resample_weights
-from python_ml.pipeline.backtest import LabelledDate, choose_rounds, churn_levels, measure_later
+from python_ml.pipeline.backtest import choose_rounds, churn_levels, measure_later
 from python_ml.settings import load_settings
 from tests.unit.gold_fixture import contract, gold_frame, settings_for
 
@@ -26,12 +27,14 @@ def labelled(day: str, matured: str, churners: int = 100) -> LabelledDate:
     return LabelledDate(date.fromisoformat(day), date.fromisoformat(matured), 1000, churners)
 
 
-def rounds(dates: list[LabelledDate], minimum_churners: int = 50):
+def rounds(
+    dates: list[LabelledDate], minimum_churners: int = 50
+) -> tuple[list[tuple[tuple[date, ...], date]], dict[str, str]]:
     limit = {"backtest.minimum_churner_count": minimum_churners}
     return choose_rounds(dates, load_settings(limit, environ={}))
 
 
-def test_the_newest_labels_known_by_then_are_learned_from():
+def test_the_newest_labels_known_by_then_are_learned_from() -> None:
     dates = [
         labelled("2024-12-31", "2025-03-31"),
         labelled("2025-01-31", "2025-04-30"),
@@ -46,7 +49,7 @@ def test_the_newest_labels_known_by_then_are_learned_from():
     assert skipped.keys() == {"2024-12-31", "2025-01-31"}
 
 
-def test_all_dates_known_by_then_are_learned_from():
+def test_all_dates_known_by_then_are_learned_from() -> None:
     dates = [
         labelled("2024-09-30", "2024-12-29"),
         labelled("2024-12-31", "2025-03-31"),
@@ -61,7 +64,7 @@ def test_all_dates_known_by_then_are_learned_from():
     ]
 
 
-def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on():
+def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on() -> None:
     dates = [
         labelled("2024-12-31", "2025-03-31", churners=20),
         labelled("2025-03-31", "2025-06-30"),
@@ -73,7 +76,7 @@ def test_a_date_with_few_leavers_is_neither_trained_nor_tested_on():
     assert skipped["2025-03-31"] == "no labels had matured by then"
 
 
-def test_intervals_of_churn_hold_where_nobody_left():
+def test_intervals_of_churn_hold_where_nobody_left() -> None:
     churn, probability = np.zeros(40), np.full(40, 0.05)
     weights = resample_weights(40, 200, seed=1)
     levels = churn_levels(churn, probability, np.ones(40, dtype=bool), weights, 0.95)
@@ -95,7 +98,7 @@ def figure(rows: pd.DataFrame, metric: str, part: str = "overall") -> pd.Series:
     return found.iloc[0]
 
 
-def test_text_helps_and_the_model_without_it_stands_beside(measured: pd.DataFrame):
+def test_text_helps_and_the_model_without_it_stands_beside(measured: pd.DataFrame) -> None:
     with_text, without = (figure(measured, f"pr_auc{s}") for s in ("", "_without_text"))
     assert with_text["metric_value"] > without["ci_high"]
     for row in measured.to_dict("records"):
@@ -104,13 +107,15 @@ def test_text_helps_and_the_model_without_it_stands_beside(measured: pd.DataFram
         )
 
 
-def test_expected_and_realised_churn_agree_on_a_draw_of_the_same_kind(measured: pd.DataFrame):
+def test_expected_and_realised_churn_agree_on_a_draw_of_the_same_kind(
+    measured: pd.DataFrame,
+) -> None:
     realised = figure(measured, "realised_churn")
     assert realised["ci_low"] < figure(measured, "expected_churn")["metric_value"]
     assert figure(measured, "expected_churn")["metric_value"] < realised["ci_high"]
 
 
-def test_tiers_add_up_to_the_whole(measured: pd.DataFrame):
+def test_tiers_add_up_to_the_whole(measured: pd.DataFrame) -> None:
     parts = measured[(measured["metric"] == "realised_churn") & (measured["slice"] != "overall")]
     whole = figure(measured, "realised_churn")
     assert parts["customer_count"].sum() == whole["customer_count"] == 1500
@@ -123,7 +128,7 @@ def test_tiers_add_up_to_the_whole(measured: pd.DataFrame):
     assert rising == sorted(rising)
 
 
-def test_a_world_that_changed_shows(tmp_path: Path):
+def test_a_world_that_changed_shows(tmp_path: Path) -> None:
     """Churn at twice the odds: discrimination stays, calibration does not."""
     settings = settings_for(tmp_path)
     past, later = gold_frame(seed=1), gold_frame(seed=2)

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
-import gold_fixture as gold
 import numpy as np
+import pandas as pd
 import pytest
 
+from python_ml.engines import Warehouse
 from python_ml.errors import ModelGateError, SpanishGasError
+from python_ml.judge.verdict import EvaluateResult
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.train import train
 from python_ml.registry import APPROVED, REJECTED, open_registry
+from python_ml.settings import Settings
+from tests.unit import gold_fixture as gold
+
+Evaluated = tuple[Settings, Warehouse, EvaluateResult]
 
 
-def run(home, frame=None, run_id="run-1", **overrides):
+def run(
+    home: Path, frame: pd.DataFrame | None = None, run_id: str = "run-1", /, **overrides: Any
+) -> Evaluated:
     settings = gold.settings_for(home, **overrides)
     warehouse = gold.warehouse_with(settings, gold.gold_frame() if frame is None else frame)
     version = train(warehouse, settings, gold.contract(), run_id, gold.AS_OF_DATE).model_version
     return settings, warehouse, evaluate(warehouse, settings, gold.contract(), run_id, version)
 
 
-def figure(table, metric, feature_set="champion", dimension="overall"):
+def figure(
+    table: pd.DataFrame,
+    metric: str,
+    feature_set: str = "champion",
+    dimension: str = "overall",
+) -> pd.Series:
     chosen = table[
         (table["metric"] == metric)
         & (table["feature_set"] == feature_set)
@@ -31,11 +46,11 @@ def figure(table, metric, feature_set="champion", dimension="overall"):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory):
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     return run(tmp_path_factory.mktemp("home"))
 
 
-def test_figures_are_those_of_the_stored_test_part(evaluated):
+def test_figures_are_those_of_the_stored_test_part(evaluated: Evaluated) -> None:
     from sklearn.metrics import average_precision_score
 
     settings, warehouse, result = evaluated
@@ -57,7 +72,7 @@ def test_figures_are_those_of_the_stored_test_part(evaluated):
 
 
 @pytest.mark.slow
-def test_a_changed_gold_does_not_change_the_test_part(tmp_path):
+def test_a_changed_gold_does_not_change_the_test_part(tmp_path: Path) -> None:
     settings, _, result = run(tmp_path)
     other = gold.warehouse_with(settings, gold.gold_frame(seed=99))
     again = evaluate(other, settings, gold.contract(), "run-1", result.model_version)
@@ -65,7 +80,7 @@ def test_a_changed_gold_does_not_change_the_test_part(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_changed_split_is_noticed(tmp_path):
+def test_a_changed_split_is_noticed(tmp_path: Path) -> None:
     settings, warehouse, result = run(tmp_path)
     split = warehouse.read_external("model_split", "run-1").drop(columns="run_id")
     split.loc[split["split_part"] == "test", "split_part"] = "train"
@@ -74,7 +89,7 @@ def test_a_changed_split_is_noticed(tmp_path):
         evaluate(warehouse, settings, gold.contract(), "run-1", result.model_version)
 
 
-def test_text_carries_what_the_fixture_gave_it(evaluated):
+def test_text_carries_what_the_fixture_gave_it(evaluated: Evaluated) -> None:
     _, warehouse, result = evaluated
     drop = result.metrics["pr_auc"].value - result.metrics_without_text["pr_auc"].value
     assert drop > 0.1
@@ -84,7 +99,7 @@ def test_text_carries_what_the_fixture_gave_it(evaluated):
     )
 
 
-def test_slices_cover_the_test_part(evaluated):
+def test_slices_cover_the_test_part(evaluated: Evaluated) -> None:
     settings, warehouse, result = evaluated
     table = warehouse.read_external("model_metric", "run-1")
     assert set(table["slice_dimension"]) == {"overall", *settings.evaluate.segments}
@@ -97,7 +112,7 @@ def test_slices_cover_the_test_part(evaluated):
         assert weighted == pytest.approx(result.metrics["accuracy"].value)
 
 
-def test_curves_agree_with_the_metrics(evaluated):
+def test_curves_agree_with_the_metrics(evaluated: Evaluated) -> None:
     _, warehouse, result = evaluated
     curves = warehouse.read_external("model_curve", "run-1").query("feature_set == 'champion'")
     curve = {name: part.sort_values("point") for name, part in curves.groupby("curve")}
@@ -120,7 +135,7 @@ def test_curves_agree_with_the_metrics(evaluated):
     assert curve["profit"]["y"].iloc[-1] == pytest.approx(everybody)
 
 
-def test_profit_follows_the_economics(evaluated):
+def test_profit_follows_the_economics(evaluated: Evaluated) -> None:
     """Every flagged churner is worth 0.4 x 7 x 32 = 89.60 EUR, every contact costs 20 EUR."""
     _, _, result = evaluated
     found = result.metrics["true_positive_count"].value
@@ -129,7 +144,7 @@ def test_profit_follows_the_economics(evaluated):
     assert result.metrics["profit_at_threshold_eur"].value == pytest.approx(expected)
 
 
-def test_passing_the_gate_approves(evaluated):
+def test_passing_the_gate_approves(evaluated: Evaluated) -> None:
     settings, warehouse, result = evaluated
     assert result.is_approved and not result.reasons
     result.raise_if_rejected()
@@ -150,7 +165,7 @@ def test_passing_the_gate_approves(evaluated):
     ],
 )
 @pytest.mark.slow
-def test_each_limit_alone_rejects(tmp_path, limit, value, check):
+def test_each_limit_alone_rejects(tmp_path: Path, limit: str, value: float, check: str) -> None:
     settings, warehouse, result = run(tmp_path, **{limit: value})
     assert len(result.reasons) == 1 and result.reasons[0].startswith(check)
     registry = open_registry(settings)
@@ -163,7 +178,7 @@ def test_each_limit_alone_rejects(tmp_path, limit, value, check):
 
 
 @pytest.mark.slow
-def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
+def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path: Path) -> None:
     from python_ml.pipeline.score import score
 
     settings, warehouse, first = run(tmp_path)
@@ -183,7 +198,7 @@ def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
     rng = np.random.default_rng(0)
     frame.loc[training, "churn"] = rng.permutation(frame.loc[training, "churn"].to_numpy())
     limits = {"gate.minimum_pr_auc": 0.0, "gate.minimum_recall": 0.0, "gate.maximum_ece": 1.0}
-    *_, second = run(tmp_path, frame, run_id="run-2", **limits)
+    *_, second = run(tmp_path, frame, "run-2", **limits)
     failed = [check.check_name for check in second.checks if not check.is_passed]
     assert "pr_auc_difference_to_champion" in failed
     assert "churn-run-1" in second.reasons[0]
@@ -193,10 +208,10 @@ def test_a_rejected_challenger_leaves_champion_and_scores(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_equal_challenger_passes_on_the_same_rows(tmp_path):
+def test_an_equal_challenger_passes_on_the_same_rows(tmp_path: Path) -> None:
     settings, _, first = run(tmp_path)
     open_registry(settings).promote(first.model_version, "run-1")
-    *_, second = run(tmp_path, run_id="run-2")
+    *_, second = run(tmp_path, None, "run-2")
     checks = {check.check_name: check for check in second.checks}
     check = checks["pr_auc_difference_to_champion"]
     assert (check.observed_value, check.is_passed) == (0.0, True)
@@ -204,10 +219,10 @@ def test_an_equal_challenger_passes_on_the_same_rows(tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path):
+def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path: Path) -> None:
     settings, _, first = run(tmp_path)
     open_registry(settings).promote(first.model_version, "run-1")
-    *_, second = run(tmp_path, run_id="run-2", **{"model.seed": 43})
+    *_, second = run(tmp_path, None, "run-2", **{"model.seed": 43})
     # Another seed tests other customers; about a fifth were in the champion's test part.
     checks = {check.check_name: check for check in second.checks}
     detail = checks["pr_auc_difference_to_champion"].detail
@@ -216,7 +231,9 @@ def test_rows_that_the_champion_knows_are_not_compared_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_champion_that_cannot_read_todays_rows_is_not_in_the_way(tmp_path, monkeypatch):
+def test_a_champion_that_cannot_read_todays_rows_is_not_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings, _, first = run(tmp_path)
     registry = open_registry(settings)
     registry.promote(first.model_version, "run-1")
@@ -224,13 +241,13 @@ def test_a_champion_that_cannot_read_todays_rows_is_not_in_the_way(tmp_path, mon
     monkeypatch.setattr(gold, "COLUMNS", columns)
     limits = {"evaluate.segments": ["sales_channel"]}
     frame = gold.gold_frame().drop(columns="segment")
-    *_, second = run(tmp_path, frame, run_id="run-2", **limits)
+    *_, second = run(tmp_path, frame, "run-2", **limits)
     check = second.checks[-1]
     assert check.is_passed and "cannot read" in check.detail and "segment" in check.detail
 
 
 @pytest.mark.slow
-def test_shuffled_labels_fall_to_the_base_rate(tmp_path):
+def test_shuffled_labels_fall_to_the_base_rate(tmp_path: Path) -> None:
     frame = gold.gold_frame(4000)
     rng = np.random.default_rng(1)
     frame["churn"] = rng.permutation(frame["churn"].to_numpy())
@@ -240,7 +257,7 @@ def test_shuffled_labels_fall_to_the_base_rate(tmp_path):
     assert result.metrics["roc_auc"].low <= 0.5 <= result.metrics["roc_auc"].high
 
 
-def test_result_and_stored_evidence_are_json(evaluated):
+def test_result_and_stored_evidence_are_json(evaluated: Evaluated) -> None:
     settings, _, result = evaluated
     document = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     stored = settings.layout.models / result.model_version / "evaluation.json"

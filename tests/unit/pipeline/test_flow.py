@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -53,18 +54,18 @@ BAKE, EAT = Step("bake", f"{__name__}:bake"), Step("eat", f"{__name__}:eat")
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Run:
     return Run(load_settings({"home": str(tmp_path), "threads": 3}, environ={}), mode="score")
 
 
-def test_a_signature_says_what_a_step_needs_and_makes():
+def test_a_signature_says_what_a_step_needs_and_makes() -> None:
     assert (BAKE.needs, BAKE.makes, EAT.makes) == ([], Bread, Meal)
     food, guests = EAT.needs
     assert (food.parameter, food.kinds, food.is_optional) == ("food", (Bread, Published), False)
     assert (guests.parameter, guests.kinds, guests.is_optional) == ("guests", (LandResult,), True)
 
 
-def test_steps_hand_on_by_type_and_are_timed_and_shown(run):
+def test_steps_hand_on_by_type_and_are_timed_and_shown(run: Run) -> None:
     take_all(run, [BAKE, EAT])
     assert run.results.require(Meal).words == f"{Bread(3)} for None in score"
     assert [(step.name, step.status, step.rows) for step in run.steps] == [
@@ -76,7 +77,7 @@ def test_steps_hand_on_by_type_and_are_timed_and_shown(run):
     assert not {"meal", "Meal"} & set(document), "what has no name is not shown"
 
 
-def test_the_first_type_that_is_there_is_taken(run):
+def test_the_first_type_that_is_there_is_taken(run: Run) -> None:
     run.results.put(Published(date(2024, 12, 31)))
     take(run, EAT)
     assert run.results.require(Meal).words.startswith("Published(")
@@ -85,13 +86,13 @@ def test_the_first_type_that_is_there_is_taken(run):
     assert run.results.require(Meal).words.startswith("Bread(")
 
 
-def test_a_step_may_have_settings_of_its_own(run):
+def test_a_step_may_have_settings_of_its_own(run: Run) -> None:
     take(run, BAKE, run.settings.with_overrides({"threads": 1}))
     assert run.results.require(Bread).loaf_count == 1
     assert run.settings.threads == 3
 
 
-def test_without_its_input_a_step_fails_and_says_what_is_missing(run):
+def test_without_its_input_a_step_fails_and_says_what_is_missing(run: Run) -> None:
     with pytest.raises(SpanishGasError, match="step eat needs a Bread or Published"):
         take(run, EAT)
     assert run.steps[-1].status == "failed"
@@ -99,7 +100,7 @@ def test_without_its_input_a_step_fails_and_says_what_is_missing(run):
         run.results.require(Bread)
 
 
-def test_a_gate_ends_the_run_and_its_result_is_kept(run):
+def test_a_gate_ends_the_run_and_its_result_is_kept(run: Run) -> None:
     run.results.put(Bread(2))
     with pytest.raises(ModelGateError):
         take(run, Step("eat", EAT.place, is_gate=True))
@@ -107,7 +108,7 @@ def test_a_gate_ends_the_run_and_its_result_is_kept(run):
     assert "loaf_count=2" in run.results.require(Meal).words
 
 
-def test_one_value_of_a_type_is_kept_the_newest():
+def test_one_value_of_a_type_is_kept_the_newest() -> None:
     results = Results([GoldResult(1), SilverResult(2), GoldResult(3)])
     assert results.get(GoldResult) == GoldResult(3)
     assert results.get(TrainResult) is None
@@ -115,7 +116,7 @@ def test_one_value_of_a_type_is_kept_the_newest():
 
 
 @pytest.mark.parametrize("mode", ["train", "score"])
-def test_each_mode_makes_what_its_steps_need(mode):
+def test_each_mode_makes_what_its_steps_need(mode: str) -> None:
     plan = plan_of(mode)
     assert unmet_needs(plan) == {}
     assert [step.name for step in plan if step.is_gate] == (["evaluate"] if mode == "train" else [])
@@ -123,7 +124,7 @@ def test_each_mode_makes_what_its_steps_need(mode):
     assert "quality" in unmet_needs(without_gold), "the check notices what is missing"
 
 
-def test_commands_on_published_tables_have_what_they_need():
+def test_commands_on_published_tables_have_what_they_need() -> None:
     assert unmet_needs(RESCORE, [Published]) == {}
     assert unmet_needs([STEPS["train"], STEPS["evaluate"]], [Published]) == {}
     assert STEPS["score"].makes is ScoreResult

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-import gold_fixture as gold
 import pytest
 
+from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
 from python_ml.pipeline.rebuild import rebuild_version
+from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
+from tests.unit import gold_fixture as gold
+
+Trained = tuple[Warehouse, TrainResult]
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Trained:
     settings = gold.settings_for(tmp_path, **{"model.minimum_recall": 0.6, "model.seed": 9})
     frame = gold.gold_frame()
     frame["churn"] = frame["churn"].astype("Int64")
@@ -24,7 +29,9 @@ def home(tmp_path):
     return warehouse, trained
 
 
-def test_artifact_and_scores_come_again_whatever_the_settings_of_today(home, tmp_path):
+def test_artifact_and_scores_come_again_whatever_the_settings_of_today(
+    home: Trained, tmp_path: Path
+) -> None:
     warehouse, trained = home
     # Today's gold, seed and trees are others; what the version names counts.
     today = gold.settings_for(tmp_path, **{"model.xgboost.max_depth": 2, "threads": 2})
@@ -36,7 +43,9 @@ def test_artifact_and_scores_come_again_whatever_the_settings_of_today(home, tmp
     rebuilt.raise_if_different()
 
 
-def test_what_cannot_be_made_again_is_told(home, tmp_path, monkeypatch):
+def test_what_cannot_be_made_again_is_told(
+    home: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     warehouse, trained = home
     settings = gold.settings_for(tmp_path)
     registered = open_registry(settings).load(trained.model_version)
@@ -51,7 +60,7 @@ def test_what_cannot_be_made_again_is_told(home, tmp_path, monkeypatch):
         rebuilt.raise_if_different()
 
 
-def test_a_changed_split_is_refused(home, tmp_path):
+def test_a_changed_split_is_refused(home: Trained, tmp_path: Path) -> None:
     warehouse, trained = home
     settings = gold.settings_for(tmp_path)
     split = warehouse.read_external("model_split", "run-1").drop(columns="run_id")

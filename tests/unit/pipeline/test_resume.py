@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,9 @@ from python_ml.settings import load_settings
         ({"force": True}, True),
     ],
 )
-def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(tmp_path, named, is_refused):
+def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(
+    tmp_path: Path, named: Any, is_refused: bool
+) -> None:
     settings = load_settings({"home": str(tmp_path)}, environ={})
     failed = Run(settings, mode="score", source="s3://bucket/batch")
     failed.identity = BatchIdentity("a", {}, ())
@@ -42,7 +46,7 @@ def test_what_is_named_beside_resume_is_what_the_failed_run_is_about(tmp_path, n
         require_same(resumed, **asked)
 
 
-def test_a_run_that_trusts_nothing_trusts_nothing_once_resumed(tmp_path):
+def test_a_run_that_trusts_nothing_trusts_nothing_once_resumed(tmp_path: Path) -> None:
     settings = load_settings({"home": str(tmp_path / "home")}, environ={})
     failed = Run(settings, source=str(tmp_path), force=True)
     failed.identity = BatchIdentity("a", {}, ())
@@ -56,8 +60,8 @@ def test_a_run_that_trusts_nothing_trusts_nothing_once_resumed(tmp_path):
 
 @pytest.mark.parametrize("were_written", [True, False])
 def test_data_docs_that_were_still_being_written_are_written_again(
-    tmp_path, monkeypatch, were_written
-):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, were_written: bool
+) -> None:
     settings = load_settings({"home": str(tmp_path)}, environ={})
     docs = tmp_path / "docs" / "index.html"
     killed = Run(settings, identity=BatchIdentity("a", {}, ()))

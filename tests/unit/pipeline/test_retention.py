@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from python_ml.engines import Warehouse
 from python_ml.engines.ledger import (
     CLAIMED,
     DONE,
@@ -19,7 +23,7 @@ from python_ml.engines.ledger import (
 from python_ml.pipeline import retention
 from python_ml.pipeline.retention import apply_retention, clear_leftovers, mend
 from python_ml.pipeline.workspace import Run
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
 TRAINED, EVALUATED = RUNS[0], RUNS[1]
@@ -28,25 +32,25 @@ TABLES = ("customer_score", "feature_snapshot", "interaction_sentiment", "pipeli
 
 @dataclass
 class Registered:
-    origin: dict
+    origin: dict[str, Any]
 
 
 class FakeRegistry:
-    def champion(self):
+    def champion(self) -> str:
         return "churn-champion"
 
-    def previous_champion(self):
+    def previous_champion(self) -> None:
         return None
 
-    def versions(self):
+    def versions(self) -> list[str]:
         return ["churn-champion"]
 
-    def load(self, version):
+    def load(self, version: str) -> Registered:
         return Registered({"run_id": TRAINED})
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Six runs; the first trained the champion, the second evaluated it, three are to be kept."""
     settings = load_settings(
         {"home": str(tmp_path), "runs.keep_runs": 3, "runs.keep_records": 4}, environ={}
@@ -73,18 +77,18 @@ def run(tmp_path, monkeypatch):
     (layout.lake / "raw").symlink_to(layout.batches / f"b-{RUNS[-1]}")
     evaluated = pd.DataFrame({"model_version": ["churn-champion"], "run_id": [EVALUATED]})
 
-    def read(warehouse, table, run_id=None):
+    def read(warehouse: Warehouse, table: str, run_id: str | None = None) -> pd.DataFrame:
         return evaluated if table == "model_gate" else evaluated[:0]
 
     monkeypatch.setattr("python_ml.engines.duckdb.DuckDBWarehouse.read_external", read)
     return run
 
 
-def kept(folder, prefix=""):
+def kept(folder: Path, prefix: str = "") -> list[str]:
     return sorted(path.name.removeprefix(prefix).removesuffix(".json") for path in folder.iterdir())
 
 
-def test_old_runs_go_and_those_of_the_champion_stay(run):
+def test_old_runs_go_and_those_of_the_champion_stay(run: Run) -> None:
     apply_retention(run)
     layout = run.settings.layout
     needed = [TRAINED, EVALUATED, *RUNS[3:]]
@@ -98,15 +102,17 @@ def test_old_runs_go_and_those_of_the_champion_stay(run):
     assert kept(layout.lake / "ml" / "model_ladder", "run_id=") == [RUNS[2]], "the newest there is"
 
 
-def test_records_stay_longer(run):
+def test_records_stay_longer(run: Run) -> None:
     apply_retention(run)
     on_record = [TRAINED, EVALUATED, *RUNS[2:]]
     assert sorted(record.run_id for record in run.ledger.runs()) == on_record
     assert kept(run.settings.layout.lake / "ml" / "pipeline_run", "run_id=") == on_record
 
 
-def test_what_cannot_be_removed_does_not_fail_a_run(run, monkeypatch, capsys):
-    def refuse(path):
+def test_what_cannot_be_removed_does_not_fail_a_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> None:
         raise PermissionError(f"{path}: not ours")
 
     monkeypatch.setattr("shutil.rmtree", refuse)
@@ -114,7 +120,7 @@ def test_what_cannot_be_removed_does_not_fail_a_run(run, monkeypatch, capsys):
     assert "could not all be removed" in capsys.readouterr().err
 
 
-def died(run, run_id=RUNS[-2], **changed):
+def died(run: Run, run_id: str = RUNS[-2], **changed: Any) -> RunRecord:
     """A run that still counts as running, with a claim on its batch."""
     values = {"batch_id": f"b-{run_id}", "batch_sha256": "f" * 64, "work_sha256": "w1", **changed}
     record = RunRecord(run_id, "train", "duckdb", status=RUNNING, **values)
@@ -124,9 +130,11 @@ def died(run, run_id=RUNS[-2], **changed):
     return record
 
 
-def mended(run, monkeypatch, published, *, is_champion=True):
+def mended(
+    run: Run, monkeypatch: pytest.MonkeyPatch, published: Any, *, is_champion: bool = True
+) -> list[Settings]:
     """Mend, with `published` as the published run and its model; the reconciled settings."""
-    reconciled = []
+    reconciled: list[Settings] = []
     monkeypatch.setattr(retention, "published_run", lambda settings: published)
     monkeypatch.setattr(retention, "is_champion", lambda settings, version: is_champion)
     monkeypatch.setattr("python_ml.pipeline.retention.reconcile", reconciled.append)
@@ -134,11 +142,13 @@ def mended(run, monkeypatch, published, *, is_champion=True):
     return reconciled
 
 
-def by_id(run, run_id):
+def by_id(run: Run, run_id: str) -> RunRecord:
     return next(record for record in run.ledger.runs() if record.run_id == run_id)
 
 
-def test_a_run_that_died_is_buried_and_its_batch_is_free(run, monkeypatch):
+def test_a_run_that_died_is_buried_and_its_batch_is_free(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = died(run)
     mended(run, monkeypatch, published=(RUNS[0], "v1"))
     assert by_id(run, record.run_id).status == FAILED
@@ -146,50 +156,59 @@ def test_a_run_that_died_is_buried_and_its_batch_is_free(run, monkeypatch):
     assert run.ledger.claim(again, 1000) is None
 
 
-def test_a_run_that_died_after_publishing_has_done_its_batch(run, monkeypatch):
+def test_a_run_that_died_after_publishing_has_done_its_batch(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = died(run)
     mended(run, monkeypatch, published=(record.run_id, "v1"))
     assert by_id(run, record.run_id).status == SUCCEEDED
     again = BatchClaim("f" * 64, "train", CLAIMED, RUNS[-1], "w1")
     standing = run.ledger.claim(again, 1000)
+    assert standing is not None
     assert (standing.state, standing.run_id) == (DONE, record.run_id)
     current = (run.settings.layout.lake / "raw").resolve()
     assert current.name == f"b-{record.run_id}", "the published batch is the current one"
 
 
-def test_the_run_that_mends_is_not_dead_itself(run, monkeypatch):
+def test_the_run_that_mends_is_not_dead_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     died(run, run_id=run.run_id)
     mended(run, monkeypatch, published=None)
     assert by_id(run, run.run_id).status == RUNNING
 
 
-def test_runs_that_ended_are_left_as_they_are(run, monkeypatch):
+def test_runs_that_ended_are_left_as_they_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.ledger.save(RunRecord(RUNS[1], "train", "duckdb", status=FAILED, error_message="why"))
     mended(run, monkeypatch, published=None)
     assert by_id(run, RUNS[1]).error_message == "why"
 
 
-def test_a_published_batch_that_is_gone_is_not_made_current(run, monkeypatch):
+def test_a_published_batch_that_is_gone_is_not_made_current(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (run.settings.layout.lake / "raw").resolve()
     record = died(run, batch_id="gone")
     mended(run, monkeypatch, published=(record.run_id, "v1"))
     assert (run.settings.layout.lake / "raw").resolve() == before
 
 
-def test_a_dead_run_without_a_batch_is_buried_too(run, monkeypatch):
+def test_a_dead_run_without_a_batch_is_buried_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run.ledger.save(RunRecord(RUNS[2], "forget", "duckdb", status=RUNNING))
     mended(run, monkeypatch, published=None)
     assert by_id(run, RUNS[2]).status == FAILED
 
 
-def test_the_champion_follows_the_published_warehouse_only_where_it_differs(run, monkeypatch):
+def test_the_champion_follows_the_published_warehouse_only_where_it_differs(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert mended(run, monkeypatch, published=(RUNS[0], "v1")) == []
     assert mended(run, monkeypatch, published=None, is_champion=False) == []
     moved = mended(run, monkeypatch, published=(RUNS[0], "v1"), is_champion=False)
     assert moved == [run.settings]
 
 
-def test_folders_of_other_runs_go(run):
+def test_folders_of_other_runs_go(run: Run) -> None:
     work = run.settings.layout.work
     for name in (run.run_id, RUNS[0]):
         (work / name / "dbt").mkdir(parents=True)
@@ -197,19 +216,19 @@ def test_folders_of_other_runs_go(run):
     assert kept(work) == [run.run_id]
 
 
-def test_without_a_folder_there_is_nothing_to_clear(run):
+def test_without_a_folder_there_is_nothing_to_clear(run: Run) -> None:
     clear_leftovers(run.settings, run.run_id)
     assert not run.settings.layout.work.exists()
 
 
-def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
+def test_on_athena_other_runs_leave_no_database(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     cleared = []
 
     class Publication:
-        def __init__(self, athena):
+        def __init__(self, athena: Any) -> None:
             self.athena = athena
 
-        def clear(self, keep):
+        def clear(self, keep: Collection[str]) -> None:
             cleared.append((self.athena, keep))
 
     monkeypatch.setattr("python_ml.engines.athena_engine.Publication", Publication)
@@ -220,21 +239,21 @@ def test_on_athena_other_runs_leave_no_database(run, monkeypatch):
     assert cleared == [(on_athena.athena, [run.run_id])]
 
 
-def test_the_parts_of_the_published_run_stay(run, monkeypatch):
+def test_the_parts_of_the_published_run_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "published_run", lambda settings: (RUNS[2], "churn-champion"))
     apply_retention(run)
     parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
     assert parts == [TRAINED, EVALUATED, RUNS[2], *RUNS[3:]]
 
 
-def test_a_part_without_a_run_and_the_newest_part_stay(run):
+def test_a_part_without_a_run_and_the_newest_part_stay(run: Run) -> None:
     ladder = run.settings.layout.lake / "ml" / "model_ladder"
     (ladder / "run_id=none").mkdir()
     apply_retention(run)
     assert kept(ladder, "run_id=") == [RUNS[2], "none"]
 
 
-def test_data_docs_and_batches_of_old_runs_go(run):
+def test_data_docs_and_batches_of_old_runs_go(run: Run) -> None:
     docs = run.settings.layout.reports / "data_docs"
     for run_id in RUNS:
         (docs / run_id).mkdir(parents=True)

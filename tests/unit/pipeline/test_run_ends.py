@@ -1,6 +1,12 @@
 """How a run ends: whatever fails, claim and lease are settled and its own error is told."""
 
+from __future__ import annotations
+
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import duckdb
 import pytest
@@ -19,7 +25,7 @@ from python_ml.errors import (
 from python_ml.pipeline import preview, record, retention, workspace
 from python_ml.pipeline.identity import BatchIdentity
 from python_ml.pipeline.workspace import Run
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 
 FAILURES = [
     OSError(28, "No space left on device"),
@@ -30,27 +36,27 @@ FAILURES = [
 ]
 
 
-def raising(error):
-    def fail(*_, **__):
+def raising(error: BaseException) -> Callable[..., None]:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
     return fail
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     given = {"home": str(tmp_path / "home"), "alerts.sinks": ["log", "file"]}
     return load_settings(given, environ={})
 
 
 @pytest.fixture
-def run(settings):
+def run(settings: Settings) -> Run:
     return Run(
         settings, identity=BatchIdentity("batch", {}, ()), started_at="2024-12-31T00:00:00+00:00"
     )
 
 
-def work(run, error=None, *, publishes=False, has_step=True):
+def work(run: Run, error: Any = None, *, publishes: Any = False, has_step: Any = True) -> None:
     """A run with one step, which claims a batch and may publish and fail."""
     with workspace.workspace(run):
         run.claim = BatchClaim("batch", run.mode, CLAIMED, run.run_id, run.work_sha256)
@@ -62,12 +68,12 @@ def work(run, error=None, *, publishes=False, has_step=True):
             raise error
 
 
-def claim_of(settings):
+def claim_of(settings: Settings) -> list[tuple[Any, ...]]:
     with sqlite3.connect(settings.layout.runs) as connection:
         return connection.execute("select document from batch_claim").fetchall()
 
 
-def is_settled(settings, *, succeeded):
+def is_settled(settings: Settings, *, succeeded: bool) -> bool:
     manifest = open_ledger(settings)
     assert manifest.holder() is None, "the lease is free"
     assert bool(claim_of(settings)) is succeeded
@@ -87,11 +93,16 @@ def is_settled(settings, *, succeeded):
     ],
 )
 def test_claim_and_lease_are_settled_and_the_runs_own_error_told(
-    monkeypatch, settings, run, module, name, failure
-):
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    run: Run,
+    module: ModuleType,
+    name: str,
+    failure: Exception,
+) -> None:
     own = BadInputError("what the run died of")
 
-    def fail_then(*_):
+    def fail_then(*_: Any) -> None:
         monkeypatch.setattr(module, name, raising(failure))
         raise own
 
@@ -111,8 +122,13 @@ def test_claim_and_lease_are_settled_and_the_runs_own_error_told(
     ("kind", "name"), [(local.SqliteLedger, "finish"), (local.SqliteLedger, "release")]
 )
 def test_a_claim_or_lease_that_cannot_be_given_back_hides_nothing(
-    monkeypatch, settings, run, kind, name, failure
-):
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    run: Run,
+    kind: Any,
+    name: str,
+    failure: Exception,
+) -> None:
     monkeypatch.setattr(kind, name, raising(failure))
     with pytest.raises(BadInputError, match="died of"):
         work(run, BadInputError("what the run died of"))
@@ -120,7 +136,9 @@ def test_a_claim_or_lease_that_cannot_be_given_back_hides_nothing(
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda error: type(error).__name__)
-def test_what_fails_after_publishing_is_a_warning_and_the_run_has_succeeded(settings, run, failure):
+def test_what_fails_after_publishing_is_a_warning_and_the_run_has_succeeded(
+    settings: Settings, run: Run, failure: Exception
+) -> None:
     work(run, failure, publishes=True)
     assert is_settled(settings, succeeded=True)
     (kept,) = open_ledger(settings).runs()
@@ -131,7 +149,9 @@ def test_what_fails_after_publishing_is_a_warning_and_the_run_has_succeeded(sett
 
 
 @pytest.mark.parametrize("name", ["write_preview", "open_warehouse"])
-def test_pages_that_cannot_be_written_are_a_warning_on_record(monkeypatch, settings, run, name):
+def test_pages_that_cannot_be_written_are_a_warning_on_record(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, run: Run, name: str
+) -> None:
     work(run, publishes=True)
     duckdb.connect(str(settings.layout.warehouse)).close()
     monkeypatch.setattr(preview, name, raising(OSError(28, "No space left on device")))
@@ -141,14 +161,16 @@ def test_pages_that_cannot_be_written_are_a_warning_on_record(monkeypatch, setti
     assert "the pages of the dashboards are not written" in kept.warnings[0]
 
 
-def test_retention_that_fails_is_a_warning(monkeypatch, run):
+def test_retention_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.setattr(retention, "_runs_of_champions", raising(duckdb.IOException("gone")))
     with workspace.workspace(run), run.step("build"):
         retention.apply_retention(run)
     assert run.warnings == ["what earlier runs left could not all be removed: gone"]
 
 
-def test_a_failure_is_told_once(settings, run, capsys):
+def test_a_failure_is_told_once(
+    settings: Settings, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(BadInputError):
         work(run, BadInputError("what the run died of"))
     output = capsys.readouterr()
@@ -156,7 +178,12 @@ def test_a_failure_is_told_once(settings, run, capsys):
     assert len(list((settings.layout.reports / "alerts").iterdir())) == 1, "other sinks have it"
 
 
-def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(monkeypatch, settings, run, capsys):
+def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     full = OSError(28, "No space left on device")
     for kind, name in ((workspace, "finish_record"), (local.SqliteLedger, "release")):
         monkeypatch.setattr(kind, name, raising(full))
@@ -168,7 +195,7 @@ def test_a_full_disk_is_one_error_and_one_line_of_what_it_cost(monkeypatch, sett
     assert len(run.warnings) == 3
 
 
-def test_what_was_asked_for_wrongly_leaves_nothing(settings, run):
+def test_what_was_asked_for_wrongly_leaves_nothing(settings: Settings, run: Run) -> None:
     left = settings.layout.work / "20240101T000000-aaaaaa"
     left.mkdir(parents=True)
     with pytest.raises(UsageError):
@@ -182,7 +209,9 @@ def test_what_was_asked_for_wrongly_leaves_nothing(settings, run):
 
 
 @pytest.mark.parametrize("can_resume", [True, False])
-def test_an_interrupted_run_says_how_to_go_on(settings, run, can_resume, capsys):
+def test_an_interrupted_run_says_how_to_go_on(
+    settings: Settings, run: Run, can_resume: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     run.can_resume = can_resume
     with pytest.raises(InterruptedRunError) as told, workspace.workspace(run):
         with run.step("land"):
@@ -199,7 +228,9 @@ def test_an_interrupted_run_says_how_to_go_on(settings, run, can_resume, capsys)
     assert run.work_dir.exists() is can_resume
 
 
-def test_interrupted_after_publishing_it_has_succeeded_on_record(settings, run):
+def test_interrupted_after_publishing_it_has_succeeded_on_record(
+    settings: Settings, run: Run
+) -> None:
     with pytest.raises(InterruptedRunError, match="had published"):
         work(run, KeyboardInterrupt(), publishes=True)
     (kept,) = open_ledger(settings).runs()
@@ -215,7 +246,9 @@ def test_interrupted_after_publishing_it_has_succeeded_on_record(settings, run):
         (duckdb.OutOfMemoryException("No space left on device"), "free some space"),
     ],
 )
-def test_an_error_of_the_system_becomes_one_of_ours(settings, run, raised, told):
+def test_an_error_of_the_system_becomes_one_of_ours(
+    settings: Settings, run: Run, raised: Exception, told: str
+) -> None:
     with pytest.raises(TerminalError, match=rf"(?i){told}.*does not help"):
         work(run, raised)
     (kept,) = open_ledger(settings).runs()

@@ -1,9 +1,13 @@
 """A batch is known by its content, work by its code and settings."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
 
 import pytest
 
+from python_ml.documents import hash_file
 from python_ml.engines.ledger import listing_hash
 from python_ml.errors import BadInputError, UsageError
 from python_ml.pipeline import identity
@@ -12,7 +16,7 @@ from python_ml.settings import load_settings
 
 
 @pytest.fixture
-def batch(tmp_path):
+def batch(tmp_path: Path) -> Path:
     folder = tmp_path / "monday"
     (folder / "consumption_hourly_2024").mkdir(parents=True)
     (folder / "churn_label.csv").write_text("customer_id,churn\nC00001,1\n")
@@ -21,7 +25,7 @@ def batch(tmp_path):
     return folder
 
 
-def test_folder_and_times_do_not_matter_and_bytes_do(batch, tmp_path):
+def test_folder_and_times_do_not_matter_and_bytes_do(batch: Path, tmp_path: Path) -> None:
     first = identify_batch(batch).sha256
     os.utime(batch / "churn_label.csv", (0, 0))
     batch.rename(tmp_path / "late")
@@ -34,10 +38,12 @@ def test_folder_and_times_do_not_matter_and_bytes_do(batch, tmp_path):
     assert identify_batch(tmp_path / "late").sha256 != first, "same name, size and time"
 
 
-def test_a_file_that_changes_or_goes_while_it_is_read_is_noticed(batch, monkeypatch):
-    read = identity.hash_file
+def test_a_file_that_changes_or_goes_while_it_is_read_is_noticed(
+    batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = hash_file
 
-    def change(path):
+    def change(path: Path) -> str:
         digest = read(path)
         (batch / "churn_label.csv").write_text("customer_id,churn\n")
         return digest
@@ -52,7 +58,7 @@ def test_a_file_that_changes_or_goes_while_it_is_read_is_noticed(batch, monkeypa
         require_unchanged(batch, entries)
 
 
-def test_work_is_code_and_the_settings_that_results_depend_on():
+def test_work_is_code_and_the_settings_that_results_depend_on() -> None:
     settings = load_settings({}, {})
     same = settings.with_overrides({"home": "/elsewhere", "threads": 1})
     stricter = settings.with_overrides({"gate.minimum_recall": 0.9})
@@ -63,13 +69,13 @@ def test_work_is_code_and_the_settings_that_results_depend_on():
     assert work_hash(other, with_judges=False) != work_hash(settings, with_judges=False)
 
 
-def test_objects_of_a_bucket_count_in_any_order():
+def test_objects_of_a_bucket_count_in_any_order() -> None:
     objects = [("b.csv", 2, '"e2"'), ("a.csv", 1, '"e1"')]
     assert listing_hash(objects) == listing_hash(reversed(objects))
     assert listing_hash(objects) != listing_hash([("b.csv", 2, '"e2"'), ("a.csv", 1, '"e3"')])
 
 
-def test_a_changed_rules_file_is_a_changed_setting(tmp_path):
+def test_a_changed_rules_file_is_a_changed_setting(tmp_path: Path) -> None:
     rules = tmp_path / "rules.yml"
     rules.write_text("raw: {}\n")
     settings = load_settings({"quality.rules": str(rules)}, environ={})

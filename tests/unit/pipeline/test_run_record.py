@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from python_ml.engines import open_warehouse
@@ -13,6 +14,7 @@ from python_ml.engines.ledger import FAILED, RUNNING, SUCCEEDED, RunRecord, Step
 from python_ml.errors import ModelGateError
 from python_ml.land.result import LandResult, TableResult
 from python_ml.pipeline import record
+from python_ml.pipeline.identity import BatchIdentity
 from python_ml.pipeline.record import (
     begin_record,
     bury,
@@ -30,7 +32,7 @@ RUN_ID = "20250106T120000-abcdef"
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Run:
     settings = load_settings({"home": str(tmp_path), "runs.started_by": "nightly"}, environ={})
     run = Run(settings, mode="score", run_id=RUN_ID, source="raw/monday")
     run.__dict__["work_sha256"] = "w" * 64
@@ -41,21 +43,21 @@ def run(tmp_path):
     return run
 
 
-def trained(version):
+def trained(version: str) -> TrainResult:
     day = date(2024, 6, 30)
     return TrainResult(version, "h", "E5_full", "", day, day, 9, 80, 8, 20, 0.5, {}, [], 1.0)
 
 
-def scored(version):
+def scored(version: str) -> ScoreResult:
     return ScoreResult(version, date(2024, 12, 31), date(2024, 6, 30), 100, 9, {"Low": 100}, 1.0)
 
 
-def table(run, name):
+def table(run: Run, name: str) -> pd.DataFrame:
     with open_warehouse(run.settings) as warehouse:
         return warehouse.read_external(name, RUN_ID)
 
 
-def test_a_record_holds_what_is_known_so_far(run):
+def test_a_record_holds_what_is_known_so_far(run: Run) -> None:
     kept = record_of(run)
     assert (kept.run_id, kept.mode, kept.target) == (RUN_ID, "score", "duckdb")
     assert (kept.source, kept.started_by, kept.status) == ("raw/monday", "nightly", RUNNING)
@@ -68,8 +70,8 @@ def test_a_record_holds_what_is_known_so_far(run):
     assert (second.status, second.row_count) == (RUNNING, None)
 
 
-def test_a_record_names_batch_date_and_the_model_that_scored(run):
-    run.identity = SimpleNamespace(sha256="f" * 64)
+def test_a_record_names_batch_date_and_the_model_that_scored(run: Run) -> None:
+    run.identity = BatchIdentity("f" * 64, {}, ())
     churn = TableResult("churn_label", rows_landed=12)
     run.results.put(LandResult("b1", "h", "2024-12", date(2024, 12, 31), {"churn_label": churn}))
     run.results.put(trained("candidate"))
@@ -80,13 +82,15 @@ def test_a_record_names_batch_date_and_the_model_that_scored(run):
     assert record_of(run).model_version == "champion"
 
 
-def test_without_a_name_in_the_settings_the_user_started_it(run, monkeypatch):
+def test_without_a_name_in_the_settings_the_user_started_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run.settings = run.settings.with_overrides({"runs.started_by": ""})
     monkeypatch.setattr(record, "user_name", lambda: "ana")
     assert record_of(run).started_by == "ana"
 
 
-def test_a_run_that_begins_is_seen_in_manifest_and_tables(run):
+def test_a_run_that_begins_is_seen_in_manifest_and_tables(run: Run) -> None:
     begin_record(run)
     assert run.ledger.runs()[0].status == RUNNING
     row = table(run, "pipeline_run").iloc[0]
@@ -98,17 +102,18 @@ def test_a_run_that_begins_is_seen_in_manifest_and_tables(run):
     assert str(steps["started_at"].iloc[0]) == "2025-01-06 12:00:00", "UTC, without a zone"
 
 
-def test_how_far_a_run_is_goes_to_the_manifest_alone(run):
+def test_how_far_a_run_is_goes_to_the_manifest_alone(run: Run) -> None:
     save_record(run)
     assert [step.step for step in run.ledger.runs()[0].steps] == ["land", "gold"]
     assert table(run, "pipeline_run").empty
 
 
-def test_the_end_of_a_good_run(run):
+def test_the_end_of_a_good_run(run: Run) -> None:
     finish_record(run, None)
     kept = run.ledger.runs()[0]
     assert (kept.status, kept.exit_code, kept.error_message) == (SUCCEEDED, 0, None)
     assert kept.failed_step is None
+    assert kept.ended_at is not None
     age = datetime.now(UTC) - datetime.fromisoformat(kept.ended_at)
     assert abs(age.total_seconds()) < 60
     row = table(run, "pipeline_run").iloc[0]
@@ -118,48 +123,50 @@ def test_the_end_of_a_good_run(run):
     assert document["run_id"] == RUN_ID and document["record"]["status"] == SUCCEEDED
 
 
-def test_the_end_of_a_failed_run_names_the_step_and_the_exit_code(run):
+def test_the_end_of_a_failed_run_names_the_step_and_the_exit_code(run: Run) -> None:
     run.steps[1].status = FAILED
     finish_record(run, ModelGateError("PR-AUC is too low" + "!" * 5000))
     kept = run.ledger.runs()[0]
     assert (kept.status, kept.exit_code, kept.failed_step) == (FAILED, 4, "gold")
+    assert kept.error_message is not None
     assert kept.error_message.startswith("PR-AUC is too low")
     assert len(kept.error_message) == 4000
 
 
-def test_an_error_without_words_is_told_by_its_kind(run):
+def test_an_error_without_words_is_told_by_its_kind(run: Run) -> None:
     finish_record(run, ZeroDivisionError())
     kept = run.ledger.runs()[0]
     assert (kept.exit_code, kept.error_message) == (1, "ZeroDivisionError")
 
 
-def test_a_run_that_had_nothing_to_do_leaves_no_record(run):
+def test_a_run_that_had_nothing_to_do_leaves_no_record(run: Run) -> None:
     run.skipped = "done before"
     finish_record(run, None)
     assert run.ledger.runs() == []
     assert not (run.settings.layout.reports / "runs").exists()
 
 
-def test_the_project_that_dbt_read_is_kept_by_its_hash(run):
+def test_the_project_that_dbt_read_is_kept_by_its_hash(run: Run) -> None:
     place = run.work_dir / "dbt" / "manifest.json"
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps({"nodes": {}, "macros": {}, "metadata": {}}))
     finish_record(run, None)
-    assert len(run.ledger.runs()[0].dbt_manifest_sha256) == 64
+    sha256 = run.ledger.runs()[0].dbt_manifest_sha256
+    assert sha256 is not None and len(sha256) == 64
 
 
-def test_a_record_without_a_step_has_no_step_table(run):
+def test_a_record_without_a_step_has_no_step_table(run: Run) -> None:
     write_run_tables(run.settings, RunRecord(RUN_ID, "train", "duckdb"))
     assert len(table(run, "pipeline_run")) == 1
     assert table(run, "pipeline_step").empty
 
 
-def running():
+def running() -> RunRecord:
     steps = [StepRecord("land", SUCCEEDED), StepRecord("bronze"), StepRecord("gold")]
     return RunRecord(RUN_ID, "train", "duckdb", steps=steps)
 
 
-def test_a_run_that_died_failed_at_its_last_step():
+def test_a_run_that_died_failed_at_its_last_step() -> None:
     buried = bury(running(), has_published=False)
     assert (buried.status, buried.failed_step) == (FAILED, "gold")
     assert [step.status for step in buried.steps] == [SUCCEEDED, FAILED, FAILED]
@@ -168,7 +175,7 @@ def test_a_run_that_died_failed_at_its_last_step():
     assert bury(RunRecord(RUN_ID, "train", "duckdb"), has_published=False).failed_step is None
 
 
-def test_a_run_that_died_after_publishing_succeeded():
+def test_a_run_that_died_after_publishing_succeeded() -> None:
     buried = bury(running(), has_published=True)
     assert (buried.status, buried.exit_code) == (SUCCEEDED, 0)
     assert buried.failed_step is None and buried.error_message is None and buried.ended_at

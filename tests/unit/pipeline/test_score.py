@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
+from unittest import mock
 
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
 
 from python_ml.contracts.gold import read_contract
+from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
 from python_ml.judge.snapshot import read_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.pipeline.evaluate import evaluate
+from python_ml.pipeline.results import ScoreResult
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import train
 from python_ml.registry import REJECTED, open_registry
+from python_ml.settings import Settings
+from tests.unit import gold_fixture as gold
 
 pytestmark = pytest.mark.slow
 
 
+Trained = tuple[Settings, Warehouse, str]
+
+
 @pytest.fixture
-def trained(tmp_path):
+def trained(tmp_path: Path) -> Trained:
     """A home with an approved model, one customer without a label, and quiet customers."""
     settings = gold.settings_for(tmp_path)
     frame = gold.gold_frame()
@@ -34,21 +43,26 @@ def trained(tmp_path):
     return settings, warehouse, version
 
 
-def run(trained, run_id="run-1", **changes):
+def run(trained: Trained, run_id: str = "run-1", **changes: Any) -> ScoreResult:
     settings, warehouse, version = trained
-    arguments = {"settings": settings, "contract": gold.contract(), "model_version": version}
+    arguments: dict[str, Any] = {
+        "settings": settings,
+        "contract": gold.contract(),
+        "model_version": version,
+    }
     arguments |= changes
     return score(warehouse, run_id=run_id, as_of_date=gold.AS_OF_DATE, **arguments)
 
 
-def test_every_customer_is_scored_once_with_tier_and_decision(trained):
+def test_every_customer_is_scored_once_with_tier_and_decision(trained: Trained) -> None:
     settings, warehouse, version = trained
     result = run(trained)
     scores = warehouse.read_external("customer_score", "run-1")
     assert len(scores) == result.customer_count == 1500
     assert scores["customer_id"].is_unique
     assert scores["churn_probability"].between(0, 1).all()
-    assert not any("interval" in name or name.endswith(("_low", "_high")) for name in scores)
+    names = [str(name) for name in scores]
+    assert not any("interval" in name or name.endswith(("_low", "_high")) for name in names)
     threshold = open_registry(settings).load(version).model.threshold
     assert (scores["is_flagged"] == (scores["churn_probability"] >= threshold)).all()
     assert scores["is_flagged"].sum() == result.flagged_count > 0
@@ -59,7 +73,7 @@ def test_every_customer_is_scored_once_with_tier_and_decision(trained):
     assert json.loads(json.dumps(result.as_dict()))["model_version"] == version
 
 
-def test_what_the_scores_promise_is_kept_with_them(trained):
+def test_what_the_scores_promise_is_kept_with_them(trained: Trained) -> None:
     _, warehouse, version = trained
     run(trained)
     scores = warehouse.read_external("customer_score", "run-1")
@@ -73,7 +87,7 @@ def test_what_the_scores_promise_is_kept_with_them(trained):
     assert set(promised["group_name"]) == {"all", *scores["risk_tier"], *scores["segment"]}
 
 
-def test_reasons_belong_to_scored_customers(trained):
+def test_reasons_belong_to_scored_customers(trained: Trained) -> None:
     _, warehouse, _ = trained
     run(trained)
     reasons = warehouse.read_external("score_reason", "run-1")
@@ -84,7 +98,7 @@ def test_reasons_belong_to_scored_customers(trained):
     assert reasons["customer_id"].isin(scored).all()
 
 
-def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained):
+def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained: Trained) -> None:
     settings, warehouse, version = trained
     run(trained)
     stored = warehouse.read_external("customer_score", "run-1")
@@ -98,7 +112,7 @@ def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained):
     pd.testing.assert_frame_equal(stored.drop(columns="run_id"), other.drop(columns="run_id"))
 
 
-def test_a_quiet_customer_scores_as_one_whose_gaps_were_filled(trained):
+def test_a_quiet_customer_scores_as_one_whose_gaps_were_filled(trained: Trained) -> None:
     """The fill is applied in scoring as in training, not only where SQL remembered to."""
     settings, warehouse, version = trained
     run(trained)
@@ -112,7 +126,7 @@ def test_a_quiet_customer_scores_as_one_whose_gaps_were_filled(trained):
     assert (first["raw_score"] == second["raw_score"]).all()
 
 
-def test_a_rejected_model_does_not_score(trained):
+def test_a_rejected_model_does_not_score(trained: Trained) -> None:
     settings, warehouse, version = trained
     open_registry(settings).decide(version, REJECTED, "withdrawn", "maria")
     with pytest.raises(SpanishGasError, match="Rejected"):
@@ -120,7 +134,7 @@ def test_a_rejected_model_does_not_score(trained):
     assert warehouse.read_external("customer_score").empty
 
 
-def test_the_champion_scores_by_default(trained):
+def test_the_champion_scores_by_default(trained: Trained) -> None:
     settings, _, version = trained
     with pytest.raises(SpanishGasError, match="no champion"):
         run(trained, model_version=None)
@@ -136,19 +150,19 @@ def test_the_champion_scores_by_default(trained):
         {"is_dual_fuel": ("integer", {"role": "feature", "tier": "1A", "fill": 1})},
     ],
 )
-def test_a_changed_feature_contract_stops_scoring(trained, change):
+def test_a_changed_feature_contract_stops_scoring(trained: Trained, change: Any) -> None:
     contract = read_contract(gold.manifest({**gold.COLUMNS, **change}))
     with pytest.raises(SpanishGasError, match=next(iter(change))):
         run(trained, contract=contract)
 
 
-def test_sentiment_read_otherwise_than_in_training_stops_scoring(trained):
+def test_sentiment_read_otherwise_than_in_training_stops_scoring(trained: Trained) -> None:
     settings = trained[0].with_overrides({"sentiment.backend": "none"})
     with pytest.raises(SpanishGasError, match="vader-1"):
         run(trained, settings=settings)
 
 
-def test_tier_borders_belong_to_the_higher_tier():
+def test_tier_borders_belong_to_the_higher_tier() -> None:
     tiers = pd.DataFrame(
         {
             "risk_tier": ["Low", "Medium", "High", "Critical"],
@@ -160,10 +174,10 @@ def test_tier_borders_belong_to_the_higher_tier():
 
 
 @pytest.mark.parametrize("minima", [[0.1, 0.4], [0.0, 0.0]])
-def test_tiers_that_leave_a_gap_are_refused(minima):
-    class Seeds:
-        def read_table(self, name):
-            return pd.DataFrame({"risk_tier": ["Low", "High"], "minimum_probability": minima})
-
+def test_tiers_that_leave_a_gap_are_refused(minima: list[float]) -> None:
+    seeds = mock.Mock(spec=Warehouse)
+    seeds.read_table.return_value = pd.DataFrame(
+        {"risk_tier": ["Low", "High"], "minimum_probability": minima}
+    )
     with pytest.raises(SpanishGasError, match="risk_tiers"):
-        read_tiers(Seeds())
+        read_tiers(seeds)

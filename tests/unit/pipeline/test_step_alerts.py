@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from python_ml.alerts import CRITICAL, INFO, WARNING
+from python_ml.alerts import CRITICAL, INFO, WARNING, Alert
 from python_ml.pipeline.step_alerts import outcome_alert
 
 
-def rows(*, is_off=False, is_current=True, tier_off=False):
+def rows(*, is_off: bool = False, is_current: bool = True, tier_off: bool = False) -> pd.DataFrame:
     line = {
         "is_newest": True,
         "is_current_model": is_current,
@@ -38,6 +38,12 @@ def rows(*, is_off=False, is_current=True, tier_off=False):
     )
 
 
+def alert_of(outcomes: pd.DataFrame) -> Alert:
+    alert = outcome_alert(outcomes, "r9")
+    assert alert is not None
+    return alert
+
+
 @pytest.mark.parametrize(
     ("changes", "severity"),
     [
@@ -47,19 +53,21 @@ def rows(*, is_off=False, is_current=True, tier_off=False):
         ({"is_off": True, "is_current": False}, WARNING),
     ],
 )
-def test_an_alarm_needs_scores_that_are_off_by_the_model_in_use(changes, severity):
-    alert = outcome_alert(rows(**changes), "r9")
+def test_an_alarm_needs_scores_that_are_off_by_the_model_in_use(
+    changes: dict[str, bool], severity: str
+) -> None:
+    alert = alert_of(rows(**changes))
     assert alert.severity == severity
     assert "180 left, 120 expected" in alert.title
     assert alert.figures["outcome_ratio"] == 1.5
 
 
-def test_the_alarm_says_what_to_do_next():
-    alert = outcome_alert(rows(is_off=True, tier_off=True), "r9")
+def test_the_alarm_says_what_to_do_next() -> None:
+    alert = alert_of(rows(is_off=True, tier_off=True))
     assert "spanishgas run" in alert.text
     assert "Low (risk tier) too low, ratio 2.00" in alert.text
-    assert "nothing to do" in outcome_alert(rows(is_off=True, is_current=False), "r9").text
+    assert "nothing to do" in alert_of(rows(is_off=True, is_current=False)).text
 
 
-def test_there_is_nothing_to_tell_before_labels_mature():
+def test_there_is_nothing_to_tell_before_labels_mature() -> None:
     assert outcome_alert(rows()[:0], "r9") is None

@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-import gold_fixture as gold
 import numpy as np
+import pandas as pd
 import pytest
 
+from python_ml.engines import Warehouse
 from python_ml.errors import BadInputError
 from python_ml.model.calibrate import choose_threshold
-from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
+from python_ml.pipeline.results import TrainResult
+from python_ml.pipeline.train import FittedModel, fit_by_protocol, labelled_rows, train
 from python_ml.registry import open_registry
+from python_ml.settings import Settings
+from tests.unit import gold_fixture as gold
 
 CHURN = "churn"
 
 
-def run(home, frame=None, run_id="run-1", **overrides):
+def run(
+    home: Path, frame: pd.DataFrame | None = None, run_id: str = "run-1", /, **overrides: Any
+) -> tuple[Settings, Warehouse, TrainResult]:
     settings = gold.settings_for(home, **overrides)
     warehouse = gold.warehouse_with(settings, gold.gold_frame() if frame is None else frame)
     result = train(warehouse, settings, gold.contract(), run_id, gold.AS_OF_DATE)
     return settings, warehouse, result
 
 
-def training_part(settings, frame=None):
+def training_part(settings: Settings, frame: pd.DataFrame | None = None) -> pd.DataFrame:
     frame = gold.gold_frame() if frame is None else frame
     rows = labelled_rows(frame, gold.contract(), settings, gold.AS_OF_DATE)
     return rows[rows["split_part"] == "train"].reset_index(drop=True)
 
 
-def fit(settings, training):
+def fit(settings: Settings, training: pd.DataFrame) -> FittedModel:
     columns = gold.contract().experiment(settings, "E5_full")
     return fit_by_protocol(training, columns, CHURN, "E5_full", settings)
 
 
-def test_perturbed_test_rows_change_nothing_in_the_artifact(tmp_path):
+def test_perturbed_test_rows_change_nothing_in_the_artifact(tmp_path: Path) -> None:
     """Labels of the split's strata aside, the test part is as good as absent."""
     settings, warehouse, result = run(tmp_path / "a")
     test = warehouse.read_external("model_split", "run-1").query("split_part == 'test'")
@@ -53,7 +61,7 @@ def test_perturbed_test_rows_change_nothing_in_the_artifact(tmp_path):
     assert perturbed.model.sha256() == result.sha256
 
 
-def test_a_training_label_does_change_the_artifact(tmp_path):
+def test_a_training_label_does_change_the_artifact(tmp_path: Path) -> None:
     settings = gold.settings_for(tmp_path)
     training = training_part(settings)
     changed = training.copy()
@@ -61,7 +69,7 @@ def test_a_training_label_does_change_the_artifact(tmp_path):
     assert fit(settings, training).model.sha256() != fit(settings, changed).model.sha256()
 
 
-def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_row(tmp_path):
+def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_row(tmp_path: Path) -> None:
     """With a feature that names the row, a reused row would be read by heart; a held-out one
     cannot be."""
     settings = gold.settings_for(tmp_path, **{"model.xgboost.max_depth": 8})
@@ -74,14 +82,14 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_row(tmp_path
     churn = training[CHURN].to_numpy()
     seen = fitted.model.predict(training)["raw_score"].to_numpy()
 
-    def gap(score):
-        return score[churn == 1].mean() - score[churn == 0].mean()
+    def gap(score: np.ndarray) -> float:
+        return float(score[churn == 1].mean() - score[churn == 0].mean())
 
     assert gap(seen) > 0.3
     assert gap(fitted.out_of_fold) < 0.03
 
 
-def test_threshold_is_chosen_on_calibrated_out_of_fold_scores(tmp_path):
+def test_threshold_is_chosen_on_calibrated_out_of_fold_scores(tmp_path: Path) -> None:
     """A threshold on other scores than those that ship would flag too many or too few."""
     settings = gold.settings_for(tmp_path)
     training = training_part(settings)
@@ -93,7 +101,7 @@ def test_threshold_is_chosen_on_calibrated_out_of_fold_scores(tmp_path):
     assert recall >= minimum
 
 
-def test_calibrated_out_of_fold_scores_match_the_churn_rate(tmp_path):
+def test_calibrated_out_of_fold_scores_match_the_churn_rate(tmp_path: Path) -> None:
     settings = gold.settings_for(tmp_path)
     training = training_part(settings)
     fitted = fit(settings, training)
@@ -103,16 +111,16 @@ def test_calibrated_out_of_fold_scores_match_the_churn_rate(tmp_path):
     assert raw.mean() == pytest.approx(training[CHURN].mean(), abs=0.02)
 
 
-def test_two_runs_give_the_same_bits_whatever_the_order_of_rows(tmp_path):
+def test_two_runs_give_the_same_bits_whatever_the_order_of_rows(tmp_path: Path) -> None:
     frame = gold.gold_frame()
     *_, first = run(tmp_path / "a", frame)
-    *_, second = run(tmp_path / "b", frame.sample(frac=1, random_state=9), run_id="run-2")
+    *_, second = run(tmp_path / "b", frame.sample(frac=1, random_state=9), "run-2")
     assert first.sha256 == second.sha256
     *_, other = run(tmp_path / "c", frame, **{"model.seed": 43})
     assert other.sha256 != first.sha256
 
 
-def test_business_columns_are_never_trained_on(tmp_path):
+def test_business_columns_are_never_trained_on(tmp_path: Path) -> None:
     settings, _, result = run(tmp_path)
     model = open_registry(settings).load(result.model_version).model
     assert "avg_monthly_margin_eur" not in model.features
@@ -123,7 +131,7 @@ def test_business_columns_are_never_trained_on(tmp_path):
     assert again.sha256 == result.sha256
 
 
-def test_without_sentiment_the_fallback_is_trained_and_said(tmp_path):
+def test_without_sentiment_the_fallback_is_trained_and_said(tmp_path: Path) -> None:
     settings, _, result = run(tmp_path, **{"sentiment.backend": "none"})
     assert result.experiment == "E8_no_sentiment"
     assert "E8_no_sentiment" in result.message and "no sentiment" in result.message
@@ -132,7 +140,7 @@ def test_without_sentiment_the_fallback_is_trained_and_said(tmp_path):
     assert registered.origin["sentiment_backend"] is None
 
 
-def test_unlabelled_customers_are_left_out_of_training(tmp_path):
+def test_unlabelled_customers_are_left_out_of_training(tmp_path: Path) -> None:
     frame = gold.gold_frame(1600)
     frame["churn"] = frame["churn"].astype("Int64")
     frame.loc[1500:, "churn"] = None
@@ -142,7 +150,7 @@ def test_unlabelled_customers_are_left_out_of_training(tmp_path):
     assert "C01600" not in set(split["customer_id"])
 
 
-def test_no_label_at_all_is_said(tmp_path):
+def test_no_label_at_all_is_said(tmp_path: Path) -> None:
     frame = gold.gold_frame(100)
     frame["churn"] = None
     with pytest.raises(BadInputError, match=r"churn_label.*100 customers.*mode score"):
@@ -150,7 +158,7 @@ def test_no_label_at_all_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["one_hot", "native"])
-def test_either_encoding_survives_being_stored(tmp_path, encoding):
+def test_either_encoding_survives_being_stored(tmp_path: Path, encoding: str) -> None:
     settings, _, result = run(tmp_path, **{"model.category_encoding": encoding})
     model = open_registry(settings).load(result.model_version).model
     fitted = fit(settings, training_part(settings))
@@ -160,7 +168,7 @@ def test_either_encoding_survives_being_stored(tmp_path, encoding):
     )
 
 
-def test_result_is_json(tmp_path):
+def test_result_is_json(tmp_path: Path) -> None:
     *_, result = run(tmp_path)
     document = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     assert document["as_of_date"] == "2024-12-31"

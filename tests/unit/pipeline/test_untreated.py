@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import duckdb
-import gold_fixture as gold
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,21 +23,21 @@ from python_ml.pipeline.evaluate import stored_rows
 from python_ml.pipeline.rebuild import rebuild_version
 from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
+from tests.unit import gold_fixture as gold
 
 DAY = gold.AS_OF_DATE
 
 
-def campaign(arms: dict[str, str], chance: float = 0.5, **changed: object) -> pd.DataFrame:
+def campaign(arms: dict[str, str], chance: float = 0.5, **changed: Any) -> pd.DataFrame:
     rows = pd.DataFrame({"customer_id": list(arms), "arm": list(arms.values())})
-    return rows.assign(
-        **{
-            "control_propensity": chance,
-            "is_contacted": rows["arm"] != "control",
-            "as_of_date": pd.Timestamp(DAY),
-            "outcome_date": pd.Timestamp("2025-03-31"),
-            **changed,
-        }
-    )
+    columns: dict[str, Any] = {
+        "control_propensity": chance,
+        "is_contacted": rows["arm"] != "control",
+        "as_of_date": pd.Timestamp(DAY),
+        "outcome_date": pd.Timestamp("2025-03-31"),
+        **changed,
+    }
+    return rows.assign(**columns)
 
 
 def test_the_control_group_stands_for_the_treated() -> None:
@@ -67,7 +68,9 @@ def test_chances_of_two_campaigns_multiply() -> None:
         (date(2025, 3, 31), date(2025, 6, 29), False),  # begins when the labels end
     ],
 )
-def test_campaigns_count_that_overlap_the_labels(tmp_path, start, end, counts) -> None:
+def test_campaigns_count_that_overlap_the_labels(
+    tmp_path: Path, start: date, end: date, counts: bool
+) -> None:
     settings = gold.settings_for(tmp_path)
     with gold.warehouse_with(settings, gold.gold_frame(50)) as warehouse:
         with duckdb.connect(str(settings.layout.warehouse)) as connection:
@@ -99,7 +102,7 @@ def test_a_weight_counts_on_its_own_date_alone() -> None:
     assert list(repeated(rows, treated)["row"]) == [2, 3]
 
 
-def test_a_model_learns_from_the_untreated_and_can_be_rebuilt(tmp_path) -> None:
+def test_a_model_learns_from_the_untreated_and_can_be_rebuilt(tmp_path: Path) -> None:
     """Offers have saved nearly everybody at risk; the model still says what would happen."""
     settings = gold.settings_for(tmp_path)
     truth = gold.gold_frame(4000)

@@ -11,11 +11,11 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from aws_fixture import REGION
 from moto import mock_aws
 
 from python_ml.privacy.buckets import Buckets
 from python_ml.privacy.person import traces_in
+from tests.unit.aws_fixture import REGION
 
 GONE, STAYS = "C00003", "C00004"
 SAID = "my neighbour at number seven pays far less than we do"

@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -27,7 +29,7 @@ ROWS = [
 ]
 
 
-def as_csv(delimiter=",", names=("customer_id", "interaction_summary")):
+def as_csv(delimiter: Any = ",", names: Any = ("customer_id", "interaction_summary")) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter)
     writer.writerow(names)
@@ -35,11 +37,11 @@ def as_csv(delimiter=",", names=("customer_id", "interaction_summary")):
     return out.getvalue().encode()
 
 
-def as_lines():
+def as_lines() -> bytes:
     return "\n".join(json.dumps(row) for row in ROWS).encode()
 
 
-def as_parquet():
+def as_parquet() -> bytes:
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(ROWS), out)
     return out.getvalue()
@@ -67,7 +69,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_was_said_is_learned_from_every_format(tmp_path, name):
+def test_what_was_said_is_learned_from_every_format(tmp_path: Path, name: str) -> None:
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / name).write_bytes(FILES[name])
     traces = traces_of(tmp_path, GONE)
@@ -78,7 +80,7 @@ def test_what_was_said_is_learned_from_every_format(tmp_path, name):
     assert traces_of(tmp_path, KEPT).is_in(OTHERS)
 
 
-def test_what_was_said_is_learned_from_any_table_of_a_database(tmp_path):
+def test_what_was_said_is_learned_from_any_table_of_a_database(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "old.duckdb")) as connection:
         connection.execute("create table other as select 'x' as interaction_summary")
         connection.execute("create schema s")
@@ -104,14 +106,16 @@ def test_what_was_said_is_learned_from_any_table_of_a_database(tmp_path):
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.parquet", "a.csv.gz"])
-def test_a_file_that_tells_nothing_of_who_said_what(tmp_path, name, content):
+def test_a_file_that_tells_nothing_of_who_said_what(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     packed = gzip.compress(content) if name.endswith(".gz") else content
     (tmp_path / name).write_bytes(packed)
     (tmp_path / "b.csv").write_bytes(FILES["comma.csv"])
     assert traces_of(tmp_path, GONE).texts == (plain_words(WORDS.encode()),)
 
 
-def test_a_long_field_of_somebody_does_not_end_the_reading(tmp_path):
+def test_a_long_field_of_somebody_does_not_end_the_reading(tmp_path: Path) -> None:
     """The csv library gives up on a field of more than 131,072 characters, unless it is told."""
     long = f'{KEPT},"{"word " * 40_000}"\n'
     header, rest = as_csv().decode().split("\n", 1)
@@ -119,7 +123,9 @@ def test_a_long_field_of_somebody_does_not_end_the_reading(tmp_path):
     assert traces_of(tmp_path, GONE).texts == (plain_words(WORDS.encode()),)
 
 
-def test_words_of_links_and_of_what_is_still_to_be_searched_are_not_read_twice(tmp_path):
+def test_words_of_links_and_of_what_is_still_to_be_searched_are_not_read_twice(
+    tmp_path: Path,
+) -> None:
     outside, home = tmp_path / "outside", tmp_path / "home"
     outside.mkdir()
     (outside / "a.csv").write_bytes(FILES["comma.csv"])
@@ -129,7 +135,7 @@ def test_words_of_links_and_of_what_is_still_to_be_searched_are_not_read_twice(t
     assert traces_of(home, GONE).texts == ()
 
 
-def test_a_text_that_somebody_else_has_said_too_gives_nobody_away(tmp_path):
+def test_a_text_that_somebody_else_has_said_too_gives_nobody_away(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(FILES["comma.csv"])
     (tmp_path / "b.csv").write_text(f'customer_id,interaction_summary\n{KEPT},"{WORDS}"\n')
     traces = traces_of(tmp_path, GONE)
@@ -138,11 +144,11 @@ def test_a_text_that_somebody_else_has_said_too_gives_nobody_away(tmp_path):
 
 
 @pytest.fixture
-def pending(tmp_path):
+def pending(tmp_path: Path) -> Pending:
     return Pending(tmp_path, Tombstones(FolderStore(tmp_path), "salt"), GONE)
 
 
-def test_what_is_still_to_be_searched_is_kept_and_deleted(tmp_path, pending):
+def test_what_is_still_to_be_searched_is_kept_and_deleted(tmp_path: Path, pending: Pending) -> None:
     (tmp_path / "a.csv").write_bytes(FILES["comma.csv"])
     traces = traces_of(tmp_path, GONE)
     assert pending.read() is None
@@ -163,7 +169,7 @@ def test_what_is_still_to_be_searched_is_kept_and_deleted(tmp_path, pending):
     pending.clear()
 
 
-def test_a_note_that_cannot_be_read_is_an_error(pending):
+def test_a_note_that_cannot_be_read_is_an_error(pending: Pending) -> None:
     pending.write(Traces(frozenset([GONE])))
     pending.path.write_text("{")
     with pytest.raises(SpanishGasError, match="cannot be read"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,9 @@ ID = Traces(frozenset([GONE]))
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_a_csv_record_with_a_quoted_line_break_goes_whole(delimiter, end, encoding):
+def test_a_csv_record_with_a_quoted_line_break_goes_whole(
+    delimiter: str, end: str, encoding: str
+) -> None:
     rows = [
         ["customer_id", "note"],
         ["C00001", '"año, first\nsecond; ""half"" | third"'],
@@ -38,7 +41,7 @@ def test_a_csv_record_with_a_quoted_line_break_goes_whole(delimiter, end, encodi
     assert edited == end.join([lines[0], lines[1], lines[3], ""]).encode(encoding)
 
 
-def test_csv_without_quotes_and_without_a_last_line_break():
+def test_csv_without_quotes_and_without_a_last_line_break() -> None:
     text = f"client_id,churn\nC00001,0\n{GONE},1\nC00003,0\n{GONE},1"
     assert edit_csv(text.encode(), ID) == b"client_id,churn\nC00001,0\nC00003,0\n"
     assert (
@@ -46,7 +49,7 @@ def test_csv_without_quotes_and_without_a_last_line_break():
     )
 
 
-def test_what_is_left_of_a_text_goes_and_a_mention_by_others_is_replaced():
+def test_what_is_left_of_a_text_goes_and_a_mention_by_others_is_replaced() -> None:
     rest = (
         "customer_id,interaction_summary\n"
         ',"and that año after año nobody answers his letters."\n'
@@ -85,20 +88,20 @@ ARRAY = """[
         (f'\ufeff[{{"id": "{GONE}"}}, {{"id": "C000021"}}]', '\ufeff[{"id": "C000021"}]'),
     ],
 )
-def test_json_stays_valid_and_as_it_was(text, expected):
+def test_json_stays_valid_and_as_it_was(text: str, expected: str) -> None:
     edited = edit_json(text, ID)
     assert edited.split() == expected.split()
     if "broken" not in text and "\n{" not in text:
         json.loads(edited.removeprefix("\ufeff"))
 
 
-def test_the_layout_of_a_json_array_stays():
+def test_the_layout_of_a_json_array_stays() -> None:
     assert edit_json(ARRAY, ID) == ARRAY.replace('{"customer_id": "C00002", "v": 2},\n', "")
     last = ARRAY.replace("C00002", "C00009").replace("C00003", GONE)
     assert edit_json(last, ID).endswith('"v": 2}\n]\n')
 
 
-def test_html_rows_go_whole_and_embedded_json_is_edited_as_such():
+def test_html_rows_go_whole_and_embedded_json_is_edited_as_such() -> None:
     page = (
         f"<ul><li>{GONE} left</li><li>C00003 stays</li></ul>"
         f"<table><tr><td>{GONE}</td><td>0.93</td></tr>\n<tr><td>C00003</td></tr></table>"
@@ -127,13 +130,13 @@ def test_html_rows_go_whole_and_embedded_json_is_edited_as_such():
         SAID[len(SAID) // 2 :],
     ],
 )
-def test_a_text_is_known_again_however_it_is_quoted(quoted):
+def test_a_text_is_known_again_however_it_is_quoted(quoted: str) -> None:
     assert TRACES.is_in(quoted)
     assert TRACES.count(quoted.encode("latin-1", "replace"))
     assert not TRACES.is_in(TRACES.redact(quoted))
 
 
-def test_words_that_others_use_give_nobody_away():
+def test_words_that_others_use_give_nobody_away() -> None:
     everybody = "Asked for a better price before the renewal."
     traces = traces_in(GONE, {everybody, "Short text."}, {everybody})
     assert traces.fragments == ()
@@ -145,13 +148,13 @@ def test_words_that_others_use_give_nobody_away():
 
 
 @pytest.mark.parametrize("text", ["C000021", "XC00002", "C0000", "#c0000 2"])
-def test_an_id_within_a_longer_word_is_another(text):
+def test_an_id_within_a_longer_word_is_another(text: str) -> None:
     assert not ID.is_in(text)
     assert plain_words(text.encode()) != plain_words(GONE.encode())
 
 
 @pytest.mark.parametrize("text", ["id_C00002_", '"\\nC00002"', "c00002", "%20C00002.", "(C00002)"])
-def test_an_id_is_found_between_anything(text):
+def test_an_id_is_found_between_anything(text: str) -> None:
     assert ID.is_in(text)
     assert not ID.is_in(ID.redact(text))
 
@@ -177,11 +180,13 @@ def test_an_id_is_found_between_anything(text):
         ),
     ],
 )
-def test_a_name_or_the_first_character_says_what_a_record_is(name, text, expected):
+def test_a_name_or_the_first_character_says_what_a_record_is(
+    name: str, text: str, expected: str
+) -> None:
     assert edit_text(name, text.encode(), ID).decode() == expected
 
 
-def test_json_documents_are_objects_and_lists_one_after_the_other():
+def test_json_documents_are_objects_and_lists_one_after_the_other() -> None:
     text = '[1, {"a": 2}]\n{"b": 1}\n7 "x"\n{torn\n[]\n{"c": [3]}'
     assert list(json_documents(text)) == [[1, {"a": 2}], {"b": 1}, [], {"c": [3]}]
     assert list(json_documents("\n torn")) == list(json_documents("")) == []
@@ -198,12 +203,12 @@ def test_json_documents_are_objects_and_lists_one_after_the_other():
         (GONE, False),
     ],
 )
-def test_a_file_is_one_record_if_it_says_whose_it_is(document, is_record):
+def test_a_file_is_one_record_if_it_says_whose_it_is(document: Any, is_record: bool) -> None:
     assert is_record_of(json.dumps(document).encode(), TRACES) is is_record
     assert not is_record_of(json.dumps(document).encode()[:-1], TRACES)
 
 
-def test_lines_of_a_csv_without_quotes_that_mention_others_too():
+def test_lines_of_a_csv_without_quotes_that_mention_others_too() -> None:
     """Suspects are lines with a seed of the traces, each looked at once."""
     text = f"id,n\nx,of {GONE} and {GONE}\nC000021,1\n{GONE},{GONE}\ny,2"
     edited = edit_csv(text.encode(), ID).decode()

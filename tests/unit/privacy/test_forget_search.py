@@ -9,6 +9,8 @@ import json
 import os
 import sqlite3
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -26,13 +28,13 @@ TRACES = Traces(frozenset([GONE]))
 ROWS = f"customer_id,churn\n{GONE},1\n{KEPT},0\n".encode()
 
 
-def in_parquet(_) -> bytes:
+def in_parquet(_: bytes) -> bytes:
     target = io.BytesIO()
     pq.write_table(pa.table({"customer_id": [GONE, KEPT]}), target)
     return target.getvalue()
 
 
-def in_sqlite(_) -> bytes:
+def in_sqlite(_: bytes) -> bytes:
     with sqlite3.connect(":memory:") as connection:
         connection.execute("create table t (customer_id text)")
         connection.executemany("insert into t values (?)", [(GONE,), (KEPT,)])
@@ -55,7 +57,7 @@ def in_json(content: bytes) -> bytes:
     return json.dumps({"attachment": base64.b64encode(content).decode()}).encode()
 
 
-CONTAINERS = {
+CONTAINERS: dict[str, list[Callable[[bytes], bytes]]] = {
     "rows.csv.gz": [gzip.compress],
     "rows.zip": [in_zip],
     "page.js": [gzip.compress, in_script],
@@ -68,7 +70,7 @@ CONTAINERS = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_container_is_opened_and_cleaned(tmp_path, name):
+def test_a_container_is_opened_and_cleaned(tmp_path: Path, name: str) -> None:
     content = ROWS
     for pack in CONTAINERS[name]:
         content = pack(content)
@@ -82,7 +84,7 @@ def test_a_container_is_opened_and_cleaned(tmp_path, name):
     assert search(tmp_path, others).found, "the others are still there"
 
 
-def test_a_workbook_is_searched_and_left_to_a_person(tmp_path):
+def test_a_workbook_is_searched_and_left_to_a_person(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "list.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("xl/sharedStrings.xml", f"<sst><si><t>{GONE}</t></si></sst>")
@@ -94,7 +96,7 @@ def test_a_workbook_is_searched_and_left_to_a_person(tmp_path):
     assert found.is_by_hand and found.as_dict()["is_by_hand"]
 
 
-def test_what_only_a_person_can_edit_is_told_apart_at_any_depth(tmp_path):
+def test_what_only_a_person_can_edit_is_told_apart_at_any_depth(tmp_path: Path) -> None:
     unknown = b"\0\1" + GONE.encode()
     (tmp_path / "scan.bin").write_bytes(unknown)
     (tmp_path / "scan.gz").write_bytes(gzip.compress(unknown))
@@ -119,7 +121,7 @@ def test_what_only_a_person_can_edit_is_told_apart_at_any_depth(tmp_path):
     assert {find.is_by_hand for find in search(tmp_path, TRACES).found} == {True}
 
 
-def test_parquet_of_any_type_keeps_its_schema_order_and_compression(tmp_path):
+def test_parquet_of_any_type_keeps_its_schema_order_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
     table = pa.table(
         {
@@ -147,7 +149,7 @@ def test_parquet_of_any_type_keeps_its_schema_order_and_compression(tmp_path):
     assert search(tmp_path, TRACES).places == []
 
 
-def test_duckdb_of_any_type_in_any_schema(tmp_path):
+def test_duckdb_of_any_type_in_any_schema(tmp_path: Path) -> None:
     path = tmp_path / "it's [a] home.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema other; create type word as enum ('C00002', 'C00003')")
@@ -168,7 +170,9 @@ def test_duckdb_of_any_type_in_any_schema(tmp_path):
     assert rows == [(3, "of (forgotten)."), (4, "C00003")]
 
 
-def test_blocks_that_nobody_can_read_are_no_proof_until_the_file_is_written_anew(tmp_path):
+def test_blocks_that_nobody_can_read_are_no_proof_until_the_file_is_written_anew(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "old.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(
@@ -183,7 +187,7 @@ def test_blocks_that_nobody_can_read_are_no_proof_until_the_file_is_written_anew
     assert search(tmp_path, TRACES).places == []
 
 
-def test_what_is_damaged_is_told(tmp_path):
+def test_what_is_damaged_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(ROWS)[:-5])
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     (tmp_path / "c.sqlite").write_bytes(in_sqlite(b"")[:200])
@@ -194,7 +198,9 @@ def test_what_is_damaged_is_told(tmp_path):
     assert {find.what for find in searched.doubtful} == {UNREADABLE} and not searched.is_clean
 
 
-def test_a_long_file_is_searched_block_by_block(tmp_path, monkeypatch):
+def test_a_long_file_is_searched_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("python_ml.privacy.traces._BLOCK", 64)
     monkeypatch.setattr("python_ml.privacy.traces._OVERLAP", 32)
     for start in range(40, 80):
@@ -202,7 +208,7 @@ def test_a_long_file_is_searched_block_by_block(tmp_path, monkeypatch):
         assert not TRACES.count_long(b"x" * start + GONE.encode() + b"0 " + b"y" * 99)
 
 
-def test_names_and_links(tmp_path):
+def test_names_and_links(tmp_path: Path) -> None:
     home, outside = tmp_path / "home", tmp_path / "company"
     (home / f"customer_id={GONE}").mkdir(parents=True)
     outside.mkdir()
@@ -215,7 +221,7 @@ def test_names_and_links(tmp_path):
     assert (outside / "rows.csv").read_bytes() == ROWS
 
 
-def test_colours_of_the_products_own_assets_are_nobody(tmp_path):
+def test_colours_of_the_products_own_assets_are_nobody(tmp_path: Path) -> None:
     from python_ml.settings import ASSETS
 
     script = (ASSETS / "vendor" / "echarts.common.min.js").read_bytes()
@@ -227,7 +233,7 @@ def test_colours_of_the_products_own_assets_are_nobody(tmp_path):
     assert not search(tmp_path, Traces(frozenset(["C01234"]))).found
 
 
-def test_large_data_is_unpacked_into_a_file(monkeypatch):
+def test_large_data_is_unpacked_into_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "_IN_MEMORY", 10)
     with containers.unpacked(gzip.compress(ROWS)) as content:
         assert content[:] == ROWS
@@ -235,13 +241,13 @@ def test_large_data_is_unpacked_into_a_file(monkeypatch):
         pass
 
 
-def test_utf_16_that_is_damaged_is_read_as_far_as_it_goes(tmp_path):
+def test_utf_16_that_is_damaged_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(f"of {GONE}.".encode("utf-16") + b"x")
     assert [find.what for find in search(tmp_path, TRACES).found] == ["mentions"]
 
 
 @pytest.mark.parametrize("name", [b"\xff " + GONE.encode(), GONE.encode() + b".\xe9.csv"])
-def test_a_name_that_is_no_text_is_searched_too(tmp_path, name):
+def test_a_name_that_is_no_text_is_searched_too(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.touch()
     assert [find.what for find in search(tmp_path, TRACES).found] == ["its name"]
@@ -249,7 +255,7 @@ def test_a_name_that_is_no_text_is_searched_too(tmp_path, name):
     assert not path.exists()
 
 
-def test_documents_in_databases_lose_a_record_and_texts_a_mention(tmp_path):
+def test_documents_in_databases_lose_a_record_and_texts_a_mention(tmp_path: Path) -> None:
     rows = [
         (1, '{"ids": ["C00002", "C00003"]}', '{"ids": ["C00003"]}'),
         (2, '[{"id": "C00002"}, {"id": "x"}]', '[{"id": "x"}]'),
@@ -273,7 +279,9 @@ def test_documents_in_databases_lose_a_record_and_texts_a_mention(tmp_path):
     assert [(n, note.replace(" ", "")) for n, note in left] == expected
 
 
-def test_an_archive_loses_files_that_are_named_after_the_person_and_edits_the_others(tmp_path):
+def test_an_archive_loses_files_that_are_named_after_the_person_and_edits_the_others(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "sent.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("folder/", "")
@@ -289,7 +297,7 @@ def test_an_archive_loses_files_that_are_named_after_the_person_and_edits_the_ot
         assert archive.read("letters/list.txt") == f"(forgotten) and {KEPT}".encode()
 
 
-def test_counts_and_words_of_a_find():
+def test_counts_and_words_of_a_find() -> None:
     assert str(Find("a", "mentions", 1)) == "a: mentions"
     assert str(Find("a", "mentions", 1200)) == "a: mentions (1,200)"
     assert Find("a", "b", 2).as_dict() == {

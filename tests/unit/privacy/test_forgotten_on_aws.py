@@ -8,7 +8,6 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from aws_fixture import REGION
 from moto import mock_aws
 
 from python_ml.contracts.schema import customer_id_pattern
@@ -16,6 +15,7 @@ from python_ml.engines.s3_store import S3Store
 from python_ml.land.forgotten import keep_out
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.settings import AthenaSettings
+from tests.unit.aws_fixture import REGION
 
 GONE, STAYS = "C00003", "C00004"
 

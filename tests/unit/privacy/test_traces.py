@@ -10,7 +10,7 @@ from python_ml.privacy.traces import Traces, fragments_of, plain_words
 ID = Traces(frozenset(["C00002"]))
 
 
-def test_fragments_are_runs_of_five_words_or_a_shorter_text_whole():
+def test_fragments_are_runs_of_five_words_or_a_shorter_text_whole() -> None:
     assert fragments_of(["one two three four five six seven"], b"") == (
         b" one two three four five ",
         b" two three four five six ",
@@ -21,7 +21,7 @@ def test_fragments_are_runs_of_five_words_or_a_shorter_text_whole():
     assert fragments_of(["one two"], b"") == ()
 
 
-def test_fragments_that_others_have_said_are_left_out_and_none_comes_twice():
+def test_fragments_that_others_have_said_are_left_out_and_none_comes_twice() -> None:
     said = ["one two three four five six", "one two three four five six", "a b c"]
     assert fragments_of(said, b" zero one two three four five ") == (
         b" two three four five six ",
@@ -41,16 +41,16 @@ def test_fragments_that_others_have_said_are_left_out_and_none_comes_twice():
         (b"", b"  "),
     ],
 )
-def test_words_without_escapes(data, words):
+def test_words_without_escapes(data: bytes, words: bytes) -> None:
     assert plain_words(data) == words
 
 
-def test_seeds_are_in_everything_that_holds_a_trace():
+def test_seeds_are_in_everything_that_holds_a_trace() -> None:
     found = Traces(frozenset(["C2"]), (b" a longest b ", b" c d efg "), (), frozenset(["0AF"]))
     assert found.seeds == ("0af", "c2", "efg", "longest")
 
 
-def test_mentions_are_counted_by_id_and_once_by_words():
+def test_mentions_are_counted_by_id_and_once_by_words() -> None:
     found = Traces(frozenset(["C2"]), (b" one two three ", b" two three four "))
     assert found.count(b"C2 and c2; one two three four") == 3
     assert found.count(b"c21 one three") == 0
@@ -58,7 +58,7 @@ def test_mentions_are_counted_by_id_and_once_by_words():
     assert Traces(frozenset(["C2"]), (), (), frozenset(["abc"])).count(b"abc C2 xabc") == 2
 
 
-def test_traces_of_two_calls_are_joined():
+def test_traces_of_two_calls_are_joined() -> None:
     first = Traces(frozenset(["C1"]), (b" a ", b" b "), (b" t ",), frozenset(["h"]))
     second = Traces(frozenset(["C2"]), (b" b ", b" c "), (b" t ", b" u "), frozenset(["i"]))
     assert first.joined(second) == Traces(
@@ -82,12 +82,12 @@ def test_traces_of_two_calls_are_joined():
         ("note", "He said one two three four.", False),
     ],
 )
-def test_whose_a_record_is(column, value, is_record):
+def test_whose_a_record_is(column: str, value: str, is_record: bool) -> None:
     own = Traces(frozenset(["C00002"]), (b" one two three four ",), (), frozenset(["h1"]))
     assert own.is_record(column, value) is is_record
 
 
-def test_a_text_goes_whole_and_of_a_cut_one_what_is_left():
+def test_a_text_goes_whole_and_of_a_cut_one_what_is_left() -> None:
     words = "one two three four five six seven eight"
     own = Traces(
         frozenset(["C2"]), fragments_of([words], b""), (plain_words(words.encode()),), frozenset()
@@ -99,19 +99,19 @@ def test_a_text_goes_whole_and_of_a_cut_one_what_is_left():
     assert own.redact(f"{words.upper()}\n{words}") == "(forgotten)\n(forgotten)"
 
 
-def test_short_texts_are_counted():
+def test_short_texts_are_counted() -> None:
     own = Traces(frozenset(), (), (b" a b c ", b" a b ", b" a ", b"  "))
     assert own.short_text_count == 3
 
 
-def test_fragments_that_follow_each_other_are_one_piece_to_replace():
+def test_fragments_that_follow_each_other_are_one_piece_to_replace() -> None:
     merged = traces._merged([b" a b c ", b" b c d ", b" x y z ", b" c d e "])
     assert merged[0] == ["a", "b", "c", "d"]
     assert sorted(map(len, merged), reverse=True) == list(map(len, merged))
     assert ["x", "y", "z"] in merged and ["c", "d", "e"] in merged
 
 
-def test_blocks_overlap_and_cut_no_word(monkeypatch):
+def test_blocks_overlap_and_cut_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traces, "_BLOCK", 10)
     monkeypatch.setattr(traces, "_OVERLAP", 4)
     assert list(traces._blocks(b"")) == []

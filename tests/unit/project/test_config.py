@@ -1,13 +1,19 @@
+from __future__ import annotations
+
 import inspect
 import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 import xgboost as xgb
 import yaml
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from python_ml import settings as config
 from python_ml.contracts.settings_page import settings_page
@@ -16,7 +22,7 @@ from python_ml.pipeline.identity import work_hash
 from python_ml.settings import PROJECT_DIR, load_settings
 
 
-def test_flag_wins_over_environment_wins_over_file(tmp_path):
+def test_flag_wins_over_environment_wins_over_file(tmp_path: Path) -> None:
     own = tmp_path / "settings.yml"
     own.write_text("threads: 3\nmodel:\n  folds: 3\n")
     environ = {"SPANISHGAS_SETTINGS": str(own)}
@@ -39,7 +45,9 @@ def test_flag_wins_over_environment_wins_over_file(tmp_path):
         ({}, {"SPANISHGAS_SETTINGS": "/does/not/exist.yml"}, "exist.yml"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_by_name(overrides, environ, message):
+def test_a_setting_that_makes_no_sense_is_refused_by_name(
+    overrides: dict[str, int], environ: dict[str, str], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         load_settings(overrides, environ=environ)
 
@@ -59,21 +67,21 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(overrides, environ, me
         ("SPANISHGAS_MODEL__XGBOOST__MAX_DEPHT", "did you mean model.xgboost.max_depth"),
     ],
 )
-def test_a_variable_that_no_setting_has_is_refused(variable, message):
+def test_a_variable_that_no_setting_has_is_refused(variable: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as error:
         load_settings(environ={variable: "1"})
     assert str(error.value).startswith(variable)
 
 
-def test_variables_of_dbt_secrets_and_containers_are_no_settings():
+def test_variables_of_dbt_secrets_and_containers_are_no_settings() -> None:
     environ = {f"SPANISHGAS_{name}": "x" for name in config.NOT_SETTINGS - {"SETTINGS"}}
     environ |= {"DBT_SPANISHGAS_WAREHOUSE": "x", "SPANISHGASLIGHT": "x"}
     assert load_settings(environ=environ) == load_settings(environ={})
 
 
-def test_every_variable_that_we_speak_of_is_known():
+def test_every_variable_that_we_speak_of_is_known() -> None:
     """In code, workflows, images, Terraform and docs; one that is not would end the command."""
-    found = {}
+    found: dict[str, str] = {}
     listed = subprocess.check_output(["git", "ls-files"], cwd=PROJECT_DIR, text=True)
     for path in listed.splitlines():
         if path != "tests/unit/project/test_config.py":
@@ -89,12 +97,12 @@ def test_every_variable_that_we_speak_of_is_known():
     assert "GATE__MINIMUM_PR_AUC" in found
 
 
-def own_file(tmp_path, text):
+def own_file(tmp_path: Path, text: str) -> dict[str, str]:
     (tmp_path / "own.yml").write_text(text)
     return {"SPANISHGAS_SETTINGS": str(tmp_path / "own.yml")}
 
 
-def test_experiments_and_parameters_can_be_added_in_a_file(tmp_path):
+def test_experiments_and_parameters_can_be_added_in_a_file(tmp_path: Path) -> None:
     text = """
 model: {experiment: E9_mine, xgboost: {min_child_weight: 5, grow_policy: lossguide}}
 experiments: {E9_mine: [1A, "3"], E5_full: [1A]}
@@ -111,7 +119,7 @@ audit: {ablation: {max_depth: 2}}
     assert settings.audit.ablation.max_depth == 2
 
 
-def test_one_can_be_added_by_variable_and_by_hyperparameter(tmp_path):
+def test_one_can_be_added_by_variable_and_by_hyperparameter(tmp_path: Path) -> None:
     environ = {"SPANISHGAS_EXPERIMENTS__E5_FULL": "[1A]", "SPANISHGAS_EXPERIMENTS__E9": "[2A]"}
     settings = load_settings({"model.xgboost.gamma": 1}, environ=environ)
     assert (settings.experiments["E5_full"], settings.experiments["e9"]) == (["1A"], ["2A"])
@@ -140,7 +148,9 @@ def test_one_can_be_added_by_variable_and_by_hyperparameter(tmp_path):
         ("gates: {minimum_pr_auc: 0.1}", "gates", "did you mean gate"),
     ],
 )
-def test_what_a_file_gets_wrong_is_told_with_file_and_key(tmp_path, text, key, message):
+def test_what_a_file_gets_wrong_is_told_with_file_and_key(
+    tmp_path: Path, text: str, key: str, message: str
+) -> None:
     with pytest.raises(UsageError, match=re.escape(message)) as error:
         load_settings(environ=own_file(tmp_path, text))
     assert key in str(error.value)
@@ -168,8 +178,8 @@ def test_what_a_file_gets_wrong_is_told_with_file_and_key(tmp_path, text, key, m
     ],
 )
 def test_a_value_that_is_plainly_wrong_is_refused_wherever_it_comes_from(
-    tmp_path, name, value, message
-):
+    tmp_path: Path, name: str, value: Any, message: str
+) -> None:
     with pytest.raises(UsageError, match=f"^{re.escape(f'{name}: {message}')}"):
         load_settings({name: value}, environ={})
     text = yaml.safe_dump(value).removesuffix("\n...\n").strip()
@@ -185,13 +195,13 @@ def test_a_value_that_is_plainly_wrong_is_refused_wherever_it_comes_from(
         load_settings(environ=environ)
 
 
-def test_what_a_file_gets_wrong_is_told_though_a_variable_says_otherwise(tmp_path):
+def test_what_a_file_gets_wrong_is_told_though_a_variable_says_otherwise(tmp_path: Path) -> None:
     environ = own_file(tmp_path, "threads: many") | {"SPANISHGAS_THREADS": "3"}
     with pytest.raises(UsageError, match=r"own\.yml: threads: expected int"):
         load_settings({"threads": 4}, environ=environ)
 
 
-def test_a_text_that_may_be_left_out_is_no_yaml_either(tmp_path):
+def test_a_text_that_may_be_left_out_is_no_yaml_either(tmp_path: Path) -> None:
     for text in ("[x].yml", "12", "a: b"):
         assert load_settings(environ={"SPANISHGAS_QUALITY__RULES": text}).quality.rules == text
     environ = own_file(tmp_path, "alerts: {webhook_url: https://x}")
@@ -200,7 +210,7 @@ def test_a_text_that_may_be_left_out_is_no_yaml_either(tmp_path):
         assert load_settings(environ=environ).alerts.webhook_url is None
 
 
-def test_every_setting_says_what_it_is_for_and_has_a_type():
+def test_every_setting_says_what_it_is_for_and_has_a_type() -> None:
     assert len(list(fields_of(config.Settings))) > 100
     for name, section, field in fields_of(config.Settings):
         assert (field.description or "").endswith("."), name
@@ -208,7 +218,9 @@ def test_every_setting_says_what_it_is_for_and_has_a_type():
         assert "Any" not in words and "object" not in words, name
 
 
-def fields_of(section, path=""):
+def fields_of(
+    section: type[config.Section], path: str = ""
+) -> Iterator[tuple[str, type[config.Section], FieldInfo]]:
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
             assert inspect.getdoc(field.annotation), name
@@ -217,7 +229,7 @@ def fields_of(section, path=""):
             yield f"{path}{name}", section, field
 
 
-def test_the_page_shows_every_setting_and_is_current():
+def test_the_page_shows_every_setting_and_is_current() -> None:
     page = settings_page()
     assert page == (PROJECT_DIR / "docs" / "settings.md").read_text(encoding="utf-8")
     for name, _, _ in fields_of(config.Settings):
@@ -226,7 +238,7 @@ def test_the_page_shows_every_setting_and_is_current():
         assert f"| `{key}` |" in part
 
 
-def test_help_and_version_do_not_wait_for_the_settings():
+def test_help_and_version_do_not_wait_for_the_settings() -> None:
     script = """
 import sys
 from contextlib import suppress
@@ -238,19 +250,19 @@ assert "pydantic" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
-def test_settings_made_anywhere_else_read_nothing(monkeypatch):
+def test_settings_made_anywhere_else_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     monkeypatch.setenv("SPANISHGAS_THREADS", "9")
     assert config.Settings() == load_settings(environ={})
 
 
-def test_a_value_that_is_no_yaml_is_refused():
+def test_a_value_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(UsageError, match="SPANISHGAS_THREADS: '\\[' cannot be read"):
         load_settings(environ={"SPANISHGAS_THREADS": "["})
 
 
-def test_xgboost_knows_the_parameters_that_may_be_added():
-    added = {}
+def test_xgboost_knows_the_parameters_that_may_be_added() -> None:
+    added: dict[str, Any] = {}
     for name in config.XgboostParameters.model_fields:
         kind = config.kind_of(config._declared(("model", "xgboost", name)))
         added[name] = (
@@ -262,7 +274,7 @@ def test_xgboost_knows_the_parameters_that_may_be_added():
     assert "not used" in warnings_of({"foo": 1}, 1)[0]
 
 
-def warnings_of(parameters, rounds):
+def warnings_of(parameters: Mapping[str, Any], rounds: int) -> list[str]:
     data = xgb.DMatrix([[0.0], [1.0]], [0.0, 1.0])
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -270,7 +282,7 @@ def warnings_of(parameters, rounds):
     return [str(warning.message) for warning in told]
 
 
-def test_settings_cannot_be_changed_in_place():
+def test_settings_cannot_be_changed_in_place() -> None:
     settings = load_settings(environ={})
     changed = settings.with_overrides({"model.folds": 9})
     assert (settings.model.folds, changed.model.folds) == (5, 9)
@@ -279,13 +291,15 @@ def test_settings_cannot_be_changed_in_place():
             setattr(section, name, 1)
 
 
-def test_everything_lies_under_the_home(tmp_path):
+def test_everything_lies_under_the_home(tmp_path: Path) -> None:
     layout = load_settings({"home": str(tmp_path)}, environ={}).layout
     for path in (layout.raw, layout.lake, layout.warehouse, layout.models, layout.reports):
         assert tmp_path in path.parents
 
 
-def test_a_text_in_the_environment_is_no_yaml(tmp_path, monkeypatch):
+def test_a_text_in_the_environment_is_no_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for home in ("[x] - {y}: *z", "'quoted'", "12", "null", "a: b"):
         settings = load_settings(environ={"SPANISHGAS_HOME": home})
@@ -293,8 +307,10 @@ def test_a_text_in_the_environment_is_no_yaml(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["home", "quality.rules"])
-def test_without_a_home_folder_of_the_user_a_tilde_is_refused(monkeypatch, name):
-    def unknown(_path):
+def test_without_a_home_folder_of_the_user_a_tilde_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def unknown(_path: Any) -> None:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr("pathlib.Path.expanduser", unknown)

@@ -1,5 +1,7 @@
 """What others wrote is shown as it is, on every terminal."""
 
+from __future__ import annotations
+
 import ast
 import io
 import json
@@ -7,7 +9,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -34,7 +40,7 @@ MODULES = sorted(PACKAGE_DIR.rglob("*.py"))
 MARKUP = re.compile(r"\[/\]|\[/?(?:bold|dim|italic|red|green|yellow|cyan|blue|default)\b[^\]]*\]")
 
 
-def shown(monkeypatch, *modules, show):
+def shown(monkeypatch: pytest.MonkeyPatch, *modules: Any, show: Any) -> str:
     """What `show` prints, with the consoles of the modules writing to memory, as to a terminal."""
     out = io.StringIO()
     plain = console.PlainConsole(file=out, force_terminal=True, color_system=None, width=200)
@@ -47,7 +53,7 @@ def shown(monkeypatch, *modules, show):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_of_others_is_shown_as_it_is(monkeypatch, text):
+def test_text_of_others_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     record = RunRecord(text, text, "duckdb", FAILED, error_message=text, started_by=text)
     found = status.Status(None, text, text, text, [record])
     output = shown(monkeypatch, status, show=lambda: status.show_status(found))
@@ -68,8 +74,10 @@ def test_text_of_others_is_shown_as_it_is(monkeypatch, text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_step_and_its_progress_show_text_as_it_is(monkeypatch, text):
-    def work():
+def test_a_step_and_its_progress_show_text_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    def work() -> None:
         with progress.timed_step(text, []) as (_, report):
             report(text, 0.5)
 
@@ -77,10 +85,12 @@ def test_a_step_and_its_progress_show_text_as_it_is(monkeypatch, text):
 
 
 @pytest.mark.parametrize("sink", ["webhook", "sns"])
-def test_an_alert_that_cannot_be_sent_says_so_whatever_its_text(monkeypatch, sink):
+def test_an_alert_that_cannot_be_sent_says_so_whatever_its_text(
+    monkeypatch: pytest.MonkeyPatch, sink: str
+) -> None:
     settings = load_settings({"alerts.sinks": [sink]}, environ={})
 
-    def fail(*_):
+    def fail(*_: Any) -> None:
         raise SpanishGasError("no such host [/v2]")
 
     monkeypatch.setattr(alerts, "open_sink", fail)
@@ -89,7 +99,7 @@ def test_an_alert_that_cannot_be_sent_says_so_whatever_its_text(monkeypatch, sin
     assert output == f"alert not sent to {sink}: no such host [/v2]\n"
 
 
-def test_control_characters_do_not_reach_the_terminal():
+def test_control_characters_do_not_reach_the_terminal() -> None:
     text = "a\x1b[31mred\x07\x9b2J\r\x00b\tc\nd"
     assert console.harmless(text) == "a\\x1b[31mred\\x07\\x9b2J\\x0d\\x00b\tc\nd"
     assert console.line(("\x1b[2J", "red"), "\x07").plain == "\\x1b[2J\\x07"
@@ -103,7 +113,7 @@ def test_control_characters_do_not_reach_the_terminal():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE_DIR)))
-def test_no_module_asks_the_terminal_to_read_markup(path):
+def test_no_module_asks_the_terminal_to_read_markup(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -119,7 +129,7 @@ def test_no_module_asks_the_terminal_to_read_markup(path):
             assert keywords.get("markup") == "False", f"line {node.lineno}"
 
 
-def test_tables_of_ours_are_made_for_consoles_of_ours():
+def test_tables_of_ours_are_made_for_consoles_of_ours() -> None:
     table = console.new_table("t", "a")
     table.add_row("[old]")
     out = io.StringIO()
@@ -141,7 +151,7 @@ else:
 """
 
 
-def show(encoding, *arguments):
+def show(encoding: str, *arguments: Any) -> CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-c", SHOW, *arguments],
         capture_output=True,
@@ -159,34 +169,34 @@ def show(encoding, *arguments):
         ("utf-8", "Muñoz: 12 € – ✓ \\xff\n".encode()),
     ],
 )
-def test_a_terminal_that_lacks_a_character_gets_the_nearest(encoding, expected):
+def test_a_terminal_that_lacks_a_character_gets_the_nearest(encoding: str, expected: bytes) -> None:
     done = show(encoding)
     assert (done.returncode, done.stdout) == (0, expected), done.stderr
     assert done.stderr == expected.replace(b" \\xff", b"")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_a_document_loses_no_character_on_any_terminal(encoding):
+def test_a_document_loses_no_character_on_any_terminal(encoding: str) -> None:
     done = show(encoding, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.decode(encoding)) == {"name": "Muñoz € \udcff"}
 
 
-def test_a_stream_that_cannot_be_changed_is_left_alone(monkeypatch):
+def test_a_stream_that_cannot_be_changed_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", SimpleNamespace())
     console.open_streams()
 
 
-def test_who_stops_reading_does_not_end_the_process():
+def test_who_stops_reading_does_not_end_the_process() -> None:
     class Closed(io.StringIO):
-        def write(self, _text):
+        def write(self, _text: str) -> int:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
         console.PlainConsole(file=Closed()).print("a")
 
 
-def unread(arguments, *, also_stderr=False):
+def unread(arguments: Sequence[str], *, also_stderr: bool = False) -> tuple[int, bytes]:
     """The exit code and stderr of the command, whose reader has gone before it begins."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -203,7 +213,7 @@ def unread(arguments, *, also_stderr=False):
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["--help"], ["--version"]])
-def test_a_reader_who_has_seen_enough_is_no_error(tmp_path, arguments):
+def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "raw").mkdir()
     home = ["--home", str(tmp_path)] if arguments[0] == "status" else []
     assert unread([*arguments, *home]) == (0, b"")
@@ -213,11 +223,13 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path, arguments):
     ("code", "arguments"),
     [(2, ["no-such-command"]), (2, ["status"]), (3, ["land", "no-such-folder"])],
 )
-def test_who_reads_no_message_still_gets_the_exit_code(tmp_path, code, arguments):
+def test_who_reads_no_message_still_gets_the_exit_code(
+    tmp_path: Path, code: int, arguments: list[str]
+) -> None:
     home = [] if code == 2 and arguments != ["status"] else ["--home", str(tmp_path / "none")]
     assert unread([*arguments, *home], also_stderr=True)[0] == code
 
 
-def test_a_connection_that_a_service_has_closed_is_an_error():
+def test_a_connection_that_a_service_has_closed_is_an_error() -> None:
     with pytest.raises(BrokenPipeError), console.writing_to_stdout():
         raise BrokenPipeError(32, "Broken pipe")

@@ -6,8 +6,9 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import click
@@ -66,7 +67,8 @@ def found(program: str) -> list[tuple[str, dict[str, str], list[str]]]:
 
 def called(where: str, words: list[str]) -> str:
     """Parse a `spanishgas` command as the command itself does; its name."""
-    command, context, name = cli, click.Context(cli, info_name="spanishgas"), ""
+    command: click.Command = cli
+    context, name = click.Context(cli, info_name="spanishgas"), ""
     words = list(words[1:])
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0)
@@ -86,25 +88,25 @@ def called(where: str, words: list[str]) -> str:
     return name
 
 
-def test_commands_of_spanishgas_take_the_options_that_are_named():
+def test_commands_of_spanishgas_take_the_options_that_are_named() -> None:
     names = {called(where, words) for where, _, words in found("spanishgas")}
     assert names > {"run", "doctor", "promote", "status", "cost", "forget", "explain"}
 
 
-def test_what_is_no_command_or_no_option_is_found():
+def test_what_is_no_command_or_no_option_is_found() -> None:
     for line in ("rollback", "promote --back", "doctor --target redshift", "run --mode guess"):
         with pytest.raises((AssertionError, pytest.fail.Exception)):
             called("here", ["spanishgas", *line.split()])
 
 
-def test_modules_that_are_run_exist():
+def test_modules_that_are_run_exist() -> None:
     named = {words[2] for _, _, words in found("python") if words[1] == "-m"}
     assert named >= {"tests.athena.local", "python_ml.aws.sagemaker_launch"}
     for name in named:
         assert importlib.util.find_spec(name.removesuffix(".X")) is not None, name
 
 
-def test_scripts_exist_and_get_every_variable_that_they_need():
+def test_scripts_exist_and_get_every_variable_that_they_need() -> None:
     scripts = [
         (where, given, words[0])
         for where, given, words in (
@@ -126,7 +128,7 @@ def test_scripts_exist_and_get_every_variable_that_they_need():
             assert needed <= set(given), f"{where}: {name} needs {needed - set(given)}"
 
 
-def test_operations_of_aws_take_the_options_that_are_named():
+def test_operations_of_aws_take_the_options_that_are_named() -> None:
     seen = 0
     for where, _, words in found("aws"):
         service, operation, options = words[1], words[2], set()
@@ -140,9 +142,8 @@ def test_operations_of_aws_take_the_options_that_are_named():
         if operation == "wait":
             assert (service, words[3]) in AWS_WAIT
             continue
-        model = boto3.client(
-            service.removesuffix("api"), region_name="eu-south-2"
-        ).meta.service_model
+        make: Callable[..., Any] = boto3.client  # its types know a service by its literal name only
+        model = make(service.removesuffix("api"), region_name="eu-south-2").meta.service_model
         names = {xform_name(name, "-"): name for name in model.operation_names}
         assert operation in names, f"{where}: aws {service} {operation}"
         members = {
@@ -156,7 +157,7 @@ def test_operations_of_aws_take_the_options_that_are_named():
     assert seen > 5
 
 
-def test_targets_of_terraform_and_its_outputs_exist():
+def test_targets_of_terraform_and_its_outputs_exist() -> None:
     root = PROJECT_DIR / "infra/terraform"
     outputs = (root / "outputs.tf").read_text(encoding="utf-8")
     for where, _, words in found("terraform"):

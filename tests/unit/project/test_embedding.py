@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from matplotlib.axes import Axes
 
 from python_ml.documents import json_text, read_json, write_json
 from python_ml.embedding import in_html, in_markdown, in_plot, in_script, visible
@@ -78,12 +79,13 @@ def test_a_plot_draws_every_label(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, `$\\frac{1}{2` is a formula that cannot be read, and ends the drawing."""
     labels = [*ALL, "$\\frac{1}{2$", "$x$", "_hidden"]
 
-    def paint(axes) -> None:
+    def paint(axes: Axes) -> None:
         for text in labels:
             axes.plot([0, 1], [0, 1], label=in_plot(text[:60]))
-        shown = axes.legend().get_texts()
+        legend = axes.legend()
+        shown = legend.get_texts()
         assert len(shown) == len(labels)
-        axes.get_legend().remove()
+        legend.remove()
         axes.set_xticks(range(len(labels)), [in_plot(text[:60]) for text in labels])
 
     assert draw(paint).startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ from tests.mutation.suites import SUITES
 
 
 @pytest.mark.parametrize("path", SUITES)
-def test_a_core_module_and_its_tests_are_there(path):
+def test_a_core_module_and_its_tests_are_there(path: str) -> None:
     assert python_mutants.mutants(ROOT, path)
     for test in SUITES[path]:
         file, _, name = test.partition("::")
@@ -20,7 +20,7 @@ def test_a_core_module_and_its_tests_are_there(path):
         assert not name or f"\ndef {name}(" in text, test
 
 
-def test_every_mutant_that_is_listed_as_equivalent_exists_and_has_a_reason():
+def test_every_mutant_that_is_listed_as_equivalent_exists_and_has_a_reason() -> None:
     with EQUIVALENT.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     known = {}

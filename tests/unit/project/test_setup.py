@@ -53,7 +53,7 @@ elif arguments[:2] == ["pip", "install"]:
 
 
 @pytest.fixture
-def project(tmp_path) -> Path:
+def project(tmp_path: Path) -> Path:
     folder = tmp_path / "it's a (clone) [1]"
     folder.mkdir()
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
@@ -95,7 +95,7 @@ def kill(run: subprocess.Popen[str], after_seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_begins_anew(project):
+def test_killed_at_any_moment_it_begins_anew(project: Path) -> None:
     started = time.monotonic()
     assert_whole(project)
     whole = time.monotonic() - started
@@ -110,7 +110,7 @@ def test_killed_at_any_moment_it_begins_anew(project):
         assert_whole(project)
 
 
-def test_an_environment_without_its_interpreter_is_made_anew(project):
+def test_an_environment_without_its_interpreter_is_made_anew(project: Path) -> None:
     assert_whole(project)
     python = project / ".venv" / "bin" / "python"
     python.unlink()
@@ -118,7 +118,7 @@ def test_an_environment_without_its_interpreter_is_made_anew(project):
     assert_whole(project)
 
 
-def test_an_environment_of_another_folder_is_made_anew(project, tmp_path):
+def test_an_environment_of_another_folder_is_made_anew(project: Path, tmp_path: Path) -> None:
     assert_whole(project)
     moved = project.rename(tmp_path / "moved")
     (moved / ".venv" / "bin" / "of-the-old-folder").touch()
@@ -127,7 +127,7 @@ def test_an_environment_of_another_folder_is_made_anew(project, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'a "b"', "(a), [b] *", "a;b & c `id`", "-- x"])
-def test_make_run_takes_folders_of_any_name(project, name):
+def test_make_run_takes_folders_of_any_name(project: Path, name: str) -> None:
     """The command gets each folder as one argument, whatever a shell would make of it."""
     assert_whole(project)
     command = project / ".venv" / "bin" / "spanishgas"
@@ -152,7 +152,7 @@ def test_make_run_takes_folders_of_any_name(project, name):
     assert run == ["run", "--home", "data", "--target", "duckdb", "--raw", name]
 
 
-def test_the_hooks_are_read_and_set_up_what_they_run():
+def test_the_hooks_are_read_and_set_up_what_they_run() -> None:
     config = ROOT / ".pre-commit-config.yaml"
     subprocess.run(
         [Path(sys.executable).parent / "pre-commit", "validate-config", config], check=True

@@ -42,18 +42,18 @@ text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @settings(deadline=None)
 @given(text)
-def test_a_value_is_itself_in_a_statement(value):
+def test_a_value_is_itself_in_a_statement(value: str) -> None:
     assert duckdb.execute(f"select {literal(value)}").fetchone() == (value,)
 
 
 @settings(deadline=None)
 @given(text.filter(bool))
-def test_a_name_is_itself_in_a_statement(name):
+def test_a_name_is_itself_in_a_statement(name: str) -> None:
     assert duckdb.execute(f"select 1 as {identifier(name)}").description[0][0] == name
 
 
 @pytest.mark.parametrize("name", ["home", "it's [one] of a, b*"])
-def test_a_view_reads_the_lake_beside_it_wherever_both_are_moved(tmp_path, name):
+def test_a_view_reads_the_lake_beside_it_wherever_both_are_moved(tmp_path: Path, name: str) -> None:
     home = tmp_path / name
     (home / "lake" / "ml").mkdir(parents=True)
     part, scan = home / "lake" / "ml" / "part.parquet", files(home / "lake", "ml/*.parquet")
@@ -75,7 +75,7 @@ def test_a_view_reads_the_lake_beside_it_wherever_both_are_moved(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["a*", "a?", "a[b]", "[[]", "[!a]", "{a,b}", "it's", "a\nb"])
-def test_a_path_stands_for_one_file_and_for_no_other(tmp_path, name):
+def test_a_path_stands_for_one_file_and_for_no_other(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name / "month=1"
     for each in (folder, tmp_path / "ab" / "month=1", tmp_path / "a" / "month=1"):
         each.mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_a_path_stands_for_one_file_and_for_no_other(tmp_path, name):
         assert duckdb.execute(f"select n from read_csv({scan})").fetchall() == [(1,)]
 
 
-def test_a_backslash_is_refused_only_where_wildcards_are_needed():
+def test_a_backslash_is_refused_only_where_wildcards_are_needed() -> None:
     assert file_pattern("/a\\b/c") == "/a\\b/c"
     for arguments in (("/a\\b[c]",), ("/a\\b", "*.parquet")):
         with pytest.raises(UsageError, match="backslash"):
@@ -99,7 +99,7 @@ def quoted_by_hand(source: str) -> Iterator[str]:
                 is_open = False
                 for part in node.values:
                     if isinstance(part, ast.Constant):
-                        marks = re.sub(r"(?<=\w)'(?=\w)", "", part.value)  # don't: no quote
+                        marks = re.sub(r"(?<=\w)'(?=\w)", "", str(part.value))  # don't: no quote
                         is_open ^= marks.count(quote) % 2 == 1
                     elif is_open:
                         yield f"{part.lineno}: {ast.unparse(part)}"
@@ -118,11 +118,11 @@ def quoted_by_hand(source: str) -> Iterator[str]:
         '"\'" + name.replace("\'", "\'\'") + "\'"',
     ],
 )
-def test_what_the_test_below_finds(line):
+def test_what_the_test_below_finds(line: str) -> None:
     assert list(quoted_by_hand(line))
 
 
-def test_no_statement_is_quoted_by_hand():
+def test_no_statement_is_quoted_by_hand() -> None:
     modules = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
     assert modules.keys() > set(NOT_SQL)
     found = {

@@ -25,8 +25,9 @@ TIERS = {"1A": 15, "MP core": 8, "MP risk": 13, "2A": 11, "2B": 3, "3": 6, "1B":
 COMPILED_RULES_OFF = "layout,ST06,ST07,AM04,RF02"
 
 
-def read_yaml(path: Path) -> dict:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+def read_yaml(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
 
 
 def read_seed(name: str) -> list[dict[str, str]]:
@@ -34,12 +35,12 @@ def read_seed(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def models_of(layer: str) -> dict[str, dict]:
+def models_of(layer: str) -> dict[str, dict[str, Any]]:
     path = ROOT / "models" / layer / f"_{layer}__models.yml"
     return {model["name"]: model for model in read_yaml(path)["models"]}
 
 
-def gold_features() -> dict[str, dict]:
+def gold_features() -> dict[str, dict[str, Any]]:
     columns = models_of("gold")["gold_master"]["columns"]
     metas = {column["name"]: column["config"]["meta"] for column in columns}
     return {name: meta for name, meta in metas.items() if meta["role"] == "feature"}
@@ -54,7 +55,13 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     offline |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     offline["SPANISHGAS_ATHENA__SCHEMA"] = "sg_prod"
-    command = [BIN / "dbt", "compile", "--target", "athena", "--no-populate-cache"]
+    command: list[str | Path] = [
+        BIN / "dbt",
+        "compile",
+        "--target",
+        "athena",
+        "--no-populate-cache",
+    ]
     command += ["--no-introspect", "--project-dir", ROOT, "--profiles-dir", ROOT]
     command += ["--target-path", folder, "--log-path", folder / "logs"]
     command += ["--vars", "{sentiment_backend: vader-1}"]
@@ -110,7 +117,8 @@ def test_trino_accepts_every_compiled_statement(compiled: Path) -> None:
 
 
 def test_sqlfluff_reads_the_compiled_models_as_trino(compiled: Path) -> None:
-    command = [BIN / "sqlfluff", "lint", compiled / "models", "--disable-progress-bar"]
+    command: list[str | Path] = [BIN / "sqlfluff", "lint", compiled / "models"]
+    command += ["--disable-progress-bar"]
     command += ["--config", ROOT / ".sqlfluff", "--templater", "raw", "--dialect", "trino"]
     command += ["--exclude-rules", COMPILED_RULES_OFF]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import aws_fixture as aws
 import hcl2
 import pytest
 
 from python_ml.settings import PROJECT_DIR
+from tests.unit import aws_fixture as aws
 
 ROOT = PROJECT_DIR / "infra/terraform"
 MODULES = sorted(path for path in (ROOT / "modules").iterdir() if path.is_dir())
@@ -46,7 +48,7 @@ WITHOUT_RESOURCE = {
 KEY_POLICY = ("s3", "key")
 
 
-def unquoted(value):
+def unquoted(value: Any) -> Any:
     """python-hcl2 keeps the quotes of strings and names."""
     if isinstance(value, dict):
         return {unquoted(k): unquoted(v) for k, v in value.items() if k != "__is_block__"}
@@ -56,15 +58,15 @@ def unquoted(value):
 
 
 @cache
-def parsed(folder: Path) -> dict:
-    merged: dict = {}
+def parsed(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    merged: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.tf")):
         for kind, blocks in unquoted(hcl2.loads(path.read_text(encoding="utf-8"))).items():
             merged.setdefault(kind, []).extend(blocks)
     return merged
 
 
-def names(folder: Path, kind: str) -> dict:
+def names(folder: Path, kind: str) -> dict[str, Any]:
     return {name: body for block in parsed(folder).get(kind, []) for name, body in block.items()}
 
 
@@ -72,7 +74,7 @@ def text_of(folder: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.tf*")))
 
 
-def statements():
+def statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for module in MODULES:
         for block in parsed(module).get("data", []):
             for name, body in block.get("aws_iam_policy_document", {}).items():
@@ -83,12 +85,12 @@ def statements():
                         yield module.name, name, inner
 
 
-def listed(value) -> list[str]:
+def listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else re.findall(r"[\w:*\-]+", str(value))
 
 
 @pytest.mark.parametrize("folder", [*MODULES, ROOT], ids=lambda folder: folder.name)
-def test_variables_are_typed_described_and_used(folder):
+def test_variables_are_typed_described_and_used(folder: Path) -> None:
     text = text_of(folder)
     for name, body in names(folder, "variable").items():
         assert body.get("type"), f"{folder.name}: {name} has no type"
@@ -104,7 +106,7 @@ def test_variables_are_typed_described_and_used(folder):
         assert body.get("description"), f"{folder.name}: output {name} is not described"
 
 
-def test_environments_are_values_alone_and_keep_their_state_apart():
+def test_environments_are_values_alone_and_keep_their_state_apart() -> None:
     """One configuration for all; what differs is a file of values and a key of the state."""
     folder = ROOT / "environments"
     environments = {path.stem for path in folder.glob("*.tfvars")}
@@ -119,12 +121,12 @@ def test_environments_are_values_alone_and_keep_their_state_apart():
     assert "use_lockfile = true" in text_of(ROOT)
 
 
-def test_every_module_is_used():
+def test_every_module_is_used() -> None:
     wired = {call["source"].split("/")[-1] for call in names(ROOT, "module").values()}
     assert wired == {module.name for module in MODULES}
 
 
-def test_files_are_short_and_hold_no_account_and_no_secret():
+def test_files_are_short_and_hold_no_account_and_no_secret() -> None:
     for path in ROOT.rglob("*.tf"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 150, path
@@ -133,7 +135,7 @@ def test_files_are_short_and_hold_no_account_and_no_secret():
         assert not re.search(r'(?i)(password|secret|token)\w*\s*=\s*"[^"$]', text), path
 
 
-def test_no_policy_has_a_wildcard_that_aws_does_not_require():
+def test_no_policy_has_a_wildcard_that_aws_does_not_require() -> None:
     seen = set()
     for module, name, statement in statements():
         if statement.get("effect") == "Deny" or (module, name) == KEY_POLICY:
@@ -148,7 +150,7 @@ def test_no_policy_has_a_wildcard_that_aws_does_not_require():
     assert seen == set(WITHOUT_RESOURCE), "explained, and used nowhere"
 
 
-def test_trust_is_bound_to_the_account_or_the_repository():
+def test_trust_is_bound_to_the_account_or_the_repository() -> None:
     conditions = [
         condition["variable"]
         for _, name, statement in statements()
@@ -159,7 +161,7 @@ def test_trust_is_bound_to_the_account_or_the_repository():
     assert any(variable.endswith(":sub") for variable in conditions)
 
 
-def test_nothing_is_public():
+def test_nothing_is_public() -> None:
     text = "\n".join(text_of(module) for module in MODULES)
     assert "0.0.0.0/0" not in text
     assert "::/0" not in text
@@ -175,7 +177,7 @@ def test_nothing_is_public():
         assert re.findall(rf"{flag}\s*=\s*(\w+)", text) == ["true"], flag
 
 
-def test_the_template_of_the_state_machine_gets_every_variable():
+def test_the_template_of_the_state_machine_gets_every_variable() -> None:
     used = set(re.findall(r"\$\{(\w+)\}", aws.TEMPLATE.read_text(encoding="utf-8")))
     module = text_of(ROOT / "modules/step_functions")
     given = set(
@@ -186,7 +188,7 @@ def test_the_template_of_the_state_machine_gets_every_variable():
     assert json.loads(aws.render())
 
 
-def test_the_settings_that_parts_get_are_settings():
+def test_the_settings_that_parts_get_are_settings() -> None:
     text = text_of(ROOT)
     from python_ml.settings import load_settings
 
@@ -199,7 +201,7 @@ def test_the_settings_that_parts_get_are_settings():
     load_settings(environ=variables)
 
 
-def test_the_figures_in_the_documentation_are_what_the_script_prints():
+def test_the_figures_in_the_documentation_are_what_the_script_prints() -> None:
     from infra.costs import bill, size_lines, tables
 
     for page, mark, lines in (

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
-import gold_fixture as gold
 import numpy as np
 import pytest
 
 from python_ml.errors import SpanishGasError
+from python_ml.model.churn_model import ChurnModel
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
+from python_ml.registry.base import Registry
+from tests.unit import gold_fixture as gold
 
 
 @pytest.fixture
-def registry(tmp_path):
+def registry(tmp_path: Path) -> Registry:
     return open_registry(gold.settings_for(tmp_path))
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     return tmp_path / "lake" / "models"
 
 
-def test_a_version_comes_back_with_the_same_scores(registry, model):
+def test_a_version_comes_back_with_the_same_scores(registry: Registry, model: ChurnModel) -> None:
     digest = registry.register("v1", model, {"run_id": "r1"})
     loaded = registry.load("v1")
     frame = gold.gold_frame(200, seed=2)
@@ -34,7 +37,9 @@ def test_a_version_comes_back_with_the_same_scores(registry, model):
     assert loaded.origin == {"run_id": "r1"}
 
 
-def test_artifacts_are_json_and_nothing_else(registry, root, model):
+def test_artifacts_are_json_and_nothing_else(
+    registry: Registry, root: Path, model: ChurnModel
+) -> None:
     registry.register("v1", model, {})
     files = [path for path in (root / "v1").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json"}
@@ -42,7 +47,7 @@ def test_artifacts_are_json_and_nothing_else(registry, root, model):
         json.loads(path.read_bytes())
 
 
-def test_a_version_is_never_overwritten(registry, model):
+def test_a_version_is_never_overwritten(registry: Registry, model: ChurnModel) -> None:
     registry.register("v1", model, {})
     registry.register("v1", model, {})  # the same again, as a resumed run does
     other = replace(model, threshold=0.32)
@@ -52,7 +57,9 @@ def test_a_version_is_never_overwritten(registry, model):
 
 
 @pytest.mark.parametrize("name", ["booster.json", "model.json"])
-def test_a_tampered_artifact_is_not_loaded(registry, root, model, name):
+def test_a_tampered_artifact_is_not_loaded(
+    registry: Registry, root: Path, model: ChurnModel, name: str
+) -> None:
     registry.register("v1", model, {})
     path = root / "v1" / name
     old, new = ('"threshold": 0.31', '"threshold": 0.11')
@@ -72,7 +79,9 @@ def test_a_tampered_artifact_is_not_loaded(registry, root, model, name):
         registry.load("v1")
 
 
-def test_the_last_decision_holds_and_earlier_ones_stay(registry, model):
+def test_the_last_decision_holds_and_earlier_ones_stay(
+    registry: Registry, model: ChurnModel
+) -> None:
     registry.register("v1", model, {})
     assert registry.status("v1") == PENDING
     registry.decide("v1", REJECTED, "recall too low", "gate", evidence={"recall": 0.4})
@@ -85,7 +94,7 @@ def test_the_last_decision_holds_and_earlier_ones_stay(registry, model):
         registry.decide("v1", "Splendid", "", "")
 
 
-def test_only_approved_versions_become_champion(registry, model):
+def test_only_approved_versions_become_champion(registry: Registry, model: ChurnModel) -> None:
     registry.register("v1", model, {})
     with pytest.raises(SpanishGasError, match=PENDING):
         registry.promote("v1", "r1")
@@ -97,7 +106,9 @@ def test_only_approved_versions_become_champion(registry, model):
         registry.require_champion()
 
 
-def test_promotion_and_roll_back_move_the_pointer(registry, root, model):
+def test_promotion_and_roll_back_move_the_pointer(
+    registry: Registry, root: Path, model: ChurnModel
+) -> None:
     for version in ("v1", "v2"):
         registry.register(version, model, {})
         registry.decide(version, APPROVED, "", "gate")
@@ -112,7 +123,9 @@ def test_promotion_and_roll_back_move_the_pointer(registry, root, model):
     assert not list(root.rglob(".*"))
 
 
-def test_an_unfinished_version_is_not_seen(registry, root, model):
+def test_an_unfinished_version_is_not_seen(
+    registry: Registry, root: Path, model: ChurnModel
+) -> None:
     registry.register("v1", model, {})
     unfinished = root / "v2"
     unfinished.mkdir()

@@ -15,7 +15,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 from python_ml.errors import UsageError
 from python_ml.simulate import append_month, simulate
 from python_ml.simulate.contacts import draw_month_contacts
-from python_ml.simulate.lifecycle import draw_course, label_probability
+from python_ml.simulate.lifecycle import Course, draw_course, label_probability
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.world import World
 from tests.unit.simulate.test_simulate import digests
@@ -84,7 +84,7 @@ def test_labels_of_earlier_dates_mature(five_months: Path) -> None:
     contracts = pd.read_csv(five_months / "customer_contracts.csv")
     here = contracts.groupby("snapshot_date")["customer_id"].agg(set)
     for date, part in labels.groupby("label_date"):
-        end = str((pd.Timestamp(date) + pd.offsets.MonthEnd(3)).date())
+        end = str((pd.Timestamp(str(date)) + pd.offsets.MonthEnd(3)).date())
         assert set(part["customer_id"]) == here[date]
         # Who left is in no snapshot at the end of the horizon, who stayed is in it.
         left = set(part.loc[part["churn"] == 1, "customer_id"])
@@ -185,13 +185,13 @@ def test_simulating_anew_takes_earlier_months_away(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def course():
+def course() -> Course:
     world = World(customers=12000, year=2024, seed=21)
     index = np.arange(world.customer_count(12))
     return draw_course(world, index, province_costs(21), 12)
 
 
-def test_the_customer_base_keeps_its_size_and_its_course(course) -> None:
+def test_the_customer_base_keeps_its_size_and_its_course(course: Course) -> None:
     sizes = np.array([course.is_customer(month).sum() for month in range(13)])
     assert (np.abs(sizes / 12000 - 1) < 0.12).all()
     first = course.panel.tier1_price[:, 11] / course.panel.tier1_price[:, 0]
@@ -199,7 +199,7 @@ def test_the_customer_base_keeps_its_size_and_its_course(course) -> None:
     assert ks_2samp(first, later).statistic < 0.12
 
 
-def test_labels_follow_the_hazard_at_every_date(course) -> None:
+def test_labels_follow_the_hazard_at_every_date(course: Course) -> None:
     for month in (0, 3, 6, 9, 12):
         here, label = course.is_customer(month), course.label(month)
         days = (course.renewals[month] - course.world.as_of(month)).astype(int)
@@ -209,7 +209,7 @@ def test_labels_follow_the_hazard_at_every_date(course) -> None:
         assert label[near].mean() > 3 * label[far].mean()
 
 
-def test_overlapping_labels_agree(course) -> None:
+def test_overlapping_labels_agree(course: Course) -> None:
     for month in range(12):
         stayed = course.is_customer(month) & ~course.label(month)
         assert course.is_customer(month + 1)[stayed].all()
@@ -217,7 +217,7 @@ def test_overlapping_labels_agree(course) -> None:
         assert course.label(month)[gone].all()
 
 
-def test_texts_know_of_later_outcomes_what_they_knew_at_first(course) -> None:
+def test_texts_know_of_later_outcomes_what_they_knew_at_first(course: Course) -> None:
     """Mood by outcome at a later as-of date is that of the published table."""
     month, moods = 6, {}
     for before in range(month - 2, month + 1):
@@ -242,7 +242,7 @@ def test_texts_know_of_later_outcomes_what_they_knew_at_first(course) -> None:
 # The shifts: each changes what it says and nothing before its month.
 
 
-def shifted(shift: str, seed: int = 4, customers: int = 2000):
+def shifted(shift: str, seed: int = 4, customers: int = 2000) -> Course:
     world = World(customers, 2024, seed, shifts={} if shift == "none" else {1: shift})
     return draw_course(world, np.arange(world.customer_count(1)), province_costs(seed), 1)
 
@@ -304,9 +304,9 @@ def test_independent_draws_without_shift_are_alike_and_shifts_are_not() -> None:
     first, second = shifted("none", seed=31), shifted("none", seed=32)
     moved = shifted("channel-mix", seed=33)
 
-    def table(a, b):
+    def table(a: Course, b: Course) -> float:
         counts = [np.bincount(c.traits_at(1).channel, minlength=6) for c in (a, b)]
-        return chi2_contingency(np.array(counts) + 1).pvalue
+        return float(chi2_contingency(np.array(counts) + 1).pvalue)
 
     assert table(first, second) > 0.001
     assert table(first, moved) < 1e-20

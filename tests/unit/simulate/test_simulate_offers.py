@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,19 +26,21 @@ MONTHS = ("2025-01", "2025-02", "2025-03")
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("base") / "raw"
     simulate(out, customers=CUSTOMERS, seed=SEED, readings="typical-days")
     return out
 
 
 @pytest.fixture
-def raw(base, tmp_path):
+def raw(base: Path, tmp_path: Path) -> Path:
     shutil.copytree(base, tmp_path / "raw")
     return tmp_path / "raw"
 
 
-def assignments(as_of="2024-12-31", campaign="first", until=20):
+def assignments(
+    as_of: str = "2024-12-31", campaign: str = "first", until: int = 20
+) -> pd.DataFrame:
     """A third of the customers in each arm, all to be called within some days."""
     start = pd.Timestamp(as_of)
     return pd.DataFrame(
@@ -55,18 +58,22 @@ def assignments(as_of="2024-12-31", campaign="first", until=20):
     )
 
 
-def campaigns(rows=None, conduct=EVERYBODY, recorded=None):
+def campaigns(
+    rows: pd.DataFrame | None = None,
+    conduct: Conduct = EVERYBODY,
+    recorded: pd.DataFrame | None = None,
+) -> Campaigns:
     none = pd.DataFrame(columns=["campaign", "customer_id", "contact_date", "channel", "outcome"])
     recorded = none.assign(offer=None) if recorded is None else recorded
     return Campaigns(assignments() if rows is None else rows, recorded, conduct=conduct)
 
 
-def labels_of(raw, date="2024-12-31"):
+def labels_of(raw: Path, date: str = "2024-12-31") -> pd.Series:
     labels = pd.read_csv(raw / "churn_label.csv")
     return labels[labels["label_date"] == date].set_index("customer_id")["churn"]
 
 
-def test_without_campaigns_nothing_changes(raw, tmp_path):
+def test_without_campaigns_nothing_changes(raw: Path, tmp_path: Path) -> None:
     shutil.copytree(raw, tmp_path / "other")
     append_month(raw, "2025-01")
     append_month(tmp_path / "other", "2025-01", campaigns=campaigns(assignments().iloc[:0]))
@@ -74,7 +81,7 @@ def test_without_campaigns_nothing_changes(raw, tmp_path):
     assert not (raw / CALLS).exists() and not (raw / "campaign_contacts.csv").exists()
 
 
-def test_everybody_does_what_the_truth_says(raw):
+def test_everybody_does_what_the_truth_says(raw: Path) -> None:
     """All are called, and in time: labels are the outcomes with the offer of their arm."""
     truth = pd.read_parquet(raw / TRUTH)
     for month in MONTHS:
@@ -94,7 +101,7 @@ def test_everybody_does_what_the_truth_says(raw):
     assert set(found.index[found == 0]) <= here and not set(found.index[found == 1]) & here
 
 
-def test_contacts_are_a_raw_table(raw):
+def test_contacts_are_a_raw_table(raw: Path) -> None:
     append_month(raw, "2025-01", campaigns=campaigns(conduct=Conduct(reach=0.7)))
     contacts = pd.read_csv(raw / "campaign_contacts.csv")
     found, _, problems = assign(list_source(raw), load_source("raw"))
@@ -113,7 +120,9 @@ def test_contacts_are_a_raw_table(raw):
     assert (raw / "campaign_contacts.csv").read_text(encoding="utf-8").startswith(before)
 
 
-def test_the_same_calls_give_the_same_bytes(raw, tmp_path, monkeypatch):
+def test_the_same_calls_give_the_same_bytes(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(raw, tmp_path / "other")
     rows = assignments(until=50)
     for month in MONTHS:
@@ -124,7 +133,7 @@ def test_the_same_calls_give_the_same_bytes(raw, tmp_path, monkeypatch):
     assert digests(raw) == digests(tmp_path / "other")
 
 
-def test_calls_of_earlier_months_are_kept(raw, tmp_path):
+def test_calls_of_earlier_months_are_kept(raw: Path, tmp_path: Path) -> None:
     """A month without the home still knows who was called before."""
     append_month(raw, "2025-01", campaigns=campaigns())
     shutil.copytree(raw, tmp_path / "other")
@@ -134,7 +143,7 @@ def test_calls_of_earlier_months_are_kept(raw, tmp_path):
     assert (labels_of(raw) == labels_of(tmp_path / "other")).all()
 
 
-def test_a_later_campaign_keeps_the_stated_share(raw):
+def test_a_later_campaign_keeps_the_stated_share(raw: Path) -> None:
     append_month(raw, "2025-01")
     untouched = raw.parent / "untouched"
     shutil.copytree(raw, untouched)
@@ -152,7 +161,7 @@ def test_a_later_campaign_keeps_the_stated_share(raw):
     assert set(with_calls.index) == set(left.index)
 
 
-def test_a_control_group_that_is_called_or_lost(raw):
+def test_a_control_group_that_is_called_or_lost(raw: Path) -> None:
     spoilt = Conduct(reach=1.0, called_control=0.3, lost_control=0.25)
     for month in MONTHS:
         append_month(raw, month, campaigns=campaigns(conduct=spoilt))
@@ -166,7 +175,7 @@ def test_a_control_group_that_is_called_or_lost(raw):
     assert len(lost) / (arm == "control").sum() == pytest.approx(0.25, abs=0.08)
 
 
-def test_recorded_contacts_are_what_happened(raw):
+def test_recorded_contacts_are_what_happened(raw: Path) -> None:
     """Of a campaign whose contacts somebody recorded, nobody else is called."""
     arm = assignments().set_index("customer_id")["arm"]
     spoken = arm.index[arm == "offer_large"][::2]
@@ -192,7 +201,7 @@ def test_recorded_contacts_are_what_happened(raw):
     assert (found[others] == without[others]).all()
 
 
-def test_campaigns_of_another_company_are_refused(raw):
+def test_campaigns_of_another_company_are_refused(raw: Path) -> None:
     before = digests(raw)
     rows = assignments()
     rows.loc[0, "customer_id"] = "C99999"

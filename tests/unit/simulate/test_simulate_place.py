@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,10 +69,10 @@ def test_of_two_appends_at_once_one_is_refused(
     simulate(out, customers=20, seed=1, readings="typical-days")
     swap = place.put_in_place
 
-    def late(*args: object, **kwargs: object) -> None:
+    def late(*args: Any, **kwargs: Any) -> None:
         monkeypatch.setattr("python_ml.simulate.run.put_in_place", swap)
         append_month(out, "2025-01", shift="price-shock")
-        swap(*args, **kwargs)  # type: ignore[arg-type]
+        swap(*args, **kwargs)
 
     monkeypatch.setattr("python_ml.simulate.run.put_in_place", late)
     with pytest.raises(UsageError, match="changed by another simulation"):

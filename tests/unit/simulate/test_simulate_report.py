@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def outside(folder: Path) -> set[str]:
     return {row.aggregate for row in simulation_report(folder) if not row.is_within}
 
 
-def changed(small: Path, target: Path, name: str, **columns: object) -> Path:
+def changed(small: Path, target: Path, name: str, **columns: Any) -> Path:
     shutil.copytree(small, target)
     frame = pd.read_csv(target / name, dtype={"province_code": str})
     for column, change in columns.items():
@@ -98,18 +99,18 @@ RNG = np.random.default_rng(11)
 ALPHA = 0.02
 
 
-def alarm_rate(judge, draws: int = 600) -> float:
+def alarm_rate(judge: Any, draws: int = 600) -> float:
     return float(np.mean([judge() for _ in range(draws)]))
 
 
 def mean_alarm(shift: float = 0.0) -> bool:
     x = RNG.exponential(2.0, 400) + shift
-    return abs(x.mean() - 2.0) > tolerance.of_mean(x, ALPHA)
+    return bool(abs(x.mean() - 2.0) > tolerance.of_mean(x, ALPHA))
 
 
 def sd_alarm(shift: float = 0.0) -> bool:
     x = RNG.normal(0.0, 1.0 + shift, 400)
-    return abs(x.std(ddof=1) - 1.0) > tolerance.of_sd(x, ALPHA)
+    return bool(abs(x.std(ddof=1) - 1.0) > tolerance.of_sd(x, ALPHA))
 
 
 def share_alarm(shift: float = 0.0) -> bool:
@@ -119,26 +120,27 @@ def share_alarm(shift: float = 0.0) -> bool:
 
 def quantile_alarm(shift: float = 0.0) -> bool:
     x = RNG.exponential(1.0, 400) * (1.0 + shift)
-    return abs(np.quantile(x, 0.9) - np.log(10)) > tolerance.of_quantile(x, 0.9, np.log(10), ALPHA)
+    margin = tolerance.of_quantile(x, 0.9, np.log(10), ALPHA)
+    return bool(abs(np.quantile(x, 0.9) - np.log(10)) > margin)
 
 
 def ratio_alarm(shift: float = 0.0) -> bool:
     below = RNG.exponential(10.0, 400)
     above = below * RNG.uniform(0.0, 0.2 + shift, 400)
-    return abs(above.sum() / below.sum() - 0.1) > tolerance.of_ratio(above, below, ALPHA)
+    return bool(abs(above.sum() / below.sum() - 0.1) > tolerance.of_ratio(above, below, ALPHA))
 
 
 def correlation_alarm(shift: float = 0.0) -> bool:
     x = RNG.normal(size=400)
     y = shift * x + RNG.normal(size=400)
-    return abs(np.corrcoef(x, y)[0, 1]) > tolerance.of_correlation(x, y, ALPHA)
+    return bool(abs(np.corrcoef(x, y)[0, 1]) > tolerance.of_correlation(x, y, ALPHA))
 
 
 def extreme_alarm(shift: float = 0.0) -> bool:
     # Of n Pareto draws with index a half the largest is about √n: 20 at 400.
     x = (1.0 - RNG.uniform(size=400)) ** -(0.5 + shift)
     expected, margin = tolerance.of_extreme(x, 20.0, 400, 400, ALPHA)
-    return abs(x.max() - expected) > margin
+    return bool(abs(x.max() - expected) > margin)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def extreme_alarm(shift: float = 0.0) -> bool:
         (correlation_alarm, 0.4),
     ],
 )
-def test_tolerances_cover_chance_and_no_more(judge, shift: float) -> None:
+def test_tolerances_cover_chance_and_no_more(judge: Any, shift: float) -> None:
     assert alarm_rate(judge) < 2.5 * ALPHA
     assert alarm_rate(lambda: judge(shift), 100) > 0.9
 

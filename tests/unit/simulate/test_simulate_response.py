@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,18 +20,18 @@ OFFERS = ("contact_only", "offer_small", "offer_medium", "offer_large")
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory):
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("raw")
     simulate(raw, customers=1500, seed=5)
     return raw
 
 
 @pytest.fixture(scope="module")
-def truth(batch):
+def truth(batch: Path) -> pd.DataFrame:
     return pd.read_parquet(batch / TRUTH)
 
 
-def test_without_an_offer_the_label_comes_true(batch, truth):
+def test_without_an_offer_the_label_comes_true(batch: Path, truth: pd.DataFrame) -> None:
     labels = pd.read_csv(batch / "churn_label.csv").set_index("customer_id")["churn"]
     for offer in OFFERS:
         of_offer = truth[truth["offer"] == offer].set_index("customer_id")
@@ -38,7 +39,7 @@ def test_without_an_offer_the_label_comes_true(batch, truth):
     assert len(truth) == len(labels) * len(OFFERS)
 
 
-def test_a_larger_discount_keeps_whom_a_smaller_one_keeps(truth):
+def test_a_larger_discount_keeps_whom_a_smaller_one_keeps(truth: pd.DataFrame) -> None:
     leaves = truth.pivot(index="customer_id", columns="offer", values="leaves_with")
     chance = truth.pivot(index="customer_id", columns="offer", values="save_probability")
     leaver = truth.groupby("customer_id")["leaves_without"].first()
@@ -51,14 +52,14 @@ def test_a_larger_discount_keeps_whom_a_smaller_one_keeps(truth):
     assert 0 < woken < 0.02, "some leave because they were called"
 
 
-def test_draws_follow_the_stated_chances(truth):
+def test_draws_follow_the_stated_chances(truth: pd.DataFrame) -> None:
     leavers = truth[truth["leaves_without"]]
     kept = (~leavers["leaves_with"]).mean()
     expected = leavers["save_probability"].mean()
     assert kept == pytest.approx(expected, abs=4 * np.sqrt(expected / (len(leavers) / 4)))
 
 
-def test_landing_passes_over_the_truth(batch):
+def test_landing_passes_over_the_truth(batch: Path) -> None:
     entries = list_source(batch)
     assert str(TRUTH) in [entry.path for entry in entries]
     found, ignored, problems = assign(entries, load_source("raw"))

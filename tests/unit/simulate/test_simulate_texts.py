@@ -78,7 +78,7 @@ def test_no_slot_is_left_open() -> None:
             assert not any("{" in text for text in texts(style, intent, "neutral", 100))
 
 
-def test_the_simulator_knows_its_own_texts_and_no_others():
+def test_the_simulator_knows_its_own_texts_and_no_others() -> None:
     pairs = [(i, m) for i in grammar()["intents"] for m in grammar()["sentiments"]]
     for number, (intent, mood) in enumerate(pairs * 3):
         for style in grammar()["styles"]:
