@@ -10,17 +10,22 @@ from pathlib import Path
 from tests.forked import run_forked
 
 
-def spanishgas(
-    *arguments: str, home: Path, is_forked: bool = True, **environ: str
-) -> subprocess.CompletedProcess[str]:
+def spanishgas(*arguments: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run `spanishgas <arguments> --json` on a home; stdout is the document, stderr the log.
 
+    It is forked from a process that has imported what commands need.
+
     Args:
-        is_forked: from a process that has imported what commands need, not started anew.
         environ: variables beside those that are set.
     """
-    arguments, variables = (*arguments, "--home", str(home), "--json"), {**os.environ, **environ}
-    if is_forked:
-        return run_forked(arguments, variables)
-    command = [sys.executable, "-m", "python_ml.cli", *arguments]
+    arguments = (*arguments, "--home", str(home), "--json")
+    return run_forked(arguments, {**os.environ, **environ})
+
+
+def spanishgas_anew(
+    *arguments: str, home: Path, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """The same in an interpreter that is started for it, as a script does."""
+    command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home), "--json"]
+    variables = {**os.environ, **environ}
     return subprocess.run(command, capture_output=True, text=True, env=variables, check=False)

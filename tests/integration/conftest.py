@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from raw_batch import RawBatch
 
 from python_ml.settings import Settings, load_settings
+from tests.integration.raw_batch import RawBatch
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import pandas as pd
 import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.resources.types import NodeType
+from dbt.artifacts.schemas.results import ExecutionResult
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
@@ -52,11 +54,13 @@ def dbt(home: Path, *arguments: str, threads: int = 2) -> Outcome:
         try:
             done = dbtRunner(manifest=manifest).invoke(command)
         finally:
-            DuckDBConnectionManager.close_all_connections()
+            # dbt gives it no types
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     assert done.exception is None, done.exception
+    assert isinstance(done.result, ExecutionResult), done.result
     names: dict[str, list[str]] = {}
     for result in done.result.results:
-        if result.node.resource_type == "operation":  # the hook that shows the lake
+        if result.node.resource_type == NodeType.Operation:  # the hook that shows the lake
             continue
         names.setdefault(str(result.status), []).append(result.node.name)
     return Outcome(done.success, names)
@@ -76,7 +80,8 @@ def parsed_project(goes_on: bool = False) -> Manifest:
         goes_on: with tables that are there, of which some months are read again.
     """
     with tempfile.TemporaryDirectory() as folder:
-        home, variables = Path(folder), {"touched_months": []} if goes_on else {}
+        home = Path(folder)
+        variables: dict[str, list[str]] = {"touched_months": []} if goes_on else {}
         runner = DbtRunner(settings_of(home), home / "warehouse.duckdb", home, variables)
         manifest: Manifest = runner._parsed()
     return manifest

@@ -160,7 +160,8 @@ def tree_hash(folder: Path) -> str:
 def landed(lake: Path, table: str) -> pd.DataFrame:
     """All rows of a landed table, files in order."""
     parts = sorted((lake / "raw" / table).rglob("*.parquet"))
-    return pd.concat([pq.ParquetFile(part).read().to_pandas() for part in parts], ignore_index=True)
+    frames: list[pd.DataFrame] = [pq.ParquetFile(part).read().to_pandas() for part in parts]
+    return pd.concat(frames, ignore_index=True)
 
 
 def rejected(lake: Path, table: str) -> pd.DataFrame:

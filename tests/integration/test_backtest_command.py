@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from command import spanishgas
 
 from python_ml.simulate import simulate
+from tests.integration.command import spanishgas
 
 QUICK = {
     "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "40",

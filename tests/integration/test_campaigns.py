@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from command import spanishgas
+
+from tests.integration.command import spanishgas
 
 LENIENT = {
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.3",
@@ -42,7 +43,7 @@ def shown(home: Path, sql: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     made = ["simulate", "--customers", "800", "--seed", "5"]
     for words in (made, ["run"]):
@@ -52,12 +53,12 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture
-def home(published, tmp_path):
+def home(published: Path, tmp_path: Path) -> Path:
     subprocess.run(["cp", "-r", str(published), str(tmp_path / "home")], check=True)
     return tmp_path / "home"
 
 
-def test_a_campaign_from_plan_to_stop(home):
+def test_a_campaign_from_plan_to_stop(home: Path) -> None:
     plan = called(home, "plan", "first", "--control-share", "0.3")
     assert plan["customer_count"] > 30
     assert not list((home / "lake/ml").glob("campaign_assignment/run_id=2*")), (
@@ -109,7 +110,7 @@ def test_a_campaign_from_plan_to_stop(home):
 
 
 @pytest.mark.parametrize("moment", [1.5, 3.0, 4.5, 6.0, 8.0])
-def test_a_start_that_is_killed_changes_nobody(home, moment):
+def test_a_start_that_is_killed_changes_nobody(home: Path, moment: float) -> None:
     """Whenever the process dies, the next start draws what the first one drew, or had drawn."""
     command = [sys.executable, "-m", "python_ml.cli", "campaign", "start", "killed"]
     words = ["--control-share", "0.3", "--home", str(home)]
@@ -129,7 +130,7 @@ def test_a_start_that_is_killed_changes_nobody(home, moment):
     assert shown(home, "select count(*) as n from mart_campaign_customer")["n"][0] == len(after)
 
 
-def test_the_simulated_company_reacts_to_a_campaign(home):
+def test_the_simulated_company_reacts_to_a_campaign(home: Path) -> None:
     """A started campaign is carried out by the next months, and comes back as raw data."""
     started = called(home, "start", "played", "--control-share", "0.3")
     for month, words in (("2025-01", ["--reach", "0.9"]), ("2025-02", []), ("2025-03", [])):

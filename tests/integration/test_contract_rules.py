@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
-from dbt_home import build, dbt, settings_of, write_scores
 
 from python_ml.engines import open_warehouse
 from python_ml.errors import QualityGateError
 from python_ml.land import land
 from python_ml.simulate import simulate
 from python_ml.transform.dbt import DbtRunner
+from tests.integration.dbt_home import build, dbt, settings_of, write_scores
 
 RUN = "test-run"
 # What breaks a rule of a table that `spoil` does not.
@@ -156,10 +157,13 @@ def test_a_broken_rule_is_named_with_model_column_and_count(
     }
     if is_joint:  # as in a run: one query for what else needs two
         asked: list[str] = []
+
+        def query(sql: str) -> pd.DataFrame:
+            asked.append(sql)
+            return opened.query(sql)
+
         with open_warehouse(settings) as opened, pytest.raises(QualityGateError) as told:
-            runner.build(
-                " ".join(expected), query=lambda sql: asked.append(sql) or opened.query(sql)
-            )
+            runner.build(" ".join(expected), query=query)
         listing = "\n".join(f"  {test}: {sentence}" for test, sentence in expected.items())
         assert sorted(str(told.value).split("\n")) == sorted(
             f"2 data tests failed:\n{listing}".split("\n")

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from dbt_home import ROOT, build, dbt, parsed_project, query, settings_of, write_scores
 
 from python_ml.contracts.gold import read_contract
 from python_ml.engines import open_warehouse
@@ -22,6 +21,15 @@ from python_ml.judge.direction import changed_customers
 from python_ml.land import land
 from python_ml.simulate import simulate
 from python_ml.transform.dbt import DbtRunner
+from tests.integration.dbt_home import (
+    ROOT,
+    build,
+    dbt,
+    parsed_project,
+    query,
+    settings_of,
+    write_scores,
+)
 from tests.unit.project.test_sql_static import read_seed
 
 CUSTOMERS = 300
@@ -115,10 +123,10 @@ def test_imputed_prices_say_where_they_come_from(home: Path) -> None:
     assert {"observed", "last_known"} <= set(sources)
     assert prices[column].notna().all()
     for customer, row in prices[sources == "last_known"].head(50).iterrows():
-        before = known.loc[customer]
+        before = known.loc[str(customer)]
         assert row[column] == before[before.index < row["month_start"]].iloc[-1]
     for customer, row in prices[sources == "next_known"].head(50).iterrows():
-        own = known.loc[customer]
+        own = known.loc[str(customer)]
         assert own.index.min() > row["month_start"]
         assert row[column] == own.iloc[0]
 
@@ -263,7 +271,7 @@ def test_marts_tell_who_why_and_what(scored: Path) -> None:
 
 def test_the_lineage_runs_from_every_raw_file_to_a_dashboard() -> None:
     parsed = parsed_project()
-    parsed.build_parent_and_child_maps()
+    parsed.build_parent_and_child_maps()  # type: ignore[no-untyped-call]  # dbt gives it none
     pages = {name for name in parsed.exposures if parsed.exposures[name].type == "dashboard"}
     assert len(pages) == 9
 
@@ -360,7 +368,7 @@ def test_observed_churn_is_that_of_the_labels(scored: Path) -> None:
         found = shown[shown["dimension"] == dimension].set_index("group_name")
         assert set(found.index) == set(groups.index) and len(groups) > 2
         for name, (total, churned) in groups.iterrows():
-            row = found.loc[name]
+            row = found.loc[str(name)]
             assert (row["customer_count"], row["churner_count"]) == (total, churned)
             low, high = wilson(churned, total)
             assert row["churn_share"] == pytest.approx(churned / total)

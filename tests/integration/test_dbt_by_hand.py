@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from command import spanishgas
-from project_copy import copy_project, dbt, ran
+
+from tests.integration.command import spanishgas
+from tests.integration.project_copy import copy_project, dbt, ran
 
 CUSTOMERS = 300
 NO_GATE = {

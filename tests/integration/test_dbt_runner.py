@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import duckdb
-from dbt_home import settings_of
 
 from python_ml.contracts.schema import load_source
 from python_ml.engines import open_warehouse
 from python_ml.settings import PROJECT_DIR
 from python_ml.transform.dbt import DbtRunner
+from tests.integration.dbt_home import settings_of
 
 
 def test_what_dbt_has_read_serves_the_next_home_which_reads_its_own_lake(tmp_path: Path) -> None:

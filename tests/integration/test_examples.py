@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from raw_batch import landed
 
 from python_ml.land import land
 from python_ml.settings import PROJECT_DIR, load_settings
+from tests.integration.raw_batch import landed
 
 EXAMPLES = PROJECT_DIR / "examples"
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
@@ -22,7 +24,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_an_example_lands_by_its_mapping(tmp_path, name):
+def test_an_example_lands_by_its_mapping(tmp_path: Path, name: str) -> None:
     folder = EXAMPLES / name
     settings = load_settings(
         {"home": str(tmp_path), "land.mapping": str(folder / "mapping.yml")}, environ={}
@@ -38,7 +40,7 @@ def test_an_example_lands_by_its_mapping(tmp_path, name):
     )
 
 
-def test_a_fee_of_a_year_with_a_point_between_thousands_is_one_of_a_month(tmp_path):
+def test_a_fee_of_a_year_with_a_point_between_thousands_is_one_of_a_month(tmp_path: Path) -> None:
     folder = EXAMPLES / "excel_es"
     settings = load_settings(
         {"home": str(tmp_path), "land.mapping": str(folder / "mapping.yml")}, environ={}
@@ -48,7 +50,7 @@ def test_a_fee_of_a_year_with_a_point_between_thousands_is_one_of_a_month(tmp_pa
     assert sorted(fees) == [5.5, 5.5, 5.5, 84.375]
 
 
-def test_every_example_is_explained(tmp_path):
+def test_every_example_is_explained(tmp_path: Path) -> None:
     listing = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     for name in FOLDERS:
         assert f"({name}/README.md)" in listing

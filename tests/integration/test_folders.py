@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
-from command import spanishgas
-from raw_batch import RawBatch, landed, rejected
 
 from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land import land
 from python_ml.settings import load_settings
+from tests.integration.command import spanishgas
+from tests.integration.raw_batch import RawBatch, landed, rejected
 
 NAMES = [
     "o'Brien & sons",
@@ -49,7 +50,7 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory) -> dict[str, pd.DataFrame]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """What lands from folders with plain names."""
     folder = tmp_path_factory.mktemp("plain")
     settings = load_settings({"home": str(folder / "home")}, environ={})
@@ -62,7 +63,9 @@ def expected(tmp_path_factory) -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_batch_lands_from_and_into_a_folder_of_any_name(tmp_path, expected, name):
+def test_a_batch_lands_from_and_into_a_folder_of_any_name(
+    tmp_path: Path, expected: dict[str, pd.DataFrame], name: str
+) -> None:
     batch = RawBatch()
     # A row too many and a month to write anew: more places where a path is part of a statement.
     readings = batch["consumption_hourly_2024"]
@@ -79,13 +82,14 @@ def test_a_batch_lands_from_and_into_a_folder_of_any_name(tmp_path, expected, na
 
 
 @pytest.mark.slow
-def test_every_command_works_in_a_home_of_the_nastiest_name(tmp_path):
+def test_every_command_works_in_a_home_of_the_nastiest_name(tmp_path: Path) -> None:
     home, elsewhere = tmp_path / NASTIEST / "home", tmp_path / f"raw {NASTIEST}"
 
-    def done(*arguments: str) -> dict:
+    def done(*arguments: str) -> dict[str, Any]:
         result = spanishgas(*arguments, home=home, **QUICK)
         assert result.returncode == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
-        return json.loads(result.stdout)
+        document: dict[str, Any] = json.loads(result.stdout)
+        return document
 
     def customers() -> set[str]:
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
@@ -116,19 +120,21 @@ def test_every_command_works_in_a_home_of_the_nastiest_name(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["what?", "a#b", "back\\slash", "month=2024-01", "latin\udce9"])
-def test_a_home_that_an_engine_would_misread_is_refused(tmp_path, name):
+def test_a_home_that_an_engine_would_misread_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="home"):
         load_settings({"home": str(tmp_path / name)}, environ={})
 
 
-def test_a_home_may_begin_with_a_tilde_that_names_nobody(tmp_path, monkeypatch):
+def test_a_home_may_begin_with_a_tilde_that_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_settings({"home": "~nobody-of-this-name"}, environ={}).layout.home == (
         tmp_path / "~nobody-of-this-name"
     )
 
 
-def test_a_raw_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
+def test_a_raw_folder_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     settings = load_settings({"home": str(tmp_path / "home")}, environ={})
     raw = Path(os.fsdecode(bytes(tmp_path / "raw") + b"\xe9"))
     RawBatch().write(tmp_path / "raw").rename(raw)

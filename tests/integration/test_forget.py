@@ -9,6 +9,8 @@ import hashlib
 import json
 import sqlite3
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -19,7 +21,7 @@ import pytest
 from python_ml.cli.main import cli
 from python_ml.contracts.schema import customer_id_pattern
 from python_ml.doctor.diagnosis import diagnose
-from python_ml.engines import open_warehouse
+from python_ml.engines import Warehouse, open_warehouse
 from python_ml.engines.ledger import RunRecord
 from python_ml.engines.sqlite_ledger import SqliteLedger
 from python_ml.engines.store import FolderStore
@@ -27,6 +29,7 @@ from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.judge.snapshot import content_hash
 from python_ml.land import land
 from python_ml.pipeline.forget import forget_customer, survey_customer
+from python_ml.pipeline.forget_result import ForgetResult
 from python_ml.pipeline.workspace import Run
 from python_ml.privacy import containers
 from python_ml.privacy.person import traces_in
@@ -34,7 +37,7 @@ from python_ml.privacy.scrub import ids_in, scrub_parquet
 from python_ml.privacy.search import search
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.privacy.traces import Traces
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 from python_ml.simulate import append_month, simulate
 from tests.integration.command import spanishgas
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
@@ -45,7 +48,7 @@ TRACES = traces_in(GONE, {WORDS}, {"Nothing."})
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path: Path) -> Path:
     """A batch of the company's, outside the home."""
     batch = RawBatch()
     texts = batch["customer_interactions"]
@@ -55,7 +58,7 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def home(tmp_path, source):
+def home(tmp_path: Path, source: Path) -> Path:
     """What a few runs leave behind, in each kind of file."""
     home = tmp_path / "home"
     settings = load_settings({"home": str(home)}, environ={})
@@ -114,16 +117,16 @@ def a_page_database() -> bytes:
         return connection.serialize()
 
 
-def settings_of(home):
+def settings_of(home: Path) -> Settings:
     return load_settings({"home": str(home)}, environ={})
 
 
-def forget(home):
+def forget(home: Path) -> ForgetResult:
     run = Run(settings_of(home))
     return forget_customer(run, survey_customer(run, GONE))
 
 
-def test_nothing_is_left_and_nobody_else_is_touched(home, source):
+def test_nothing_is_left_and_nobody_else_is_touched(home: Path, source: Path) -> None:
     company = tree_hash(source)
     found = {find.path for find in search(home, TRACES).found}
     assert {
@@ -168,7 +171,7 @@ def test_nothing_is_left_and_nobody_else_is_touched(home, source):
     assert not settings_of(home).layout.forgetting.exists()
 
 
-def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
+def test_snapshots_that_models_name_by_their_hash_are_known_again(home: Path) -> None:
     lake = home / "lake"
     parts = [lake / "ml" / kind / "run_id=1" / "part-0.parquet" for kind in SNAPSHOTS]
     before = [content_hash(pq.ParquetFile(part).read()) for part in parts]
@@ -178,7 +181,7 @@ def test_snapshots_that_models_name_by_their_hash_are_known_again(home):
     assert [read_tombstones(FolderStore(lake)).now(digest) for digest in before] == after
 
 
-def test_the_next_batch_keeps_the_person_out(home, source):
+def test_the_next_batch_keeps_the_person_out(home: Path, source: Path) -> None:
     forget(home)
     settings = settings_of(home).with_overrides({"land.maximum_null_share": 0.7})  # lands anew
     result = land(source, settings)
@@ -190,7 +193,7 @@ def test_the_next_batch_keeps_the_person_out(home, source):
     assert search(home, TRACES).places == []
 
 
-def test_a_refused_batch_does_not_name_the_forgotten(home, tmp_path):
+def test_a_refused_batch_does_not_name_the_forgotten(home: Path, tmp_path: Path) -> None:
     forget(home)
     batch = RawBatch()
     labels = batch["churn_label"]
@@ -199,7 +202,9 @@ def test_a_refused_batch_does_not_name_the_forgotten(home, tmp_path):
         land(batch.write(tmp_path / "again"), settings_of(home))
 
 
-def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(tmp_path):
+def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "part.parquet"
     lines = [f"{GONE};1", "C000021;1", "of C00003 and c00004", None]
     pq.write_table(pa.table({"source_line": lines, "n": [1, 2, 3, 4]}), path)
@@ -208,7 +213,7 @@ def test_rejected_rows_and_other_files_without_a_customer_id_name_people_too(tmp
     assert pq.read_table(path)["n"].to_pylist() == [2, 4]
 
 
-def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path):
+def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path: Path) -> None:
     stones = read_tombstones(FolderStore(tmp_path))
     stones.note_change("a", "b")
     stones.note_change("b", "c")
@@ -220,7 +225,7 @@ def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [f"{GONE},1", WORDS, WORDS[: len(WORDS) // 2]])
-def test_a_second_call_is_as_strict_as_the_first(home, kept):
+def test_a_second_call_is_as_strict_as_the_first(home: Path, kept: str) -> None:
     """What only a person can remove fails every call for as long as it is there."""
     picture = home / "reports" / "scan.bin"
     picture.write_bytes(b"\0\1" + kept.encode())
@@ -242,7 +247,7 @@ def test_a_second_call_is_as_strict_as_the_first(home, kept):
     assert forget(home).places == [], "a person who is gone may be forgotten once more"
 
 
-def test_what_cannot_be_opened_is_no_proof(home):
+def test_what_cannot_be_opened_is_no_proof(home: Path) -> None:
     (home / "reports" / "torn.parquet").write_bytes(b"PAR1 torn")
     (home / "reports" / "torn.gz").write_bytes(gzip.compress(b"x" * 99)[:-9])
     with pytest.raises(
@@ -251,7 +256,7 @@ def test_what_cannot_be_opened_is_no_proof(home):
         forget(home)
 
 
-def test_what_was_deleted_from_a_database_is_found_in_its_free_pages(tmp_path):
+def test_what_was_deleted_from_a_database_is_found_in_its_free_pages(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "old.sqlite") as connection:
         connection.execute("pragma secure_delete = off")
         connection.execute("create table t (id text, n text)")
@@ -268,14 +273,16 @@ def test_what_was_deleted_from_a_database_is_found_in_its_free_pages(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--yes"], ["--dry-run"], []])
-def test_an_id_that_no_file_knows_is_refused_and_nothing_is_written(home, arguments):
+def test_an_id_that_no_file_knows_is_refused_and_nothing_is_written(
+    home: Path, arguments: list[str]
+) -> None:
     before = tree_hash(home)
     done = spanishgas("forget", "C09999", *arguments, home=home)
     assert done.returncode == 2 and done.stdout == ""
     assert tree_hash(home) == before
 
 
-def test_a_dry_run_lists_files_and_counts_and_without_yes_a_person_confirms(home):
+def test_a_dry_run_lists_files_and_counts_and_without_yes_a_person_confirms(home: Path) -> None:
     before = tree_hash(home)
     done = spanishgas("forget", GONE, "--dry-run", home=home)
     assert done.returncode == 0, done.stderr
@@ -293,7 +300,9 @@ def test_a_dry_run_lists_files_and_counts_and_without_yes_a_person_confirms(home
     assert told["short_texts"] == short_texts
 
 
-def test_short_texts_and_what_only_a_person_can_edit_are_told(home, tmp_path, monkeypatch, capsys):
+def test_short_texts_and_what_only_a_person_can_edit_are_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     short = survey_customer(Run(settings_of(home)), GONE).traces.short_text_count + 1
     (home / "raw" / "said.csv").write_text(f"customer_id,interaction_summary\n{GONE},Call me.\n")
     (home / "reports" / "scan.bin").write_bytes(b"\0\1" + GONE.encode())
@@ -309,11 +318,13 @@ def test_short_texts_and_what_only_a_person_can_edit_are_told(home, tmp_path, mo
     assert not list(csv.reader((home / "raw" / "said.csv").open()))[1:], "its record is gone"
 
 
-def test_the_dashboards_are_written_anew_from_the_cleaned_warehouse(home, monkeypatch):
+def test_the_dashboards_are_written_anew_from_the_cleaned_warehouse(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "reports" / "dashboards").mkdir()
     seen = []
 
-    def write_preview(warehouse, _settings, folder):
+    def write_preview(warehouse: Warehouse, _settings: Any, folder: Path) -> None:
         seen.append(set(warehouse.read_table("scores")["customer_id"]))
         (folder / "index.html").write_text("new")
 
@@ -324,7 +335,9 @@ def test_the_dashboards_are_written_anew_from_the_cleaned_warehouse(home, monkey
     assert (home / "reports" / "dashboards" / "index.html").read_text() == "new"
 
 
-def test_dashboards_that_cannot_be_written_anew_are_removed(home, monkeypatch, caplog):
+def test_dashboards_that_cannot_be_written_anew_are_removed(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (home / "reports" / "dashboards").mkdir()
     (home / "reports" / "dashboards" / "index.html").write_text("of before")
     assert not forget(home).pages_written
@@ -332,7 +345,7 @@ def test_dashboards_that_cannot_be_written_anew_are_removed(home, monkeypatch, c
     assert "the next run writes them" in caplog.text
 
 
-def test_on_a_terminal_no_is_no(home, monkeypatch):
+def test_on_a_terminal_no_is_no(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     before = tree_hash(home)
     with pytest.raises(UsageError, match="not confirmed"):
@@ -342,17 +355,17 @@ def test_on_a_terminal_no_is_no(home, monkeypatch):
     assert search(home, TRACES).places == []
 
 
-def answer(monkeypatch, word, arguments):
+def answer(monkeypatch: pytest.MonkeyPatch, word: Any, arguments: Any) -> None:
     monkeypatch.setattr("click.confirm", lambda *_, **__: word == "y")
     cli.main(arguments, standalone_mode=False)
 
 
-def test_who_and_where_must_make_sense(home):
+def test_who_and_where_must_make_sense(home: Path) -> None:
     with pytest.raises(UsageError, match="not a customer id"):
         survey_customer(Run(settings_of(home)), "Maria")
 
 
-def test_a_month_can_be_added_to_what_forgetting_has_left(tmp_path):
+def test_a_month_can_be_added_to_what_forgetting_has_left(tmp_path: Path) -> None:
     """Whichever customer goes, also the one whose interaction is the last of the array."""
     for place, name in ((0, "first"), (-1, "last")):
         home = tmp_path / name

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from command import spanishgas
+
+from tests.integration.command import spanishgas
 
 LENIENT_GATE = {
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
@@ -22,7 +23,7 @@ LENIENT_GATE = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("forget") / "home"
     for arguments in (["simulate", "--customers", "300", "--readings", "typical-days"], ["run"]):
         done = spanishgas(*arguments, home=home, **LENIENT_GATE)
@@ -40,11 +41,11 @@ def modes(home: Path) -> dict[str, set[int]]:
     }
 
 
-def test_what_a_run_writes_is_readable_by_its_owner_alone(home):
+def test_what_a_run_writes_is_readable_by_its_owner_alone(home: Path) -> None:
     assert modes(home) == {"folders": {0o700}, "files": {0o600}}
 
 
-def test_readable_by_group_and_files_of_an_earlier_version(home, tmp_path):
+def test_readable_by_group_and_files_of_an_earlier_version(home: Path, tmp_path: Path) -> None:
     other = tmp_path / "home"
     settings = {"SPANISHGAS_READABLE_BY": "group"}
     options = ("--customers", "20", "--readings", "typical-days")
@@ -72,7 +73,7 @@ def shown_in(pages: Path) -> str:
     return "\n".join(found)
 
 
-def test_pages_hold_nothing_of_a_person_who_was_forgotten(home):
+def test_pages_hold_nothing_of_a_person_who_was_forgotten(home: Path) -> None:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         gone, text = connection.execute(
             "select customer_id, min(interaction_summary) from mart_customer_interaction "
@@ -102,7 +103,7 @@ def test_pages_hold_nothing_of_a_person_who_was_forgotten(home):
     assert again.returncode == 0 and json.loads(again.stdout)["places"] == []
 
 
-def test_a_run_after_it_goes_well(home):
+def test_a_run_after_it_goes_well(home: Path) -> None:
     done = spanishgas("run", "--mode", "score", home=home)
     assert done.returncode == 0, done.stderr
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:

@@ -6,11 +6,11 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from raw_batch import READINGS, RawBatch, day_first, landed, write_months
 
 from python_ml.cli.main import cli
 from python_ml.errors import BadInputError, UsageError
@@ -19,17 +19,18 @@ from python_ml.land.inspection import inspect_folder, write_mapping
 from python_ml.land.mapping import read_mapping
 from python_ml.land.propose import mapping_text, missing
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
+from tests.integration.raw_batch import READINGS, RawBatch, day_first, landed, write_months
 
 sys.path.insert(0, str(PROJECT_DIR))
 from tests.powerco import write
 
 
 @pytest.fixture
-def settings(tmp_path) -> Settings:
+def settings(tmp_path: Path) -> Settings:
     return load_settings({"home": str(tmp_path / "home")}, environ={})
 
 
-def taken(found, table: str) -> dict[str, str]:
+def taken(found: Any, table: str) -> dict[str, str]:
     """Our column: theirs."""
     source = next(it for it in found.sources if it.name == table)
     return {column.ours: column.theirs for column in source.columns}
@@ -62,7 +63,7 @@ def spanish(folder: Path) -> Path:
     return folder
 
 
-def test_standard_files_need_no_mapping(tmp_path, settings):
+def test_standard_files_need_no_mapping(tmp_path: Path, settings: Settings) -> None:
     found = inspect_folder(str(RawBatch().write(tmp_path / "raw")), settings)
     assert not missing(found.sources)
     assert found.consequence == ""
@@ -75,7 +76,9 @@ def test_standard_files_need_no_mapping(tmp_path, settings):
     )
 
 
-def test_a_spanish_export_is_taken_for_what_it_is_and_lands(tmp_path, settings):
+def test_a_spanish_export_is_taken_for_what_it_is_and_lands(
+    tmp_path: Path, settings: Settings
+) -> None:
     raw = spanish(tmp_path / "raw")
     found = inspect_folder(str(raw), settings)
     assert taken(found, "customer_attributes") == {
@@ -106,7 +109,9 @@ def test_a_spanish_export_is_taken_for_what_it_is_and_lands(tmp_path, settings):
     assert sorted(str(date) for date in dates)[0] == "2019-03-10"
 
 
-def test_the_powerco_shape_is_recognized_and_lands_by_the_proposal(tmp_path, settings):
+def test_the_powerco_shape_is_recognized_and_lands_by_the_proposal(
+    tmp_path: Path, settings: Settings
+) -> None:
     raw = write(tmp_path / "raw", firms=150)
     found = inspect_folder(str(raw), settings)
     assert found.pattern == "[0-9a-f]{32}"
@@ -128,8 +133,8 @@ def test_the_powerco_shape_is_recognized_and_lands_by_the_proposal(tmp_path, set
     ("named", "pattern"), [("H{:02}", "H{hour:02}"), ("hora_{}", "hora_{hour}")]
 )
 def test_a_column_an_hour_is_recognized_and_lands_by_the_proposal(
-    tmp_path, settings, named, pattern
-):
+    tmp_path: Path, settings: Settings, named: str, pattern: str
+) -> None:
     raw = RawBatch().write(tmp_path / "raw")
     hours = pd.concat(pd.read_parquet(path) for path in sorted(raw.rglob("*.parquet")))
     for path in sorted(raw.glob(f"{READINGS}*")):
@@ -154,7 +159,9 @@ def test_a_column_an_hour_is_recognized_and_lands_by_the_proposal(
     assert energy == pytest.approx(hours["consumption_elec_kwh"].sum())
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_inspected(tmp_path, settings):
+def test_what_cannot_be_read_is_told_and_the_rest_is_inspected(
+    tmp_path: Path, settings: Settings
+) -> None:
     raw = RawBatch().write(tmp_path / "raw")
     (raw / "broken.parquet").write_bytes(b"PAR1 and no more")
     (raw / "price_history.csv").write_bytes(b"\x00\x01" * 100)
@@ -165,7 +172,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_inspected(tmp_path, setting
     assert taken(found, "churn_label")
 
 
-def test_a_mapping_that_is_there_is_kept(tmp_path, settings):
+def test_a_mapping_that_is_there_is_kept(tmp_path: Path, settings: Settings) -> None:
     found = inspect_folder(str(RawBatch().write(tmp_path / "raw")), settings)
     (tmp_path / "mapping.yml").write_text("mine")
     with pytest.raises(UsageError, match="is there already"):
@@ -177,7 +184,7 @@ def test_a_mapping_that_is_there_is_kept(tmp_path, settings):
         inspect_folder(str(tmp_path / "empty"), settings)
 
 
-def test_the_command_prints_tables_or_one_document(tmp_path):
+def test_the_command_prints_tables_or_one_document(tmp_path: Path) -> None:
     raw = spanish(tmp_path / "raw")
     home = ["--home", str(tmp_path / "home")]
     shown = CliRunner().invoke(cli, ["inspect", str(raw), *home])

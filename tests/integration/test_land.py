@@ -7,10 +7,16 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from raw_batch import (
+
+from python_ml.contracts.schema import load_source
+from python_ml.errors import LeaseHeldError, SpanishGasError
+from python_ml.land import LandResult, land, write
+from python_ml.settings import Settings, load_settings
+from tests.integration.raw_batch import (
     READINGS,
     RawBatch,
     landed,
@@ -20,15 +26,12 @@ from raw_batch import (
     write_parquet,
 )
 
-from python_ml.contracts.schema import load_source
-from python_ml.errors import LeaseHeldError, SpanishGasError
-from python_ml.land import LandResult, land, write
-from python_ml.settings import load_settings
-
 TABLES = [name for name, it in load_source("raw").items() if not it.meta.get("supplementary")]
 
 
-def test_landed_tables_have_names_types_and_rows_of_the_schema(raw, settings):
+def test_landed_tables_have_names_types_and_rows_of_the_schema(
+    raw: Path, settings: Settings
+) -> None:
     result = land(raw, settings)
     for name, schema in load_source("raw").items():
         if name not in TABLES:
@@ -48,7 +51,7 @@ def test_landed_tables_have_names_types_and_rows_of_the_schema(raw, settings):
     assert (result.newest_month, str(result.as_of_date)) == ("2024-12", "2024-12-31")
 
 
-def test_result_is_json_and_back(raw, settings):
+def test_result_is_json_and_back(raw: Path, settings: Settings) -> None:
     result = land(raw, settings, batch_id="run-1")
     document = json.loads(json.dumps(result.as_dict()))
     assert document["tables"]["churn_label"]["rows_landed"] == 6
@@ -92,7 +95,9 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     "kind", ["csv", "csv.gz", "parquet", "folder of parquet", "json", "jsonl", "json.gz"]
 )
-def test_every_format_gives_the_same_tables(raw, settings, tmp_path, kind):
+def test_every_format_gives_the_same_tables(
+    raw: Path, settings: Settings, tmp_path: Path, kind: str
+) -> None:
     land(raw, settings)
     expected = {name: landed(settings.layout.lake, name) for name in TABLES}
     folder = tmp_path / "other"
@@ -106,7 +111,9 @@ def test_every_format_gives_the_same_tables(raw, settings, tmp_path, kind):
         assert result.tables[name].taken == "rewritten"
 
 
-def test_order_of_rows_in_the_files_does_not_matter(raw, settings, tmp_path):
+def test_order_of_rows_in_the_files_does_not_matter(
+    raw: Path, settings: Settings, tmp_path: Path
+) -> None:
     land(raw, settings)
     expected = {name: landed(settings.layout.lake, name) for name in TABLES}
     batch = RawBatch()
@@ -116,7 +123,7 @@ def test_order_of_rows_in_the_files_does_not_matter(raw, settings, tmp_path):
         pd.testing.assert_frame_equal(landed(settings.layout.lake, name), expected[name])
 
 
-def test_two_years_together(raw, settings):
+def test_two_years_together(raw: Path, settings: Settings) -> None:
     frame = readings("2025-01-01", "2025-02-28 23:00")
     frame.to_csv(raw / "consumption_hourly_2025.csv", index=False)
     result = land(raw, settings)
@@ -125,7 +132,7 @@ def test_two_years_together(raw, settings):
     assert len(landed(settings.layout.lake, "consumption_hourly")) == 13_248 + len(frame)
 
 
-def test_month_in_several_parts_is_merged(raw, settings):
+def test_month_in_several_parts_is_merged(raw: Path, settings: Settings) -> None:
     path = raw / READINGS / "month=2024-11" / "part-0.parquet"
     frame = RawBatch()[READINGS]
     november = frame[frame["timestamp"].dt.month == 11]
@@ -144,7 +151,9 @@ def test_month_in_several_parts_is_merged(raw, settings):
 # ---------------------------------------------------------------- the user's files
 
 
-def test_conforming_months_are_linked_and_nothing_of_the_user_changes(raw, settings):
+def test_conforming_months_are_linked_and_nothing_of_the_user_changes(
+    raw: Path, settings: Settings
+) -> None:
     before = tree_hash(raw)
     assert land(raw, settings).tables["consumption_hourly"].taken == "as is"
     assert tree_hash(raw) == before
@@ -153,7 +162,7 @@ def test_conforming_months_are_linked_and_nothing_of_the_user_changes(raw, setti
     assert taken.stat().st_ino == (raw / READINGS / part).stat().st_ino
 
 
-def test_copies_where_links_are_not_wanted(raw, settings):
+def test_copies_where_links_are_not_wanted(raw: Path, settings: Settings) -> None:
     settings = settings.with_overrides({"land.link_files": False})
     land(raw, settings)
     part = Path("month=2024-10/part-0.parquet")
@@ -162,8 +171,10 @@ def test_copies_where_links_are_not_wanted(raw, settings):
     assert taken.read_bytes() == (raw / READINGS / part).read_bytes()
 
 
-def test_copies_where_links_are_not_possible(raw, settings, monkeypatch):
-    def no_link(*_):
+def test_copies_where_links_are_not_possible(
+    raw: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(*_: Any) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", no_link)
@@ -174,7 +185,7 @@ def test_copies_where_links_are_not_possible(raw, settings, monkeypatch):
 # ---------------------------------------------------------------- twice
 
 
-def test_same_files_again_are_recognised(raw, settings):
+def test_same_files_again_are_recognised(raw: Path, settings: Settings) -> None:
     first = land(raw, settings)
     before = tree_hash(settings.layout.lake)
     again = land(raw, settings, batch_id="another-run")
@@ -184,14 +195,16 @@ def test_same_files_again_are_recognised(raw, settings):
     assert tree_hash(settings.layout.lake) == before
 
 
-def test_copy_of_the_files_elsewhere_is_recognised_by_content(raw, settings, tmp_path):
+def test_copy_of_the_files_elsewhere_is_recognised_by_content(
+    raw: Path, settings: Settings, tmp_path: Path
+) -> None:
     first = land(raw, settings)
     other = shutil.copytree(raw, tmp_path / "copy", copy_function=shutil.copyfile)
     assert land(other, settings).reused
     assert land(other, settings).content_hash == first.content_hash
 
 
-def test_corrected_file_of_the_same_name_and_size_lands(raw, settings):
+def test_corrected_file_of_the_same_name_and_size_lands(raw: Path, settings: Settings) -> None:
     first = land(raw, settings)
     path = raw / "churn_label.csv"
     path.write_text(path.read_text().replace("C00001,0", "C00001,1"))
@@ -202,7 +215,7 @@ def test_corrected_file_of_the_same_name_and_size_lands(raw, settings):
     assert not (settings.layout.lake / "batches" / first.batch_id).exists()
 
 
-def test_raw_file_changed_in_place_is_noticed(raw, settings):
+def test_raw_file_changed_in_place_is_noticed(raw: Path, settings: Settings) -> None:
     """A linked month shares its bytes with the raw file; the lake must not be taken for intact."""
     land(raw, settings)
     frame = readings("2024-12-01", "2024-12-31 23:00").assign(consumption_gas_m3=0.5)
@@ -215,12 +228,12 @@ def test_raw_file_changed_in_place_is_noticed(raw, settings):
     assert (gas == 0.5).sum() >= len(frame)
 
 
-def test_other_rules_land_the_same_files_again(raw, settings):
+def test_other_rules_land_the_same_files_again(raw: Path, settings: Settings) -> None:
     land(raw, settings)
     assert not land(raw, settings.with_overrides({"land.maximum_null_share": 0.7})).reused
 
 
-def test_two_lakes_of_the_same_files_are_the_same(raw, tmp_path):
+def test_two_lakes_of_the_same_files_are_the_same(raw: Path, tmp_path: Path) -> None:
     hashes = []
     for name in ("one", "two"):
         settings = load_settings({"home": str(tmp_path / name)}, environ={})
@@ -246,15 +259,22 @@ class Killed(BaseException):
     ],
 )
 def test_kill_leaves_a_readable_lake(
-    raw, settings, tmp_path, monkeypatch, owner, step, new_has_landed, new_is_current
-):
+    raw: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    step: str,
+    new_has_landed: bool,
+    new_is_current: bool,
+) -> None:
     land(raw, settings)
     before = (settings.layout.lake / "raw").readlink()
     batch = RawBatch()
     batch["churn_label"] = batch["churn_label"].assign(churn=1)
     other = batch.write(tmp_path / "other")
 
-    def kill(*_, **__):
+    def kill(*_: Any, **__: Any) -> None:
         if step == "remove_others" and (settings.layout.lake / "raw").readlink() == before:
             return
         raise Killed
@@ -273,8 +293,10 @@ def test_kill_leaves_a_readable_lake(
     assert len(list((settings.layout.lake / "batches").iterdir())) == 1
 
 
-def test_kill_of_the_very_first_landing(raw, settings, monkeypatch):
-    def kill(*_, **__):
+def test_kill_of_the_very_first_landing(
+    raw: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: Any, **__: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -285,12 +307,12 @@ def test_kill_of_the_very_first_landing(raw, settings, monkeypatch):
     assert result.batch_id == result.content_hash[:12]
 
 
-def test_second_landing_at_a_time_is_turned_away(raw, settings):
+def test_second_landing_at_a_time_is_turned_away(raw: Path, settings: Settings) -> None:
     with write.locked(settings.layout.lake), pytest.raises(LeaseHeldError, match="Wait"):
         land(raw, settings)
 
 
-def test_foreign_folder_in_the_place_of_the_link(raw, settings):
+def test_foreign_folder_in_the_place_of_the_link(raw: Path, settings: Settings) -> None:
     (settings.layout.lake / "raw").mkdir(parents=True)
     with pytest.raises(SpanishGasError, match="did not write"):
         land(raw, settings)
@@ -310,7 +332,7 @@ CONTACTS = pd.DataFrame(
 )
 
 
-def test_contacts_of_campaigns_may_be_delivered_too(raw, settings):
+def test_contacts_of_campaigns_may_be_delivered_too(raw: Path, settings: Settings) -> None:
     CONTACTS.to_csv(raw / "campaign_contacts.csv", index=False)
     result = land(raw, settings)
     assert result.tables["campaign_contacts"].rows_landed == 2
@@ -319,11 +341,11 @@ def test_contacts_of_campaigns_may_be_delivered_too(raw, settings):
     assert frame["cost_eur"].isna().all()
 
 
-def test_contacts_are_checked_like_other_files(raw, settings):
+def test_contacts_are_checked_like_other_files(raw: Path, settings: Settings) -> None:
     CONTACTS.assign(outcome="maybe").to_csv(raw / "campaign_contacts.csv", index=False)
     with pytest.raises(SpanishGasError, match=r"campaign_contacts\.csv"):
         land(raw, settings)
 
 
-def test_without_contacts_nothing_is_missing(raw, settings):
+def test_without_contacts_nothing_is_missing(raw: Path, settings: Settings) -> None:
     assert "campaign_contacts" not in land(raw, settings).tables

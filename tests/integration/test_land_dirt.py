@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from raw_batch import (
+
+from python_ml.land import land
+from python_ml.settings import Settings
+from tests.integration.raw_batch import (
     READINGS,
     RawBatch,
     day_first,
@@ -21,12 +25,10 @@ from raw_batch import (
     write_parquet,
 )
 
-from python_ml.land import land
-
 # ---------------------------------------------------------------- text files
 
 
-def test_semicolons_and_decimal_commas(raw, settings):
+def test_semicolons_and_decimal_commas(raw: Path, settings: Settings) -> None:
     for name in ("price_history", "customer_attributes"):
         RawBatch()[name].to_csv(raw / f"{name}.csv", index=False, sep=";", decimal=",")
     land(raw, settings)
@@ -39,7 +41,7 @@ def test_semicolons_and_decimal_commas(raw, settings):
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_byte_order_mark_and_line_ends(raw, settings, line_end):
+def test_byte_order_mark_and_line_ends(raw: Path, settings: Settings, line_end: str) -> None:
     frame = RawBatch()["churn_label"]
     text = frame.to_csv(index=False, lineterminator=line_end)
     (raw / "churn_label.csv").write_bytes(text.encode("utf-8-sig"))
@@ -47,12 +49,12 @@ def test_byte_order_mark_and_line_ends(raw, settings, line_end):
     assert landed(settings.layout.lake, "churn_label")["churn"].tolist() == frame["churn"].tolist()
 
 
-def test_json_lines_where_an_array_is_usual(raw, settings):
+def test_json_lines_where_an_array_is_usual(raw: Path, settings: Settings) -> None:
     write_json(RawBatch()["customer_interactions"], raw / "customer_interactions.json", lines=True)
     assert land(raw, settings).tables["customer_interactions"].rows_landed == 3
 
 
-def test_malformed_lines_are_set_aside(raw, settings):
+def test_malformed_lines_are_set_aside(raw: Path, settings: Settings) -> None:
     frame = RawBatch()["price_history"]
     text = frame.to_csv(index=False) + "C00001,2024-10-01\n" + ("1," * 40) + "\n"
     (raw / "price_history.csv").write_text(text)
@@ -63,7 +65,7 @@ def test_malformed_lines_are_set_aside(raw, settings):
     assert "C00001,2024-10-01" in lines
 
 
-def test_malformed_json_line_is_set_aside(raw, settings):
+def test_malformed_json_line_is_set_aside(raw: Path, settings: Settings) -> None:
     path = raw / "customer_interactions.json"
     frame = pd.concat([RawBatch()["customer_interactions"]] * 3)
     write_json(frame, path, lines=True)
@@ -74,7 +76,7 @@ def test_malformed_json_line_is_set_aside(raw, settings):
     assert result.rows_landed == 9
 
 
-def test_long_export_names(raw, settings):
+def test_long_export_names(raw: Path, settings: Settings) -> None:
     batch = RawBatch()
     batch["churn_label"] = (
         batch["churn_label"]
@@ -97,7 +99,7 @@ def test_long_export_names(raw, settings):
 # ---------------------------------------------------------------- values
 
 
-def test_text_in_a_number_is_set_aside(raw, settings):
+def test_text_in_a_number_is_set_aside(raw: Path, settings: Settings) -> None:
     batch = RawBatch()
     prices = batch["price_history"].astype({"elec_fixed_fee_eur_month": object})
     prices.loc[4, "elec_fixed_fee_eur_month"] = "5.5 EUR"
@@ -109,7 +111,7 @@ def test_text_in_a_number_is_set_aside(raw, settings):
     assert any("1 of 18 rows were set aside" in text for text in land(raw, settings).warnings)
 
 
-def test_nan_is_missing_and_infinite_is_wrong(raw, settings):
+def test_nan_is_missing_and_infinite_is_wrong(raw: Path, settings: Settings) -> None:
     batch = RawBatch()
     prices = batch["price_history"]
     prices.loc[2, "gas_variable_price_eur_m3"] = np.nan
@@ -127,7 +129,7 @@ def test_nan_is_missing_and_infinite_is_wrong(raw, settings):
         )
 
 
-def test_nan_and_infinite_readings(raw, settings):
+def test_nan_and_infinite_readings(raw: Path, settings: Settings) -> None:
     batch = RawBatch()
     batch[READINGS].loc[5, "consumption_elec_kwh"] = np.nan
     batch[READINGS].loc[6, "consumption_elec_kwh"] = -np.inf
@@ -159,7 +161,7 @@ def test_nan_and_infinite_readings(raw, settings):
     ],
     ids=["iso", "slashes", "compact", "with time", "day first", "month first", "three formats"],
 )
-def test_spellings_of_dates(raw, settings, spelling):
+def test_spellings_of_dates(raw: Path, settings: Settings, spelling: Any) -> None:
     dates = RawBatch()["customer_contracts"]["next_renewal_date"].tolist()
     batch = spoil(
         "customer_contracts", lambda frame: frame.assign(next_renewal_date=spelling(dates))
@@ -169,7 +171,7 @@ def test_spellings_of_dates(raw, settings, spelling):
     assert [str(value) for value in found] == dates
 
 
-def test_duplicate_customer_rows_are_kept_and_counted(raw, settings):
+def test_duplicate_customer_rows_are_kept_and_counted(raw: Path, settings: Settings) -> None:
     batch = spoil("customer_contracts", lambda frame: pd.concat([frame, frame.head(2)]))
     result = land(batch.write(raw), settings)
     assert result.tables["customer_contracts"].duplicate_key_rows == 2
@@ -177,7 +179,7 @@ def test_duplicate_customer_rows_are_kept_and_counted(raw, settings):
     assert any("2 rows repeat a key" in warning for warning in result.warnings)
 
 
-def test_orphan_customers_are_told(raw, settings):
+def test_orphan_customers_are_told(raw: Path, settings: Settings) -> None:
     batch = spoil(
         "churn_label",
         lambda frame: pd.concat(
@@ -194,14 +196,14 @@ def test_orphan_customers_are_told(raw, settings):
 @pytest.mark.parametrize(
     ("yes", "no"), [("true", "FALSE"), ("Yes", "no"), ("Sí", "no"), ("1", "0")]
 )
-def test_words_for_flags(raw, settings, yes, no):
+def test_words_for_flags(raw: Path, settings: Settings, yes: str, no: str) -> None:
     batch = spoil("customer_attributes", lambda f: f.assign(is_urban=[yes, no, yes, no, yes, no]))
     land(batch.write(raw), settings)
     found = landed(settings.layout.lake, "customer_attributes")["is_urban"]
     assert found.tolist() == [True, False] * 3
 
 
-def test_flag_that_is_none_is_set_aside(raw, settings):
+def test_flag_that_is_none_is_set_aside(raw: Path, settings: Settings) -> None:
     batch = spoil("customer_attributes", lambda f: f.assign(is_urban=["maybe"] + ["1"] * 5))
     result = land(batch.write(raw), settings).tables["customer_attributes"]
     assert result.set_aside == {"is_urban: not a yes or no": 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Fuzzer:
     return Fuzzer(tmp_path_factory.mktemp("fuzz"))
 
 
-def draw(fuzzer: Fuzzer, count: int, attempt) -> None:
+def draw(fuzzer: Fuzzer, count: int, attempt: Any) -> None:
     @settings(
         max_examples=count,
         deadline=None,

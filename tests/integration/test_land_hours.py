@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shutil
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from raw_batch import (
+
+from python_ml.errors import BadInputError
+from python_ml.land import land
+from python_ml.settings import Settings
+from tests.integration.raw_batch import (
     CUSTOMERS,
     READINGS,
     RawBatch,
@@ -19,24 +25,21 @@ from raw_batch import (
     write_parquet,
 )
 
-from python_ml.errors import BadInputError
-from python_ml.land import land
 
-
-def test_year_without_december(raw, settings, tmp_path):
+def test_year_without_december(raw: Path, settings: Settings, tmp_path: Path) -> None:
     (raw / READINGS / "month=2024-12").rename(tmp_path / "december")
     result = land(raw, settings)
     assert (result.newest_month, str(result.as_of_date)) == ("2024-11", "2024-11-30")
     assert any("readings from 2024-10 to 2024-11 (2 months)" in text for text in result.warnings)
 
 
-def test_newest_month_that_is_not_over(raw, settings):
+def test_newest_month_that_is_not_over(raw: Path, settings: Settings) -> None:
     batch = spoil(READINGS, lambda frame: frame[frame["timestamp"] < "2024-12-20"])
     result = land(batch.write(raw), settings)
     assert any("2024-12 ends at 2024-12-19 23:00:00" in text for text in result.warnings)
 
 
-def test_thirty_hour_day_of_repeated_hours(raw, settings):
+def test_thirty_hour_day_of_repeated_hours(raw: Path, settings: Settings) -> None:
     """Six hours of a day come twice with other readings: they are added up and counted."""
     frame = RawBatch()[READINGS]
     extra = frame[
@@ -58,7 +61,7 @@ def test_thirty_hour_day_of_repeated_hours(raw, settings):
     )
 
 
-def test_rows_that_equal_another_in_everything_count_once(raw, settings):
+def test_rows_that_equal_another_in_everything_count_once(raw: Path, settings: Settings) -> None:
     frame = RawBatch()[READINGS]
     batch = spoil(READINGS, lambda f: pd.concat([f, f.iloc[5:11]]))
     result = land(batch.write(raw), settings).tables["consumption_hourly"]
@@ -89,7 +92,9 @@ def quarters(frame: pd.DataFrame) -> pd.DataFrame:
         ("csv by end", CUSTOMERS),  # no file names the ends of intervals of two lengths
     ],
 )
-def test_quarter_hours_are_added_up(raw, settings, form, customers):
+def test_quarter_hours_are_added_up(
+    raw: Path, settings: Settings, form: str, customers: Any
+) -> None:
     """Those of two customers had lost three quarters of their energy."""
     frame = RawBatch()[READINGS]
     short = frame["customer_id"].isin(customers)
@@ -121,7 +126,7 @@ def test_quarter_hours_are_added_up(raw, settings, form, customers):
     )
 
 
-def test_few_rows_off_the_hour_are_wrong(raw, settings):
+def test_few_rows_off_the_hour_are_wrong(raw: Path, settings: Settings) -> None:
     batch = spoil(
         READINGS,
         lambda f: f.assign(
@@ -140,7 +145,7 @@ def two_points(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(shares).sort_values(["customer_id", "timestamp"], kind="stable")
 
 
-def test_two_supply_points_are_added_up(raw, settings):
+def test_two_supply_points_are_added_up(raw: Path, settings: Settings) -> None:
     """The larger one alone had been kept."""
     frame = RawBatch()[READINGS]
     batch = spoil(READINGS, two_points)
@@ -151,7 +156,7 @@ def test_two_supply_points_are_added_up(raw, settings):
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
-def test_labels_that_name_the_end_of_the_hour(raw, settings, form):
+def test_labels_that_name_the_end_of_the_hour(raw: Path, settings: Settings, form: str) -> None:
     """Every day has 24:00 and never 00:00: everything had landed an hour late."""
     frame = RawBatch()[READINGS]
     ends = frame["timestamp"] + pd.Timedelta(hours=1)
@@ -176,7 +181,7 @@ def test_labels_that_name_the_end_of_the_hour(raw, settings, form):
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_whole_column_decides(raw, settings, first, threads):
+def test_the_whole_column_decides(raw: Path, settings: Settings, first: bool, threads: int) -> None:
     """A zone after 50,000 plain rows had moved hours, or not, by the number of threads."""
     frame = readings("2024-07-01", "2024-12-31 23:00", [f"C{n:05d}" for n in range(1, 14)])
     plain = frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M")
@@ -195,7 +200,9 @@ def test_the_whole_column_decides(raw, settings, first, threads):
     assert found["timestamp"].tolist() == frame.loc[last & summer, "timestamp"].tolist()
 
 
-def test_thirty_hour_day_of_hours_that_do_not_exist(raw, settings, tmp_path):
+def test_thirty_hour_day_of_hours_that_do_not_exist(
+    raw: Path, settings: Settings, tmp_path: Path
+) -> None:
     frame = RawBatch()[READINGS].assign(timestamp=lambda f: f["timestamp"].astype(str))
     extra = frame.head(6).assign(timestamp=[f"2024-10-01 {hour}:00:00" for hour in range(25, 31)])
     (raw / READINGS).rename(tmp_path / "months")
@@ -208,7 +215,7 @@ def test_thirty_hour_day_of_hours_that_do_not_exist(raw, settings, tmp_path):
     )
 
 
-def test_hours_of_clock_changes(raw, settings):
+def test_hours_of_clock_changes(raw: Path, settings: Settings) -> None:
     """02:00 comes twice on the last Sunday of October: both rows stay, and the file as it is."""
     frame = RawBatch()[READINGS]
     again = frame[frame["timestamp"] == "2024-10-27 02:00"].assign(consumption_elec_kwh=7.0)
@@ -221,7 +228,7 @@ def test_hours_of_clock_changes(raw, settings):
     assert result.rows_landed == 13_248 + 6
 
 
-def test_hour_that_clocks_leave_out(raw, settings):
+def test_hour_that_clocks_leave_out(raw: Path, settings: Settings) -> None:
     frame = readings("2024-03-01", "2024-03-31 23:00")
     batch = RawBatch()
     batch[READINGS] = frame[frame["timestamp"] != "2024-03-31 02:00"]
@@ -229,7 +236,7 @@ def test_hour_that_clocks_leave_out(raw, settings):
     assert (result.taken, result.set_aside) == ("as is", {})
 
 
-def test_three_rows_for_the_hour_that_comes_twice(raw, settings):
+def test_three_rows_for_the_hour_that_comes_twice(raw: Path, settings: Settings) -> None:
     frame = RawBatch()[READINGS]
     again = frame[frame["timestamp"] == "2024-10-27 02:00"]
     batch = spoil(
@@ -240,14 +247,14 @@ def test_three_rows_for_the_hour_that_comes_twice(raw, settings):
     assert result.rows_landed == 13_248 + 6
 
 
-def test_negative_readings_stay(raw, settings):
+def test_negative_readings_stay(raw: Path, settings: Settings) -> None:
     land(raw, settings)
     found = landed(settings.layout.lake, "consumption_hourly")["consumption_elec_kwh"]
     expected = RawBatch()[READINGS]["consumption_elec_kwh"]
     assert (found < 0).sum() == (expected < 0).sum() > 0
 
 
-def test_rows_without_customer(raw, settings):
+def test_rows_without_customer(raw: Path, settings: Settings) -> None:
     batch = spoil(
         READINGS, lambda f: f.assign(customer_id=f["customer_id"].mask(f.index % 4000 == 9))
     )
@@ -257,7 +264,7 @@ def test_rows_without_customer(raw, settings):
     assert len(rejected(settings.layout.lake, "consumption_hourly")) == 4
 
 
-def test_unsorted_readings_are_sorted(raw, settings):
+def test_unsorted_readings_are_sorted(raw: Path, settings: Settings) -> None:
     batch = spoil(READINGS, lambda frame: frame.sample(frac=1, random_state=1))
     result = land(batch.write(raw), settings).tables["consumption_hourly"]
     assert (result.taken, result.rows_landed) == ("rewritten", 13_248)
@@ -266,7 +273,7 @@ def test_unsorted_readings_are_sorted(raw, settings):
         assert month[["customer_id", "timestamp"]].apply(tuple, axis=1).is_monotonic_increasing
 
 
-def test_reading_in_the_wrong_month_goes_to_its_own(raw, settings):
+def test_reading_in_the_wrong_month_goes_to_its_own(raw: Path, settings: Settings) -> None:
     frame = RawBatch()[READINGS]
     october = frame[frame["timestamp"] < "2024-11-01"]
     stray = frame[frame["timestamp"] == "2024-11-01 00:00"]
@@ -279,7 +286,7 @@ def test_reading_in_the_wrong_month_goes_to_its_own(raw, settings):
     assert len(pd.read_parquet(part)) == 720 * len(CUSTOMERS)
 
 
-def test_unknown_customer_ids_are_set_aside(raw, settings):
+def test_unknown_customer_ids_are_set_aside(raw: Path, settings: Settings) -> None:
     batch = spoil(
         READINGS, lambda f: f.assign(customer_id=f["customer_id"].mask(f.index < 10, "ES-17"))
     )
@@ -287,7 +294,7 @@ def test_unknown_customer_ids_are_set_aside(raw, settings):
     assert result.set_aside == {"customer_id: not like C[0-9]{5,9}": 10}
 
 
-def test_impossible_reading_is_set_aside(raw, settings):
+def test_impossible_reading_is_set_aside(raw: Path, settings: Settings) -> None:
     batch = RawBatch()
     batch[READINGS].loc[3, "consumption_elec_kwh"] = 2e5
     result = land(batch.write(raw), settings).tables["consumption_hourly"]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw_batch import READINGS, RawBatch, landed, write_json, write_parquet
 
 from python_ml.errors import BadInputError
 from python_ml.land import land
+from python_ml.settings import Settings
+from tests.integration.raw_batch import READINGS, RawBatch, landed, write_json, write_parquet
 from tests.workbook import write_workbook
 
 FRAME = RawBatch()[READINGS]
@@ -107,7 +108,7 @@ def utf_16(folder: Path) -> None:
         *(partitions_by_customer_as_csv, an_empty_list_as_a_month, one_parquet_file, utf_16),
     ],
 )
-def test_layouts_of_readings(raw, settings, change: Callable[[Path], None]):
+def test_layouts_of_readings(raw: Path, settings: Settings, change: Callable[[Path], None]) -> None:
     """Parts that were not named as expected had been left out: the batch was a month too old."""
     change(raw / READINGS)
     result = land(raw, settings)
@@ -120,18 +121,18 @@ def test_layouts_of_readings(raw, settings, change: Callable[[Path], None]):
     )
 
 
-def test_a_link_that_leads_nowhere(raw, settings):
+def test_a_link_that_leads_nowhere(raw: Path, settings: Settings) -> None:
     (raw / READINGS / "month=2024-12" / "part-1.parquet").symlink_to(raw / "nowhere")
     with pytest.raises(BadInputError, match=r"part-1\.parquet: the link leads nowhere"):
         land(raw, settings)
 
 
-def test_a_link_to_the_folder_above(raw, settings):
+def test_a_link_to_the_folder_above(raw: Path, settings: Settings) -> None:
     (raw / READINGS / "loop").symlink_to(raw, target_is_directory=True)
     assert land(raw, settings).tables["consumption_hourly"].rows_landed == len(FRAME)
 
 
-def test_a_month_beside_the_folder_of_its_year(raw, settings):
+def test_a_month_beside_the_folder_of_its_year(raw: Path, settings: Settings) -> None:
     """It had been ignored: the batch was a month too old."""
     december = raw / READINGS / "month=2024-12" / "part-0.parquet"
     december.rename(raw / "consumption_hourly_2024-12.parquet")
@@ -139,13 +140,13 @@ def test_a_month_beside_the_folder_of_its_year(raw, settings):
         land(raw, settings)
 
 
-def test_a_part_that_is_something_else(raw, settings):
+def test_a_part_that_is_something_else(raw: Path, settings: Settings) -> None:
     (raw / READINGS / "notes.txt").write_text("delivered by Ana\n")
     with pytest.raises(BadInputError, match=r"consumption_hourly_2024/notes\.txt, column customer"):
         land(raw, settings)
 
 
-def test_parts_of_several_formats_with_other_columns(raw, settings):
+def test_parts_of_several_formats_with_other_columns(raw: Path, settings: Settings) -> None:
     newest_as_csv(raw / READINGS)
     path = raw / READINGS / "month=2024-12" / "part-0.csv"
     months(FRAME)["2024-12"].drop(columns="consumption_gas_m3").to_csv(path, index=False)
@@ -199,7 +200,7 @@ def as_spanish_workbook(raw: Path) -> None:
 @pytest.mark.parametrize(
     "write", [as_bank_csv, as_bank_csv_with_a_plain_header, as_workbook, as_spanish_workbook]
 )
-def test_formats_of_a_table(raw, settings, write: Callable[[Path], None]):
+def test_formats_of_a_table(raw: Path, settings: Settings, write: Callable[[Path], None]) -> None:
     write(raw)
     result = land(raw, settings)
     assert result.tables["price_history"].set_aside == {}
@@ -212,7 +213,9 @@ def test_formats_of_a_table(raw, settings, write: Callable[[Path], None]):
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
-def test_an_encoding_that_the_mapping_states(raw, settings, tmp_path, encoding):
+def test_an_encoding_that_the_mapping_states(
+    raw: Path, settings: Settings, tmp_path: Path, encoding: str
+) -> None:
     text = RawBatch()["customer_attributes"].to_csv(index=False)
     content = text.encode("utf-16-le" if encoding == "utf-16" else encoding)
     (raw / "customer_attributes.csv").write_bytes(content)
@@ -223,7 +226,7 @@ def test_an_encoding_that_the_mapping_states(raw, settings, tmp_path, encoding):
 
 
 @pytest.mark.parametrize("form", ["wrapped", "wrapped on lines", "objects on lines", "lines"])
-def test_forms_of_json(raw, settings, form):
+def test_forms_of_json(raw: Path, settings: Settings, form: str) -> None:
     path = raw / "customer_interactions.json"
     records = json.loads(path.read_text(encoding="utf-8"))
     texts = {
@@ -238,14 +241,16 @@ def test_forms_of_json(raw, settings, form):
 
 
 @pytest.mark.parametrize("text", ["[]", " [\n ]\n", '{"data": []}'])
-def test_an_empty_list_is_a_table_without_rows(raw, settings, text):
+def test_an_empty_list_is_a_table_without_rows(raw: Path, settings: Settings, text: str) -> None:
     (raw / "customer_interactions.json").write_text(text)
     result = land(raw, settings)
     assert any("holds no record" in warning for warning in result.warnings)
     assert len(landed(settings.layout.lake, "customer_interactions")) == 0
 
 
-def test_a_file_without_an_ending_is_known_by_its_first_bytes(raw, settings):
+def test_a_file_without_an_ending_is_known_by_its_first_bytes(
+    raw: Path, settings: Settings
+) -> None:
     write_parquet(RawBatch()["price_history"], raw / "price_history")
     (raw / "price_history.csv").unlink()
     (raw / "churn_label.csv").rename(raw / "churn_label")
@@ -253,7 +258,7 @@ def test_a_file_without_an_ending_is_known_by_its_first_bytes(raw, settings):
     assert land(raw, settings).row_count > len(FRAME)
 
 
-def test_a_workbook_that_is_none(raw, settings):
+def test_a_workbook_that_is_none(raw: Path, settings: Settings) -> None:
     (raw / "price_history.csv").unlink()
     for content, message in (
         (b"PK\x03\x04" + bytes(200), "the workbook cannot be read"),
@@ -264,14 +269,16 @@ def test_a_workbook_that_is_none(raw, settings):
             land(raw, settings)
 
 
-def test_a_column_without_a_name_that_holds_something(raw, settings):
+def test_a_column_without_a_name_that_holds_something(raw: Path, settings: Settings) -> None:
     text = RawBatch()["churn_label"].assign(x=["", "", "late", "", "", ""]).to_csv(index=False)
     (raw / "churn_label.csv").write_text(text.replace("churn,x", "churn,"))
     with pytest.raises(BadInputError, match=r"a column without a name has values \(1 row\)"):
         land(raw, settings)
 
 
-def test_parquet_parts_with_a_column_in_the_path_that_they_have_too(raw, settings):
+def test_parquet_parts_with_a_column_in_the_path_that_they_have_too(
+    raw: Path, settings: Settings
+) -> None:
     shutil.rmtree(raw / READINGS)
     for customer, part in FRAME.groupby("customer_id"):
         write_parquet(part, raw / READINGS / f"customer_id={customer}" / "part-0.parquet")

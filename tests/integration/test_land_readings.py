@@ -6,24 +6,26 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw_batch import READINGS, RawBatch, landed, readings, rejected, write_months
 
 from python_ml.errors import BadInputError
 from python_ml.land import land
 from python_ml.land.result import LandResult, TableResult
+from python_ml.settings import Settings
 from tests.dialects import DIALECTS, ENERGY, truth, write_dialect
+from tests.integration.raw_batch import READINGS, RawBatch, landed, readings, rejected, write_months
 
 TRUTH = truth(readings("2024-03-01", "2024-10-31 23:00", ["C00001", "C00002"]))
 
 
 def write_batch(folder: Path) -> Path:
     raw = RawBatch().write(folder)
-    write_months(TRUTH.assign(consumption_gas_m3=pd.NA), raw / READINGS)
+    nothing = pd.Series(pd.NA, index=TRUTH.index, dtype=object)
+    write_months(TRUTH.assign(consumption_gas_m3=nothing), raw / READINGS)
     return raw
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_dialects_of_one_truth(tmp_path, settings, name):
+def test_dialects_of_one_truth(tmp_path: Path, settings: Settings, name: str) -> None:
     good = RawBatch().write(tmp_path / "good")
     raw, mapping = write_dialect(name, TRUTH, good, tmp_path / "dialect")
     result = land(raw, settings.with_overrides({"land.mapping": str(mapping)}))
@@ -40,7 +42,7 @@ def test_dialects_of_one_truth(tmp_path, settings, name):
 
 
 def land_readings(
-    tmp_path: Path, settings, frame: pd.DataFrame, readings_keys: str, columns: str = ""
+    tmp_path: Path, settings: Settings, frame: pd.DataFrame, readings_keys: str, columns: str = ""
 ) -> LandResult:
     raw = RawBatch().write(tmp_path / "raw")
     for path in sorted((raw / READINGS).rglob("*"), reverse=True):
@@ -60,7 +62,7 @@ def table(result: LandResult) -> TableResult:
     return result.tables["consumption_hourly"]
 
 
-def test_daily_readings_are_spread_and_marked(tmp_path, settings):
+def test_daily_readings_are_spread_and_marked(tmp_path: Path, settings: Settings) -> None:
     days = pd.date_range("2024-03-01", "2024-03-31")
     frame = pd.DataFrame(
         {"customer_id": "C00001", "timestamp": days.strftime("%d/%m/%Y"), ENERGY: range(31)}
@@ -74,7 +76,7 @@ def test_daily_readings_are_spread_and_marked(tmp_path, settings):
 
 
 @pytest.mark.parametrize("form", ["%Y-%m", "%Y-%m-%d", "%Y%m", "%m/%Y"])
-def test_monthly_readings(tmp_path, settings, form):
+def test_monthly_readings(tmp_path: Path, settings: Settings, form: str) -> None:
     months = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])
     frame = pd.DataFrame(
         {"customer_id": "C00001", "timestamp": months.strftime(form), ENERGY: [100, 200, 300]}
@@ -86,7 +88,7 @@ def test_monthly_readings(tmp_path, settings, form):
     assert sums.tolist() == pytest.approx([100, 200, 300])
 
 
-def test_billing_periods_by_tariff_period(tmp_path, settings):
+def test_billing_periods_by_tariff_period(tmp_path: Path, settings: Settings) -> None:
     """SIPS-like: energy of a period, peak, standard and off-peak."""
     frame = pd.DataFrame(
         {
@@ -119,7 +121,9 @@ def test_billing_periods_by_tariff_period(tmp_path, settings):
     ("start", "days"),
     [('{value: "2024-01-01"}', 31), ("{column: desde, dates: month_first}", 31 - 2)],
 )
-def test_a_billing_period_may_begin_on_one_day_for_all(tmp_path, settings, start, days):
+def test_a_billing_period_may_begin_on_one_day_for_all(
+    tmp_path: Path, settings: Settings, start: str, days: int
+) -> None:
     """The mapping of a period says more than the name of a column."""
     frame = pd.DataFrame({"customer_id": ["C00001"], ENERGY: [62.0]})
     if "desde" in start:
@@ -132,7 +136,7 @@ def test_a_billing_period_may_begin_on_one_day_for_all(tmp_path, settings, start
     assert found[ENERGY].sum() == pytest.approx(62)
 
 
-def test_registers_that_go_backwards_are_told(tmp_path, settings):
+def test_registers_that_go_backwards_are_told(tmp_path: Path, settings: Settings) -> None:
     times = pd.date_range("2024-10-01", periods=6, freq="h")
     frame = pd.DataFrame(
         {"customer_id": "C00001", "timestamp": times, ENERGY: [10.0, 11.0, 12.5, 1.0, 2.0, 2.5]}
@@ -143,7 +147,7 @@ def test_registers_that_go_backwards_are_told(tmp_path, settings):
     assert found[ENERGY].tolist() == pytest.approx([1.0, 1.5, 1.0, 0.5])
 
 
-def test_registers_read_seldom_are_spread(tmp_path, settings):
+def test_registers_read_seldom_are_spread(tmp_path: Path, settings: Settings) -> None:
     times = ["2024-10-01", "2024-10-02", "2024-11-01"]
     frame = pd.DataFrame({"customer_id": "C00001", "timestamp": times, ENERGY: [0, 24, 750]})
     result = land_readings(tmp_path, settings, frame, "layout: register")
@@ -153,7 +157,7 @@ def test_registers_read_seldom_are_spread(tmp_path, settings):
     assert found.loc[found["timestamp"] < "2024-10-02", ENERGY].tolist() == pytest.approx([1] * 24)
 
 
-def test_hours_that_do_not_tell_what_they_name(tmp_path, settings):
+def test_hours_that_do_not_tell_what_they_name(tmp_path: Path, settings: Settings) -> None:
     frame = pd.DataFrame(
         {"customer_id": "C00001", "dia": "2024-10-01", "hora": [1, 2, 23], ENERGY: 1.0}
     )
@@ -161,7 +165,7 @@ def test_hours_that_do_not_tell_what_they_name(tmp_path, settings):
         land_readings(tmp_path, settings, frame, "date: dia, hour: hora")
 
 
-def test_rows_that_cannot_be_used_are_kept_aside(tmp_path, settings):
+def test_rows_that_cannot_be_used_are_kept_aside(tmp_path: Path, settings: Settings) -> None:
     frame = pd.DataFrame(
         {
             "customer_id": ["C00001", "C00001", "X", *["C00002"] * 30],

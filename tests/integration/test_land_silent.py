@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from raw_batch import READINGS, RawBatch, landed, rejected, spoil
 
 from python_ml.errors import BadInputError
 from python_ml.land import land
+from python_ml.settings import Settings
+from tests.integration.raw_batch import READINGS, RawBatch, landed, rejected, spoil
 
 MANY = [f"C{number:05d}" for number in range(1, 401)]
 
@@ -36,7 +38,7 @@ def many_customers(interval: str = "D") -> RawBatch:
     return batch
 
 
-def refusal(batch: RawBatch, folder: Path, settings) -> str:
+def refusal(batch: RawBatch, folder: Path, settings: Settings) -> str:
     with pytest.raises(BadInputError) as caught:
         land(batch.write(folder), settings)
     assert not settings.layout.lake.exists()
@@ -47,7 +49,7 @@ def refusal(batch: RawBatch, folder: Path, settings) -> str:
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_homes_in_watt_hours(tmp_path, settings, count):
+def test_homes_in_watt_hours(tmp_path: Path, settings: Settings, count: int) -> None:
     """The mean of the file stays within its limits: the portfolio was five times too large."""
     batch = many_customers("h")
     frame = batch[READINGS]
@@ -65,7 +67,9 @@ def test_homes_in_watt_hours(tmp_path, settings, count):
 
 
 @pytest.mark.parametrize("factor", [1000 / 5000, 0.001])
-def test_prices_of_some_customers_in_another_unit(tmp_path, settings, factor):
+def test_prices_of_some_customers_in_another_unit(
+    tmp_path: Path, settings: Settings, factor: float
+) -> None:
     batch = many_customers()
     prices = batch["price_history"]
     column = "variable_price_tier1_eur_kwh"
@@ -77,7 +81,7 @@ def test_prices_of_some_customers_in_another_unit(tmp_path, settings, factor):
     assert "a price that is far from the cost of the same energy: 8 of 400 customers" in message
 
 
-def test_customers_of_the_future_with_readings(tmp_path, settings):
+def test_customers_of_the_future_with_readings(tmp_path: Path, settings: Settings) -> None:
     batch = many_customers()
     column = "customer_first_activation_date"
     contracts = batch["customer_contracts"]
@@ -88,7 +92,7 @@ def test_customers_of_the_future_with_readings(tmp_path, settings):
     assert "first activated after their last reading: 8 of 400 customers" in message
 
 
-def test_one_odd_customer_is_a_warning(tmp_path, settings):
+def test_one_odd_customer_is_a_warning(tmp_path: Path, settings: Settings) -> None:
     batch = many_customers()
     contracts = batch["customer_contracts"]
     contracts.loc[7, "customer_first_activation_date"] = "2025-03-01"
@@ -96,7 +100,7 @@ def test_one_odd_customer_is_a_warning(tmp_path, settings):
     assert "1 of 400 customers, for example C00008 (2025-03-01, readings to" in landing.warnings[0]
 
 
-def test_a_customer_in_a_province_without_costs_is_counted(raw, settings):
+def test_a_customer_in_a_province_without_costs_is_counted(raw: Path, settings: Settings) -> None:
     batch = spoil(
         "customer_attributes",
         lambda f: f.assign(province_code=f["province_code"].mask(f.index == 0, "52")),
@@ -108,7 +112,7 @@ def test_a_customer_in_a_province_without_costs_is_counted(raw, settings):
 # ---------------------------------------------------------------- labels
 
 
-def labels(**changes: object) -> RawBatch:
+def labels(**changes: Any) -> RawBatch:
     """400 customers of whom 43 left; `changes` are of the 20 first of these."""
     batch = many_customers()
     churn = [int(number < 43) for number in range(len(MANY))]
@@ -119,7 +123,7 @@ def labels(**changes: object) -> RawBatch:
     return batch
 
 
-def test_leavers_in_words_that_nobody_declared(tmp_path, settings):
+def test_leavers_in_words_that_nobody_declared(tmp_path: Path, settings: Settings) -> None:
     """20 of 43 leavers were lost, and the model learned from the rest."""
     message = refusal(labels(churn="Baja"), tmp_path / "raw", settings)
     assert "labels that are neither yes nor no: Baja (20 rows)" in message
@@ -129,12 +133,12 @@ def test_leavers_in_words_that_nobody_declared(tmp_path, settings):
     assert landed(settings.layout.lake, "churn_label")["churn"].sum() == 43
 
 
-def test_leavers_lost_for_another_reason(tmp_path, settings):
+def test_leavers_lost_for_another_reason(tmp_path: Path, settings: Settings) -> None:
     message = refusal(labels(customer_id="X-1"), tmp_path / "raw", settings)
     assert "20 of the 43 labels of customers who left would be set aside" in message
 
 
-def test_an_accent_of_its_own(raw, settings):
+def test_an_accent_of_its_own(raw: Path, settings: Settings) -> None:
     batch = spoil(
         "customer_attributes",
         lambda f: f.assign(
@@ -151,7 +155,7 @@ def test_an_accent_of_its_own(raw, settings):
 # ---------------------------------------------------------------- dates and numbers
 
 
-def test_columns_of_one_file_prove_the_order_for_each_other(raw, settings):
+def test_columns_of_one_file_prove_the_order_for_each_other(raw: Path, settings: Settings) -> None:
     """Days 1 to 12 only, in one column; another one of the file tells."""
     batch = spoil(
         "customer_contracts",
@@ -168,7 +172,7 @@ def test_columns_of_one_file_prove_the_order_for_each_other(raw, settings):
     assert str(found["next_renewal_date"].iloc[5]) == "2025-02-06"
 
 
-def test_one_date_against_all_others(tmp_path, settings):
+def test_one_date_against_all_others(tmp_path: Path, settings: Settings) -> None:
     """50 of 59 dates were another day, because one had 13 in second place."""
     batch = many_customers()
     days = [f"{1 + n % 12:02d}/0{1 + n % 9}/2025" for n in range(len(MANY))]
@@ -186,7 +190,9 @@ def test_one_date_against_all_others(tmp_path, settings):
     ]
 
 
-def test_a_number_that_is_thousands_or_decimals(raw, settings, tmp_path):
+def test_a_number_that_is_thousands_or_decimals(
+    raw: Path, settings: Settings, tmp_path: Path
+) -> None:
     """`1,314` beside 733 was 1.314."""
     batch = spoil(
         "customer_attributes", lambda f: f.assign(contracted_power_kw=["1,314", *["7"] * 5])

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from dbt_home import build, dbt, query, settings_of
 
 from python_ml.land import land
 from python_ml.simulate import simulate
+from tests.integration.dbt_home import build, dbt, query, settings_of
 
 AS_OF = date(2025, 1, 31)
 LAYERS = "resource_type:seed bronze silver gold"
@@ -131,9 +131,10 @@ def test_a_month_that_is_read_again_keeps_nobody_who_left_its_file(
     months = "select month_start from bronze_customer_month where customer_id = 'C00007' order by 1"
     before = query(beside, months)["month_start"].dt.strftime("%Y-%m").tolist()
     assert before[-1] == "2025-01"
-    untouched = query(beside, "select count(*) from bronze_customer_month").iloc[0, 0]
+    count = "select count(*) as n from bronze_customer_month"
+    untouched = int(query(beside, count)["n"].item())
     variables = "{touched_months: ['2025-01']}"
     done = dbt(beside, "run", "--select", "bronze_customer_month", "--vars", variables)
     assert done.success, done.names
     assert query(beside, months)["month_start"].dt.strftime("%Y-%m").tolist() == before[:-1]
-    assert query(beside, "select count(*) from bronze_customer_month").iloc[0, 0] == untouched - 1
+    assert query(beside, count)["n"].item() == untouched - 1

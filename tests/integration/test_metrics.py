@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -59,7 +60,7 @@ def answer(project: Path, metrics: list[str], *options: str) -> list[dict[str, s
         return list(csv.DictReader(lines))
 
 
-def query(project: Path, sql: str) -> list[tuple]:
+def query(project: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(project / "dev.duckdb"), read_only=True) as warehouse:
         return warehouse.execute(sql).fetchall()
 

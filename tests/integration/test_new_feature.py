@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -78,14 +79,15 @@ def step_of_the_guide() -> str:
     return "\n".join(line.removeprefix("   ") for line in module.splitlines()) + "\n"
 
 
-def spanishgas(project: Path, *arguments: str) -> dict:
+def spanishgas(project: Path, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", "data", "--json"]
     environ = {**os.environ, **LENIENT_GATE, "PYTHONPATH": str(project)}
     done = subprocess.run(
         command, cwd=project, env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -112,26 +114,26 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(project: Path) -> dict:
+def done(project: Path) -> dict[str, Any]:
     """What a run of the changed project says."""
     spanishgas(project, "simulate", "--customers", "600", "--readings", "typical-days")
     return spanishgas(project, "run")
 
 
-def test_a_new_feature_is_trained_on_and_explained(project: Path, done: dict) -> None:
+def test_a_new_feature_is_trained_on_and_explained(project: Path, done: dict[str, Any]) -> None:
     version = done["training"]["model_version"]
     model = json.loads((project / "data/lake/models" / version / "model.json").read_text())
     assert FEATURE in json.dumps(model)
     with duckdb.connect(str(project / "data/warehouse.duckdb"), read_only=True) as connection:
-        share = connection.execute(f"select avg({FEATURE}) from gold_master").fetchone()[0]
-        scored = connection.execute("select count(*) from mart_customer_risk").fetchone()[0]
+        ((share,),) = connection.execute(f"select avg({FEATURE}) from gold_master").fetchall()
+        ((scored,),) = connection.execute("select count(*) from mart_customer_risk").fetchall()
     assert 0.1 < share < 0.5
     assert scored == 600
     explained = spanishgas(project, "explain", "C00001")
     assert FEATURE in json.dumps(explained)
 
 
-def test_a_new_step_is_taken(done: dict) -> None:
+def test_a_new_step_is_taken(done: dict[str, Any]) -> None:
     steps = [step["step"] for step in done["steps"]]
     assert steps[-3:] == ["marts", "handover", "publish"]
     with Path(done["handover"]["file"]).open(newline="", encoding="utf-8") as file:
@@ -139,19 +141,22 @@ def test_a_new_step_is_taken(done: dict) -> None:
     assert len(rows) == done["steps"][-2]["rows"] == done["closing"]["overview"]["offer_count"]
 
 
-def test_a_tier_and_an_offer_of_the_seeds_are_everywhere(project: Path, done: dict) -> None:
+def test_a_tier_and_an_offer_of_the_seeds_are_everywhere(
+    project: Path, done: dict[str, Any]
+) -> None:
     tiers = {tier["risk_tier"]: tier for tier in done["closing"]["tiers"]}
     assert list(tiers) == ["Critical", "High", "Medium", TIER, "Low"]
     with duckdb.connect(str(project / "data/warehouse.duckdb"), read_only=True) as warehouse:
 
         def count(sql: str) -> int:
-            return warehouse.execute(f"select count(*) from {sql}").fetchone()[0]
+            ((found,),) = warehouse.execute(f"select count(*) from {sql}").fetchall()
+            return int(found)
 
         of_tier = count(f"mart_customer_risk where risk_tier = '{TIER}' and is_at_risk")
         between = count("mart_customer_risk where churn_probability between 0.1 and 0.3999999999")
         offered = count(f"mart_recommendation where offer = '{OFFER}' and risk_tier = '{TIER}'")
         at_risk = count("mart_customer_risk where risk_tier <> 'Low'")
-        shown = warehouse.execute("select at_risk_count from mart_overview").fetchone()[0]
+        ((shown,),) = warehouse.execute("select at_risk_count from mart_overview").fetchall()
     assert of_tier == between == tiers[TIER]["customer_count"] > 0
     assert offered > 0
     assert shown == at_risk

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
-from dbt_home import build, query
 
 from python_ml.contracts.needs import switched_off
 from python_ml.contracts.schema import load_source
 from python_ml.land import land
 from python_ml.settings import load_settings
 from python_ml.simulate import simulate
+from tests.integration.dbt_home import build, query
 
 LAYERS = "resource_type:seed bronze silver gold mart_missing_input"
 KEYS = ["customer_id", "as_of_date"]
@@ -31,7 +32,7 @@ LACKING = (
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory) -> Path:
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     simulate(folder / "raw", customers=150, seed=11, readings="typical-days")
     return folder / "raw"
@@ -50,14 +51,14 @@ def gold_of(raw: Path, home: Path, mapping: str | None) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def whole(raw, tmp_path_factory) -> pd.DataFrame:
+def whole(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return gold_of(raw, tmp_path_factory.mktemp("whole") / "home", None)
 
 
 def without(raw: Path, folder: Path, absent: list[str]) -> str:
     """Copy a batch without some data; the mapping that declares them absent."""
     shutil.copytree(raw, folder)
-    sources: dict[str, dict] = {}
+    sources: dict[str, dict[str, Any]] = {}
     for name in absent:
         table, _, column = name.partition(".")
         if not column:
@@ -77,11 +78,13 @@ def without(raw: Path, folder: Path, absent: list[str]) -> str:
 
 
 @pytest.mark.parametrize("absent", LACKING, ids=" and ".join)
-def test_gold_without_some_data_differs_in_what_rests_on_them_alone(raw, whole, tmp_path, absent):
+def test_gold_without_some_data_differs_in_what_rests_on_them_alone(
+    raw: Path, whole: pd.DataFrame, tmp_path: Path, absent: list[str]
+) -> None:
     mapping = without(raw, tmp_path / "raw", absent)
     found = gold_of(tmp_path / "raw", tmp_path / "home", mapping)
     off = {it.name for it in switched_off(absent) if it.kind != "mart"}
-    lineage = [name for name in whole if name.startswith("max_")]
+    lineage = [name for name in whole if str(name).startswith("max_")]
     target = ["churn"] if "churn_label" in absent else []
     # Margins and active months count gas as well: who has none keeps them.
     same = (whole["total_gas_m3_12m"] == 0) | (
@@ -95,6 +98,6 @@ def test_gold_without_some_data_differs_in_what_rests_on_them_alone(raw, whole, 
     assert set(told.loc[told["affected_kind"] != "mart", "affected_name"]) - {""} == off
 
 
-def test_every_optional_table_can_be_absent(raw):
+def test_every_optional_table_can_be_absent(raw: Path) -> None:
     optional = {name for name, table in load_source("raw").items() if table.meta.get("optional")}
     assert optional == {name for absent in LACKING for name in absent if "." not in name}

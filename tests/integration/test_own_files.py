@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw_batch import READINGS, RawBatch, landed, write_json, write_months
 
 from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError
 from python_ml.land import land
 from python_ml.settings import Settings, load_settings
+from tests.integration.raw_batch import READINGS, RawBatch, landed, write_json, write_months
 
 MAPPING = """
 customer_id: {pattern: "ES[0-9]{6}"}
@@ -65,7 +65,7 @@ def spanish(decimal: str) -> str:
 
 
 @pytest.fixture
-def own(tmp_path) -> Path:
+def own(tmp_path: Path) -> Path:
     """The good batch in files of a company's own."""
     folder = tmp_path / "export"
     (folder / "tarifas").mkdir(parents=True)
@@ -116,7 +116,7 @@ def home(tmp_path: Path, mapping: str = MAPPING) -> Settings:
     return load_settings({"home": str(tmp_path / "home"), "land.mapping": str(path)}, environ={})
 
 
-def test_own_files_land_as_the_standard_ones_do(tmp_path, own):
+def test_own_files_land_as_the_standard_ones_do(tmp_path: Path, own: Path) -> None:
     settings = home(tmp_path)
     found = land(own, settings)
     standard = load_settings({"home": str(tmp_path / "standard")}, environ={})
@@ -148,7 +148,9 @@ def test_own_files_land_as_the_standard_ones_do(tmp_path, own):
     ]
 
 
-def test_what_is_absent_is_an_empty_table_of_the_types_of_the_schema(tmp_path, own):
+def test_what_is_absent_is_an_empty_table_of_the_types_of_the_schema(
+    tmp_path: Path, own: Path
+) -> None:
     settings = home(tmp_path)
     land(own, settings)
     for name in ("customer_interactions", "costs_by_province_month"):
@@ -157,7 +159,7 @@ def test_what_is_absent_is_an_empty_table_of_the_types_of_the_schema(tmp_path, o
         assert tuple(frame.columns) == load_source("raw")[name].column_names
 
 
-def test_a_changed_mapping_lands_the_same_files_anew(tmp_path, own):
+def test_a_changed_mapping_lands_the_same_files_anew(tmp_path: Path, own: Path) -> None:
     first = land(own, home(tmp_path))
     again = land(own, home(tmp_path, f"# other words\n{MAPPING}"))
     assert again.reused
@@ -183,7 +185,9 @@ def test_a_changed_mapping_lands_the_same_files_anew(tmp_path, own):
         ('    thousands: "."\n', "    decimal: .\n", "not a number"),
     ],
 )
-def test_what_a_mapping_gets_wrong_is_refused(tmp_path, own, old, new, said):
+def test_what_a_mapping_gets_wrong_is_refused(
+    tmp_path: Path, own: Path, old: str, new: str, said: str
+) -> None:
     assert old in MAPPING
     settings = home(tmp_path, MAPPING.replace(old, new, 1))
     with pytest.raises(BadInputError) as caught:
@@ -191,7 +195,7 @@ def test_what_a_mapping_gets_wrong_is_refused(tmp_path, own, old, new, said):
     assert said in str(caught.value)
 
 
-def test_the_order_of_dates_is_what_the_mapping_says(tmp_path, own):
+def test_the_order_of_dates_is_what_the_mapping_says(tmp_path: Path, own: Path) -> None:
     assert '    dates: "%d/%m/%Y"\n' in MAPPING
     settings = home(tmp_path, MAPPING.replace('"%d/%m/%Y"', "month_first"))
     land(own, settings)  # 01/10/2024 is a date of January then, and nothing contradicts it

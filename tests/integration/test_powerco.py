@@ -10,7 +10,6 @@ import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from raw_batch import landed
 
 from python_ml.cli.main import cli
 from python_ml.contracts.needs import switched_off
@@ -18,6 +17,7 @@ from python_ml.errors import ModelGateError, UsageError
 from python_ml.land import land
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
+from tests.integration.raw_batch import landed
 
 sys.path.insert(0, str(PROJECT_DIR))
 from tests.powerco import write
@@ -29,7 +29,7 @@ def settings_of(home: Path, **others: object) -> Settings:
     return load_settings({"home": str(home), "land.mapping": MAPPING, **others}, environ={})
 
 
-def test_yearly_sums_become_months_that_add_up_to_them(tmp_path):
+def test_yearly_sums_become_months_that_add_up_to_them(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", firms=200)
     settings = settings_of(tmp_path / "home")
     found = land(raw, settings)
@@ -52,7 +52,7 @@ def test_yearly_sums_become_months_that_add_up_to_them(tmp_path):
     assert (prices["variable_price_tier1_eur_kwh"] > 0).all()
 
 
-def test_a_firm_with_an_id_of_the_mapping_is_forgotten_and_kept_out(tmp_path):
+def test_a_firm_with_an_id_of_the_mapping_is_forgotten_and_kept_out(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", firms=60)
     settings = settings_of(tmp_path / "home")
     land(raw, settings)
@@ -72,7 +72,7 @@ def test_a_firm_with_an_id_of_the_mapping_is_forgotten_and_kept_out(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_firms_are_scored_by_a_model_of_what_there_is(tmp_path):
+def test_all_firms_are_scored_by_a_model_of_what_there_is(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", firms=1500)
     refused = Run(settings_of(tmp_path / "home"))
     with pytest.raises(ModelGateError, match=r"pr_auc on the test part is") as caught:
@@ -82,11 +82,12 @@ def test_all_firms_are_scored_by_a_model_of_what_there_is(tmp_path):
     run = Run(settings_of(tmp_path / "home", **lenient))
     run_pipeline(run, str(raw))
     with duckdb.connect(str(run.settings.layout.warehouse), read_only=True) as warehouse:
-        (count,) = warehouse.execute("select count(*) from mart_customer_risk").fetchone()
+        ((count,),) = warehouse.execute("select count(*) from mart_customer_risk").fetchall()
         told = warehouse.execute("select distinct affected_name from mart_missing_input").fetchall()
     assert count == 1500
     models = run.settings.layout.lake / "models"
     card = (models / f"churn-{run.run_id}" / "card.md").read_text(encoding="utf-8")
+    assert run.batch is not None
     off = {it.name for it in switched_off(run.batch.absent)}
     assert off <= {name for (name,) in told}
     assert {"customer_intent", "std_margin", "std_monthly_elec_kwh"} <= off

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -40,7 +40,7 @@ class Built:
     manifest: dict[str, Any]
     examiner: QualityProcess
 
-    def check(self, layer: str, run_id: str = SPOILT, **changed: Any) -> QualityResult:
+    def check(self, layer: str, run_id: str = SPOILT, /, **changed: Any) -> QualityResult:
         settings = self.settings.with_overrides({"quality.data_docs": False, **changed})
         given: dict[str, Any] = {
             "batch": settings.layout.lake / "raw" if layer == "raw" else None,
@@ -234,11 +234,14 @@ def test_a_fault_in_a_table_stops_the_run(built: Built, layer: str, name: str, s
     assert name in set(found.replace("..", "."))
 
 
-def _without(column: str) -> Any:
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def _without(column: str) -> Change:
     return lambda frame: frame.drop(columns=column)
 
 
-def _set(column: str, value: Any, share: float) -> Any:
+def _set(column: str, value: Any, share: float) -> Change:
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(**{column: frame[column].mask(frame.index < share * len(frame), value)})
 
@@ -311,7 +314,7 @@ def test_a_warning_lets_the_run_go_on(built: Built) -> None:
 def test_what_is_accepted_by_name_stops_nothing(built: Built) -> None:
     spoil(built, "delete from bronze_churn_label where customer_id > 'C00050'")
     named = ["bronze.bronze_churn_label.volume_change"]
-    result = built.check("bronze", **{"quality.accepted": named})
+    result = built.check("bronze", SPOILT, **{"quality.accepted": named})
     assert len(result.warnings) == 2, "both severities of the check are shown"
     rows = built.results().query("not is_passed")
     assert rows["is_accepted"].all()
@@ -327,7 +330,7 @@ def test_a_stopped_run_is_no_measure_for_the_next(built: Built) -> None:
 def test_the_clock_is_looked_at_when_asked(built: Built) -> None:
     assert "clock_age_days" not in set(built.results(CLEAN)["check_name"])
     with pytest.raises(QualityGateError, match=r"raw\.clock_age_days: .*looked at on"):
-        built.check("raw", **{"quality.check_clock": True})
+        built.check("raw", SPOILT, **{"quality.check_clock": True})
 
 
 def test_data_docs_are_pages_that_need_no_network(built: Built) -> None:
@@ -335,7 +338,7 @@ def test_data_docs_are_pages_that_need_no_network(built: Built) -> None:
     for layer in ("raw", "bronze"):
         built.check(layer)
     with pytest.raises(QualityGateError, match="Data Docs: "):
-        built.check("gold", **{"quality.data_docs": True})
+        built.check("gold", SPOILT, **{"quality.data_docs": True})
     docs = built.settings.layout.reports / "data_docs" / SPOILT
     pages = {page.stem: page.read_text(encoding="utf-8") for page in docs.rglob("*.html")}
     assert {"warehouse-raw", "warehouse-bronze", "warehouse-gold", "index"} <= set(pages)

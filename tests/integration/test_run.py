@@ -1,17 +1,20 @@
 """The main job as its users call it: a process, its exit code, its files."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
-from command import spanishgas
 
 from python_ml.engines.sql import say_where_the_lake_is
+from tests.integration.command import spanishgas, spanishgas_anew
 
 CUSTOMERS = 1000
 # With some 20 churners in the test part, the limits of the full size would decide by chance.
@@ -22,7 +25,7 @@ LENIENT_GATE = {
 }
 
 
-def scores(home: Path):
+def scores(home: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         return connection.execute(
             "select customer_id, churn_probability, risk_tier from mart_customer_risk order by 1"
@@ -34,7 +37,7 @@ def digest(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     done = spanishgas("simulate", "--customers", str(CUSTOMERS), home=home)
     assert done.returncode == 0, done.stderr
@@ -42,13 +45,16 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first_run(home):
-    done = spanishgas("run", home=home, is_forked=False, **LENIENT_GATE)
+def first_run(home: Path) -> dict[str, Any]:
+    done = spanishgas_anew("run", home=home, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
-def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
+def test_a_run_scores_every_customer_and_tells_what_it_did(
+    home: Path, first_run: dict[str, Any]
+) -> None:
     assert len(scores(home)) == CUSTOMERS
     assert [step["step"] for step in first_run["steps"]] == [
         *("land", "bronze", "sentiment", "silver", "gold", "quality"),
@@ -64,7 +70,7 @@ def test_a_run_scores_every_customer_and_tells_what_it_did(home, first_run):
     assert not list((home / ".runs").iterdir()), "a run leaves no work folder behind"
 
 
-def test_the_same_batch_is_not_run_again(home, first_run):
+def test_the_same_batch_is_not_run_again(home: Path, first_run: dict[str, Any]) -> None:
     before = digest(home / "warehouse.duckdb")
     done = spanishgas("run", home=home, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
@@ -74,7 +80,7 @@ def test_the_same_batch_is_not_run_again(home, first_run):
     assert not list((home / ".runs").iterdir())
 
 
-def test_the_run_is_on_record(home, first_run):
+def test_the_run_is_on_record(home: Path, first_run: dict[str, Any]) -> None:
     done = spanishgas("status", home=home)
     document = json.loads(done.stdout)
     (recorded,) = [run for run in document["runs"] if run["run_id"] == first_run["run_id"]]
@@ -92,7 +98,7 @@ def test_the_run_is_on_record(home, first_run):
     assert steps == [(step["step"], "succeeded") for step in first_run["steps"]]
 
 
-def test_the_same_raw_files_give_the_same_scores(home, first_run):
+def test_the_same_raw_files_give_the_same_scores(home: Path, first_run: dict[str, Any]) -> None:
     before = scores(home)
     done = spanishgas("run", "--force", home=home, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
@@ -100,7 +106,7 @@ def test_the_same_raw_files_give_the_same_scores(home, first_run):
     assert scores(home) == before
 
 
-def test_score_mode_uses_the_champion(home, first_run):
+def test_score_mode_uses_the_champion(home: Path, first_run: dict[str, Any]) -> None:
     before = scores(home)
     done = spanishgas("run", "--mode", "score", home=home)
     assert done.returncode == 0, done.stderr
@@ -108,7 +114,9 @@ def test_score_mode_uses_the_champion(home, first_run):
     assert scores(home) == before
 
 
-def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(home, first_run):
+def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(
+    home: Path, first_run: dict[str, Any]
+) -> None:
     done = spanishgas("evaluate", home=home, **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
     version = json.loads(done.stdout)["model_version"]
@@ -123,7 +131,7 @@ def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(home, fi
             assert connection.execute(shown).fetchall() == [(version, newest)]
 
 
-def test_a_rejected_model_changes_nothing(home, first_run):
+def test_a_rejected_model_changes_nothing(home: Path, first_run: dict[str, Any]) -> None:
     warehouse, champion = home / "warehouse.duckdb", home / "lake" / "models" / "champion.json"
     before = digest(warehouse), digest(champion)
     scored = set((home / "lake" / "ml" / "customer_score").iterdir())
@@ -141,7 +149,7 @@ def test_a_rejected_model_changes_nothing(home, first_run):
     assert set((home / "lake" / "ml" / "customer_score").iterdir()) == scored
 
 
-def test_texts_that_know_nothing_fail_the_gate(tmp_path):
+def test_texts_that_know_nothing_fail_the_gate(tmp_path: Path) -> None:
     done = spanishgas(
         *("simulate", "--customers", str(CUSTOMERS), "--text-signal", "none"),
         *("--readings", "typical-days"),
@@ -158,7 +166,9 @@ def test_texts_that_know_nothing_fail_the_gate(tmp_path):
     assert duckdb.sql(count).fetchone() == (0,)
 
 
-def test_a_refused_batch_changes_nothing(home, first_run, tmp_path):
+def test_a_refused_batch_changes_nothing(
+    home: Path, first_run: dict[str, Any], tmp_path: Path
+) -> None:
     before = digest(home / "warehouse.duckdb")
     (tmp_path / "churn_label.csv").write_text("customer_id,churn\nC00001,1\n")
     done = spanishgas("run", "--raw", str(tmp_path), home=home)
@@ -168,8 +178,8 @@ def test_a_refused_batch_changes_nothing(home, first_run, tmp_path):
 
 
 def test_a_batch_that_a_gate_stops_publishes_nothing_and_can_be_looked_up(
-    home, first_run, tmp_path
-):
+    home: Path, first_run: dict[str, Any], tmp_path: Path
+) -> None:
     before = digest(home / "warehouse.duckdb")
     raw = shutil.copytree(home / "raw", tmp_path / "raw", copy_function=os.link)
     prices = (raw / "price_history.csv").read_text().splitlines(keepends=True)
@@ -192,7 +202,9 @@ def test_a_batch_that_a_gate_stops_publishes_nothing_and_can_be_looked_up(
     assert ("price_history", "age_days") in found
 
 
-def test_without_sentiment_the_fallback_model_is_trained_and_said(home, first_run):
+def test_without_sentiment_the_fallback_model_is_trained_and_said(
+    home: Path, first_run: dict[str, Any]
+) -> None:
     done = spanishgas("run", home=home, SPANISHGAS_SENTIMENT__BACKEND="none", **LENIENT_GATE)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)

@@ -7,6 +7,7 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ QUICK = {
     "gate.maximum_ece": 0.3,
     "gate.direction_customers": 200,
 }
-BATCH = {"customers": 400, "seed": 5, "readings": "typical-days"}
+BATCH: dict[str, Any] = {"customers": 400, "seed": 5, "readings": "typical-days"}
 TRAINED, SCORED = date(2025, 1, 31), date(2025, 4, 30)
 
 
@@ -112,7 +113,8 @@ def gold_of_batch(raw: Path, folder: Path) -> pd.DataFrame:
         label_sentiment(warehouse, settings, "test")
         dbt.run("silver gold")
         contract = read_contract(dbt.manifest())
-        return read_gold(warehouse, contract, landed.as_of_date).to_pandas()
+        gold: pd.DataFrame = read_gold(warehouse, contract, landed.as_of_date).to_pandas()
+        return gold
 
 
 def test_drift_is_measured_since_the_training_date(run: Run) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
-from project_copy import BIN, ROOT, copy_project, plain_environment, ran
+
+from tests.integration.project_copy import BIN, ROOT, copy_project, plain_environment, ran
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 MAKE = """#!/bin/sh
