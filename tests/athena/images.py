@@ -80,7 +80,7 @@ class Image:
             ["python", "-c", _INVOKE, handler], environment, json.dumps(event), seconds=110
         )
         assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         if "errorType" in answer:
             print(done.stderr)
             raise type(answer["errorType"], (Exception,), {})(answer["errorMessage"])

@@ -36,7 +36,12 @@ NO_GATE = {
 }
 
 
-def command(home: Path, *arguments: str, exit_code: int = 0, **variables: str) -> str:
+def command(
+    home: Path,
+    *arguments: str,
+    exit_code: int = 0,
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """Run the `spanishgas` command; returns what it said on stderr.
 
     Raises:
@@ -45,7 +50,7 @@ def command(home: Path, *arguments: str, exit_code: int = 0, **variables: str) -
     done = subprocess.run(
         [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)],
         cwd=PROJECT_DIR,
-        env={**os.environ, **NO_GATE, **variables},
+        env={**os.environ, **NO_GATE, **(variables or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -57,7 +62,8 @@ def command(home: Path, *arguments: str, exit_code: int = 0, **variables: str) -
 def newest_report(home: Path) -> dict[str, Any]:
     """What the last run of a home wrote of itself."""
     newest = max((home / "reports" / "runs").glob("*.json"))
-    return json.loads(newest.read_text(encoding="utf-8"))
+    report: dict[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
+    return report
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,10 @@ class Project:
     def on_athena(self, *arguments: str, exit_code: int = 0) -> str:
         """The `spanishgas` command with the target athena."""
         return command(
-            *(self.athena.layout.home, *arguments, "--target", "athena"),
+            self.athena.layout.home,
+            *(*arguments, "--target", "athena"),
             exit_code=exit_code,
-            **variables_of(self.athena),
+            variables=variables_of(self.athena),
         )
 
     def dbt(self, schema: str | None = None, **variables: Any) -> DbtRunner:

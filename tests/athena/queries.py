@@ -20,11 +20,11 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        return self.execution["Status"]["State"]
+        return str(self.execution["Status"]["State"])
 
     @property
     def reason(self) -> str:
-        return self.execution["Status"].get("StateChangeReason", "")
+        return str(self.execution["Status"].get("StateChangeReason", ""))
 
 
 class Queries:
@@ -43,7 +43,7 @@ class Queries:
             ResultConfiguration={"OutputLocation": self._output},
             **options,
         )
-        return answer["QueryExecutionId"]
+        return str(answer["QueryExecutionId"])
 
     def finish(self, query_id: str, seconds: float = 120.0) -> Outcome:
         """Wait for its end and read all pages of its result."""

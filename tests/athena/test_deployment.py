@@ -127,5 +127,5 @@ def test_the_same_batch_is_not_run_again_by_hand(
     deployment: Deployment, execution: Mapping[str, Any]
 ) -> None:
     by_hand = ("run", "--raw", f"s3://{DATA}/{PREFIX}", "--json")
-    said = command(deployment.work / "by-hand", *by_hand, **deployment.variables)
+    said = command(deployment.work / "by-hand", *by_hand, variables=deployment.variables)
     assert f"nothing to do: run {execution['name']} has run this very batch" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pyarrow.parquet as pq
 import pytest
@@ -396,26 +397,26 @@ class TestRefusals:
 
     @pytest.mark.parametrize("create", [hive_table, iceberg_table])
     def test_a_path_that_holds_files_is_refused(
-        self, athena: LocalAthena, queries: Queries, create: object
+        self, athena: LocalAthena, queries: Queries, create: Callable[[str, str], str]
     ) -> None:
         athena.client("s3").put_object(Bucket=BUCKET, Key="tables/full/x", Body=b"x")
-        outcome = queries.run(create("full", "select 1 as a"))  # type: ignore[operator]
+        outcome = queries.run(create("full", "select 1 as a"))
         assert "HIVE_PATH_ALREADY_EXISTS" in outcome.reason
         unload = f"unload (select 1 as a) to '{location('full')}' with (format='PARQUET')"
         assert "HIVE_PATH_ALREADY_EXISTS" in queries.run(unload).reason
 
     @pytest.mark.parametrize("create", [hive_table, iceberg_table])
     def test_a_statement_that_fails_half_way_leaves_nothing_behind(
-        self, queries: Queries, create: object
+        self, queries: Queries, create: Callable[[str, str], str]
     ) -> None:
-        kind = create.__name__  # type: ignore[attr-defined]
-        succeed(queries, create(f"kept_{kind}", "select 1 as a"))  # type: ignore[operator]
+        kind = create.__name__
+        succeed(queries, create(f"kept_{kind}", "select 1 as a"))
         # The rows of the first pages are written before the division fails.
         breaking = (
             "select 1 / (200 * 1000 - x * y) as a from unnest(sequence(1, 200)) as t (x) "
             "cross join unnest(sequence(1, 1000)) as u (y)"
         )
-        outcome = queries.run(create(f"broken_{kind}", breaking))  # type: ignore[operator]
+        outcome = queries.run(create(f"broken_{kind}", breaking))
         assert "DIVISION_BY_ZERO" in outcome.reason
         inserting = queries.run(f"insert into {DATABASE}.kept_{kind} ({breaking})")
         assert "DIVISION_BY_ZERO" in inserting.reason

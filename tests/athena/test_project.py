@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -98,7 +97,9 @@ class TestRun:
         assert {"byte limit", "query", "champion"} <= {check.name for check in checks}
 
 
-def compare(left: Warehouse, right: Warehouse, names: list[str], where: str | None = None) -> Any:
+def compare(
+    left: Warehouse, right: Warehouse, names: list[str], where: str | None = None
+) -> tuple[dict[str, list[str]], int]:
     """Differences by table, and how many cells were compared."""
     found, cells = {}, 0
     for name in names:
@@ -148,9 +149,9 @@ class TestParity:
         assert not differences(base, base.iloc[::-1])
         assert not differences(base, base.assign(b=base["b"] * (1 + 1e-12)))
         assert differences(base, base.assign(b=[1.0, 2.0000001]))
-        assert differences(base, base.assign(b=[1.0, None]))
+        assert differences(base, base.assign(b=[1.0, float("nan")]))
         assert differences(base, base.assign(c=[1, 3]))
-        assert differences(base, base.assign(a=["x", None]))
+        assert differences(base, base.assign(a=pd.Series(["x", None])))
         assert differences(base, base.head(1))
         assert differences(base, base.drop(columns="c"))
 

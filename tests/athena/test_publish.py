@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from python_ml.engines import athena_publication as publish
 from python_ml.engines.athena_publication import Publication, run_database_name
+from python_ml.errors import SpanishGasError
 from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import BUCKET
@@ -60,7 +61,7 @@ def seen(queries: Queries, name: str) -> str | None:
 
 def files(athena: LocalAthena, database: str) -> int:
     prefix = f"publish/data/{database}/"
-    return athena.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"]
+    return int(athena.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"])
 
 
 def test_tables_are_seen_once_they_are_published(queries: Queries, section: AthenaSettings) -> None:
@@ -112,7 +113,7 @@ def test_a_publication_that_is_killed_half_way_is_finished_by_the_next_command(
         build(queries, database, name, "second")
     put = Publication._put
 
-    def killed(self: Publication, database: str, table: dict) -> None:
+    def killed(self: Publication, database: str, table: dict[str, Any]) -> None:
         if table["Name"] == "b":
             raise KeyboardInterrupt
         put(self, database, table)
@@ -188,5 +189,5 @@ def test_a_run_continues_an_iceberg_table_and_readers_see_it_at_the_end(
 def test_nothing_is_published_of_a_run_that_built_nothing(section: AthenaSettings) -> None:
     publication = Publication(section)
     publication.begin("1")
-    with pytest.raises(publish.SpanishGasError, match="no tables"):
+    with pytest.raises(SpanishGasError, match="no tables"):
         publication.publish("1")

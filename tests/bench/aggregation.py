@@ -111,7 +111,8 @@ def measure(work: Work, expected: pd.DataFrame | None = None) -> dict[str, float
     process.join()
     if process.exitcode != 0:
         raise RuntimeError(f"{work} failed")
-    return results.get()
+    measured: dict[str, float] = results.get()
+    return measured
 
 
 def run(home: str, repeats: int, memory_limit: str, *, with_peers: bool = True) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def with_pandas(files: list[Path], database: Path) -> pd.DataFrame:
                 negative_gas_count=chunk["consumption_gas_m3"] < 0,
             )
             parts.append(part.groupby(KEY, as_index=False).agg(MEASURES))
-    return pd.concat(parts).groupby(KEY, as_index=False).agg(MEASURES)
+    whole: pd.DataFrame = pd.concat(parts).groupby(KEY, as_index=False).agg(MEASURES)
+    return whole
 
 
 def with_polars(files: list[Path], database: Path) -> pd.DataFrame:

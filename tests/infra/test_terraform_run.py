@@ -22,10 +22,14 @@ def endpoint() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}"
-    credentials = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    place = {"LocationConstraint": REGION}
-    s3 = boto3.client("s3", region_name=REGION, endpoint_url=url, **credentials)
-    s3.create_bucket(Bucket="state", CreateBucketConfiguration=place)
+    s3 = boto3.client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    s3.create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": REGION})
     yield url
     server.stop()
 

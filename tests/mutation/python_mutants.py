@@ -36,7 +36,7 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 _TALK = {"print", "info", "warning", "error", "debug", "exception", "report"}
 # Keyword arguments that guard against what does not happen, or say what would follow anyway.
 _GUARDS = {"dtype", "encoding", "strict"}
-_SYMBOLS = {
+_SYMBOLS: dict[type[ast.AST], str] = {
     **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="},
     **{ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in"},
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"},
@@ -211,7 +211,8 @@ def _apply(  # noqa: PLR0912  a branch a kind of change
             assert isinstance(node.value, int | float)
             node.value = _other_number(node.value)
         else:
-            node.value = f"XX{node.value}"  # type: ignore[str-bytes-safe]
+            assert isinstance(node.value, str)
+            node.value = f"XX{node.value}"
     elif kind == "return":
         assert isinstance(node, ast.Return)
         node.value = ast.Constant(None)

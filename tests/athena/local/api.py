@@ -128,7 +128,8 @@ class AthenaApi:
         group = self._athena.get_work_group(WorkGroup=name).get("WorkGroup")
         if not group:  # moto answers with nothing
             raise ApiError("InvalidRequestException", f"WorkGroup {name} is not found.")
-        return group.get("Configuration", {})
+        configuration: dict[str, Any] = group.get("Configuration", {})
+        return configuration
 
     def _run(self, execution: Execution) -> None:
         execution.state = "RUNNING"
@@ -252,7 +253,7 @@ def _describe(execution: Execution) -> dict[str, Any]:
         status["StateChangeReason"] = execution.reason
     if execution.error is not None:
         status["AthenaError"] = execution.error
-    described = {
+    described: dict[str, Any] = {
         "QueryExecutionId": execution.query_id,
         "Query": execution.sql,
         "WorkGroup": execution.work_group,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.athena.local.lexer import ParseError, Reader
@@ -89,7 +90,10 @@ class AlterTable:
     flag: bool = False
 
 
-def parse(statement: Statement) -> CreateTable | DatabaseChange | DropTable | AlterTable:
+Parsed = CreateTable | DatabaseChange | DropTable | AlterTable
+
+
+def parse(statement: Statement) -> Parsed:
     """Read one statement of Hive DDL.
 
     Raises:
@@ -99,13 +103,14 @@ def parse(statement: Statement) -> CreateTable | DatabaseChange | DropTable | Al
         if token.kind == "quoted":
             raise ParseError(f"mismatched input '\"' in DDL: write `{token.value}`")
     reader = Reader(statement.sql, list(statement.tokens))
-    parsed = {
+    parsers: dict[str, Callable[[Reader], Parsed]] = {
         "CREATE_TABLE": _create_table,
         "CREATE_DATABASE": _create_database,
         "DROP_DATABASE": _drop_database,
         "DROP_TABLE": _drop_table,
         "ALTER_TABLE": _alter_table,
-    }[statement.subkind](reader)
+    }
+    parsed = parsers[statement.subkind](reader)
     if not reader.at_end:
         raise ParseError(f"extraneous input {reader.next().text!r}")
     return parsed

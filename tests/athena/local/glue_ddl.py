@@ -178,7 +178,8 @@ class GlueDdl:
     def _table(self, schema: str, table: str) -> dict[str, Any]:
         if not self._exists(self._glue.get_table, DatabaseName=schema, Name=table):
             raise _failed(f"Table not found {schema}.{table}")
-        return self._glue.get_table(DatabaseName=schema, Name=table)["Table"]
+        found: dict[str, Any] = self._glue.get_table(DatabaseName=schema, Name=table)["Table"]
+        return found
 
     def _exists(self, operation: Any, **arguments: str) -> bool:
         try:
@@ -208,7 +209,7 @@ def _partition_values(values: dict[str, str], table: dict[str, Any]) -> list[str
 
 
 def _is_iceberg(table: dict[str, Any]) -> bool:
-    return table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
+    return str(table.get("Parameters", {}).get("table_type", "")).upper() == "ICEBERG"
 
 
 def _failed(message: str) -> TrinoQueryError:

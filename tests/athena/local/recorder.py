@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
+from typing import Any
 from urllib.parse import parse_qs
 
 # Sub-resources of S3 that make an operation of their own.
@@ -49,18 +50,18 @@ class Recorder:
         return "\n".join(lines)
 
 
-def client_of(environ: dict) -> str:
+def client_of(environ: dict[str, Any]) -> str:
     """The query engine uses the AWS SDK for Java; everything of ours is Python."""
     return "engine" if "aws-sdk-java" in environ.get("HTTP_USER_AGENT", "").lower() else "project"
 
 
-def service_of(environ: dict) -> str:
+def service_of(environ: dict[str, Any]) -> str:
     """The service that the request was signed for; S3 when it was not signed."""
     match = re.search(r"/([a-z0-9-]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
     return match.group(1) if match else "s3"
 
 
-def s3_operation(environ: dict) -> str:
+def s3_operation(environ: dict[str, Any]) -> str:
     """The S3 operation that method, path and query stand for."""
     method = environ["REQUEST_METHOD"]
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)

@@ -37,7 +37,7 @@ def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 class LocalAthena:
@@ -62,7 +62,8 @@ class LocalAthena:
     def client(self, service: str, agent: str | None = None) -> Any:
         """A boto3 client of this endpoint."""
         config = Config(user_agent_extra=agent, max_pool_connections=32)
-        return boto3.client(
+        make: Callable[..., Any] = boto3.client  # its types know a service by its literal name only
+        return make(
             service, region_name=REGION, endpoint_url=self.endpoint, config=config, **CREDENTIALS
         )
 
@@ -153,12 +154,13 @@ def _unnamed_operation(service: str, environ: dict[str, Any]) -> str:
         return recording.s3_operation(environ)
     if service == "sts":  # the only one that anything here calls
         return "GetCallerIdentity"
-    return environ["REQUEST_METHOD"]
+    return str(environ["REQUEST_METHOD"])
 
 
 def _body(environ: dict[str, Any]) -> dict[str, Any]:
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    return json.loads(environ["wsgi.input"].read(length) or b"{}")
+    document: dict[str, Any] = json.loads(environ["wsgi.input"].read(length) or b"{}")
+    return document
 
 
 def _rewrite(environ: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -79,7 +79,8 @@ class TrinoClient:
 def _read(response: requests.Response) -> dict[str, Any]:
     if response.status_code != requests.codes.ok:
         raise TrinoQueryError("GENERIC_INTERNAL_ERROR", "INTERNAL_ERROR", response.text[:500])
-    return json.loads(response.text, parse_float=str, parse_int=str)
+    document: dict[str, Any] = json.loads(response.text, parse_float=str, parse_int=str)
+    return document
 
 
 def _collect(answer: dict[str, Any], result: TrinoResult) -> None:
