@@ -1,12 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from python_ml.settings import load_settings
+from python_ml.pages.metabase.publish import Published
+from python_ml.settings import Settings, load_settings
 from tests.dashboards import marts, postgres
 from tests.dashboards.fake import FakeMetabase
 from tests.dashboards.fake.contract import Contract
+from tests.dashboards.postgres import Postgres
 
 HERE = Path(__file__).parent
 
@@ -19,7 +24,7 @@ def contract() -> Contract:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home with a published warehouse of made-up marts."""
     folder = tmp_path_factory.mktemp("home")
     marts.build(folder / "warehouse.duckdb")
@@ -27,14 +32,14 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server():
+def server() -> Iterator[Postgres]:
     """A Postgres with the roles of the compose file."""
     with postgres.running() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def environment(server, home):
+def environment(server: Postgres, home: Path) -> Iterator[dict[str, str]]:
     """What the command needs to reach that Postgres, and who its administrator is."""
     variables = {
         **server.environment,
@@ -51,12 +56,12 @@ def environment(server, home):
 
 
 @pytest.fixture(scope="session")
-def settings(environment):
+def settings(environment: dict[str, str]) -> Settings:
     return load_settings()
 
 
 @pytest.fixture(scope="session")
-def published(settings):
+def published(settings: Settings) -> Published:
     """The marts, loaded into Postgres."""
     from python_ml.engines import open_warehouse
     from python_ml.pages.metabase.publish import publish
@@ -66,13 +71,14 @@ def published(settings):
 
 
 @pytest.fixture(scope="module")
-def fake(server, published) -> FakeMetabase:
+def fake(server: Postgres, published: Published) -> FakeMetabase:
     """A Metabase, blank at first, that runs its queries in that Postgres, as the reader."""
 
-    def run(sql):
+    def run(sql: str) -> tuple[list[str], list[list[str]]]:
         options = "-c search_path=marts"  # what currentSchema of the connection does
         with psycopg.connect(server.connect_as(postgres.READER), options=options) as connection:
             cursor = connection.execute(sql)
+            assert cursor.description is not None
             names = [column.name for column in cursor.description]
             return names, [[str(value) for value in row] for row in cursor.fetchall()]
 
@@ -82,7 +88,7 @@ def fake(server, published) -> FakeMetabase:
             "from information_schema.columns where table_schema = 'marts' "
             "order by table_name, ordinal_position"
         ).fetchall()
-    warehouse: dict = {}
+    warehouse: dict[str, dict[str, list[tuple[str, str]]]] = {}
     for schema, table, column, data_type in columns:
         warehouse.setdefault(schema, {}).setdefault(table, []).append((column, f"type/{data_type}"))
     return FakeMetabase(runner=run, warehouse=warehouse)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from python_ml.pages.model import (
     Card,
     Click,
@@ -21,8 +23,8 @@ from python_ml.pages.model import (
 TIERS = "select risk_tier, count(*) as customer_count from mart_customer_risk"
 
 
-def card(page: str, key: str, sql: str, position: Position | None, **more: object) -> Card:
-    values: dict[str, object] = {
+def card(page: str, key: str, sql: str, position: Position | None, **more: Any) -> Card:
+    values: dict[str, Any] = {
         "name": key.replace("_", " ").capitalize(),
         "description": f"What {key} shows.",
         "display": "table",
@@ -38,7 +40,7 @@ def card(page: str, key: str, sql: str, position: Position | None, **more: objec
     return Card(dashboard=page, key=key, sql=sql, position=position, **(values | more))
 
 
-def filtered(page: str, key: str, parameter: str) -> dict[str, object]:
+def filtered(page: str, key: str, parameter: str) -> dict[str, Any]:
     """Tag and mapping of a card that a filter reaches."""
     tag = TemplateTag(tag_id(page, key, parameter), parameter, parameter, "text", False, None)
     mapping = ParameterMapping(parameter, parameter_id(page, parameter), parameter)

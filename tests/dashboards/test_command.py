@@ -1,36 +1,51 @@
 """The command itself, in processes of its own, against the fake over HTTP and a real Postgres."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.dashboards.fake import running
+from tests.dashboards.fake import FakeMetabase, running
+from tests.dashboards.fake.contract import Contract
 
 COMMAND = [sys.executable, "-m", "python_ml.cli", "dashboards"]
 
 
-@pytest.fixture
-def console(fake, contract, environment):
+@dataclass(frozen=True)
+class Console:
     """Calls the command; it must end with the code given."""
+
+    url: str
+
+    def __call__(self, *words: str, code: int = 0) -> CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *words, "--url", self.url], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture
+def console(
+    fake: FakeMetabase, contract: Contract, environment: dict[str, str]
+) -> Iterator[Console]:
     with running(fake, contract) as url:
-
-        def call(*words, code=0):
-            done = subprocess.run(
-                [*COMMAND, *words, "--url", url], capture_output=True, text=True, check=False
-            )
-            assert done.returncode == code, done.stdout + done.stderr
-            return done
-
-        call.url = url
-        yield call
+        yield Console(url)
 
 
-def test_from_a_blank_server_to_nothing_left_to_do(console, fake, tmp_path):
+def test_from_a_blank_server_to_nothing_left_to_do(
+    console: Console, fake: FakeMetabase, tmp_path: Path
+) -> None:
     """plan, kill apply half way, apply, apply again, check, and by the key of api-key."""
     planned = json.loads(console("plan", "--no-descriptions", "--json").stdout)
     kinds = [change["kind"] for change in planned["changes"]]
@@ -65,7 +80,9 @@ def test_from_a_blank_server_to_nothing_left_to_do(console, fake, tmp_path):
     assert fake.refused == []
 
 
-def test_check_fails_with_its_own_code_when_somebody_changed_a_page(console, fake):
+def test_check_fails_with_its_own_code_when_somebody_changed_a_page(
+    console: Console, fake: FakeMetabase
+) -> None:
     console("apply", "--no-descriptions")
     card = next(iter(fake.cards.values()))
     card["name"] = "By hand"
@@ -74,7 +91,9 @@ def test_check_fails_with_its_own_code_when_somebody_changed_a_page(console, fak
     console("apply", "--no-descriptions")
 
 
-def test_a_wrong_password_says_so(console, fake, monkeypatch):
+def test_a_wrong_password_says_so(
+    console: Console, fake: FakeMetabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     console("apply", "--no-descriptions")
     monkeypatch.setenv("SPANISHGAS_METABASE_PASSWORD", "not this one")
     said = console("plan", "--no-descriptions", code=1).stderr
@@ -82,7 +101,7 @@ def test_a_wrong_password_says_so(console, fake, monkeypatch):
     fake.refused.clear()
 
 
-def test_publish_marts_prints_what_it_loaded(environment):
+def test_publish_marts_prints_what_it_loaded(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [*COMMAND, "publish-marts", "--json"], capture_output=True, text=True, check=True
     )

@@ -1,9 +1,13 @@
 """The compose file; no container engine runs where the tests do."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,11 +26,12 @@ SECRETS = {
 
 
 @pytest.fixture(scope="module")
-def compose():
-    return yaml.safe_load((METABASE / "compose.yml").read_text())
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((METABASE / "compose.yml").read_text())
+    return document
 
 
-def test_it_is_a_compose_file(compose):
+def test_it_is_a_compose_file(compose: dict[str, Any]) -> None:
     (wheel,) = (HERE / ".tools").glob("docker_compose-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         schema = json.loads(archive.read("compose/config/compose_spec.json"))
@@ -37,7 +42,7 @@ def test_it_is_a_compose_file(compose):
     assert list(Draft7Validator(schema).iter_errors(broken))
 
 
-def test_versions_are_pinned_and_services_are_watched(compose):
+def test_versions_are_pinned_and_services_are_watched(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert re.search(r":v?\d+\.\d+(\.\d+)*$", service["image"]), name
         assert service["healthcheck"]["test"][0] == "CMD", name
@@ -45,12 +50,12 @@ def test_versions_are_pinned_and_services_are_watched(compose):
     assert needs == {"condition": "service_healthy"}
 
 
-def test_nothing_is_reachable_from_other_machines(compose):
+def test_nothing_is_reachable_from_other_machines(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service["ports"]]
     assert len(ports) == 2 and all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_no_password_has_a_default(compose):
+def test_no_password_has_a_default(compose: dict[str, Any]) -> None:
     text = (METABASE / "compose.yml").read_text()
     required = set(re.findall(r"\$\{(\w+):\?", text))
     assert required == SECRETS
@@ -60,7 +65,7 @@ def test_no_password_has_a_default(compose):
                 assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
 
 
-def test_up_makes_passwords_once_and_runs_the_steps_in_order(tmp_path):
+def test_up_makes_passwords_once_and_runs_the_steps_in_order(tmp_path: Path) -> None:
     """With stand-ins for docker and the command that note how they were called."""
     folder = tmp_path / "metabase"
     folder.mkdir()
@@ -75,7 +80,7 @@ def test_up_makes_passwords_once_and_runs_the_steps_in_order(tmp_path):
         )
         script.chmod(0o755)
 
-    def up():
+    def up() -> str:
         subprocess.run(
             ["bash", str(folder / "up.sh"), str(tmp_path / "spanishgas"), "--home", "data"],
             env={"PATH": f"{tmp_path}:/usr/bin:/bin"},

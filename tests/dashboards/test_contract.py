@@ -1,52 +1,61 @@
 """Our requests and the fake's answers, held against what Metabase's makers publish."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from dbtmetabase import DbtMetabase
 
 from python_ml.pages.compile import load_dashboards
-from python_ml.pages.metabase.apply import apply, verify
+from python_ml.pages.metabase.apply import Applied, apply, verify
 from python_ml.pages.metabase.client import Credentials, MetabaseClient
 from python_ml.pages.metabase.descriptions import mart_manifest, undescribed
 from python_ml.pages.metabase.server import make_api_key
 from python_ml.pages.metabase.wanted import Wanted
+from python_ml.settings import Settings
 from tests.dashboards import representation
 from tests.dashboards.conftest import HERE
-from tests.dashboards.fake import running
+from tests.dashboards.fake import FakeMetabase, running
+from tests.dashboards.fake.contract import Contract
 
 BIN = HERE / "node_modules" / ".bin"
 
 
 @pytest.fixture(scope="module")
-def address(fake, contract):
+def address(fake: FakeMetabase, contract: Contract) -> Iterator[str]:
     """The fake over HTTP; it refuses what the official document does not allow."""
     with running(fake, contract) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def wanted():
+def wanted() -> Wanted:
     return Wanted(load_dashboards(), "postgres", "main")
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory):
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     from python_ml.settings import load_settings
 
     return mart_manifest(load_settings({"home": str(tmp_path_factory.mktemp("manifest"))}, {}))
 
 
 @pytest.fixture(scope="module")
-def server_settings(settings, address):
+def server_settings(settings: Settings, address: str) -> Settings:
     return settings.with_overrides({"metabase.url": address})
 
 
 @pytest.fixture(scope="module")
-def applied(fake, server_settings, wanted, manifest):
+def applied(
+    fake: FakeMetabase, server_settings: Settings, wanted: Wanted, manifest: Mapping[str, Any]
+) -> Applied:
     """All dashboards of the project, applied to a blank server."""
     credentials = Credentials.from_environment()
     with MetabaseClient(server_settings.metabase) as client:
@@ -54,13 +63,13 @@ def applied(fake, server_settings, wanted, manifest):
 
 
 @pytest.fixture(scope="module")
-def api_key(applied, server_settings):
+def api_key(applied: Applied, server_settings: Settings) -> str:
     with MetabaseClient(server_settings.metabase) as client:
         client.log_in(Credentials.from_environment())
         return make_api_key(client)
 
 
-def tool(*command, **environment):
+def tool(*command: Any, **environment: Any) -> str:
     """Run a program of node_modules; returns its stdout.
 
     Raises:
@@ -95,7 +104,9 @@ def tool(*command, **environment):
         ),
     ],
 )
-def test_the_contract_refuses_what_is_not_in_it(contract, method, path, body, says):
+def test_the_contract_refuses_what_is_not_in_it(
+    contract: Contract, method: str, path: str, body: Any, says: str
+) -> None:
     path, _, query = path.partition("?")
     parameters = dict(pair.split("=") for pair in query.split("&") if pair)
     found = contract.problems(method, path, parameters, body)
@@ -103,13 +114,17 @@ def test_the_contract_refuses_what_is_not_in_it(contract, method, path, body, sa
     assert any(word in " ".join(found) for word in says.split("|")), found
 
 
-def test_cards_and_dashboards_pass_the_official_validator(fake, applied, tmp_path):
+def test_cards_and_dashboards_pass_the_official_validator(
+    fake: FakeMetabase, applied: Applied, tmp_path: Path
+) -> None:
     count = representation.write(fake, tmp_path)
     said = tool("representations", "validate-schema", "--folder", str(tmp_path))
     assert f"{count} passed, 0 failed" in said
 
 
-def test_the_official_validator_would_notice(fake, applied, tmp_path):
+def test_the_official_validator_would_notice(
+    fake: FakeMetabase, applied: Applied, tmp_path: Path
+) -> None:
     representation.write(fake, tmp_path)
     path = next(path for path in tmp_path.rglob("*.yaml") if "dashcards" in path.read_text())
     document = json.loads(path.read_text())
@@ -119,7 +134,9 @@ def test_the_official_validator_would_notice(fake, applied, tmp_path):
         tool("representations", "validate-schema", "--folder", str(tmp_path))
 
 
-def test_the_official_command_reads_every_dashboard(fake, applied, api_key, address):
+def test_the_official_command_reads_every_dashboard(
+    fake: FakeMetabase, applied: Applied, api_key: str, address: str
+) -> None:
     for page in fake.dashboards.values():
         said = tool(
             *("mb", "dashboard", "get", str(page["id"]), "--json", "--full", "--max-bytes", "0"),
@@ -131,10 +148,12 @@ def test_the_official_command_reads_every_dashboard(fake, applied, api_key, addr
         assert len(read["dashcards"]) == len(page["dashcards"])
 
 
-def test_the_official_command_accepts_every_kind_of_query(fake, applied, tmp_path):
+def test_the_official_command_accepts_every_kind_of_query(
+    fake: FakeMetabase, applied: Applied, tmp_path: Path
+) -> None:
     """One card for each combination of tags: the text of the SQL is all the same to it."""
 
-    def kind(card):
+    def kind(card: Mapping[str, Any]) -> list[tuple[str, bool, bool]]:
         tags = card["dataset_query"]["stages"][0].get("template-tags", {}).values()
         return sorted((tag["type"], tag["required"], "default" in tag) for tag in tags)
 
@@ -147,7 +166,9 @@ def test_the_official_command_accepts_every_kind_of_query(fake, applied, tmp_pat
         assert json.loads(said)["ok"], card["name"]
 
 
-def test_dbt_metabase_describes_the_marts_once(fake, applied, server_settings, manifest):
+def test_dbt_metabase_describes_the_marts_once(
+    fake: FakeMetabase, applied: Applied, server_settings: Settings, manifest: Mapping[str, Any]
+) -> None:
     described = {
         table["name"]: {field["name"]: field["description"] for field in table["fields"]}
         for table in fake.tables.values()
@@ -162,8 +183,14 @@ def test_dbt_metabase_describes_the_marts_once(fake, applied, server_settings, m
 
 
 def test_dbt_metabase_finds_every_dashboard_as_an_exposure(
-    fake, applied, api_key, address, manifest, wanted, tmp_path
-):
+    fake: FakeMetabase,
+    applied: Applied,
+    api_key: str,
+    address: str,
+    manifest: Mapping[str, Any],
+    wanted: Wanted,
+    tmp_path: Path,
+) -> None:
     # It takes a table without a schema for one of public, of the database of the connection.
     nodes = {
         name: node | {"database": "marts", "schema": "public"}
@@ -183,13 +210,18 @@ def test_dbt_metabase_finds_every_dashboard_as_an_exposure(
 
 
 def test_every_request_is_one_that_the_official_document_allows(
-    fake, server_settings, wanted, manifest, applied, api_key
-):
+    fake: FakeMetabase,
+    server_settings: Settings,
+    wanted: Wanted,
+    manifest: Mapping[str, Any],
+    applied: Applied,
+    api_key: str,
+) -> None:
     """Last: it takes everything away and brings it back, and renews the key."""
     assert applied.card_count == len(wanted.cards) > 0
     credentials = Credentials(api_key, None, None)
 
-    def apply_again(pages):
+    def apply_again(pages: Any) -> Applied:
         with MetabaseClient(server_settings.metabase) as client:
             asked = Wanted(pages, "postgres", "main")
             return apply(client, asked, server_settings, credentials, manifest)

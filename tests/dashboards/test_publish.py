@@ -1,30 +1,37 @@
+from __future__ import annotations
+
 import threading
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
 import pytest
 
-from python_ml.engines import open_warehouse
+from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.pages.marts import mart_columns
 from python_ml.pages.metabase import publish as module
-from python_ml.pages.metabase.publish import publish
+from python_ml.pages.metabase.publish import Published, publish
+from python_ml.settings import Settings
 from tests.dashboards import marts
 from tests.dashboards.hostile import TEXTS
-from tests.dashboards.postgres import READER, WRITER
+from tests.dashboards.postgres import READER, WRITER, Postgres
 
 
-def load(settings):
+def load(settings: Settings) -> Published:
     with open_warehouse(settings) as warehouse:
         return publish(warehouse, settings)
 
 
-def rows_in_postgres(server, query, role=READER):
+def rows_in_postgres(server: Postgres, query: Any, role: Any = READER) -> list[tuple[Any, ...]]:
     with psycopg.connect(server.connect_as(role)) as connection:
         return connection.execute(query).fetchall()
 
 
-def test_every_value_of_every_mart_arrives(server, settings, published, home):
+def test_every_value_of_every_mart_arrives(
+    server: Postgres, settings: Settings, published: Published, home: Path
+) -> None:
     assert set(published.rows) == set(mart_columns())
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         for name, columns in mart_columns().items():
@@ -38,7 +45,9 @@ def test_every_value_of_every_mart_arrives(server, settings, published, home):
             assert sorted(map(repr, here)) == sorted(map(repr, there)), name
 
 
-def test_texts_arrive_whatever_they_contain(server, settings, tmp_path):
+def test_texts_arrive_whatever_they_contain(
+    server: Postgres, settings: Settings, tmp_path: Path
+) -> None:
     marts.build(tmp_path / "warehouse.duckdb", TEXTS, rows=2 * len(TEXTS))
     load(settings.with_overrides({"home": str(tmp_path), "marts.schema": "hostile"}))
     found = rows_in_postgres(server, "select distinct province from hostile.mart_customer_risk")
@@ -46,7 +55,7 @@ def test_texts_arrive_whatever_they_contain(server, settings, tmp_path):
     assert {text for (text,) in found if text} == wanted
 
 
-def test_types_are_those_of_the_contract(server, published):
+def test_types_are_those_of_the_contract(server: Postgres, published: Published) -> None:
     found = rows_in_postgres(
         server,
         "select table_name, column_name, data_type from information_schema.columns "
@@ -62,22 +71,25 @@ def test_types_are_those_of_the_contract(server, published):
     }
 
 
-def test_readers_see_the_marts_of_one_run_only(server, settings, home, published):
+def test_readers_see_the_marts_of_one_run_only(
+    server: Postgres, settings: Settings, home: Path, published: Published
+) -> None:
     """While it is loaded again and again, two marts are never of two runs, and never missing."""
     database = str(home / "warehouse.duckdb")
 
-    def run(number):
+    def run(number: Any) -> None:
         with duckdb.connect(database) as connection:
             for mart in ("mart_customer_risk", "mart_recommendation"):
                 connection.execute(f"update {mart} set run_id = 'run-{number}'")
         load(settings)
 
-    def read():
+    def read() -> None:
         with psycopg.connect(server.connect_as(READER), autocommit=True) as connection:
             while not stop.is_set():
-                seen.append(connection.execute(query).fetchone())
+                seen.extend(connection.execute(query).fetchall())
 
-    seen, stop = [], threading.Event()
+    seen: list[tuple[Any, ...]] = []
+    stop = threading.Event()
     query = (
         "select (select max(run_id) from marts.mart_customer_risk), "
         "(select max(run_id) from marts.mart_recommendation)"
@@ -95,11 +107,13 @@ def test_readers_see_the_marts_of_one_run_only(server, settings, home, published
     assert all(risk == recommendation for risk, recommendation in seen)
 
 
-def test_a_failure_leaves_what_was_published(server, settings, published, monkeypatch):
+def test_a_failure_leaves_what_was_published(
+    server: Postgres, settings: Settings, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = rows_in_postgres(server, "select count(*), max(run_id) from marts.mart_customer_risk")
     loaded = []
 
-    def fail_late(warehouse, name, columns):
+    def fail_late(warehouse: Warehouse, name: str, columns: Any) -> Any:
         loaded.append(name)
         if len(loaded) == len(mart_columns()):
             raise SpanishGasError("the warehouse went away")
@@ -115,7 +129,9 @@ def test_a_failure_leaves_what_was_published(server, settings, published, monkey
     assert rows_in_postgres(server, leftovers) == []
 
 
-def test_what_people_built_on_a_mart_is_not_dropped(server, settings, published):
+def test_what_people_built_on_a_mart_is_not_dropped(
+    server: Postgres, settings: Settings, published: Published
+) -> None:
     with psycopg.connect(server.connect_as(WRITER)) as connection:
         connection.execute("create view marts.mine as select * from marts.mart_overview")
     try:
@@ -127,7 +143,9 @@ def test_what_people_built_on_a_mart_is_not_dropped(server, settings, published)
     load(settings)
 
 
-def test_a_mart_that_is_no_more_goes(server, settings, published):
+def test_a_mart_that_is_no_more_goes(
+    server: Postgres, settings: Settings, published: Published
+) -> None:
     with psycopg.connect(server.connect_as(WRITER)) as connection:
         connection.execute("create table marts.mart_of_old as select 1 as one")
     load(settings)
@@ -135,7 +153,7 @@ def test_a_mart_that_is_no_more_goes(server, settings, published):
     assert rows_in_postgres(server, query) == [(0,)]
 
 
-def test_the_reader_can_only_read(server, published):
+def test_the_reader_can_only_read(server: Postgres, published: Published) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         rows_in_postgres(server, "delete from marts.mart_overview returning 1")
 
@@ -147,12 +165,14 @@ def test_the_reader_can_only_read(server, published):
         ({"marts.reader": "nobody_here"}, SpanishGasError, "nobody_here.*marts.reader"),
     ],
 )
-def test_errors_say_where_and_what_to_do(settings, changes, error, says):
+def test_errors_say_where_and_what_to_do(
+    settings: Settings, changes: Any, error: Any, says: str
+) -> None:
     with pytest.raises(error, match=says):
         load(settings.with_overrides(changes))
 
 
-def test_no_password_is_a_usage_error(settings, monkeypatch):
+def test_no_password_is_a_usage_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPANISHGAS_MARTS_PASSWORD")
     with pytest.raises(UsageError, match="SPANISHGAS_MARTS_PASSWORD"):
         load(settings)

@@ -88,7 +88,8 @@ def _is_known(fake: FakeMetabase) -> bool:
 
 
 def _body() -> Row:
-    return request.get_json()
+    document: Row = request.get_json()
+    return document
 
 
 def _register_content(app: Flask, fake: FakeMetabase) -> None:

@@ -88,7 +88,9 @@ def _is_shown(fake: FakeMetabase, dashcard: Row) -> bool:
     return dashcard["card_id"] is None or not fake.cards[dashcard["card_id"]]["archived"]
 
 
-def _diff_tabs(fake: FakeMetabase, dashboard: Row, sent: list[Row]) -> tuple[list[Row], Any]:
+def _diff_tabs(
+    fake: FakeMetabase, dashboard: Row, sent: list[Row]
+) -> tuple[list[Row], dict[int, int]]:
     """The tabs after the request, and the id that each id in the request stands for."""
     known = {tab["id"]: tab for tab in dashboard["tabs"]}
     tabs, ids = [], {}
@@ -130,8 +132,12 @@ def _diff_dashcards(
             fake.find(fake.cards, row["card_id"])
         elif "virtual_card" not in row.get("visualization_settings", {}):
             raise ApiError(400, "a dashcard without card_id needs a virtual_card")
-        defaults = {"parameter_mappings": [], "series": [], "visualization_settings": {}}
-        created = {"entity_id": nano_id(), "dashboard_id": dashboard["id"], "inline_parameters": []}
+        defaults: Row = {"parameter_mappings": [], "series": [], "visualization_settings": {}}
+        created: Row = {
+            "entity_id": nano_id(),
+            "dashboard_id": dashboard["id"],
+            "inline_parameters": [],
+        }
         before = known.get(row["id"]) or {**defaults, **created, "card_id": None, "action_id": None}
         number = row["id"] if row["id"] in known else fake.next_id()
         tab = tab_ids.get(row.get("dashboard_tab_id"))

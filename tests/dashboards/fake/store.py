@@ -195,8 +195,8 @@ class FakeMetabase:
 
         def belongs(item: Row) -> bool:
             if number == TRASH:
-                return item["archived"]
-            return item["collection_id"] == number and item["archived"] == is_archived
+                return bool(item["archived"])
+            return bool(item["collection_id"] == number and item["archived"] == is_archived)
 
         rows = [
             {key: item.get(key) for key in ("id", "name", "description", "entity_id", "archived")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import axe_playwright_python
@@ -32,7 +33,7 @@ WIDER = """() => [...document.querySelectorAll(".scroll")].filter(
 
 
 @pytest.fixture
-def opened(browser: Browser, company: Path):
+def opened(browser: Browser, company: Path) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def open_page(key: str, width: int = 1440, scheme: str = "light", hash_: str = "") -> Page:
@@ -52,7 +53,9 @@ def opened(browser: Browser, company: Path):
     ("width", "scheme"), [*((it, "light") for it in SCREENS.values()), (SCREENS["desktop"], "dark")]
 )
 @pytest.mark.parametrize("key", PAGES)
-def test_axe_finds_nothing_and_nothing_is_cut(opened, key: str, width: int, scheme: str) -> None:
+def test_axe_finds_nothing_and_nothing_is_cut(
+    opened: Callable[..., Page], key: str, width: int, scheme: str
+) -> None:
     page = opened(key, width, scheme)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for tab in PAGES[key].tabs or (None,):
@@ -66,10 +69,11 @@ def test_axe_finds_nothing_and_nothing_is_cut(opened, key: str, width: int, sche
 
 
 def focused(page: Page) -> str:
-    return page.evaluate("document.activeElement.id || document.activeElement.textContent")
+    script = "document.activeElement.id || document.activeElement.textContent"
+    return str(page.evaluate(script))
 
 
-def test_tabs_are_opened_by_the_arrow_keys_and_keep_the_focus(opened) -> None:
+def test_tabs_are_opened_by_the_arrow_keys_and_keep_the_focus(opened: Callable[..., Page]) -> None:
     page = opened("data_explorer")
     page.focus("#tab_customers")
     for key, tab in (
@@ -83,7 +87,7 @@ def test_tabs_are_opened_by_the_arrow_keys_and_keep_the_focus(opened) -> None:
         )
 
 
-def test_the_focus_stays_where_it_was(opened) -> None:
+def test_the_focus_stays_where_it_was(opened: Callable[..., Page]) -> None:
     """After a filter was set and after a table was sorted, which screen readers are told."""
     page = opened("customer_risk")
     page.focus("#filter_segment")
@@ -96,7 +100,9 @@ def test_the_focus_stays_where_it_was(opened) -> None:
     assert "sorted by Tier" in page.locator("#live").inner_text()
 
 
-def test_the_keyboard_reaches_everything_in_the_order_in_which_it_is_read(opened) -> None:
+def test_the_keyboard_reaches_everything_in_the_order_in_which_it_is_read(
+    opened: Callable[..., Page],
+) -> None:
     page = opened("recommendations")
     order = page.evaluate(
         """() => [...document.querySelectorAll("a[href], button:not([disabled]), select, input,"
@@ -118,7 +124,7 @@ def test_the_keyboard_reaches_everything_in_the_order_in_which_it_is_read(opened
     assert [place for place, _ in places] == sorted(place for place, _ in places)
 
 
-def test_tiers_are_sorted_by_rank(opened) -> None:
+def test_tiers_are_sorted_by_rank(opened: Callable[..., Page]) -> None:
     page = opened("overview")
     column = "#card_tiers tbody tr td:first-child"
     page.locator("#card_tiers th button").first.click()
@@ -127,13 +133,13 @@ def test_tiers_are_sorted_by_rank(opened) -> None:
     assert shown == [it for it in ranked if it in shown]
 
 
-def test_a_bad_address_says_so(opened) -> None:
+def test_a_bad_address_says_so(opened: Callable[..., Page]) -> None:
     page = opened("data_explorer", hash_="#tab=nowhere&colour=red")
     said = page.get_by_role("alert").inner_text()
     assert "tab “nowhere”" in said and "colour “red”" in said
 
 
-def test_a_filter_says_what_it_does_not_reach(opened) -> None:
+def test_a_filter_says_what_it_does_not_reach(opened: Callable[..., Page]) -> None:
     page = opened("customer_risk")
     apply(page, lambda: page.select_option("#filter_segment", "SME"))
     missed = page.locator("#card_state .missed").inner_text()
@@ -142,7 +148,9 @@ def test_a_filter_says_what_it_does_not_reach(opened) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_paper_has_every_offer(opened, warehouse: Warehouse, scheme: str) -> None:
+def test_paper_has_every_offer(
+    opened: Callable[..., Page], warehouse: Warehouse, scheme: str
+) -> None:
     page = opened("recommendations", scheme=scheme)
     paper = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
     assert paper.pages[0].mediabox.width > paper.pages[0].mediabox.height

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def folder(company: Path) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Browser, folder: Path):
+def opened(browser: Browser, folder: Path) -> Iterator[Callable[..., Page]]:
     """Opens a page; nothing may come to its console, or from a network, until the test ends."""
     complaints: list[str] = []
     contexts = []
@@ -71,7 +73,7 @@ def check_drawn(page: Page, key: str, tab: str | None) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("key", PAGES)
-def test_everything_on_a_page_is_drawn(opened, key: str, size: str) -> None:
+def test_everything_on_a_page_is_drawn(opened: Callable[..., Page], key: str, size: str) -> None:
     page = opened(key, size)
     SHOTS.mkdir(parents=True, exist_ok=True)
     for tab in PAGES[key].tabs or (None,):
@@ -86,7 +88,7 @@ def test_everything_on_a_page_is_drawn(opened, key: str, size: str) -> None:
 
 
 @pytest.mark.parametrize("key", PAGES)
-def test_dark_pages_are_drawn_and_the_choice_is_kept(opened, key: str) -> None:
+def test_dark_pages_are_drawn_and_the_choice_is_kept(opened: Callable[..., Page], key: str) -> None:
     page = opened(key, scheme="dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.get_by_role("button", name="Light or dark").click()
@@ -97,7 +99,7 @@ def test_dark_pages_are_drawn_and_the_choice_is_kept(opened, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", PAGES)
-def test_the_first_paint_comes_at_once(opened, key: str) -> None:
+def test_the_first_paint_comes_at_once(opened: Callable[..., Page], key: str) -> None:
     """The best of three: a machine that is busy with something else says nothing of the page."""
     page = opened(key)
     script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
@@ -111,17 +113,20 @@ def test_the_first_paint_comes_at_once(opened, key: str) -> None:
 
 
 def shown(page: Page, card: str) -> str:
-    return page.locator(f"#card_{card} .body").inner_text().strip().split("\n")[0]
+    text: str = page.locator(f"#card_{card} .body").inner_text()
+    return text.strip().split("\n")[0]
 
 
-def apply(page: Page, action) -> None:
+def apply(page: Page, action: Callable[[], object]) -> None:
     """Does something to the filters, and waits until the cards show it."""
     before = int(page.evaluate("document.body.dataset.ready"))
     action()
     page.wait_for_function(f"Number(document.body.dataset.ready) > {before}")
 
 
-def test_filters_change_what_is_shown_to_what_the_marts_say(opened, warehouse: Warehouse) -> None:
+def test_filters_change_what_is_shown_to_what_the_marts_say(
+    opened: Callable[..., Page], warehouse: Warehouse
+) -> None:
     province = warehouse.query(
         "select province from mart_customer_risk group by province order by count(*) desc limit 1"
     )["province"].iloc[0]
@@ -129,7 +134,7 @@ def test_filters_change_what_is_shown_to_what_the_marts_say(opened, warehouse: W
     for given in (sme, {**sme, "province": province}, {"risk_tier": "Low"}):
         page = opened("customer_risk")
         for name, value in given.items():
-            apply(page, lambda n=name, v=value, it=page: it.select_option(f"#filter_{n}", v))
+            apply(page, partial(page.select_option, f"#filter_{name}", value))
         card = next(it for it in PAGES["customer_risk"].cards if it.key == "customers")
         ((count,),) = run_card(warehouse, card, "duckdb", given)
         assert shown(page, "customers") == f"{count:,}"
@@ -139,7 +144,7 @@ def test_filters_change_what_is_shown_to_what_the_marts_say(opened, warehouse: W
     assert shown(page, "customers") == f"{warehouse.row_counts()['mart_customer_risk']:,}"
 
 
-def test_a_row_of_the_list_opens_its_customer(opened) -> None:
+def test_a_row_of_the_list_opens_its_customer(opened: Callable[..., Page]) -> None:
     page = opened("customer_risk")
     link = page.locator("#card_list tbody a").nth(3)
     customer = link.inner_text()
@@ -154,7 +159,9 @@ def test_a_row_of_the_list_opens_its_customer(opened) -> None:
     assert page.locator("#filter_customer_id").input_value() == customer
 
 
-def test_any_customer_is_found_by_a_typed_id(opened, warehouse: Warehouse) -> None:
+def test_any_customer_is_found_by_a_typed_id(
+    opened: Callable[..., Page], warehouse: Warehouse
+) -> None:
     page = opened("customer_lookup")
     ids = warehouse.query("select customer_id from mart_customer_risk order by 1")["customer_id"]
     for customer, typed in ((ids.iloc[-1], ids.iloc[-1].lower()), (ids.iloc[7], ids.iloc[7][1:])):
@@ -176,7 +183,7 @@ def test_any_customer_is_found_by_a_typed_id(opened, warehouse: Warehouse) -> No
     assert page.locator("main").is_hidden()
 
 
-def test_a_slice_of_a_chart_opens_its_customers(opened) -> None:
+def test_a_slice_of_a_chart_opens_its_customers(opened: Callable[..., Page]) -> None:
     page = opened("overview")
     page.locator("#card_segments").scroll_into_view_if_needed()
     page.evaluate(
@@ -199,7 +206,9 @@ VISIBLE_ROWS = """key => {
 
 
 @pytest.mark.parametrize("key", PAGES)
-def test_a_table_shows_the_rows_that_it_promises_above_its_footer(opened, key: str) -> None:
+def test_a_table_shows_the_rows_that_it_promises_above_its_footer(
+    opened: Callable[..., Page], key: str
+) -> None:
     page = opened(key)
     for tab in PAGES[key].tabs or (None,):
         if tab is not None:
@@ -212,7 +221,7 @@ def test_a_table_shows_the_rows_that_it_promises_above_its_footer(opened, key: s
                 assert shown >= min(card.rows, node.count()), (card.key, shown)
 
 
-def test_rows_that_share_a_point_are_added_up_as_metabase_does(opened) -> None:
+def test_rows_that_share_a_point_are_added_up_as_metabase_does(opened: Callable[..., Page]) -> None:
     page = opened("model_performance")
     points = page.evaluate(
         """() => {
@@ -229,7 +238,7 @@ def test_rows_that_share_a_point_are_added_up_as_metabase_does(opened) -> None:
     assert points == [[[0.5, 0.5]]]
 
 
-def test_points_of_one_place_are_all_there(opened) -> None:
+def test_points_of_one_place_are_all_there(opened: Callable[..., Page]) -> None:
     """A chart of two dimensions keeps every row that it gets."""
     page = opened("model_performance")
     curve = next(it for it in PAGES["model_performance"].cards if it.key == "precision_recall")
@@ -240,7 +249,7 @@ def test_points_of_one_place_are_all_there(opened) -> None:
     assert curve.display == "line" and drawn == rows
 
 
-def test_pages_print_on_paper(opened) -> None:
+def test_pages_print_on_paper(opened: Callable[..., Page]) -> None:
     page = opened("customer_risk")
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
@@ -248,7 +257,9 @@ def test_pages_print_on_paper(opened) -> None:
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda it: it.text)
-def test_a_question_is_answered_without_scrolling(opened, question: Question) -> None:
+def test_a_question_is_answered_without_scrolling(
+    opened: Callable[..., Page], question: Question
+) -> None:
     """A list that goes on below shows its first rows."""
     found, card = question.find(tuple(PAGES.values()))
     page = opened(found.key, hash_=f"#tab={card.tab}" if card.tab else "")

@@ -28,7 +28,7 @@ TOLERANCE = (
 def same(one: Any, other: Any, tolerance: float) -> bool:
     if isinstance(one, float | int) and isinstance(other, float | int):
         return math.isclose(one, other, rel_tol=tolerance, abs_tol=0.006)
-    return one == other
+    return bool(one == other)
 
 
 def assert_same(found: Rows, expected: Rows, tolerance: float = 1e-9) -> None:
@@ -109,12 +109,13 @@ def choices(page: Dashboard, warehouse: Warehouse) -> list[dict[str, str]]:
     """Each filter alone with two of its values, and all with their first."""
     offered: dict[str, list[str]] = {}
     for parameter in page.parameters:
-        if isinstance(source := parameter.values, ValueCard):
+        source = parameter.values
+        if isinstance(source, ValueCard):
             card = next(card for card in page.cards if card.key == source.card)
             column = card.columns.index(source.column)
             offered[parameter.key] = [row[column] for row in run_card(warehouse, card, "duckdb")]
-        elif parameter.values is not None:
-            offered[parameter.key] = list(parameter.values)
+        elif source is not None:
+            offered[parameter.key] = list(source)
         else:
             offered[parameter.key] = list(
                 warehouse.query("select customer_id from mart_customer_profile limit 5")[

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -32,7 +34,7 @@ OFFERS = {
 }
 
 
-def rows(warehouse: Warehouse, page: str, card: str, **values: str) -> list[dict]:
+def rows(warehouse: Warehouse, page: str, card: str, **values: str) -> list[dict[str, Any]]:
     found = next(it for it in PAGES[page].cards if it.key == card)
     return [
         dict(zip(found.columns, row, strict=True))
@@ -89,12 +91,12 @@ def test_every_number_on_overview_is_that_of_the_marts(warehouse: Warehouse) -> 
     assert tiers == [tier for tier in TIERS if any(row["risk_tier"] == tier for row in risks)]
 
     for shown in rows(warehouse, "overview", "segments"):
-        inside = [
+        losses = [
             row["expected_monthly_loss_eur"]
             for row in at_risk
             if (row["segment"], row["risk_tier"]) == (shown["segment"], shown["risk_tier"])
         ]
-        assert shown["expected_monthly_loss_eur"] == pytest.approx(sum(inside))
+        assert shown["expected_monthly_loss_eur"] == pytest.approx(sum(losses))
     for shown in rows(warehouse, "overview", "reasons"):
         code = shown["reason"].upper().replace(" ", "_")
         assert shown["customer_count"] == sum(row["reason_1_code"] == code for row in at_risk)
@@ -127,7 +129,7 @@ def test_customer_lookup_says_what_explain_says(
     for customer in random.Random(8).sample(list(known["customer_id"]), 10):
         explained = explain_customer(warehouse, company_settings, customer)
 
-        def card(key: str, customer: str = customer) -> list[dict]:
+        def card(key: str, customer: str = customer) -> list[dict[str, Any]]:
             return rows(warehouse, "customer_lookup", key, customer_id=customer)
 
         (risk,), (tier,), (score,) = card("risk"), card("tier"), card("score")
@@ -235,7 +237,7 @@ def test_without_an_id_the_lookup_opens_the_largest_loss(warehouse: Warehouse) -
     assert profile["customer_id"] == first["customer_id"].iloc[0]
 
 
-def test_the_pages_are_written_by_every_run(company, warehouse: Warehouse) -> None:
+def test_the_pages_are_written_by_every_run(company: Path, warehouse: Warehouse) -> None:
     folder = company / "reports" / "dashboards"
     assert {path.stem for path in folder.glob("*.html")} == {"index", *PAGES}
     overview = (folder / "overview.html").read_text(encoding="utf-8")

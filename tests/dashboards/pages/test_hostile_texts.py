@@ -15,11 +15,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from python_ml.embedding import visible
 from python_ml.engines import Warehouse, open_warehouse
@@ -91,12 +93,16 @@ def quiet(browser: Browser) -> Iterator[Callable[[Path], Page]]:
     happened: list[str] = []
     contexts, pages = [], []
 
+    def dismiss(dialog: Dialog) -> None:
+        happened.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
     def open_file(path: Path) -> Page:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         contexts.append(context)
         page = context.new_page()
         pages.append(page)
-        page.on("dialog", lambda it: (happened.append(f"dialog {it.message}"), it.dismiss()))
+        page.on("dialog", dismiss)
         page.on("console", lambda it: happened.append(it.text) if it.type != "log" else None)
         page.on("pageerror", lambda it: happened.append(str(it)))
         page.on("popup", lambda it: happened.append(f"popup {it.url}"))
@@ -120,9 +126,13 @@ def quiet(browser: Browser) -> Iterator[Callable[[Path], Page]]:
     assert not happened
 
 
-def shown_rows(page: Page, warehouse: Warehouse, dashboard: Dashboard, card: Card) -> list[list]:
+def shown_rows(
+    page: Page, warehouse: Warehouse, dashboard: Dashboard, card: Card
+) -> list[list[Any]]:
     """The rows in the page, once it is sure that their texts are those of the warehouse."""
-    rows = page.evaluate("key => page.cards.find((it) => it.key === key).rows", card.key)
+    rows: list[list[Any]] = page.evaluate(
+        "key => page.cards.find((it) => it.key === key).rows", card.key
+    )
     values = filter_values(dashboard)
     given = {tag.name: values[tag.name] for tag in card.tags if tag.name in values}
     there = run_card(warehouse, card, "duckdb", given)
@@ -134,7 +144,7 @@ def shown_rows(page: Page, warehouse: Warehouse, dashboard: Dashboard, card: Car
     return rows
 
 
-def texts_of(card: Card, rows: list[list], names: list[str]) -> list[list[str | None]]:
+def texts_of(card: Card, rows: list[list[Any]], names: list[str]) -> list[list[str | None]]:
     """The texts among the values of some columns; None for values that are written by a format."""
     found = []
     for row in rows:
@@ -147,7 +157,7 @@ def enabled(card: Card) -> list[str]:
     return [it["name"] for it in card.visualization_settings["table.columns"] if it["enabled"]]
 
 
-def check_table(page: Page, card: Card, rows: list[list]) -> int:
+def check_table(page: Page, card: Card, rows: list[list[Any]]) -> int:
     node = page.locator(f"#card_{card.key}")
     for _ in range(len(rows) // 20):  # rows are drawn as one scrolls
         node.locator(".scroll").evaluate("it => it.scrollTo(0, it.scrollHeight)")
@@ -168,7 +178,7 @@ def check_table(page: Page, card: Card, rows: list[list]) -> int:
     return count
 
 
-def check_object(page: Page, card: Card, rows: list[list]) -> int:
+def check_object(page: Page, card: Card, rows: list[list[Any]]) -> int:
     drawn = page.locator(f"#card_{card.key} dd").evaluate_all(
         "all => all.map(it => it.textContent)"
     )
@@ -178,7 +188,7 @@ def check_object(page: Page, card: Card, rows: list[list]) -> int:
     return len(known)
 
 
-def check_chart(page: Page, card: Card, rows: list[list]) -> int:
+def check_chart(page: Page, card: Card, rows: list[list[Any]]) -> int:
     """What is said of each point when one points at it: its category, and the name of its line."""
     said = page.evaluate(
         """key => {
@@ -242,7 +252,7 @@ def test_a_filter_can_be_set_to_every_text(
     counts = {visible(text): n for text, n in found.dropna().itertuples(index=False) if text}
     assert set(counts) == SHOWN
     for text, count in counts.items():
-        apply(page, lambda value=text: page.evaluate(CHOOSE, value))  # by its exact value
+        apply(page, partial(page.evaluate, CHOOSE, text))  # by its exact value
         drawn = page.locator("#card_customers .scalar").inner_text()
         assert drawn == f"{count:,}", text
         cells = page.locator("#card_list tbody td:nth-child(7)")
@@ -366,7 +376,10 @@ def test_every_text_is_shown_by_a_model_card(quiet: Callable[[Path], Page], tmp_
     page = quiet(path)
 
     def shown(selector: str) -> list[str]:
-        return page.locator(selector).evaluate_all("all => all.map(it => it.textContent)")
+        found: list[str] = page.locator(selector).evaluate_all(
+            "all => all.map(it => it.textContent)"
+        )
+        return found
 
     assert page.title() == " ".join(wanted[0].split())
     assert shown("h1") == wanted[:1] and shown("body > p") == wanted[1:2]

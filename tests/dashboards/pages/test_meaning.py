@@ -54,7 +54,9 @@ class Places:
     postgres: psycopg.Connection
     home: Path
 
-    def card(self, symbol: str, column: str, key: str | None = None, is_at: str = "") -> dict:
+    def card(
+        self, symbol: str, column: str, key: str | None = None, is_at: str | int = ""
+    ) -> dict[str, Any]:
         """A value of a card: by DuckDB, by Postgres as Metabase runs it, and in the page."""
         page, _, name = symbol.partition(".")
         card = next(it for it in PAGES[page].cards if it.key == name)
@@ -78,7 +80,9 @@ class Places:
         return next(it["rows"] for it in cards if it["key"] == card.key)
 
     @staticmethod
-    def _value(card: Card, rows: list[list[Any]], column: str, key: str | None, is_at: str) -> Any:
+    def _value(
+        card: Card, rows: list[list[Any]], column: str, key: str | None, is_at: str | int
+    ) -> Any:
         at = card.columns.index
         found = [row for row in rows if key is None or row[at(key)] == is_at]
         assert len(found) == 1, (card.symbol, is_at)
