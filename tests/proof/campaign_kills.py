@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import duckdb
 import pandas as pd
@@ -119,7 +120,7 @@ def _act(home: Path, action: str, speaker: Any) -> None:
             yield entered
         speaker.send(("end", name))
 
-    Run.step = telling  # type: ignore[method-assign]
+    mock.patch.object(Run, "step", telling).start()  # as long as the process lives
     code = 0
     try:
         ACTIONS[action](home)
@@ -135,12 +136,12 @@ def _act(home: Path, action: str, speaker: Any) -> None:
 def shown(home: Path) -> Tables:
     """The published tables of campaigns, without what differs from run to run."""
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        found = {}
+        found: Tables = {}
         for table in COMPARED:
             names = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
             listing = ", ".join(f'"{name}"' for name in names if name not in NAMES_OF_RUNS)
-            found[table] = connection.execute(f"select {listing} from {table} order by all")
-            found[table] = found[table].fetchall()
+            query = f"select {listing} from {table} order by all"
+            found[table] = connection.execute(query).fetchall()
         return found
 
 

@@ -96,8 +96,8 @@ class Company:
         table = chances.pivot(index="stratum", columns="arm", values="propensity")
         chance = table.reindex(columns=ARMS).fillna(0.0).loc[rows["stratum"]].to_numpy()
         spend = values.pivot(index="customer_id", columns="offer", values="spend_eur")
-        spend = spend.reindex(index=rows["customer_id"], columns=ARMS[1:]).to_numpy()
-        costs = np.column_stack([np.zeros(len(rows)), spend])
+        planned = spend.reindex(index=rows["customer_id"], columns=ARMS[1:]).to_numpy()
+        costs = np.column_stack([np.zeros(len(rows)), planned])
         return cls(people, rows, chance, true_effect(people, rows, REACH), costs)
 
     def draw(self, rng: np.random.Generator) -> pd.DataFrame:
@@ -215,7 +215,7 @@ def _check_shortcut(company: Company, rows: pd.DataFrame) -> None:
     for arm in ARM_NAMES:
         part = every.part(company.could_be(rows, arm))
         found = arm_figures(part, part, arm, 1 - CONFIDENCE)
-        assert np.isclose(found["churn_reduction_low"], shown.loc[arm, "churn_reduction_low"]), arm
+        assert np.isclose(found["churn_reduction_low"], shown["churn_reduction_low"][arm]), arm
 
 
 def _is_found(kind: str, number: int) -> bool:
@@ -259,7 +259,7 @@ def learn_part(count: int) -> bool:
             earned.setdefault(name, []).append(value)
     table = pd.DataFrame(earned)
     print(f"value of a campaign on {CUSTOMERS:,} new customers, mean of {worlds} worlds (EUR):")
-    for name in table:
+    for name in earned:
         print(f"  {name:<22} {table[name].mean():>10,.0f}")
     learned, ok = table["learned rates"], True
     for other, share in (("true rates", 0.95), ("fixed tiers", 1.0), ("one rate", 1.0)):
@@ -286,7 +286,9 @@ def _taught(world: int) -> Rates:
     """
     prior = Prior(PRIOR, WEIGHT, DRIVE_AWAY)
     tiers = [name for name, _ in TIERS]
-    people, played, free = make_people(world + 1, CUSTOMERS), [], {}
+    people = make_people(world + 1, CUSTOMERS)
+    played: list[pd.DataFrame] = []
+    free: dict[str, int] = {}
     for month in range(6):
         if month:
             people = next_month(people, world + 1, month)
@@ -306,8 +308,8 @@ def _taught(world: int) -> Rates:
 
 def _rates(table: pd.DataFrame) -> Rates:
     return {
-        (row.offer, row.risk_tier): (row.save_probability, row.save_probability_sd)
-        for row in table.itertuples()
+        (row["offer"], row["risk_tier"]): (row["save_probability"], row["save_probability_sd"])
+        for row in table.to_dict("records")
     }
 
 

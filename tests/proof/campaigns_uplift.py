@@ -41,7 +41,7 @@ def measured_customers(seed: int, count: int, strength: float) -> tuple[pd.DataF
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, 8)).astype(np.float32)
     p = expit(rng.normal(-0.2, 1.5, count))
-    names, limits = zip(*TIERS, strict=True)
+    names, limits = [name for name, _ in TIERS], [limit for _, limit in TIERS]
     tier = np.array(names, dtype=object)[np.searchsorted(limits[1:], p, side="right")]
     saved = _SAVED * (1 + strength * np.tanh(1.5 * features[:, :1]))
     arm = rng.integers(0, 5, count)

@@ -148,7 +148,8 @@ def true_effect(people: People, rows: pd.DataFrame, reach: float) -> np.ndarray:
     """Reduction of churn by the customer's own arm, had it been offered to all: (n, offers)."""
     at = pd.Index(people.customer_id).get_indexer(rows["customer_id"])
     p = people.probability[at][:, None]
-    return reach * (p * people.saves[at] - (1 - p) * people.woken[at][:, None])
+    effect: np.ndarray = reach * (p * people.saves[at] - (1 - p) * people.woken[at][:, None])
+    return effect
 
 
 def play(

@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from typing import Any
 
 import httpx
 
@@ -62,10 +63,11 @@ class Server:
 def changes(pages: Pages) -> dict[str, tuple[Pages, list[str]]]:
     """Name of a change -> the pages after it, and the kinds of writes that it needs."""
     page = next(page for page in pages if not page.tabs)
-    card = max((it for it in page.cards if it.position), key=lambda it: it.position.row)
+    card = max(page.cards, key=lambda it: it.position.row if it.position else -1)
+    assert card.position is not None
     place = replace(card.position, row=card.position.row + 1)
 
-    def with_card(**fields: object) -> Pages:
+    def with_card(**fields: Any) -> Pages:
         cards = tuple(replace(it, **fields) if it is card else it for it in page.cards)
         return tuple(replace(it, cards=cards) if it is page else it for it in pages)
 

@@ -72,7 +72,9 @@ class Case:
         return Sample(rows.reset_index(), self.scores.loc[customers].to_numpy())
 
 
-def build_case(settings: Settings, raw: Path, as_of_date: date) -> tuple[pd.DataFrame, Any]:
+def build_case(
+    settings: Settings, raw: Path, as_of_date: date
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Land a batch, build up to gold, and read it; also dbt's manifest."""
     from python_ml.engines import open_warehouse
     from python_ml.land import land
@@ -99,7 +101,9 @@ def build_case(settings: Settings, raw: Path, as_of_date: date) -> tuple[pd.Data
     return frame, manifest
 
 
-def build_cases(home: Path, customers: int, seed: int) -> tuple[dict[str, pd.DataFrame], Any]:
+def build_cases(
+    home: Path, customers: int, seed: int
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """All six cases; what is there from an earlier call is read."""
     from python_ml.simulate import append_month, simulate
 
@@ -168,10 +172,10 @@ def plant(kind: str, sample: Sample, columns: tuple[Column, ...], seed: int) -> 
         complains = frame["is_complaint_intent"].to_numpy() == 1
         others = np.flatnonzero(~complains & (frame["has_interaction"].to_numpy() == 1))
         chosen = random.choice(others, complains.sum(), replace=False)
-        frame.iloc[chosen, frame.columns.get_loc("is_complaint_intent")] = 1
-        frame.iloc[chosen, frame.columns.get_loc("customer_intent")] = frame.loc[
-            complains, "customer_intent"
-        ].iloc[0]
+        intent = frame.loc[complains, "customer_intent"].iloc[0]
+        place = frame.columns.tolist().index
+        frame.iloc[chosen, place("is_complaint_intent")] = 1
+        frame.iloc[chosen, place("customer_intent")] = intent
     elif kind == "4% of values lost":
         frame["avg_monthly_elec_kwh"] = frame["avg_monthly_elec_kwh"].mask(
             random.random(len(frame)) < 0.04

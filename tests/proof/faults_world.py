@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import duckdb
 
@@ -107,20 +108,22 @@ def start(
     return process, listener
 
 
-def _run(home, raw, mode, resume, force, prepare, speaker):
+def _run(
+    home: Path, raw: Path, mode: str, resume: bool, force: bool, prepare: Any, speaker: Any
+) -> None:
     with (home / "log.txt").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     step = Run.step
 
     @contextlib.contextmanager
-    def telling(run, name):
+    def telling(run: Run, name: str) -> Iterator[Any]:
         speaker.send(("begin", name))
         with step(run, name) as entered:
             yield entered
         speaker.send(("end", name))
 
-    Run.step = telling  # type: ignore[method-assign]
+    mock.patch.object(Run, "step", telling).start()  # as long as the process lives
     if prepare is not None:
         prepare()
     code = 0

@@ -18,6 +18,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,12 +55,13 @@ def shared_error(rows: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
     truth, churn = rows["with text"].to_numpy(), rows["churn"].to_numpy(dtype=np.int64)
 
     def reached(size: float) -> float:
-        return average_precision_score(churn, truth + size * noise + OWN_ERROR * own)
+        return float(average_precision_score(churn, truth + size * noise + OWN_ERROR * own))
 
-    return solve(reached, CHAMPION_PR_AUC, 0.0, 3.0) * noise
+    shared: np.ndarray = solve(reached, CHAMPION_PR_AUC, 0.0, 3.0) * noise
+    return shared
 
 
-def solve(measure, wanted: float, low: float, high: float) -> float:
+def solve(measure: Any, wanted: float, low: float, high: float) -> float:
     """Where a falling measure is `wanted`, by halving."""
     for _ in range(20):
         middle = (low + high) / 2
@@ -76,7 +78,7 @@ def challenger_error(
     if difference <= 0:
 
         def by_error(size: float) -> float:
-            return average_precision_score(churn, truth + shared + size * own)
+            return float(average_precision_score(churn, truth + shared + size * own))
 
         size = OWN_ERROR
         if difference:
@@ -84,7 +86,7 @@ def challenger_error(
         return 1.0, size
 
     def by_part(part: float) -> float:
-        return average_precision_score(churn, truth + part * shared + OWN_ERROR * own)
+        return float(average_precision_score(churn, truth + part * shared + OWN_ERROR * own))
 
     return solve(by_part, by_part(1.0) + difference, 0.0, 1.0), OWN_ERROR
 
@@ -107,7 +109,7 @@ def passes(
     scores = (challenger, champion)
     flagged = tuple(score >= np.quantile(score[churn == 1], 1 - RECALL) for score in scores)
     weights = resample_weights(size, 200, int(random.integers(1 << 30)))
-    paired = Paired(part, churn, scores, flagged, weights)  # type: ignore[arg-type]
+    paired = Paired(part, churn, scores, flagged, weights)
     overall = difference_check(settings, "champion", paired)
     others = segment_checks(settings, "champion", paired)
     return overall.is_passed, all(c.is_passed for c in others), -overall.limit_value

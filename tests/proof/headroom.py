@@ -149,7 +149,9 @@ def later(data: DataSet, seed: int) -> pd.DataFrame:
             for name, chosen in choices.items()
         }
 
-        def measured(resamples: np.ndarray, scores: dict = scores) -> dict[str, np.ndarray]:
+        def measured(
+            resamples: np.ndarray, scores: dict[str, np.ndarray] = scores
+        ) -> dict[str, np.ndarray]:
             reached = {
                 name: ranking_metrics(churn, score, resamples)["pr_auc"]
                 for name, score in scores.items()

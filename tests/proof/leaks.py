@@ -38,7 +38,6 @@ from tests.proof.golds import AS_OF_DATE, DataSet, build
 
 LAST_MONTH = "date '2024-12-01'"
 WANTED = 11
-LEAK = {"data_type": "double", "role": "feature", "tier": "1A"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def audit(
     """What a training on these rows of gold would be told."""
     settings, contract = data.settings, data.contract()
     columns = [*contract.learned(settings, settings.model.experiment)]
-    columns += [Column(name, **LEAK) for name in extra]
+    columns += [Column(name, data_type="double", role="feature", tier="1A") for name in extra]
     rows = labelled_rows(frame, contract, settings, AS_OF_DATE)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     fitted = fit_by_protocol(training, columns, contract.target, "proof", settings)
@@ -166,7 +165,8 @@ def blank(frame: pd.DataFrame) -> pd.Series:
 
 
 def few(frame: pd.DataFrame) -> pd.Series:
-    return frame.index.isin(frame.index[frame["churn"] == 1][:30]).astype(int)
+    marked = frame.index.isin(frame.index[frame["churn"] == 1][:30])
+    return pd.Series(marked.astype(int), index=frame.index)
 
 
 def nearly_pure(frame: pd.DataFrame) -> pd.Series:

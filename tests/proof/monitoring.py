@@ -29,6 +29,7 @@ import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -66,7 +67,7 @@ RATIO = (0.9, 1.1)
 LEAST_HELD = 0.9
 RIVAL_FROM, RIVAL_SHARE = date(2025, 12, 31), 0.3  # of the churners of a month, besides
 RUN, VERSION = "proof", "m"  # sorts behind the runs that score, as a later run does
-SHOWN = ("as_of_date", "expected_count", "observed_count", "ratio", "true_ratio")
+SHOWN: tuple[str, ...] = ("as_of_date", "expected_count", "observed_count", "ratio", "true_ratio")
 SHOWN += ("calibration_slope", "ece", "ece_by_chance")
 SHOWN += ("estimated_share_low", "estimated_share_high", "observed_share")
 SHOWN += ("is_share_held", "estimated_pr_auc_low", "estimated_pr_auc_high", "pr_auc")
@@ -113,7 +114,7 @@ def publish_scores(
             scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
             for name in ("segment", "avg_monthly_margin_eur"):
                 scores[name] = rows[name]
-            named = {"as_of_date": day, "model_version": VERSION}
+            named: dict[str, Any] = {"as_of_date": day, "model_version": VERSION}
             run_id = f"{day:%Y%m%d}T060000-aaaaaa"
             warehouse.write_external("customer_score", scores.assign(**named), run_id)
             promised = estimate_scores(scores, one.covariance.tolist(), data.settings)

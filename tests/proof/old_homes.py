@@ -43,7 +43,7 @@ def environment(project: Path) -> dict[str, str]:
         known = yaml.safe_load(of_then.read_text(encoding="utf-8"))
     found = {name: value for name, value in os.environ.items() if "SPANISHGAS" not in name}
     for name, value in LENIENT.items():
-        section = known
+        section: object = known
         for part in name.split("."):
             section = section.get(part) if isinstance(section, dict) else None
         if section is not None:

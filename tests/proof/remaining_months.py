@@ -87,7 +87,7 @@ def realised_months(world: World, month: int, horizon: float) -> pd.DataFrame:
     )
     if not month:
         # Nobody leaves within the first horizon; afterwards all go on as they would.
-        kept = _draw_leaving(replace(course, churned=np.zeros_like(course.churned)), costs)
+        kept = _draw_leaving(replace(course, churned=np.zeros_like(course.churned)), costs, ())
         months = calibration()["course"]["horizon_months"]
         gained = stayed(course, kept, month, horizon) - months / 2
         realised["realised_saved"] = np.where(course.churned, gained, np.nan)
