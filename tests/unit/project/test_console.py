@@ -63,7 +63,7 @@ def test_text_of_others_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, text:
     output = shown(monkeypatch, alerts, show=lambda: alerts.LogSink().send(alert))
     assert output == f"critical {text}\n"
 
-    row = {"verdict": "alarm", "subject_kind": "feature", "subject": text}
+    row: dict[str, Any] = {"verdict": "alarm", "subject_kind": "feature", "subject": text}
     row |= {"distance": 0.5, "expected_distance": 0.1}
     row |= {"p_value_adjusted": 0.1, "reference_mean": 1.0, "current_mean": None}
     row |= {"as_of_date": text, "reference_as_of_date": text, "model_version": text}
