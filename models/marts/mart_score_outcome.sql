@@ -268,7 +268,11 @@ final as (
         round(observed_count, 6) as observed_count,
         ---------- observed over expected
         round(observed_count / nullif(expected_count, 0), 6) as ratio,
-        round(greatest(0e0, (observed_count - {{ z }} * standard_error) / nullif(expected_count, 0)), 6) as ratio_low,
+        -- Engines differ in the greatest of a number and null.
+        case
+            when observed_count is not null and expected_count > 0
+                then round(greatest(0e0, (observed_count - {{ z }} * standard_error) / expected_count), 6)
+        end as ratio_low,
         round((observed_count + {{ z }} * standard_error) / nullif(expected_count, 0), 6) as ratio_high,
         is_off,
         ---------- calibration and ranking, once labels have matured

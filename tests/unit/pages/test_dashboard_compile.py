@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlglot
 import trino_sql_validator
+from sqlglot import exp
 
 from python_ml.pages.compile import DEFINITIONS, load_dashboards
 from python_ml.pages.exposures import EXPOSURES_FILE, exposures_yaml
@@ -192,6 +194,27 @@ def test_trino_accepts_every_card(card: Card) -> None:
     for values in ({tag.name: "x" for tag in card.tags}, defaults):
         assert not TAG.search(plain := with_values(sql, values))
         assert trino_sql_validator.validate(plain, jinja="reject").valid, plain
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
+def test_an_order_by_an_aggregate_names_no_output_column(card: Card) -> None:
+    """Trino takes the name for the output column and refuses an aggregate of it; a column with its
+    table is understood. DuckDB and Postgres accept both."""
+    values = {tag.name: "x" for tag in card.tags}
+    statement = sqlglot.parse_one(
+        with_values(card_sql(card.sql, "athena"), values), dialect="trino"
+    )
+    for select in statement.find_all(exp.Select):
+        outputs = {output.alias_or_name for output in select.expressions}
+        order = select.args.get("order")
+        found = {
+            column.name
+            for aggregate in (order.find_all(exp.AggFunc) if order else ())
+            if not aggregate.find_ancestor(exp.Window)
+            for column in aggregate.find_all(exp.Column)
+            if not column.table and column.name in outputs
+        }
+        assert not found, f"{card.key}: order by an aggregate of {found}"
 
 
 def test_the_pages_stand_in_the_order_of_the_menu() -> None:

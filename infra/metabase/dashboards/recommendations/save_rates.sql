@@ -1,6 +1,6 @@
 select
     save_rate,
-    min(coalesce(save_probability, 0)) as save_probability
+    min(coalesce(mart_offer_budget.save_probability, 0)) as save_probability
 from mart_offer_budget
 group by save_rate
-order by min(coalesce(save_probability, 0))
+order by min(coalesce(mart_offer_budget.save_probability, 0))
