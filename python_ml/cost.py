@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from python_ml.engines import open_engine
 from python_ml.engines.costs import DASHBOARD, CostReport
-from python_ml.engines.sql import literal
 from python_ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,13 +26,7 @@ def dashboard_costs(settings: Settings) -> CostReport:
 
 def first_view(page: Dashboard, card: Card) -> str:
     """The statement of a card as it is sent when the page is opened, marked with its name."""
-    from python_ml.pages.template import card_sql, with_values
+    from python_ml.pages.results import filter_values, statement
 
-    defaults = {it.key: it.default for it in page.parameters if it.default is not None}
-    values = {
-        tag.name: value if tag.type == "number" else literal(value)
-        for tag in card.tags
-        if (value := defaults.get(tag.name)) is not None
-    }
-    sql = with_values(card_sql(card.sql, "athena"), values, quote=str)
+    sql = statement(card, "athena", filter_values(page))
     return f'-- {{"node_id": "{DASHBOARD}.{card.symbol}"}}\n{sql}'

@@ -131,8 +131,7 @@ def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict
     for card in page.cards:
         if card.is_model:  # there is no query builder here
             continue
-        given = {tag.name: values[tag.name] for tag in card.tags if tag.name in values}
-        cards.append(_card(card, run_card(warehouse, card, settings.target, given)))
+        cards.append(_card(card, run_card(warehouse, card, settings.target, values)))
     return {
         "key": page.key,
         "name": page.name,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from python_ml.embedding import visible
 from python_ml.engines import Warehouse
+from python_ml.engines.sql import literal
 from python_ml.pages.model import Card, Dashboard
 from python_ml.pages.template import card_sql, with_values
 
@@ -22,9 +23,24 @@ def run_card(
     warehouse: Warehouse, card: Card, target: str, values: Mapping[str, str] | None = None
 ) -> Rows:
     """The rows of a card, with values of its tags by name; tags without one have their default."""
-    defaults = {tag.name: tag.default for tag in card.tags if tag.default is not None}
-    given = {**defaults, **(values or {})}
-    return plain_rows(warehouse.query(with_values(card_sql(card.sql, target), given)))
+    return plain_rows(warehouse.query(statement(card, target, values)))
+
+
+def statement(card: Card, target: str, values: Mapping[str, str] | None = None) -> str:
+    """The query of a card as Metabase sends it, for the engine of a target.
+
+    Args:
+        card: with its tags.
+        target: a key of `DIALECTS`.
+        values: of filters, by name; those that are no tag of the card are left out, and a tag
+            without a value has its default. One of type number stands without quotes.
+    """
+    literals = {
+        tag.name: value if tag.type == "number" else literal(value)
+        for tag in card.tags
+        if (value := (values or {}).get(tag.name, tag.default)) is not None
+    }
+    return with_values(card_sql(card.sql, target), literals)
 
 
 def filter_values(page: Dashboard) -> dict[str, str]:

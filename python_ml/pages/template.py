@@ -10,7 +10,7 @@ under `lists`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, UnsupportedError
 
-from python_ml.engines.sql import literal
+from python_ml.engines.sql import literals
 
 DIALECTS = {"duckdb": "duckdb", "postgres": "postgres", "athena": "trino", "sqlite": "sqlite"}
 TAG = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
@@ -94,7 +94,7 @@ def with_lists(statement: Statement, lists: Mapping[str, Sequence[str]]) -> Stat
         if match[1] not in lists:
             line = _line(statement.sql, match.start())
             raise SqlError(line, f":{match[1]} is not among the lists of the card")
-        return ", ".join(literal(value) for value in lists[match[1]])
+        return literals(lists[match[1]])
 
     return replace(statement, sql=LIST.sub(values, statement.sql))
 
@@ -192,20 +192,18 @@ def card_sql(sql: str, target: str) -> str:
     return re.sub(r"\btag__([a-z0-9_]+?)__\b", r"{{\1}}", text)
 
 
-def with_values(sql: str, values: dict[str, str], quote: Callable[[str], str] | None = None) -> str:
+def with_values(sql: str, values: Mapping[str, str]) -> str:
     """The statement as Metabase runs it: clauses without a value dropped, values put in.
 
     Args:
         sql: with tags and clauses.
-        values: of tags, by name.
-        quote: writes a value as a literal; by default one of standard SQL.
+        values: of tags, as they stand in SQL, by name.
     """
-    quote = quote or literal
 
     def clause(match: re.Match[str]) -> str:
         return match[1] if all(name in values for name in TAG.findall(match[1])) else ""
 
-    return TAG.sub(lambda match: quote(values[match[1]]), CLAUSE.sub(clause, sql))
+    return TAG.sub(lambda match: values[match[1]], CLAUSE.sub(clause, sql))
 
 
 def _clauses(sql: str) -> list[re.Match[str]]:

@@ -20,13 +20,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
 from python_ml.pages.compile import load_dashboards
 from tests.proof.old_homes import PROJECT, environment
 
-WIDTHS, THEMES = (390, 768, 1440), ("light", "dark")
+Theme = Literal["light", "dark"]
+WIDTHS = (390, 768, 1440)
+THEMES: tuple[Theme, ...] = ("light", "dark")
 PLACES = (("pipeline_status", "banner"), ("overview", "trust"))
 
 

@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from python_ml.engines import Warehouse
 from python_ml.pages.compile import load_dashboards
-from tests.dashboards.pages.test_browser import READY, apply
+from tests.dashboards.pages.test_browser import READY, Scheme, apply
 
 PAGES = {page.key: page for page in load_dashboards()}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -36,9 +36,10 @@ WIDER = """() => [...document.querySelectorAll(".scroll")].filter(
 def opened(browser: Browser, company: Path) -> Iterator[Callable[..., Page]]:
     contexts = []
 
-    def open_page(key: str, width: int = 1440, scheme: str = "light", hash_: str = "") -> Page:
-        viewport = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme))
+    def open_page(key: str, width: int = 1440, scheme: Scheme = "light", hash_: str = "") -> Page:
+        contexts.append(
+            browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        )
         page = contexts[-1].new_page()
         page.goto((company / "reports" / "dashboards" / f"{key}.html").as_uri() + hash_)
         page.wait_for_selector(READY)

@@ -14,8 +14,7 @@ from python_ml.engines import Warehouse
 from python_ml.pages.compile import load_dashboards
 from python_ml.pages.embed import page_database
 from python_ml.pages.model import Card, Dashboard, ValueCard
-from python_ml.pages.results import Rows, plain, run_card
-from python_ml.pages.template import card_sql, with_values
+from python_ml.pages.results import Rows, plain, run_card, statement
 
 PAGES = {page.key: page for page in load_dashboards()}
 CARDS = {card.symbol: card for page in PAGES.values() for card in page.cards}
@@ -42,8 +41,7 @@ def assert_same(found: Rows, expected: Rows, tolerance: float = 1e-9) -> None:
 def test_a_card_returns_the_columns_that_its_definition_rests_on(
     card: Card, warehouse: Warehouse
 ) -> None:
-    defaults = {tag.name: tag.default for tag in card.tags if tag.default is not None}
-    frame = warehouse.query(with_values(card_sql(card.sql, "duckdb"), defaults))
+    frame = warehouse.query(statement(card, "duckdb"))
     assert tuple(frame.columns) == card.columns
 
 
@@ -73,8 +71,7 @@ def test_a_table_has_the_rows_that_it_promises_to_show(card: Card, warehouse: Wa
 def test_postgres_returns_the_same_rows(
     card: Card, warehouse: Warehouse, marts_in_postgres: psycopg.Connection
 ) -> None:
-    defaults = {tag.name: tag.default for tag in card.tags if tag.default is not None}
-    cursor = marts_in_postgres.execute(with_values(card_sql(card.sql, "postgres"), defaults))
+    cursor = marts_in_postgres.execute(statement(card, "postgres"))
     assert cursor.description is not None
     assert tuple(column.name for column in cursor.description) == card.columns
     rows = [
@@ -96,11 +93,9 @@ def test_the_preview_filters_as_the_warehouse_does(page: Dashboard, warehouse: W
     connection.deserialize(page_database(warehouse, page))
     for values in (*choices(page, warehouse), {}):
         for card in (card for card in page.cards if card.tags):
-            named = {tag.name: values[tag.name] for tag in card.tags if tag.name in values}
-            given = {tag.name: tag.default for tag in card.tags if tag.default} | named
-            statement = with_values(card_sql(card.sql, "sqlite"), given)
-            found = [list(row) for row in connection.execute(statement).fetchall()]
-            expected = run_card(warehouse, card, "duckdb", given)
+            rows = connection.execute(statement(card, "sqlite", values)).fetchall()
+            found = [list(row) for row in rows]
+            expected = run_card(warehouse, card, "duckdb", values)
             booleans = [[int(it) if isinstance(it, bool) else it for it in row] for row in expected]
             assert_same(found, booleans, TOLERANCE)
 
@@ -113,7 +108,9 @@ def choices(page: Dashboard, warehouse: Warehouse) -> list[dict[str, str]]:
         if isinstance(source, ValueCard):
             card = next(card for card in page.cards if card.key == source.card)
             column = card.columns.index(source.column)
-            offered[parameter.key] = [row[column] for row in run_card(warehouse, card, "duckdb")]
+            offered[parameter.key] = [
+                str(row[column]) for row in run_card(warehouse, card, "duckdb")
+            ]
         elif source is not None:
             offered[parameter.key] = list(source)
         else:

@@ -20,8 +20,7 @@ import pytest
 from python_ml.engines import Warehouse
 from python_ml.pages.compile import load_dashboards
 from python_ml.pages.model import Card
-from python_ml.pages.results import plain, run_card
-from python_ml.pages.template import card_sql, with_values
+from python_ml.pages.results import plain, run_card, statement
 from python_ml.view.summary import DEFINED_TERMS
 
 PAGES = {page.key: page for page in load_dashboards()}
@@ -69,8 +68,7 @@ class Places:
         }
 
     def _by_metabase(self, card: Card) -> list[list[Any]]:
-        defaults = {tag.name: tag.default for tag in card.tags if tag.default is not None}
-        rows = self.postgres.execute(with_values(card_sql(card.sql, "postgres"), defaults))
+        rows = self.postgres.execute(statement(card, "postgres"))
         return [[float(it) if isinstance(it, Decimal) else plain(it) for it in row] for row in rows]
 
     def _in_page(self, card: Card) -> list[list[Any]]:

@@ -16,6 +16,7 @@ from python_ml.pages.compile import DEFINITIONS, load_dashboards
 from python_ml.pages.exposures import EXPOSURES_FILE, exposures_yaml
 from python_ml.pages.model import Card
 from python_ml.pages.problems import DefinitionError
+from python_ml.pages.results import statement
 from python_ml.pages.template import DIALECTS, TAG, card_sql, parse, with_values
 from python_ml.pages.visualization import THEME_FILE, read_theme, theme
 from tests.dashboards.questions import Question, questions
@@ -186,13 +187,14 @@ group by risk_tier
 }
 
 
+EXAMPLES = {"text": "O'Neill", "number": "12"}
+
+
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
 def test_trino_accepts_every_card(card: Card) -> None:
     """With every filter set, and with none."""
-    sql = card_sql(card.sql, "athena")
-    defaults = {tag.name: tag.default for tag in card.tags if tag.default is not None}
-    for values in ({tag.name: "x" for tag in card.tags}, defaults):
-        assert not TAG.search(plain := with_values(sql, values))
+    for values in ({tag.name: EXAMPLES[tag.type] for tag in card.tags}, {}):
+        assert not TAG.search(plain := statement(card, "athena", values))
         assert trino_sql_validator.validate(plain, jinja="reject").valid, plain
 
 
@@ -200,11 +202,9 @@ def test_trino_accepts_every_card(card: Card) -> None:
 def test_an_order_by_an_aggregate_names_no_output_column(card: Card) -> None:
     """Trino takes the name for the output column and refuses an aggregate of it; a column with its
     table is understood. DuckDB and Postgres accept both."""
-    values = {tag.name: "x" for tag in card.tags}
-    statement = sqlglot.parse_one(
-        with_values(card_sql(card.sql, "athena"), values), dialect="trino"
-    )
-    for select in statement.find_all(exp.Select):
+    values = {tag.name: EXAMPLES[tag.type] for tag in card.tags}
+    tree = sqlglot.parse_one(statement(card, "athena", values), dialect="trino")
+    for select in tree.find_all(exp.Select):
         outputs = {output.alias_or_name for output in select.expressions}
         order = select.args.get("order")
         found = {
@@ -215,6 +215,16 @@ def test_an_order_by_an_aggregate_names_no_output_column(card: Card) -> None:
             if not column.table and column.name in outputs
         }
         assert not found, f"{card.key}: order by an aggregate of {found}"
+
+
+def test_a_value_is_written_as_its_type_asks() -> None:
+    """Within coalesce, a quoted number makes DuckDB and Trino refuse the column beside it."""
+    card = CARDS["recommendations.what_if"]
+    for target in DIALECTS:
+        sql = statement(card, target, {"save_rate": "O'Neill", "budget": "1000", "other": "x"})
+        assert "'O''Neill'" in sql
+        assert re.search(r"coalesce\(\s*1000,", sql, re.IGNORECASE)
+        assert "1000" not in statement(card, target)
 
 
 def test_the_pages_stand_in_the_order_of_the_menu() -> None:
@@ -244,7 +254,7 @@ def test_clauses_survive_in_every_dialect() -> None:
         assert "[[AND c = {{c}}]]" in text
         assert "[[{{d}},]]" in text
         assert parse(with_values(text, {})).tags == ()
-        assert "c = 'O''Neill'" in with_values(text, {"c": "O'Neill"})
+        assert "c = 12" in with_values(text, {"c": "12"})
     athena = card_sql(sql, "athena")
     assert "CAST(a AS DOUBLE)" in athena, "a share of whole numbers is no whole number"
 
@@ -257,8 +267,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "risk" / "customers.sql").write_text(CUSTOMERS)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "drawn.yml").write_text(DRAWN)
-    for key, statement in DRAWN_SQL.items():
-        (tmp_path / "drawn" / f"{key}.sql").write_text(statement)
+    for key, sql in DRAWN_SQL.items():
+        (tmp_path / "drawn" / f"{key}.sql").write_text(sql)
     return tmp_path
 
 
