@@ -14,6 +14,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ml.console import PlainConsole, harmless, line
+from python_ml.interrupts import was_interrupted
 
 # What a stage calls to say how far it is: a phrase, and the share done (0 to 1) or None.
 Reporter = Callable[[str, float | None], None]
@@ -110,7 +111,8 @@ def timed_step(name: str, steps: list[Step]) -> Iterator[tuple[Step, Reporter]]:
         step.status = "done"
     except BaseException as error:
         step.status = "failed"
-        is_interrupted = isinstance(error, KeyboardInterrupt)
+        if is_interrupted := was_interrupted(error):
+            raise KeyboardInterrupt from error  # of a library that had made an error of it
         raise
     finally:
         step.seconds = time.perf_counter() - start

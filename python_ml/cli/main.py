@@ -24,6 +24,7 @@ from python_ml.cli.models import (
 from python_ml.cli.runs import cost, doctor, drift, forget, run, status
 from python_ml.console import harmless, open_streams, writing_to_stdout
 from python_ml.errors import InterruptedRunError, UsageError, foreseen
+from python_ml.interrupts import remember_interrupts, was_interrupted
 
 # Stages are imported inside the commands: `--help` must not wait for dbt and XGBoost.
 
@@ -94,6 +95,7 @@ for command in (
 def main() -> None:
     """Run the command; errors that we foresaw become one line and their exit code."""
     open_streams()
+    remember_interrupts()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -107,6 +109,8 @@ def main() -> None:
     except InterruptedRunError as error:
         _end(str(error), error.exit_code)
     except Exception as error:
+        if was_interrupted():
+            _end("interrupted", InterruptedRunError.exit_code)
         if (told := foreseen(error)) is None:
             raise
         _end(f"error: {told}", told.exit_code)

@@ -26,6 +26,7 @@ from typing import (
 )
 
 from python_ml.errors import SpanishGasError
+from python_ml.interrupts import raise_if_interrupted
 
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
@@ -171,7 +172,9 @@ def take(run: Run, step: Step, settings: Settings | None = None) -> StepResult:
 
     Raises:
         SpanishGasError: what the step raises, or an input is missing.
+        KeyboardInterrupt: a person interrupted the run, whatever became of it in the step before.
     """
+    raise_if_interrupted()
     with run.step(step.name) as (entry, report):
         context = replace(run.context, report=report, settings=settings or run.settings)
         result = step.function(context, **step.inputs(run.results))
