@@ -19,7 +19,7 @@ from python_ml.pipeline.flow import Step, take, take_all
 from python_ml.pipeline.workspace import Run
 from python_ml.settings import load_settings
 
-LONG = "select sum(a.range * b.range) from range(100000) as a, range(100000) as b"
+LONG = "select count(distinct hash(range) % 1000) from range(3000000000)"  # minutes
 
 
 @dataclass(frozen=True)
