@@ -53,8 +53,10 @@ final as (
         totals.total_gas_m3 / totals.month_count as avg_monthly_gas_m3,
         totals.total_gas_m3 as total_gas_m3_12m,
         ---------- market
-        coalesce(case when totals.revenue_eur > 0 then totals.gas_revenue_eur / totals.revenue_eur end, 0e0)
-            as gas_share_of_revenue,
+        case
+            when totals.revenue_eur > 0 then totals.gas_revenue_eur / totals.revenue_eur
+            when totals.revenue_eur is not null then 0e0
+        end as gas_share_of_revenue,
         cast(coalesce(totals.price_update_count, 0) as bigint) as price_update_count,
         province_means.elec_cost_eur_kwh as province_avg_elec_cost_12m,
         province_means.gas_cost_eur_m3 as province_avg_gas_cost_12m,

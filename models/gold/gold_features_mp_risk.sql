@@ -87,7 +87,7 @@ final as (
         ---------- margin
         behaviour.std_margin,
         behaviour.min_monthly_margin,
-        coalesce(behaviour.loss_month_count, 0) as loss_month_count,
+        case when behaviour.margin_month_count > 0 then behaviour.loss_month_count end as loss_month_count,
         behaviour.newer_margin_eur - behaviour.older_margin_eur as rolling_margin_trend,
         behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin_eur,
         behaviour.total_margin_eur as total_margin_eur_12m,

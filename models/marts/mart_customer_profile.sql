@@ -32,7 +32,7 @@ final as (
         risks.expected_monthly_loss_eur,
         -- Products of the same two numbers may differ in their last digit from engine to engine.
         row_number() over (
-            order by round(risks.expected_monthly_loss_eur, 6) desc, risks.customer_id asc
+            order by round(risks.expected_monthly_loss_eur, 6) desc nulls last, risks.customer_id asc
         ) as loss_rank,
         ---------- offer
         recommendations.offer,

@@ -51,11 +51,8 @@ final as (
         tiers.tier_rank,
         tiers.is_at_risk,
         scores.is_flagged,
-        case
-            when {{ is_finite('customers.avg_monthly_margin_eur') }} and customers.avg_monthly_margin_eur > 0
-                then scores.churn_probability * customers.avg_monthly_margin_eur
-            else 0e0
-        end as expected_monthly_loss_eur,
+        {{ expected_loss('scores.churn_probability', 'customers.avg_monthly_margin_eur') }}
+            as expected_monthly_loss_eur,
         ---------- reasons
         reasons.reason_1_code,
         reasons.reason_2_code,

@@ -25,7 +25,8 @@ risk_totals as (
         count(case when is_at_risk then 1 end) as at_risk_count,
         count(case when is_flagged then 1 end) as flagged_count,
         round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
-        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur
+        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur,
+        count(case when expected_monthly_loss_eur is null then 1 end) as unknown_margin_count
     from risks
     group by run_id, as_of_date, model_version
 ),
@@ -86,6 +87,7 @@ final as (
         risk_totals.flagged_count,
         risk_totals.mean_churn_probability,
         risk_totals.expected_monthly_loss_eur,
+        risk_totals.unknown_margin_count,
         ---------- offers
         offer_totals.offer_count,
         offer_totals.withheld_offer_count,
@@ -96,7 +98,10 @@ final as (
         offer_totals.discount_eur_month,
         offer_totals.offer_budget_eur,
         offer_totals.contact_cost_eur,
-        offer_totals.expected_net_value_eur,
+        -- Where no margin is known, nor is what offers could bring.
+        case
+            when risk_totals.unknown_margin_count < risk_totals.customer_count then offer_totals.expected_net_value_eur
+        end as expected_net_value_eur,
         ---------- model, on the test part
         {% for metric in ['pr_auc', 'roc_auc', 'precision', 'recall', 'ece'] %}
         metrics.test_{{ metric }},

@@ -14,7 +14,8 @@ failed as (
 scores as (
     select
         scored.*,
-        tiers.is_at_risk
+        tiers.is_at_risk,
+        {{ expected_loss('scored.churn_probability', 'scored.avg_monthly_margin_eur') }} as expected_monthly_loss_eur
     from {{ source('ml', 'customer_score') }} as scored
     left join tiers
         on scored.risk_tier = tiers.risk_tier
@@ -31,16 +32,7 @@ runs as (
         count(*) as customer_count,
         count(case when is_at_risk then 1 end) as at_risk_count,
         round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
-        round(
-            sum(
-                case
-                    when {{ is_finite('avg_monthly_margin_eur') }} and avg_monthly_margin_eur > 0
-                        then churn_probability * avg_monthly_margin_eur
-                    else 0e0
-                end
-                order by customer_id
-            ), 2
-        ) as expected_monthly_loss_eur
+        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur
     from scores
     group by run_id
 ),

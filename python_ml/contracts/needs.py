@@ -62,7 +62,7 @@ def consequence(absent: Collection[str]) -> str:
     titles = {
         "feature": "feature{}",
         "business": "business column{}",
-        "mart": "mart{} without rows",
+        "mart": "mart{} without figures",
     }
     parts = []
     for kind, title in titles.items():

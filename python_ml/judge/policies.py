@@ -114,17 +114,17 @@ class OfferEconomics:
 
         Args:
             chance: that the customer leaves: a probability, or 0 and 1 in hindsight.
-            margin: monthly, €; where it is not finite nothing is known to be saved.
+            margin: monthly, €; where it is not finite, the value is not a number.
             tier: risk tier by name.
             months: that each customer brings its margin.
         """
         save = np.array([self.save_probability[name] for name in tier])
         discount_share = np.array([self.margin_share[name] for name in tier])
-        known = np.where(np.isfinite(margin), margin, 0.0)
+        margin = np.where(np.isfinite(margin), margin, np.nan)
         saved = chance * save * months.saved
         lost = (1 - chance) * self.drive_away_probability * months.stayer
-        discount = discount_share * np.maximum(known, 0.0) * self.offer_months
-        value: np.ndarray = (saved - lost) * known - discount - self.contact_cost_eur
+        discount = discount_share * np.maximum(margin, 0.0) * self.offer_months
+        value: np.ndarray = (saved - lost) * margin - discount - self.contact_cost_eur
         return value
 
 
@@ -155,10 +155,12 @@ def policy_rows(
         weights: bootstrap weights, (resamples, n).
 
     Returns:
-        One row a policy and basis: profit and its difference to the fixed tiers, in €.
+        One row a policy and basis: profit and its difference to the fixed tiers, in €, of the
+        customers whose margin is known. Where none is, only the profit of no contact is a number.
     """
     economics = OfferEconomics.read(warehouse)
     margin = test[MARGIN].to_numpy(dtype=np.float64, na_value=np.nan)
+    is_known = np.isfinite(margin)
     tier = assign_tier(probability, economics.tiers)
     months = RemainingMonths.of(warehouse, test)
     expected = economics.net_value(probability, margin, tier, months)
@@ -166,7 +168,10 @@ def policy_rows(
     rows = []
     for basis, chance in ((EXPECTED, probability), (REALISED, churn.astype(np.float64))):
         value = economics.net_value(chance, margin, tier, months)
-        gains = {policy: np.where(mask, value, 0.0) for policy, mask in chosen.items()}
+        gains = {
+            policy: np.where(mask, value, 0.0 if policy == NOBODY or is_known.any() else np.nan)
+            for policy, mask in chosen.items()
+        }
         found = estimate(partial(_profits, gains), weights, settings.evaluate.confidence)
         for policy, mask in chosen.items():
             profit, difference = found[policy], found[f"{policy} difference"]
@@ -182,7 +187,7 @@ def policy_rows(
                     "difference_eur": difference.value,
                     "difference_ci_low": difference.low,
                     "difference_ci_high": difference.high,
-                    "customer_count": len(churn),
+                    "customer_count": int(is_known.sum()),
                 }
             )
     return pd.DataFrame(rows)
@@ -191,12 +196,16 @@ def policy_rows(
 def choose_customers(
     economics: OfferEconomics, tier: np.ndarray, margin: np.ndarray, expected: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Whom each policy contacts, n booleans each; nobody looks at the outcome."""
-    worth_it = (margin > 0) & np.isfinite(margin)
+    """Whom each policy contacts, n booleans each; nobody looks at the outcome.
+
+    Customers whose margin is not known are contacted by none.
+    """
+    is_known = np.isfinite(margin)
+    worth_it = is_known & (margin > 0)
     in_tier = np.array([economics.has_offer[name] for name in tier])
     return {
         NOBODY: np.zeros(len(tier), dtype=bool),
-        EVERYBODY: np.ones(len(tier), dtype=bool),
+        EVERYBODY: is_known,
         FIXED_TIERS: in_tier & worth_it & (expected >= 0),
         EXPECTED_VALUE: worth_it & (expected > 0),
     }

@@ -148,7 +148,8 @@ def _fit(
     """Coefficients of a logistic regression, none of the wrong sign, and its intercept."""
     # All columns in units of their standard deviation, so that the penalty means the same to each.
     mean = np.asarray(design.mean(axis=0)).ravel()
-    spread = np.sqrt(np.asarray(design.multiply(design).mean(axis=0)).ravel() - mean**2)
+    variance = np.asarray(design.multiply(design).mean(axis=0)).ravel() - mean**2
+    spread = np.sqrt(np.maximum(variance, 0.0))  # of a constant, rounding leaves less than 0
     scale = np.where(spread > SMALLEST_SPREAD, spread, 1.0)
     scaled = sparse.csr_matrix(design @ sparse.diags(1 / scale))
     turned = sparse.csr_matrix(scaled.T)

@@ -18,18 +18,25 @@ _TIERS = """
         risk_tiers.is_at_risk,
         count(mart_customer_risk.customer_id) as customer_count,
         avg(mart_customer_risk.churn_probability) as mean_churn_probability,
-        coalesce(sum(mart_customer_risk.expected_monthly_loss_eur), 0) as expected_monthly_loss_eur,
+        case
+            when count(mart_customer_risk.customer_id) = 0 then 0
+            else sum(mart_customer_risk.expected_monthly_loss_eur)
+        end as expected_monthly_loss_eur,
         count(case when mart_recommendation.decision = 'offered' then 1 end) as offer_count,
         coalesce(sum(mart_recommendation.offer_budget_eur), 0) as offer_budget_eur,
         coalesce(sum(mart_recommendation.contact_cost_eur), 0) as contact_cost_eur,
-        coalesce(
-            sum(
-                case
-                    when mart_recommendation.decision = 'offered'
-                        then mart_recommendation.expected_net_value_eur
-                end
-            ), 0
-        ) as expected_net_value_eur
+        case
+            when count(mart_customer_risk.customer_id) = 0
+                or count(mart_customer_risk.expected_monthly_loss_eur) > 0
+                then coalesce(
+                    sum(
+                        case
+                            when mart_recommendation.decision = 'offered'
+                                then mart_recommendation.expected_net_value_eur
+                        end
+                    ), 0
+                )
+        end as expected_net_value_eur
     from risk_tiers
     left join mart_customer_risk on risk_tiers.risk_tier = mart_customer_risk.risk_tier
     left join mart_recommendation

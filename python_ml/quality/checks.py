@@ -32,6 +32,7 @@ UPPER = (
     "clock_age_days",
     "set_aside_share",
     "landing_note",
+    "unknown_margin",
 )
 
 

@@ -38,6 +38,7 @@ DESCRIPTIONS = {
     "clock_age_days": "The as-of date is near today",
     "set_aside_share": "Few rows had to be set aside",
     "landing_note": "Landing had nothing to tell about the files",
+    "unknown_margin": "The margin of every customer is known",
 }
 _INDEX = ["check_number", "table_name", "column_name"]
 _STYLES = Path(__file__).parent / "data_docs.css"

@@ -20,6 +20,8 @@ from python_ml.quality.checks import (
     layer_checks,
     skipped_checks,
 )
+from python_ml.quality.margins import CHECK as UNKNOWN_MARGIN
+from python_ml.quality.margins import unknown_margins
 from python_ml.quality.process import QualityProcess
 from python_ml.quality.profile import (
     Built,
@@ -98,6 +100,7 @@ def check_layer(
         subjects, rules, as_of_date, previous_volumes(warehouse, layer, run_id), today, absent
     )
     checks = landing_notes(layer, landed.warnings if landed and layer == "raw" else ()) + checks
+    checks += unknown_margins(warehouse, subjects, as_of_date, absent)
     accepted = [check.name in settings.quality.accepted for check in checks]
     found = checks_frame(checks).assign(is_accepted=accepted, as_of_date=as_of_date)
     before = warehouse.read_external(TABLE, run_id).drop(columns="run_id")
@@ -214,6 +217,12 @@ def _sentences(failed: pd.DataFrame) -> list[str]:
         detail = f" ({row['detail']})" if row["detail"] else ""
         if row["check_name"] == "landing_note":
             shown.append(f"{row['table_name']}: {row['detail']}")
+            continue
+        if row["check_name"] == UNKNOWN_MARGIN:
+            shown.append(
+                f"the margin of {row['failed_count']:,} of {row['row_count']:,} customers is not "
+                f"known ({row['detail']}): neither is their expected loss, and they get no offer"
+            )
             continue
         rows = f", {row['failed_count']:,} of {row['row_count']:,} rows" if row["row_count"] else ""
         shown.append(

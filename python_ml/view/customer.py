@@ -40,7 +40,8 @@ def show_customer(customer: CustomerExplanation) -> None:
 def _show_profile(console: Console, customer: CustomerExplanation) -> None:
     told: list[str | tuple[str, str]] = []
     for name, value in customer.profile.items():
-        shown = "–" if value is None else f"{value:,.1f}" if isinstance(value, float) else value
+        missing = "not known" if name.endswith("_eur") else "–"
+        shown = missing if value is None else f"{value:,.1f}" if isinstance(value, float) else value
         told += [" · " if told else "", f"{name.replace('_', ' ')} ", (str(shown), "bold")]
     console.print(line(*told, "\n"))
 

@@ -41,8 +41,8 @@ METRIC_TITLES = {
 DEFINED_TERMS = ("at_risk", "flagged", "expected_loss", "offer_cost", "net_value", "control_group")
 
 
-def euros(amount: float) -> str:
-    return f"{amount:,.0f} €"
+def euros(amount: float | None) -> str:
+    return "not known" if amount is None or pd.isna(amount) else f"{amount:,.0f} €"
 
 
 def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[ReportRow]) -> None:
@@ -122,15 +122,11 @@ def show_run(run: Run) -> None:
     console = open_console()
     closing = run.results.require(Closing)
     overview = closing.overview
-    at_risk_loss = sum(
-        tier["expected_monthly_loss_eur"] for tier in closing.tiers if tier["is_at_risk"]
-    )
     console.rule(line((f"Customers at risk, as of {run.as_of_date}", "bold")))
     console.print(_tier_table(closing))
     console.print(
         f"{overview['flagged_count']:,} of {overview['customer_count']:,} customers are flagged. "
-        f"Expected loss of all customers: {euros(overview['expected_monthly_loss_eur'])} of margin "
-        f"a month; {euros(at_risk_loss)} of it from customers at risk. "
+        f"{_loss_line(closing)} "
         f"{overview['offer_count']:,} offers to make cost "
         f"{euros(overview['offer_budget_eur'] + overview['contact_cost_eur'])}; "
         f"{overview['withheld_offer_count']:,} more customers at risk get none, by a rule."
@@ -169,6 +165,21 @@ def show_run(run: Run) -> None:
         f"This run  {layout.reports / 'runs' / f'{run.run_id}.json'}",
         soft_wrap=True,
     )
+
+
+def _loss_line(closing: Closing) -> str:
+    """Expected loss, with the number of customers for whom it is not known, if there are any."""
+    overview = closing.overview
+    if overview["expected_monthly_loss_eur"] is None:
+        return "Expected loss is not known, because no customer's margin is."
+    at_risk = sum(it["expected_monthly_loss_eur"] or 0 for it in closing.tiers if it["is_at_risk"])
+    told = (
+        f"Expected loss of all customers: {euros(overview['expected_monthly_loss_eur'])} of margin "
+        f"a month; {euros(at_risk)} of it from customers at risk."
+    )
+    if unknown := overview["unknown_margin_count"]:
+        told += f" Not counted are {unknown:,} customers whose margin is not known."
+    return told
 
 
 def _pages_line(run: Run) -> str:

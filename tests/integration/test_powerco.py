@@ -15,6 +15,7 @@ from python_ml.cli.main import cli
 from python_ml.contracts.needs import switched_off
 from python_ml.errors import ModelGateError, UsageError
 from python_ml.land import land
+from python_ml.pipeline.closing import Closing
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
 from tests.integration.raw_batch import landed
@@ -85,6 +86,20 @@ def test_all_firms_are_scored_by_a_model_of_what_there_is(tmp_path: Path) -> Non
         ((count,),) = warehouse.execute("select count(*) from mart_customer_risk").fetchall()
         told = warehouse.execute("select distinct affected_name from mart_missing_input").fetchall()
     assert count == 1500
+    closing = run.results.require(Closing)
+    assert closing.overview["unknown_margin_count"] == 1500
+    for money in (closing.overview, *(it for it in closing.tiers if it["customer_count"])):
+        assert money["expected_monthly_loss_eur"] is None
+        assert money["expected_net_value_eur"] is None
+        assert money["offer_count"] == money["offer_budget_eur"] == 0
+    decisions = "select distinct decision from mart_recommendation"
+    with duckdb.connect(str(run.settings.layout.warehouse), read_only=True) as warehouse:
+        ((someone,),) = warehouse.execute("select min(customer_id) from gold_master").fetchall()
+        found = {decision for (decision,) in warehouse.execute(decisions).fetchall()}
+    assert found <= {"margin_unknown", "low_risk"}
+    home = ["--home", str(tmp_path / "home")]
+    explained = CliRunner().invoke(cli, ["explain", someone, *home]).stdout
+    assert "margin eur not known" in " ".join(explained.split())
     models = run.settings.layout.lake / "models"
     card = (models / f"churn-{run.run_id}" / "card.md").read_text(encoding="utf-8")
     assert run.batch is not None
@@ -93,6 +108,11 @@ def test_all_firms_are_scored_by_a_model_of_what_there_is(tmp_path: Path) -> Non
     assert {"customer_intent", "std_margin", "std_monthly_elec_kwh"} <= off
     document = json.loads(json.dumps(run.as_dict(), default=str))
     assert "gold.gold_master.customer_intent" in document["quality"]["skipped"]
+    (unknown,) = (it for it in document["quality"]["warnings"] if it.startswith("the margin of"))
+    assert unknown.startswith(
+        "the margin of 1,500 of 1,500 customers is not known (the batch lacks"
+    )
+    assert "costs_by_province_month" in unknown
     trained = document["training"]["message"]
     for name in ("customer_intent", "std_margin"):
         assert name in trained

@@ -304,6 +304,33 @@ def test_notes_of_landing_are_told_by_the_run_in_their_order(built: Built) -> No
     assert list(rows["detail"]) == ["the most serious", "2 customers: another"]
 
 
+def test_customers_without_a_margin_are_counted_with_the_reason(built: Built) -> None:
+    spoil(
+        built,
+        "update gold_master set avg_monthly_margin_eur = null"
+        " where customer_id in ('C00007', 'C00008');"
+        "update silver_customer_month set elec_variable_cost_eur = null"
+        " where customer_id = 'C00007';"
+        "update silver_customer_month set revenue_eur = null where customer_id = 'C00008'",
+    )
+    assert built.check("gold").warnings == [
+        "the margin of 2 of 120 customers is not known (1 in a province without costs, 1 without a "
+        "price): neither is their expected loss, and they get no offer"
+    ]
+    (row,) = built.results().query("not is_passed").to_dict("records")
+    assert (row["check_name"], row["severity"]) == ("unknown_margin", "warn")
+    assert (row["failed_count"], row["row_count"]) == (2, 120)
+
+
+def test_a_margin_that_rests_on_absent_data_is_no_reason_to_stop(built: Built) -> None:
+    spoil(built, "update gold_master set avg_monthly_margin_eur = null")
+    lacking = replace(built, landed=replace(built.landed, absent=["costs_by_province_month"]))
+    assert lacking.check("gold").warnings == [
+        "the margin of 120 of 120 customers is not known (the batch lacks "
+        "costs_by_province_month): neither is their expected loss, and they get no offer"
+    ]
+
+
 def test_a_warning_lets_the_run_go_on(built: Built) -> None:
     spoil(built, "update gold_master set elec_price_trend_12m = 99 where customer_id = 'C00007'")
     result = built.check("gold")

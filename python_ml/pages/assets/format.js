@@ -40,6 +40,13 @@ function write(card, column, value) {
   return (settings.prefix || "") + writeNumber(value, decimals) + (settings.suffix || "").replace(" ", "\u00a0");
 }
 
+// For a figure that stands alone: an amount of money that is missing is not known. A ratio has no value
+// where there is nothing to divide by.
+function writeKnown(card, column, value) {
+  const isAmount = (columnSettings(card, column).suffix || "").includes("€") && !column.includes("_per_");
+  return isAmount && (value === null || value === undefined) ? "not known" : write(card, column, value);
+}
+
 // Short, for an axis or a label: 12k €.
 function writeShort(card, column, value) {
   const settings = columnSettings(card, column);

@@ -6,7 +6,7 @@ const CHUNK = 60; // rows drawn at a time
 function drawScalar(card, body) {
   const at = card.columns.indexOf(card.settings["scalar.field"]);
   const value = card.rows[0][at];
-  const text = write(card, card.settings["scalar.field"], value);
+  const text = writeKnown(card, card.settings["scalar.field"], value);
   body.append(el("div", {class: typeof value === "string" ? "scalar words" : "scalar", style: `--characters:${text.length}`}, text));
 }
 
@@ -17,7 +17,7 @@ function drawTrend(card, body) {
   const now = row[card.columns.indexOf(field)];
   for (const comparison of card.settings["scalar.comparisons"]) {
     const before = row[card.columns.indexOf(comparison.column)];
-    if (before === null || before === undefined) {
+    if (before === null || before === undefined || now === null) {
       body.append(el("div", {class: "trend"}, `no ${comparison.label} to compare with`));
       continue;
     }
@@ -73,10 +73,10 @@ function holds(rule, value) {
   }
 }
 
-function cell(card, column, row, rules, limits, isRight) {
+function cell(card, column, row, rules, limits, isRight, written = write) {
   const value = row[column.at];
   const isNumber = typeof value === "number";
-  const content = write(card, column.name, value);
+  const content = written(card, column.name, value);
   const rule = (rules.get(column.name) || []).find((it) => holds(it, value));
   const settings = columnSettings(card, column.name);
   let inner = [content];
@@ -145,7 +145,7 @@ function drawObject(card, body) {
   const rules = rulesOf(card), row = card.rows[0];
   const items = shownColumns(card).flatMap((it) => [
     el("dt", {}, it.title),
-    el("dd", {}, ...cell(card, it, row, rules, new Map()).childNodes),
+    el("dd", {}, ...cell(card, it, row, rules, new Map(), false, writeKnown).childNodes),
   ]);
   body.append(el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, all fields`}, el("dl", {}, ...items)));
 }

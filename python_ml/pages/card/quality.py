@@ -131,6 +131,8 @@ def policies(policies: pd.DataFrame) -> list[Block]:
 def _euros(
     row: Mapping[Any, Any], value: str = "profit_eur", low: str = "ci_low", high: str = "ci_high"
 ) -> str:
+    if pd.isna(row[value]):
+        return "not known"
     return f"{row[value]:,.0f} ({row[low]:,.0f} to {row[high]:,.0f})"
 
 

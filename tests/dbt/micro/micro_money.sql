@@ -11,7 +11,7 @@ expected (customer_id, total_elec_kwh_12m, total_gas_m3_12m, active_months_count
     -- Ceuta's costs carry blanks around the province.
     ('C00005', 373.24e0, 0e0, 12, 12, null, null, 0, 0e0, null, 0.1e0, 0e0, 0.1e0, 0),
     ('C00007', 240e0, 0e0, 12, 12, 3.2e0, 3.2e0, 0, 0e0, null, 0.09e0, 0e0, 0.09e0, 0),
-    ('C00008', null, null, 0, 0, null, null, 0, null, null, 0.09e0, 0.25e0, null, 0),
+    ('C00008', null, null, 0, 0, null, null, null, null, null, 0.09e0, 0.25e0, null, 0),
     ('C00009', 120e0, 0e0, 12, 12, 2.9e0, 2.9e0, 0, 0e0, null, 0.08e0, 0e0, 0.12e0, 0),
     -- In December 0.21.
     ('C00011', 120e0, 0e0, 12, 12, 2.808333e0, 2.7e0, 0, 0.05e0, null, 0.09e0, 0.25e0, 0.12e0, 1),

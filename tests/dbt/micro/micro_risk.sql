@@ -10,7 +10,8 @@ expected (customer_id, run_id, model_version, churn_probability, risk_tier, is_f
     -- Nothing is lost with who brings nothing.
     ('C00004', '20250201T060000-bbbbbb', 'm-2', 0.79e0, 'High', true, 0e0, 'RENEWAL_EXPIRED MARGIN_LOSS_MONTH'),
     ('C00007', '20250201T060000-bbbbbb', 'm-2', 0.399e0, 'Low', false, 1.2768e0, 'CHANNEL_DIGITAL'),
-    ('C00008', '20250201T060000-bbbbbb', 'm-2', 0.02e0, 'Low', false, 0e0, ''),
+    -- Without readings, the margin is not known.
+    ('C00008', '20250201T060000-bbbbbb', 'm-2', 0.02e0, 'Low', false, null, ''),
     ('C00009', '20250201T060000-bbbbbb', 'm-2', 0.02e0, 'Low', false, 0.058e0, '')
 ),
 

@@ -69,7 +69,7 @@ def test_an_experiment_has_the_features_that_are_left_or_is_refused() -> None:
 def test_the_consequence_is_told_by_name() -> None:
     told = consequence(["customer_interactions"])
     assert "features (has_interaction, customer_intent," in told
-    assert "1 mart without rows (mart_customer_interaction)" in told
+    assert "1 mart without figures (mart_customer_interaction)" in told
     assert consequence(["customer_attributes.region"]) == ""
     assert {it.name for it in switched_off(["churn_label"])} == {
         "mart_observed_churn",

@@ -74,8 +74,6 @@ def test_profit_is_margin_saved_less_discount_and_contact(fixture: Fixture) -> N
         (50.0, 0.001, False, False),
         (1.5, 0.9, False, False),  # at risk, and the call costs more than it saves
         (-5.0, 0.9, False, False),
-        (np.nan, 0.9, False, False),
-        (np.inf, 0.9, False, False),
     ],
 )
 def test_whom_each_policy_contacts(
@@ -87,6 +85,22 @@ def test_whom_each_policy_contacts(
     assert contacted["expected_value", "expected"] == value
     assert contacted["contact_everybody", "expected"] == 1
     assert np.isfinite(rows["profit_eur"]).all()
+
+
+def test_profit_is_not_known_where_no_margin_is(fixture: Fixture) -> None:
+    rows = rows_of(fixture, [np.nan, np.inf], [0, 1], [0.9, 0.9])
+    assert (rows["contacted_count"] == 0).all()
+    assert (rows["customer_count"] == 0).all()
+    figures = rows[["profit_eur", "ci_low", "ci_high", "difference_eur"]]
+    nobody = figures.index.get_level_values("policy") == "contact_nobody"
+    assert figures[~nobody].isna().all(axis=None)
+    assert (figures.loc[nobody, "profit_eur"] == 0).all()
+
+
+def test_customers_without_a_margin_are_left_out(fixture: Fixture) -> None:
+    figures = ["profit_eur", "contacted_count", "customer_count"]
+    with_unknown = rows_of(fixture, [10.0, np.nan, np.inf], [1, 1, 1], [0.9, 0.9, 0.9])[figures]
+    pd.testing.assert_frame_equal(with_unknown, rows_of(fixture, [10.0], [1], [0.9])[figures])
 
 
 def test_the_choice_does_not_look_at_the_outcome(fixture: Fixture) -> None:

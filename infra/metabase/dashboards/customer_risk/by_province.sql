@@ -8,5 +8,5 @@ where
     [[and segment = {{segment}}]]
     [[and province = {{province}}]]
 group by province
-order by expected_monthly_loss_eur desc, province
+order by expected_monthly_loss_eur desc nulls last, province
 limit 10

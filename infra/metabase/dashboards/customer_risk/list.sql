@@ -15,5 +15,5 @@ where
     [[and risk_tier = {{risk_tier}}]]
     [[and segment = {{segment}}]]
     [[and province = {{province}}]]
-order by expected_monthly_loss_eur desc, customer_id
+order by expected_monthly_loss_eur desc nulls last, customer_id
 limit 2000

@@ -6,8 +6,10 @@ select
     sum(risks.expected_monthly_loss_eur) as expected_monthly_loss_eur,
     count(case when recommendations.decision = 'offered' then 1 end) as offer_count,
     sum(recommendations.offer_budget_eur + recommendations.contact_cost_eur) as offer_cost_eur,
-    sum(case when recommendations.decision = 'offered' then recommendations.expected_net_value_eur else 0 end)
-        as expected_net_value_eur
+    case
+        when count(risks.expected_monthly_loss_eur) > 0
+            then sum(case when recommendations.decision = 'offered' then recommendations.expected_net_value_eur else 0 end)
+    end as expected_net_value_eur
 from mart_customer_risk as risks
 inner join mart_recommendation as recommendations
     on risks.customer_id = recommendations.customer_id
