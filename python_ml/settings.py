@@ -258,8 +258,8 @@ class LandSettings(Section):
 
     mapping: str | None = Field(
         None,
-        description="File that says what files and columns of your own stand for "
-        "(docs/own-files.md).",
+        description="File, here or `s3://`, that says what files and columns of your own stand "
+        "for (docs/own-files.md).",
     )
     maximum_null_share: Share = Field(
         0.80, description="Largest share of missing values in a required column."

@@ -71,7 +71,8 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 mapping_option = click.option(
     "--mapping",
     metavar="FILE",
-    help="File that maps your own files and columns to the expected ones (docs/own-files.md).",
+    help="File, here or s3://, that maps your own files and columns to the expected ones "
+    "(docs/own-files.md).",
 )
 
 

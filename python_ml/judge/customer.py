@@ -20,7 +20,7 @@ from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_snapshot
-from python_ml.land.mapping import id_pattern
+from python_ml.land.mapping import id_pattern, id_shape
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.explain import shown_value
 from python_ml.registry import open_registry
@@ -168,8 +168,8 @@ def _published(
             break
     if risk.empty:
         raise UsageError(
-            f"no customer {customer_id!r} among those scored; ids look like C01234 and are in "
-            "mart_customer_risk"
+            f"no customer {customer_id!r} among those scored; ids look {id_shape(pattern)} and are "
+            "in mart_customer_risk"
         )
     offer = warehouse.read_table("mart_recommendation", where)
     records = (frame.iloc[0].to_dict() for frame in (risk, offer))

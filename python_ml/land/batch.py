@@ -30,7 +30,7 @@ from python_ml.land.crosscheck import (
     last_day,
     reading_warnings,
 )
-from python_ml.land.discover import Entry, RawFile, assign, fetch, is_s3, list_source
+from python_ml.land.discover import Entry, RawFile, assign, fetch, list_source
 from python_ml.land.expansion import (
     gzip_problem,
     is_gzip,
@@ -45,6 +45,7 @@ from python_ml.land.mapping import read_mapping
 from python_ml.land.periods import spread_periods
 from python_ml.land.read import DAMAGED, open_raw, unreadable
 from python_ml.land.result import EngineLost, LandResult, Problem, Refusal, TableResult, refuse
+from python_ml.land.s3 import is_s3
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from python_ml.contracts.schema import TableSchema
 from python_ml.errors import BadInputError, ServiceError, TransientError
 from python_ml.land.mapping import BatchMapping, SourceMapping
 from python_ml.land.result import Problem, shown
+from python_ml.land.s3 import CHECK, is_s3, open_place
 
 _KINDS = {
     ".csv": "csv",
@@ -320,13 +320,9 @@ def _missing(schema: TableSchema, ignored: list[str]) -> Problem:
     return Problem(expected, "the file is missing", f"Add it as {_FORMATS}.{hint}")
 
 
-def is_s3(source: str | Path) -> bool:
-    return str(source).startswith("s3://")
-
-
 def fetch(source: str, files: Iterable[RawFile], target: Path) -> None:
     """Copy the files of an S3 prefix into a local folder, under their own relative paths."""
-    client, bucket, prefix = _s3(source)
+    client, bucket, prefix = _folder(source)
     for raw in files:
         for entry in raw.entries:
             path = target / entry.path
@@ -335,16 +331,14 @@ def fetch(source: str, files: Iterable[RawFile], target: Path) -> None:
 
 
 def _list_s3(source: str) -> list[Entry]:
-    client, bucket, prefix = _s3(source)
+    client, bucket, prefix = _folder(source)
     try:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         objects = [item for page in pages for item in page.get("Contents", [])]
     except TransientError:
         raise
     except ServiceError as error:
-        raise BadInputError(
-            f"{source}: {error}. Check the bucket's name, the credentials and the region."
-        ) from error
+        raise BadInputError(f"{source}: {error}. {CHECK}") from error
     return [
         Entry(item["Key"].removeprefix(prefix), item["Size"], item["ETag"])
         for item in objects
@@ -352,14 +346,6 @@ def _list_s3(source: str) -> list[Entry]:
     ]
 
 
-def _s3(source: str) -> tuple[Any, str, str]:
-    import boto3  # slow to import
-
-    from python_ml.engines import cloud
-
-    parts = urlparse(source)
-    prefix = parts.path.strip("/")
-    # The region matters to signatures only; an endpoint of one's own has none.
-    session = boto3.session.Session()
-    client = cloud.client("s3", session.region_name or "eu-south-2")
-    return client, parts.netloc, f"{prefix}/" if prefix else ""
+def _folder(source: str) -> tuple[Any, str, str]:
+    client, bucket, prefix = open_place(source)
+    return client, bucket, f"{prefix}/" if prefix else ""

@@ -10,9 +10,10 @@ import duckdb
 
 from python_ml.contracts.schema import load_source
 from python_ml.errors import BadInputError, UsageError
-from python_ml.land.discover import is_s3, list_source
+from python_ml.land.discover import list_source
 from python_ml.land.explore import explore
 from python_ml.land.propose import Proposal, mapping_text, propose
+from python_ml.land.s3 import is_s3
 from python_ml.settings import Settings, expanded
 
 # Files that lie beside data and are none.

@@ -58,6 +58,7 @@ from python_ml.contracts.schema import (
 )
 from python_ml.documents import read_json
 from python_ml.errors import BadInputError
+from python_ml.land.s3 import is_s3, read_object
 from python_ml.settings import Settings, expanded
 
 PAGE = "docs/own-files.md"
@@ -402,7 +403,7 @@ def _measure(unit: str) -> tuple[tuple[str, ...], float]:
 
 
 def read_mapping(path: str | Path | None) -> BatchMapping:
-    """The mapping in a file; an empty one without a path.
+    """The mapping in a file, here or in S3; an empty one without a path.
 
     Raises:
         BadInputError: the file cannot be read, or a key or value in it is wrong; the message names
@@ -411,8 +412,7 @@ def read_mapping(path: str | Path | None) -> BatchMapping:
     if path is None:
         return BatchMapping()
     try:
-        text = expanded(str(path)).read_text(encoding="utf-8")
-        given = yaml.load(text, _Texts)
+        given = yaml.load(_content(path).decode(), _Texts)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadInputError(f"mapping {path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -429,6 +429,10 @@ def read_mapping(path: str | Path | None) -> BatchMapping:
     if problems:
         raise BadInputError("\n".join(f"mapping {path}: {problem}" for problem in problems))
     return mapping
+
+
+def _content(path: str | Path) -> bytes:
+    return read_object(str(path)) if is_s3(path) else expanded(str(path)).read_bytes()
 
 
 def raw_schemas(mapping: str | Path | None) -> dict[str, TableSchema]:
@@ -450,6 +454,13 @@ def id_pattern(settings: Settings) -> str:
     landed = read_json(settings.layout.lake / "raw" / "landing.json") or {}
     found = landed.get("result", {}).get("customer_id_pattern")
     return str(found or customer_id_pattern())
+
+
+def id_shape(pattern: str) -> str:
+    """What identifiers look like, in words; where none is declared, how to declare one."""
+    if pattern != customer_id_pattern():
+        return f"like {pattern}"
+    return "like C01234 (if yours do not, name the mapping of the batch in land.mapping)"
 
 
 class _Texts(yaml.BaseLoader):

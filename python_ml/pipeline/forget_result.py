@@ -11,11 +11,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from python_ml.contracts.schema import customer_id_pattern
 from python_ml.errors import UsageError
 from python_ml.judge.snapshot import SCORED_ROWS, TRAINING_ROWS, content_hash
 from python_ml.judge.split import split_hash
-from python_ml.land.mapping import id_pattern
+from python_ml.land.mapping import id_pattern, id_shape
 from python_ml.privacy.search import Find, Searched
 from python_ml.privacy.tombstones import Tombstones
 from python_ml.privacy.traces import REMOVED, Traces
@@ -62,8 +61,7 @@ def require_customer_id(settings: Settings, customer_id: str) -> None:
         UsageError: it looks different.
     """
     if not re.fullmatch(pattern := id_pattern(settings), customer_id):
-        looks = "C01234" if pattern == customer_id_pattern() else pattern
-        raise UsageError(f"{customer_id!r} is not a customer id, which looks like {looks}")
+        raise UsageError(f"{customer_id!r} is not a customer id, which looks {id_shape(pattern)}")
 
 
 def left_over(left: Searched, traces: Traces, where: str) -> str:

@@ -16,8 +16,9 @@ from python_ml.contracts.schema import load_source
 from python_ml.documents import hash_file, json_text
 from python_ml.engines.ledger import listing_hash
 from python_ml.errors import BadInputError, UsageError
-from python_ml.land.discover import Entry, assign, is_s3, list_source
+from python_ml.land.discover import Entry, assign, list_source
 from python_ml.land.mapping import read_mapping
+from python_ml.land.s3 import is_s3
 from python_ml.settings import PACKAGE_DIR, PROJECT_DIR, Settings, expanded
 
 # Where things lie, how fast they go and how long they are kept does not change a result.

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from python_ml.documents import read_json, write_json
 from python_ml.engines.ledger import SUCCEEDED
 from python_ml.errors import BadInputError, UsageError
-from python_ml.land.discover import Entry, is_s3
+from python_ml.land.discover import Entry
 from python_ml.land.result import LandResult
+from python_ml.land.s3 import is_s3
 from python_ml.land.write import is_intact
 from python_ml.pipeline.flow import Results
 from python_ml.pipeline.identity import BatchIdentity, work_hash
