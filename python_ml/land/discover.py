@@ -182,7 +182,7 @@ def assign(
                 entry.path, "the key has two slashes in a row", "Copy the object to another key."
             )
             names = [part for part in parts if part]
-            stands = any(_stands_for(name, it) for name in names[:1] for it in by_name.values())
+            stands = any(stands_for(name, it) for name in names[:1] for it in by_name.values())
             problems += [what] if stands else []
             ignored += [] if stands else [entry.path]
             continue
@@ -203,7 +203,7 @@ def assign(
         if (
             is_wanted
             and not of_table
-            and not any(_stands_for(name, schema) for name in named_in_problems)
+            and not any(stands_for(name, schema) for name in named_in_problems)
         ):
             problems.append(_missing(schema, ignored))
     problems += [
@@ -265,7 +265,7 @@ def _recognise(
     label: str, members: list[Entry], schemas: Mapping[str, TableSchema]
 ) -> RawFile | Problem | None:
     for schema in schemas.values():
-        if not (match := _stands_for(label, schema)):
+        if not (match := stands_for(label, schema)):
             continue
         year = int(match["year"]) if "year" in match.groupdict() else None
         kind = (kind_of(label) or "unknown") if members[0].path == label else "parts"
@@ -290,7 +290,7 @@ def raw_file(path: Path, schema: TableSchema) -> RawFile:
     return RawFile(schema, path.name, kind, None, (entry,))
 
 
-def _stands_for(label: str, schema: TableSchema) -> re.Match[str] | None:
+def stands_for(label: str, schema: TableSchema) -> re.Match[str] | None:
     """Whether a name is that of the table's file, whatever its extension."""
     name = _NAME.match(label)
     assert name is not None and schema.file is not None

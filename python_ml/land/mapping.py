@@ -83,7 +83,7 @@ _QUANTITIES: dict[str, tuple[str, float]] = {
     **{"month": ("time", 1.0), "year": ("time", 12.0), "days": ("days", 1.0)},
 }
 _KWH_IN_M3 = 11.0  # of gas
-_KEYS = {"customer_id", "timestamp", "pricing_date", "month", "date", "churn"}
+KEYS = {"customer_id", "timestamp", "pricing_date", "month", "date", "churn"}
 
 
 def _listed(value: object) -> object:
@@ -540,7 +540,7 @@ def _contradictions(mapping: BatchMapping, schemas: Mapping[str, TableSchema]) -
                 yield f"{at}: {_unknown('column', own, schema.column_names)}"
                 continue
             declared = schema.column(own)
-            if column.absent and own in _KEYS:
+            if column.absent and own in KEYS:
                 yield f"{at}.absent: {name} needs this column"
             if column.sum and declared.data_type != "double":
                 yield f"{at}.sum: only numbers are added up; this is a {declared.data_type}"

@@ -10,18 +10,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from python_ml.contracts.needs import consequence
 from python_ml.contracts.schema import ColumnSchema, TableSchema
+from python_ml.land.discover import stands_for
 from python_ml.land.explore import ColumnFacts, FileFacts, pattern_of
+from python_ml.land.mapping import KEYS
 
 CERTAIN, LIKELY = 0.9, 0.6  # below LIKELY nothing is proposed
 READINGS = "consumption_hourly"
-_KEYS = ("customer_id",)
 # Words of the trade for our columns: what the name of a column is compared with, besides its own.
 _WORDS: dict[str, tuple[str, ...]] = {
     "customer_id": ("id", "cliente", "id_cliente", "codigo_cliente", "cups", "account", "client"),
@@ -62,6 +63,13 @@ _KINDS = {
 }
 _YEARLY = re.compile(r"(^|_)(12m|anual|annual|year(ly)?)($|_)", re.I)
 _HOUR = re.compile(r"(.*?)([0-9]{1,2})([^0-9]*)")  # a column of an hour: H01, hour_1, 1h
+# What columns of readings beside ours are called, as plain words.
+_HOURS = ("hora", "hour", "horas", "hours")
+_BEGINS = re.compile(r"inicio|desde|start|begin|(^|_)from$")
+_ENDS = re.compile(r"fin(al)?$|hasta|end$|until|(^|_)to$")
+_EXPORTED = re.compile(r"generacion|generation|export|vertid|excedent|surplus")
+_PERIOD = re.compile(r"(.*)p([1-6])(.*)")  # energy of a tariff period: P1, consumoWhP1
+_DAY = 10  # characters of a date without a time
 _UNITS = (("mwh", "MWh"), ("kwh", "kWh"), ("wh", "Wh"))
 
 
@@ -75,6 +83,7 @@ class ColumnProposal:
     evidence: list[str]
     question: str | None = None
     unit: str | None = None
+    sum: tuple[str, ...] = ()  # columns that are added up, instead of one
 
 
 @dataclass
@@ -87,11 +96,12 @@ class SourceProposal:
     absent: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     readings: dict[str, Any] = field(default_factory=dict)
+    is_named: bool = False  # the file has the name of the table
 
     @property
     def is_standard(self) -> bool:
         """Whether the file lands under its own name and columns, without a mapping."""
-        return self.file is not None and not self.absent and not self.readings and all(
+        return self.is_named and not self.absent and not self.readings and all(
             it.ours == it.theirs.lower() for it in self.columns
         )  # fmt: skip
 
@@ -233,17 +243,84 @@ def _source(schema: TableSchema, files: Sequence[FileFacts]) -> SourceProposal:
     for file in files:
         columns = _columns(schema, file)
         found = {it.ours: it for it in columns}
-        own = [c for c in wanted if c.name not in _KEYS]
+        own = [c for c in wanted if c.name != "customer_id"]
         score = sum(found[c.name].confidence for c in own if c.name in found) / len(own)
         named = re.sub(r"[0-9]+", "", file.label.lower())
         score += 0.5 * (str(schema.file).split("{")[0].rstrip("_") in named)
         has_key = "customer_id" not in schema.column_names or "customer_id" in found
         if has_key and score > best_score and _tells(schema, found):
             best_score, absent = score, [c.name for c in wanted if c.name not in found]
-            best = SourceProposal(schema.name, file, columns, absent)
+            is_named = stands_for(file.label, schema) is not None
+            best = SourceProposal(schema.name, file, columns, absent, is_named=is_named)
     if best.file is not None:
+        if schema.name == READINGS:
+            _dated(best)
         best.questions += [f"{it.theirs}: {it.question}" for it in best.columns if it.question]
     return best
+
+
+def _dated(source: SourceProposal) -> None:
+    """Readings whose dates are days: with an hour beside them, or the ends of a period."""
+    assert source.file is not None
+    facts = {_plain(fact.name): fact for fact in source.file.columns}
+    day = next((it for it in source.columns if it.ours == "timestamp"), None)
+    if day is not None:
+        if next(it for it in facts.values() if it.name == day.theirs).length > _DAY:
+            return
+        source.columns.remove(day)
+        hour = next((facts[name] for name in _HOURS if name in facts), None)
+        if hour is not None:
+            source.readings = {"layout": "hourly", "date": day.theirs, "hour": hour.name}
+            source.questions.append(
+                f"{hour.name}: does 01:00 name the hour that begins or that ends then? If neither "
+                "0 nor 24 is among the hours, add hour_label: starting or ending."
+            )
+        else:
+            source.readings = {"layout": "daily", "date": day.theirs}
+            source.questions.append(f"{day.theirs} has no hours. Is each row the energy of a day?")
+    else:
+        dates = [(name, fact.name) for name, fact in facts.items() if fact.kind == "date"]
+        begins = [theirs for name, theirs in dates if _BEGINS.search(name)]
+        ends = [theirs for name, theirs in dates if _ENDS.search(name) and theirs not in begins]
+        if not begins or not ends:
+            return
+        source.absent = [name for name in source.absent if name != "timestamp"]
+        source.readings = {
+            "layout": "billing_period",
+            "period_start": begins[0],
+            "period_end": ends[0],
+        }
+        source.questions.append(
+            f"{begins[0]}, {ends[0]}: are they the first and the last day of each reading?"
+        )
+        _by_period(source)
+    for name, fact in facts.items():
+        if fact.kind == "number" and _EXPORTED.search(name):
+            source.readings["exported"] = fact.name
+            break
+
+
+def _by_period(source: SourceProposal) -> None:
+    """Energy of tariff periods, each in a column of its own."""
+    assert source.file is not None
+    energy = next(it for it in source.columns if it.ours == "consumption_elec_kwh")
+    if not (own := _PERIOD.fullmatch(_plain(energy.theirs))):
+        return
+    found = {}
+    for fact in source.file.columns:
+        named = _PERIOD.fullmatch(_plain(fact.name))
+        if fact.kind == "number" and named and named.group(1, 3) == own.group(1, 3):
+            found[int(named[2])] = fact.name
+    if sorted(found) != [1, 2, 3]:
+        source.questions.append(
+            f"energy of {len(found)} tariff periods: add them up with sum, and name peak, standard "
+            "and off-peak under readings.energy_by_period if there are three."
+        )
+        return
+    parts = tuple(found[number] for number in (1, 2, 3))
+    asked = f"are {', '.join(parts)} the energy of peak, standard and off-peak hours?"
+    source.columns[source.columns.index(energy)] = replace(energy, sum=parts, question=asked)
+    source.readings["energy_by_period"] = list(parts)
 
 
 def _tells(schema: TableSchema, found: Mapping[str, ColumnProposal]) -> bool:
@@ -287,7 +364,7 @@ def _likeness(column: ColumnSchema, fact: ColumnFacts) -> tuple[float, str]:
     kinds = _KINDS.get(column.data_type, ("text", "number", "yes or no", "date"))
     if fact.kind not in kinds or (column.name == "customer_id" and fact.kind == "date"):
         return 0.0, ""
-    plain = re.sub(r"[^a-z0-9]+", "_", fact.name.lower()).strip("_")
+    plain = _plain(fact.name)
     if plain in column.names:
         return 1.0, "the name is ours"
     words = _WORDS.get(column.name, ())
@@ -298,6 +375,10 @@ def _likeness(column: ColumnSchema, fact: ColumnFacts) -> tuple[float, str]:
         default=0.0,
     )
     return (close * 0.8, "the name is alike") if close > 0.8 else (0.0, "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _proposal(column: ColumnSchema, fact: ColumnFacts, score: float, why: str) -> ColumnProposal:
@@ -379,12 +460,19 @@ def _source_lines(it: SourceProposal) -> list[str]:
     lines.append("    columns:")
     for column in it.columns:
         value = _quoted(column.theirs)
-        if column.unit:
-            value = f"{{column: {value}, unit: {column.unit}}}"
+        if column.sum:
+            value = f"[{', '.join(_quoted(name) for name in column.sum)}]"
+        if column.sum or column.unit:
+            key = "sum" if column.sum else "column"
+            unit = f", unit: {column.unit}" if column.unit else ""
+            value = f"{{{key}: {value}{unit}}}"
         told = f"{column.confidence:.0%}: {'; '.join(column.evidence)}"
         lines.append(f"      {column.ours}: {value} # {told}".replace("\n", " "))
     for name in it.absent:
-        lines.append(f"      {name}: {{absent: true}} # ? No column was recognized as it.")
+        if name in KEYS:
+            lines.append(f"      # ? {name}: no column was recognized as it, and it is needed.")
+        else:
+            lines.append(f"      {name}: {{absent: true}} # ? No column was recognized as it.")
     lines.append('    ignore: "*" # columns that are not named above')
     if it.readings:
         text = yaml.safe_dump({"readings": it.readings}, sort_keys=False, default_style=None)
@@ -396,6 +484,7 @@ def _date_order(it: SourceProposal) -> str | None:
     """What dates with the year last prove about each other."""
     assert it.file is not None
     taken = {column.theirs for column in it.columns}
+    taken |= {name for name in it.readings.values() if isinstance(name, str)}
     facts = [fact for fact in it.file.columns if fact.name in taken and fact.year_last]
     if any(fact.day_first for fact in facts) and not any(fact.month_first for fact in facts):
         return "day_first"

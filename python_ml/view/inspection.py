@@ -19,7 +19,7 @@ def show_inspection(found: Proposal) -> None:
         for column in source.columns:
             table.add_row(
                 column.ours,
-                column.theirs,
+                " + ".join(column.sum) or column.theirs,
                 f"{column.confidence:.0%}",
                 "; ".join(column.evidence),
             )

@@ -159,6 +159,44 @@ def test_a_column_an_hour_is_recognized_and_lands_by_the_proposal(
     assert energy == pytest.approx(hours["consumption_elec_kwh"].sum())
 
 
+@pytest.mark.parametrize("name", ["datadis", "quarter_hours", "sips", "excel_es", "athena_unload"])
+def test_readings_land_by_a_proposed_mapping_as_by_one_that_a_person_wrote(
+    tmp_path: Path, settings: Settings, name: str
+) -> None:
+    folder = PROJECT_DIR / "examples" / name
+    write_mapping(inspect_folder(str(folder), settings), str(tmp_path / "mapping.yml"))
+    found: list[pd.DataFrame] = []
+    for mapping in (folder / "mapping.yml", tmp_path / "mapping.yml"):
+        own = {"home": str(tmp_path / f"home-{len(found)}"), "land.mapping": str(mapping)}
+        land(folder, settings.with_overrides(own))
+        found.append(landed(Path(own["home"]) / "lake", "consumption_hourly"))
+    assert len(found[0]) > 48
+    pd.testing.assert_frame_equal(found[1], found[0])
+
+
+def test_days_without_hours_are_asked_about(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "raw").mkdir()
+    rows = "cups,fecha,consumo_kwh\n" + "".join(
+        f"ES0021000000000001JN,2024-10-{day:02},24\n" for day in range(1, 31)
+    )
+    (tmp_path / "raw" / "consumos.csv").write_text(rows)
+    found = inspect_folder(str(tmp_path / "raw"), settings)
+    source = next(it for it in found.sources if it.name == "consumption_hourly")
+    assert source.readings == {"layout": "daily", "date": "fecha"}
+    assert "# ? fecha has no hours. Is each row the energy of a day?" in mapping_text(found)
+
+
+def test_a_column_that_is_needed_is_not_proposed_to_be_absent(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "raw").mkdir()
+    rows = "cups,consumo_kwh\nES0021000000000001JN,24\nES0021000000000002JS,25\n"
+    (tmp_path / "raw" / "consumos.csv").write_text(rows)
+    text = mapping_text(inspect_folder(str(tmp_path / "raw"), settings))
+    assert "timestamp: {absent" not in text
+    assert "# ? timestamp: no column was recognized as it, and it is needed." in text
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_inspected(
     tmp_path: Path, settings: Settings
 ) -> None:
