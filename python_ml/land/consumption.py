@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -61,6 +62,7 @@ _GRID_US = 15 * 60 * 1_000_000  # quarter-hours and half-hours are added up
 _OFF = "-off-the-hour"  # ends the name of the part with such rows of a month
 _OFF_SHARE = 0.05  # of the rows: fewer that are off the hour are wrong, not of a shorter interval
 _NO_CUSTOMER = "customer_id: missing"
+_MIDNIGHT = datetime.min.time()
 
 
 @dataclass
@@ -320,6 +322,12 @@ def _finish(work: Landing, files: list[RawFile]) -> None:
     year_ends = None if is_said else work.year_ends
     stands_for = HOURS_PER_READING if files[0].is_spread else 1.0
     work.problems += judge_readings(label, work.table, work.inspections, year_ends, stands_for)
+    if _are_days(work):
+        work.notes.append(
+            f"{label}: every reading is of 00:00, as if the timestamps were days without hours: "
+            "the energy counts as that of 0 to 1 h. If it is of the whole day, state layout: daily "
+            "in the mapping (readings), or the columns of the date and of the hour"
+        )
     if work.result.rows_added_up and not any(is_reshaped(raw.mapping) for raw in files):
         customers = one_row(connection, "select count(distinct customer_id) from added_up")[0]
         work.notes.append(
@@ -466,6 +474,26 @@ def _add_up(work: Landing, month: str) -> Inspection:
         work.rejected.append(f"select * from {read_parquet(extra)}")
         _count(work, 0, {_EQUAL: equal}, {})
     return inspect(work.connection, work.table, target, work.years)
+
+
+def _are_days(work: Landing) -> bool:
+    """Whether there are readings of several days, and none at another time than midnight."""
+    ends = [
+        time
+        for found in work.inspections.values()
+        for time in (found.first, found.last)
+        if time is not None
+    ]
+    # The first or the last reading of a month nearly always tells, without a scan.
+    if not ends or min(ends) == max(ends) or any(time.time() != _MIDNIGHT for time in ends):
+        return False
+    parts = [_part(work, month) for month in work.inspections]
+    (others,) = one_row(
+        work.connection,
+        f"select count(*) from {read_parquet(*parts)} "
+        "where timestamp <> date_trunc('day', timestamp)",
+    )
+    return not others
 
 
 def _part(work: Landing, month: str) -> Path:

@@ -45,6 +45,17 @@ def refusal(batch: RawBatch, folder: Path, settings: Settings) -> str:
     return str(caught.value)
 
 
+def test_days_in_the_place_of_hours(tmp_path: Path, settings: Settings) -> None:
+    """The energy of a whole day counted as that of its first hour, off-peak, without a word."""
+    told = land(many_customers("D").write(tmp_path / "days"), settings).warnings
+    (note,) = (it for it in told if "every reading is of 00:00" in it)
+    assert "state layout: daily" in note
+    batch = many_customers("D")
+    batch[READINGS].loc[17, "timestamp"] = pd.Timestamp("2024-10-18 13:00")
+    other = settings.with_overrides({"home": f"{settings.home}-2"})
+    assert not any("of 00:00" in it for it in land(batch.write(tmp_path / "one"), other).warnings)
+
+
 # ---------------------------------------------------------------- one customer among many
 
 
