@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,18 +22,22 @@ from moto.core.config import default_user_config
 
 from python_ml.settings import PROJECT_DIR, Settings
 from tests.athena.images import Image
+from tests.athena.local.iam import Guard
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import NO_GATE, athena_settings
+from tests.infra.policies import Rendered
 from tests.unit import aws_fixture as aws
 
-NAME = "sg-test"
-DATA, RESULTS, GROUP = f"{NAME}-data", f"{NAME}-results", f"{NAME}-churn"
+NAME = "sg-dev"
+DATA, RESULTS = f"{NAME}-data-{aws.ACCOUNT}", f"{NAME}-results-{aws.ACCOUNT}"
+PREFIX = "raw/train/2024/"  # of the upload
+DEAD = "20240101T000000-dead00"  # a run whose execution could not record its end
+GROUP, TOPIC = f"{NAME}-churn", f"{NAME}-runs"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{aws.ACCOUNT}:stateMachine:{NAME}"
-TERRAFORM = PROJECT_DIR / "infra/terraform/modules"
 # As infra/terraform/main.tf names them.
 PLACES = {
     "work_group": NAME,
-    "schema": "sg_test",
+    "schema": "sg_dev",
     "lake": f"s3://{DATA}",
     "data": f"s3://{DATA}/warehouse",
     "staging": f"s3://{RESULTS}/athena",
@@ -52,6 +56,7 @@ class Deployment:
     images: Mapping[str, Image]
     variables: Mapping[str, str]  # of every job, task and function
     work: Path
+    guard: Guard
     seconds: dict[str, float] = field(default_factory=dict)  # of each job
     _count: int = 0
 
@@ -80,7 +85,8 @@ class Deployment:
             "DEFAULT_MODE": "score",  # so that the mode of the path shows
             "EXECUTION_SECONDS": "43200",
         }
-        environment = self._environment(self._home("function")) | own
+        role = "control" if "state_machine" in handler else "trigger"
+        environment = self._environment(self._home("function"), role) | own
         return self.images["trigger"].invoke(handler, event, environment)
 
     def control(self, payload: Any) -> dict[str, Any]:
@@ -99,19 +105,23 @@ class Deployment:
             s3.upload_file(str(path), DATA, f"{prefix}{path.relative_to(raw).as_posix()}")
         s3.put_object(Bucket=DATA, Key=f"{prefix}_SUCCESS")
         names = [*(path.relative_to(raw).as_posix() for path in files), "_SUCCESS"]
-        records = [{"bucket": {"name": DATA}, "object": {"key": f"{prefix}{n}"}} for n in names]
+        return self.events_of([f"{prefix}{name}" for name in names])
+
+    def events_of(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """What S3 sends when objects have been written."""
+        records = [{"bucket": {"name": DATA}, "object": {"key": key}} for key in keys]
         return [{"Records": [{"eventSource": "aws:s3", "s3": record}]} for record in records]
 
     def _task(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
         (container,) = parameters["Overrides"]["ContainerOverrides"]
         own = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
-        return self.images["dbt"].run(container["Command"], self._environment(home) | own)
+        return self.images["dbt"].run(container["Command"], self._environment(home, "dbt") | own)
 
     def _sagemaker_job(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
         """An /opt/ml with the job's input, and a look at what it leaves there."""
         root = home.with_suffix(".opt-ml")
         (root / "input/config").mkdir(parents=True)
-        environment = self._environment(home) | parameters["Environment"]
+        environment = self._environment(home, "ml") | parameters["Environment"]
         environment |= {"SPANISHGAS_HOME": str(home), "SAGEMAKER_BASE_DIR": str(root)}
         if is_training := "HyperParameters" in parameters:
             # One that a training does not read: the other jobs go on with their own.
@@ -131,9 +141,10 @@ class Deployment:
         home.mkdir()
         return home
 
-    def _environment(self, home: Path) -> dict[str, str]:
-        """Of one container: settings, what AWS gives it for its role, and a home of its own."""
-        return {**self.athena.environment, **self.variables, "SPANISHGAS_HOME": str(home)}
+    def _environment(self, home: Path, role: str) -> dict[str, str]:
+        """Of one container: settings, the credentials of its role, and a home of its own."""
+        own = {"AWS_ACCESS_KEY_ID": role, "SPANISHGAS_HOME": str(home)}
+        return {**self.athena.environment, **self.variables, **own}
 
 
 @contextmanager
@@ -146,6 +157,9 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
         patch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})
         for bucket in (DATA, RESULTS):
             athena.client("s3").create_bucket(Bucket=bucket)
+            athena.client("s3").put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
         settings = athena_settings(work / "home", athena, PLACES)
         for suffix in ("", "_raw", "_ml"):
             database = {"Name": f"{PLACES['schema']}{suffix}"}
@@ -153,16 +167,29 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
         athena.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         variables = _variables(settings)
         images = {name: Image.build(name, work / "images") for name in ("dbt", "ml", "trigger")}
-        made = Deployment(athena, settings, images, variables, work)
+        rendered = Rendered.apply(work / "terraform", aws.ACCOUNT, REGION)
+        state = rendered.state
+        athena.guard = guard = Guard(
+            policies=rendered.policies,
+            name=NAME,
+            account=aws.ACCOUNT,
+            region=REGION,
+            key_arn=rendered.key,
+            work_group=PLACES["work_group"],
+        )
+        made = Deployment(athena, settings, images, variables, work, guard)
         aws.install_jobs(patch, made.job, made.control)
-        definition = aws.render(
-            topic_arn=aws.create_topic(), job_environment=json.dumps(variables)[1:-1]
-        )
-        role = f"arn:aws:iam::{aws.ACCOUNT}:role/{NAME}-states"
+        machine = state["module.step_functions.aws_sfn_state_machine.this"]
+        # As deployed, but for the time between two attempts.
+        definition = machine["definition"].replace('"IntervalSeconds": 30', '"IntervalSeconds": 1')
         athena.client("stepfunctions").create_state_machine(
-            name=NAME, definition=definition, roleArn=role
+            name=NAME, definition=definition, roleArn=machine["role_arn"]
         )
-        yield made
+        aws.create_topic(TOPIC)
+        try:
+            yield made
+        finally:
+            athena.guard = None
 
 
 def _variables(settings: Settings) -> dict[str, str]:

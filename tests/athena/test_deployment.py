@@ -6,54 +6,26 @@ The same batch has been run on DuckDB by one command; the tables must be the sam
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from python_ml.aws.run_folder import STEPS
 from python_ml.contracts.schema import load_source
+from python_ml.cost import first_view
 from python_ml.engines import open_ledger, open_store, open_warehouse
 from python_ml.engines.athena_publication import Publication
-from python_ml.engines.ledger import RunRecord
+from python_ml.pages.compile import load_dashboards
 from python_ml.registry import APPROVED, open_registry
 from python_ml.settings import Settings
+from tests.athena import permissions
 from tests.athena.compare import RELATIVE_OF_SCORES, differences
-from tests.athena.deployment import DATA, NAME, STATE_MACHINE, TERRAFORM, Deployment, deployed
-from tests.athena.local.server import LocalAthena
+from tests.athena.deployment import DATA, DEAD, NAME, PLACES, PREFIX, Deployment
 from tests.athena.project import command, newest_report
 from tests.unit import aws_fixture as aws
-
-DEAD = "20240101T000000-dead00"  # a run whose execution could not record its end
-PREFIX = "raw/train/2024/"
-
-
-@pytest.fixture(scope="module")
-def deployment(
-    athena: LocalAthena, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
-    with deployed(athena, tmp_path_factory.mktemp("deployment")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def execution(deployment: Deployment, duckdb_run: Settings) -> dict[str, Any]:
-    """The one that an upload has started, at its end."""
-    files = {name: image.files() for name, image in deployment.images.items()}
-    dead = RunRecord(DEAD, "train", "athena", started_at="2024-01-01T00:00:00+00:00")
-    open_ledger(deployment.settings).save(dead)
-    events = deployment.upload(duckdb_run.layout.raw, PREFIX)
-    assert [deployment.trigger(event) for event in events[-2:]] == [["started"], ["known"]]
-    states = deployment.athena.client("stepfunctions")
-    (started,) = states.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
-    ended = aws.wait_for(started["executionArn"], seconds=900)
-    jobs = [f"{step} {seconds:.0f} s" for step, seconds in deployment.seconds.items()]
-    deployment.athena.notes.append(f"deployment: {', '.join(jobs)}")
-    assert ended["status"] == "SUCCEEDED", ended
-    # A container's user may not write to the image's own folder.
-    assert {name: image.files() for name, image in deployment.images.items()} == files
-    return ended
 
 
 def test_an_upload_becomes_a_published_run(
@@ -109,18 +81,63 @@ def test_what_lies_on_a_container_s_disk_is_kept(
     assert store.exists(f"runs/{many}/reports/data_docs/{many}/index.html")
 
 
-def test_runs_write_where_their_roles_let_them(
+def test_dashboards_show_the_published_tables_under_their_own_role(
     deployment: Deployment, execution: Mapping[str, Any]
 ) -> None:
-    """An emulator has no IAM."""
-    text = (TERRAFORM / "iam/warehouse.tf").read_text(encoding="utf-8")
-    writes = re.findall(r"^ +writes = \[(.+)\]$", text, re.MULTILINE)
-    allowed = {path.strip(' "').removesuffix("/*") for line in writes for path in line.split(",")}
-    pages = deployment.athena.client("s3").get_paginator("list_objects_v2").paginate(Bucket=DATA)
-    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
-    places = {key.partition("/")[0] for key in keys if not key.startswith(PREFIX)}
-    assert not places - allowed
-    assert {"batches", "ml", "models", "runs", "warehouse"} <= places
+    """Each card's statement, and what Metabase asks to list tables."""
+    client = deployment.athena.client("athena", role="metabase")
+    client.get_work_group(WorkGroup=NAME)
+    client.get_data_catalog(Name="AwsDataCatalog")
+    cards = [(page, card) for page in load_dashboards() for card in page.cards]
+    started = [
+        client.start_query_execution(
+            QueryString=first_view(*each),
+            WorkGroup=NAME,
+            QueryExecutionContext={"Catalog": "awsdatacatalog", "Database": PLACES["schema"]},
+            ResultConfiguration={"OutputLocation": f"{PLACES['staging']}/results/"},
+        )["QueryExecutionId"]
+        for each in cards
+    ]
+    assert len(started) > 50
+    for query in started:
+        while True:
+            status = client.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+            if status["State"] not in ("QUEUED", "RUNNING"):
+                break
+            time.sleep(0.05)
+        assert status["State"] == "SUCCEEDED", status
+        client.get_query_results(QueryExecutionId=query, MaxResults=10)
+
+
+def test_the_deployed_function_finds_what_a_run_needs(
+    deployment: Deployment, execution: Mapping[str, Any]
+) -> None:
+    answer = deployment.function("python_ml.aws.state_machine.handler", {"action": "check"})
+    assert answer["checks"]
+
+
+def test_every_part_has_the_rights_that_it_needs(
+    deployment: Deployment, execution: Mapping[str, Any]
+) -> None:
+    """Each signed with its own role, whose rendered policy allowed or refused every request."""
+    assert not deployment.guard.refused
+    called = permissions.as_text(deployment.guard.needs)
+    (deployment.work / permissions.RECORD.name).write_text(called, encoding="utf-8")
+    assert called == permissions.RECORD.read_text(encoding="utf-8"), (
+        f"copy {deployment.work / permissions.RECORD.name} to {permissions.RECORD}"
+    )
+
+
+def test_a_call_that_is_not_allowed_fails_as_aws_says_it(deployment: Deployment) -> None:
+    table = deployment.settings.athena.runs_table
+    for service, call in {
+        "dynamodb": lambda c: c.scan(TableName=table),
+        "s3": lambda c: c.get_object(Bucket=DATA, Key="models/champion.json"),
+    }.items():
+        client = deployment.athena.client(service, role="dbt")
+        with pytest.raises(ClientError, match=r"assumed-role/sg-dev-dbt/.* is not authorized") as e:
+            call(client)
+        assert e.value.response["Error"]["Code"] in ("AccessDeniedException", "AccessDenied")
 
 
 def test_the_same_batch_is_not_run_again_by_hand(

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from python_ml.engines.athena_forget import AthenaBelongings
 from python_ml.engines.athena_publication import Publication, run_database_name
+from python_ml.engines.s3_store import S3Store
 from python_ml.errors import SpanishGasError
+from python_ml.privacy.tombstones import Tombstones
 from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import BUCKET
 from tests.athena.queries import Queries
+from tests.athena.test_forget import plain
 
 SCHEMA = "published"
 
@@ -32,7 +36,9 @@ def section(athena: LocalAthena, queries: Queries) -> Iterator[AthenaSettings]:
                 glue.delete_table(DatabaseName=database["Name"], Name=table["Name"])
             glue.delete_database(Name=database["Name"])
     values = {"athena.region": REGION, "athena.schema": SCHEMA}
-    values["athena.lake"] = f"s3://{BUCKET}/publish/lake"
+    values["athena.work_group"] = "primary"
+    for name, folder in {"lake": "lake", "data": "data", "staging": "staging"}.items():
+        values[f"athena.{name}"] = f"s3://{BUCKET}/publish/{folder}"
     yield load_settings(values, environ={}).athena
     os.environ.clear()
     os.environ.update(before)
@@ -191,3 +197,36 @@ def test_nothing_is_published_of_a_run_that_built_nothing(section: AthenaSetting
     publication.begin("1")
     with pytest.raises(SpanishGasError, match="no tables"):
         publication.publish("1")
+
+
+def test_an_iceberg_table_is_built_again_without_a_person(
+    athena: LocalAthena, queries: Queries, section: AthenaSettings
+) -> None:
+    """A deletion would leave the row in its file, and the id in the bounds of the manifests."""
+    publication = Publication(section)
+    database = publication.begin("1")
+    place = f"s3://{BUCKET}/publish/data/{database}/months/1/"
+    succeed(
+        queries,
+        f'create table "{database}"."months" with (table_type=\'iceberg\', is_external=false, '
+        f"location='{place}', format='parquet') as "
+        "select * from (values ('C00001', 1), ('C00002', 2), ('C00003', 3)) as t (customer_id, n)",
+    )
+    build(queries, database, "mart", "first")
+    publication.publish("1")
+    assert queries.rows(f"select customer_id from {SCHEMA}.months order by 1")[0] == ["C00001"]
+    publication.begin("2", lambda _: True)
+    stones = Tombstones(S3Store(section), "salt")
+    old = AthenaBelongings(section).rebuild_tables("2", stones.salt, [stones.hash_of("C00001")])
+    assert [each.rstrip("/") for each in old] == [place.rstrip("/")]
+    publication.publish("2")
+    rows = queries.rows(f"select customer_id, n from {SCHEMA}.months order by 1")
+    assert rows == [["C00002", "2"], ["C00003", "3"]]
+    assert seen(queries, "mart") == "first"
+    now = publication.iceberg_tables()["months"]
+    assert not now.startswith(place)
+    bucket = athena.client("s3")
+    listed = bucket.list_objects_v2(Bucket=BUCKET, Prefix=now.split("/", 3)[3])["Contents"]
+    for entry in listed:
+        content = bucket.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+        assert "C00001" not in plain(content)

@@ -30,7 +30,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.infra.terraform import ACCOUNT, DIGEST, REGION, Workspace
+from tests.infra.terraform import ACCOUNT, DIGEST, OWN, REGION, Workspace
 
 Policies = Mapping[str, Mapping[str, Any]]
 NAME = "sg-dev"
@@ -98,17 +98,21 @@ class Rendered:
 
     state: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, str]
+    account: str
+    region: str
 
     @classmethod
-    def apply(cls, folder: Path) -> Rendered:
+    def apply(cls, folder: Path, account: str = ACCOUNT, region: str = REGION) -> Rendered:
         """Apply it with the tests' own provider."""
         work = Workspace(folder, "dev")
-        registry = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME}"
+        registry = f"{account}.dkr.ecr.{region}.amazonaws.com/{NAME}"
+        work.variables["TEST_PROVIDER_ACCOUNT"] = account
+        work.write_variables("own", {**OWN, "region": region})
         images = {n: f"{registry}/{n}@{DIGEST}" for n in ("dbt", "ml", "trigger", "metabase")}
         work.write_variables("pushed", {"image_uris": images})
         work.init()
         work.change("apply", "-auto-approve")
-        return cls(work.state(), images)
+        return cls(work.state(), images, account, region)
 
     @cached_property
     def policies(self) -> dict[str, dict[str, Any]]:
@@ -148,6 +152,10 @@ class Services:
     rendered: Rendered
     needs: list[Need] = field(default_factory=list)
 
+    @property
+    def _where(self) -> str:
+        return f"{self.rendered.region}:{self.rendered.account}"
+
     def everything(self) -> list[Need]:
         """An apply, the start of Metabase, and each state of the deployed definition."""
         self._deploy()
@@ -183,7 +191,7 @@ class Services:
     def _deploy(self) -> None:
         """What services check or do when they are configured."""
         for role in ("trigger", "control"):
-            self._need(role, "sqs:SendMessage", f"arn:aws:sqs:{WHERE}:{NAME}-failed-events")
+            self._need(role, "sqs:SendMessage", f"arn:aws:sqs:{self._where}:{NAME}-failed-events")
         for action in (
             *("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery"),
             *("ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies"),
@@ -199,28 +207,30 @@ class Services:
         for secret in self.rendered.all_of("module.ecs.aws_secretsmanager_secret.this"):
             self._need("execution", "secretsmanager:GetSecretValue", secret["arn"])
         tag = "aws:ResourceTag/aws:rds:primaryDBInstanceArn"
-        instance = f"arn:aws:rds:{WHERE}:db:{NAME}-metabase"
-        administrator = f"arn:aws:secretsmanager:{WHERE}:secret:rds!db-1"
+        instance = f"arn:aws:rds:{self._where}:db:{NAME}-metabase"
+        administrator = f"arn:aws:secretsmanager:{self._where}:secret:rds!db-1"
         action = "secretsmanager:GetSecretValue"
         self._need("execution", action, administrator, (tag, instance))
         self._need("execution", "kms:Decrypt", self.rendered.key)
 
     def _task(self, parameters: Mapping[str, Any]) -> None:
         """A task of ECS, which the state machine waits for, or stops with an execution."""
-        task = f"arn:aws:ecs:{WHERE}:task/{NAME}/1"
+        task = f"arn:aws:ecs:{self._where}:task/{NAME}/1"
         self._need("states", "ecs:RunTask", parameters["TaskDefinition"])
         self._need("states", "ecs:TagResource", task, ("ecs:CreateAction", "RunTask"))
         for action in ("DescribeTasks", "StopTask"):
             self._need("states", f"ecs:{action}", task)
         for role in ("dbt", "execution"):
-            self._pass_role(f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", "ecs-tasks")
+            self._pass_role(f"arn:aws:iam::{self.rendered.account}:role/{NAME}-{role}", "ecs-tasks")
         self._wait_for("ECSTask")
         self._pull("execution", self.rendered.images["dbt"])
         self._logs("execution", f"/{NAME}/ecs/dbt")
 
     def _job(self, kind: str, parameters: Mapping[str, Any]) -> None:
         """A job of SageMaker: volume, image, log and network."""
-        job = f"arn:aws:sagemaker:{WHERE}:{kind.lower()}-job/{NAME}-20250101T000000-abcdef-x-0"
+        job = (
+            f"arn:aws:sagemaker:{self._where}:{kind.lower()}-job/{NAME}-20250101T000000-abcdef-x-0"
+        )
         for action in (f"Create{kind}Job", "AddTags", f"Describe{kind}Job", f"Stop{kind}Job"):
             self._need("states", f"sagemaker:{action}", job)
         self._pass_role(parameters["RoleArn"], "sagemaker")
@@ -245,7 +255,7 @@ class Services:
         self._need("states", "iam:PassRole", role, passed)
 
     def _wait_for(self, kind: str) -> None:
-        rule = f"arn:aws:events:{WHERE}:rule/StepFunctionsGetEventsFor{kind}Rule"
+        rule = f"arn:aws:events:{self._where}:rule/StepFunctionsGetEventsFor{kind}Rule"
         for action in ("PutTargets", "PutRule", "DescribeRule"):
             self._need("states", f"events:{action}", rule)
 
@@ -253,10 +263,10 @@ class Services:
         self._need(role, "ecr:GetAuthorizationToken", "*")
         repository = image.partition("/")[2].partition("@")[0]
         for action in _PULL:
-            self._need(role, f"ecr:{action}", f"arn:aws:ecr:{WHERE}:repository/{repository}")
+            self._need(role, f"ecr:{action}", f"arn:aws:ecr:{self._where}:repository/{repository}")
 
     def _logs(self, role: str, group: str, *more: str) -> None:
-        arn = f"arn:aws:logs:{WHERE}:log-group:{group}"
+        arn = f"arn:aws:logs:{self._where}:log-group:{group}"
         for action in more:
             self._need(role, f"logs:{action}", arn)
         for action in ("CreateLogStream", "PutLogEvents"):

@@ -136,10 +136,10 @@ def cloud() -> Iterator[None]:
         yield
 
 
-def create_topic() -> str:
+def create_topic(name: str = TOPIC) -> str:
     """The topic, whose messages go to a queue; its ARN."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
-    topic = sns.create_topic(Name=TOPIC)["TopicArn"]
+    topic = sns.create_topic(Name=name)["TopicArn"]
     queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     endpoint = attributes["Attributes"]["QueueArn"]

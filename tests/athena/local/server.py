@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
@@ -21,6 +22,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.athena.local import recorder as recording
 from tests.athena.local.api import ApiError, AthenaApi
 from tests.athena.local.glue_patches import FOR_ENGINE, STUBS, WRITES, complete
+from tests.athena.local.iam import Guard
 from tests.athena.local.router import UNLOAD_SCHEMA, Router
 from tests.athena.local.trino import Trino, install
 from tests.athena.local.trino_client import TrinoClient
@@ -48,6 +50,7 @@ class LocalAthena:
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self.recorder = recording.Recorder()
         self.start_seconds = 0.0
+        self.guard: Guard | None = None  # refuses what the caller's role may not
         self.notes: list[str] = []  # what tests want to be printed at the end
         self._work = work
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -59,12 +62,13 @@ class LocalAthena:
         self._api = AthenaApi(router, athena, self._s3, self.recorder)
         self._server: Any = None
 
-    def client(self, service: str, agent: str | None = None) -> Any:
-        """A boto3 client of this endpoint."""
+    def client(self, service: str, agent: str | None = None, role: str | None = None) -> Any:
+        """A boto3 client of this endpoint, which signs as a role if one is given."""
         config = Config(user_agent_extra=agent, max_pool_connections=32)
         make: Callable[..., Any] = boto3.client  # its types know a service by its literal name only
+        signed = CREDENTIALS | ({"aws_access_key_id": role} if role else {})
         return make(
-            service, region_name=REGION, endpoint_url=self.endpoint, config=config, **CREDENTIALS
+            service, region_name=REGION, endpoint_url=self.endpoint, config=config, **signed
         )
 
     @property
@@ -127,6 +131,8 @@ class LocalAthena:
         if _INTERNAL not in environ.get("HTTP_USER_AGENT", ""):
             name = operation or _unnamed_operation(service, environ)
             self.recorder.operation(recording.client_of(environ), service, name)
+        if self.guard is not None and (need := self.guard.refuses(environ)) is not None:
+            return _denied(service, self.guard.told(need), start_response)
         if service == "athena" and self._api.knows(operation):
             return self._athena(operation, environ, start_response)
         if service == "glue" and operation in STUBS:
@@ -147,6 +153,18 @@ class LocalAthena:
         except ApiError as error:
             body = {"__type": error.code, "Message": str(error)}
             return _answer(start_response, 400, body)
+
+
+def _denied(service: str, said: str, start_response: Callable[..., Any]) -> list[bytes]:
+    """As each service says that a role may not."""
+    if service not in ("s3", "sns", "monitoring"):
+        return _answer(start_response, 400, {"__type": "AccessDeniedException", "Message": said})
+    code = {"s3": "AccessDenied", "sns": "AuthorizationError"}.get(service, "AccessDenied")
+    error = f"<Error><Code>{code}</Code><Message>{escape(said)}</Message></Error>"
+    text = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
+    head = [("Content-Type", "application/xml"), ("Content-Length", str(len(text)))]
+    start_response("403 Forbidden", head)
+    return [text.encode()]
 
 
 def _unnamed_operation(service: str, environ: dict[str, Any]) -> str:
