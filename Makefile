@@ -52,7 +52,8 @@ run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<
 test: setup lint ## lint, types, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-athena: setup ## the whole project on a local Athena (a JDK 17 and Maven needed)
+test-athena: setup ## the whole project on a local Athena (a JDK 17, Maven, npm, Terraform, Go)
+	@tests/infra/install.sh $(BIN)/python
 	@$(BIN)/python -m pytest tests/athena -W ignore::DeprecationWarning
 
 test-dashboards: setup ## dashboards against tools of Metabase's makers and a Postgres (npm, Postgres)

@@ -12,6 +12,7 @@ import json
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,58 @@ RECORD = Path(__file__).parent / "recorded_calls.json"
 PAGE = PROJECT_DIR / "docs/permissions.md"
 START, END = "<!-- generated -->", "<!-- end -->"
 # Granted, and called by no rehearsal: why. The role `*` stands for each that has the action.
-EXPLAINED: dict[tuple[str, str], str] = {}
+_RESULTS = (
+    "[AWS names it](https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html) for the"
+)
+_CATALOG = (
+    "[AWS names it](https://docs.aws.amazon.com/athena/latest/ug/"
+    "fine-grained-access-to-glue-resources.html) for"
+)
+_UPLOADS = (
+    "a large object is written in parts, and given up when a part fails; 500 customers have none"
+)
+_SYNC = (
+    "Metabase's driver lists databases and tables when it syncs; the rehearsal sends queries only"
+)
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("*", "athena:StopQueryExecution"): "nothing was stopped in the rehearsal",
+    ("*", "glue:GetDatabase"): f"{_CATALOG} every statement that names a database",
+    ("*", "glue:BatchGetPartition"): f"{_CATALOG} statements on partitioned tables",
+    ("*", "glue:GetPartition"): f"{_CATALOG} statements on partitioned tables",
+    ("*", "glue:GetPartitions"): f"{_CATALOG} statements on partitioned tables",
+    ("*", "s3:AbortMultipartUpload"): _UPLOADS,
+    ("*", "s3:GetBucketLocation"): f"{_RESULTS} bucket of results",
+    ("*", "s3:ListBucketMultipartUploads"): f"{_RESULTS} buckets that queries write to",
+    ("control", "athena:GetQueryResults"): "the names of columns, when an answer has no rows",
+    ("control", "states:DescribeExecution"): "asked when another run holds the lease",
+    ("dbt", "glue:DeleteTableVersion"): (
+        "dbt's adapter deletes the oldest versions of a table that has been built many times"
+    ),
+    ("ml", "athena:GetWorkGroup"): (
+        "dbt's adapter, which landing registers tables with, asks where tables lie by default"
+    ),
+    ("ml", "glue:UpdateTable"): (
+        "a second batch moves the landed tables to its folder; one batch is rehearsed"
+    ),
+    ("metabase", "athena:GetTableMetadata"): _SYNC,
+    ("metabase", "athena:ListDatabases"): _SYNC,
+    ("metabase", "athena:ListTableMetadata"): _SYNC,
+    ("metabase", "glue:GetDatabases"): _SYNC,
+    ("metabase", "glue:GetTables"): _SYNC,
+    ("metabase", "s3:GetObject"): "Metabase's driver reads long answers from the bucket of results",
+    ("metabase", "s3:ListBucket"): f"{_RESULTS} bucket of results",
+}
 
 _RUN = re.compile(r"20\d{6}[tT]\d{6}[-_][0-9a-z]{5,6}|sg_dev_run_20\w+")
+_PROBE = re.compile(r"_doctor_[0-9a-f]{8}")  # the database that `doctor` makes and drops
+_KEY = re.compile(r":key/[^/]+$")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def general(need: Need) -> Need:
     """A call without the names that differ between runs, and that no policy of ours mentions."""
     resource = _RUN.sub(_run, _UUID.sub("ID", need.resource))
+    resource = _KEY.sub(":key/KEY", _PROBE.sub("_doctor_ID", resource))
     if match := re.match(r"(arn:aws:s3:::[^/]+/)(.+)", resource):
         resource = match[1] + _key(match[2])
     elif match := re.match(r"(arn:aws:glue:[^/]+/[^/]+/)([^/]+)$", resource):
@@ -79,7 +123,10 @@ def as_text(needs: Collection[Need]) -> str:
 
 def read_record() -> list[Need]:
     rows = json.loads(RECORD.read_text(encoding="utf-8"))
-    return [Need(*row[:3], tuple(sorted(row[3].items()))) for row in rows]
+    return [
+        Need(role, action, resource, tuple(sorted(context.items())))
+        for role, action, resource, context in rows
+    ]
 
 
 def rendered_deployment(folder: Path) -> Rendered:
@@ -89,7 +136,11 @@ def rendered_deployment(folder: Path) -> Rendered:
 
 def all_calls(rendered: Rendered) -> list[Need]:
     """What was called in the rehearsal, and what AWS does of itself."""
-    return [*read_record(), *Services(rendered).everything()]
+    called = [
+        replace(need, resource=rendered.key if ":key/" in need.resource else need.resource)
+        for need in read_record()
+    ]
+    return [*called, *Services(rendered).everything()]
 
 
 def actions_of(policy: Mapping[str, Any]) -> list[str]:
@@ -133,7 +184,7 @@ def _place(need: Need) -> str:
     if need.resource == "*":
         return "everything"
     name = need.resource.split(":", 5)[5]
-    name = name.replace(f"-{ACCOUNT}", "")
+    name = re.sub("^key/.*", "key", name.replace(f"-{ACCOUNT}", ""))
     if need.action.startswith("s3:"):
         bucket, _, key = name.partition("/")
         top = key.split("/")[0]

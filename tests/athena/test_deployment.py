@@ -130,13 +130,14 @@ def test_every_part_has_the_rights_that_it_needs(
 
 def test_a_call_that_is_not_allowed_fails_as_aws_says_it(deployment: Deployment) -> None:
     table = deployment.settings.athena.runs_table
-    for service, call in {
-        "dynamodb": lambda c: c.scan(TableName=table),
-        "s3": lambda c: c.get_object(Bucket=DATA, Key="models/champion.json"),
-    }.items():
+    calls: dict[str, tuple[str, dict[str, str]]] = {
+        "dynamodb": ("scan", {"TableName": table}),
+        "s3": ("get_object", {"Bucket": DATA, "Key": "models/champion.json"}),
+    }
+    for service, (call, given) in calls.items():
         client = deployment.athena.client(service, role="dbt")
         with pytest.raises(ClientError, match=r"assumed-role/sg-dev-dbt/.* is not authorized") as e:
-            call(client)
+            getattr(client, call)(**given)
         assert e.value.response["Error"]["Code"] in ("AccessDeniedException", "AccessDenied")
 
 

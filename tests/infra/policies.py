@@ -15,6 +15,7 @@ Step Functions
              https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
              https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
              https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html
+SQS          https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 SNS          https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 Flow logs    https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
 """
@@ -192,6 +193,8 @@ class Services:
         """What services check or do when they are configured."""
         for role in ("trigger", "control"):
             self._need(role, "sqs:SendMessage", f"arn:aws:sqs:{self._where}:{NAME}-failed-events")
+            for action in ("Decrypt", "GenerateDataKey"):  # an encrypted queue
+                self._need(role, f"kms:{action}", self.rendered.key)
         for action in (
             *("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery"),
             *("ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies"),

@@ -43,7 +43,7 @@ def test_every_call_is_allowed(policies: Policies, calls: list[Need]) -> None:
 def test_a_policy_without_any_one_action_would_have_failed_the_rehearsal(
     policies: Policies, calls: list[Need]
 ) -> None:
-    left = survivors(policies, calls)
+    left = list(survivors(policies, calls))
     unexplained = [each for each in left if permissions.explained(*each) is None]
     assert not unexplained, "allowed and never called: explain it in permissions.py, or remove it"
     keys = {(who, action) for role, _, action in left for who in (role, "*")}

@@ -12,10 +12,9 @@ from tests.infra.terraform import ACCOUNT
 OURS = ("athena", "cloudwatch", "dynamodb", "glue", "s3")
 LEADING = "dynamodb:LeadingKeys"
 OWN_CALLS = {
-    *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "states:StartExecution"),
+    *("kms:Decrypt", "kms:GenerateDataKey", "states:StartExecution"),
     *("states:DescribeExecution", "sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"),
     *("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
-    "sagemaker:DescribeModelPackageGroup",
 }
 
 

@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree
 
-from tests.athena.local.recorder import client_of, s3_operation, service_of
+from tests.athena.local.recorder import INTERNAL, client_of, s3_operation, service_of
+from tests.athena.local.router import UNLOAD_SCHEMA
 from tests.infra.policies import Need, is_allowed
 
 # Operations of S3 whose action has another name.
@@ -53,19 +54,17 @@ class Guard:
     work_group: str
     needs: set[Need] = field(default_factory=set)
     refused: list[Need] = field(default_factory=list)
-    _querying: str | None = None
+    _querying: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refuses(self, environ: dict[str, Any]) -> Need | None:
         """What a request lacks, if anything. The tests' own requests may do everything."""
         key = _access_key(environ)
-        role = _KEYS.get(key, key)
-        if client_of(environ) == "engine":
-            role = self._querying or ""
-        if role not in self.policies:
-            return None
+        role = self._querying if _is_engine(environ) else _KEYS.get(key, key)
         if service_of(environ) == "athena" and _operation(environ) == "StartQueryExecution":
             self._querying = role  # roles take turns in a run
+        if role not in self.policies:
+            return None
         return next((need for need in self._needs(role, environ) if not self.allows(need)), None)
 
     def allows(self, need: Need) -> bool:
@@ -91,7 +90,7 @@ class Guard:
             yield from self._of_s3(role, environ)
         elif service != "sts":
             operation, body = _operation(environ), _body(environ)
-            if service == "glue" and _ENGINE_ALONE.search(operation):
+            if service == "glue" and _is_of_local_engine(operation, body):
                 return
             prefix = {"monitoring": "cloudwatch"}.get(service, service)
             if not operation:
@@ -181,6 +180,18 @@ def _glue(arn: str, operation: str, body: Mapping[str, Any]) -> Iterator[str]:
         table = body.get("Name")
     if operation != "GetTables":
         yield f"{arn}:table/{database}/{table}"
+
+
+def _is_engine(environ: dict[str, Any]) -> bool:
+    """Whether it is Athena that asks: by Trino, or for the statements that Trino does not take."""
+    takes_ddl = INTERNAL in environ.get("HTTP_USER_AGENT", "") and service_of(environ) == "glue"
+    return takes_ddl or client_of(environ) == "engine"
+
+
+def _is_of_local_engine(operation: str, body: Any) -> bool:
+    """Whether Athena's own engine would not ask for it: the local one unloads through a table."""
+    names = (body.get("DatabaseName"), body.get("Name")) if isinstance(body, dict) else ()
+    return bool(_ENGINE_ALONE.search(operation)) or UNLOAD_SCHEMA in names
 
 
 def _leading_key(body: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs
 
+INTERNAL = "local-athena-internal"  # in the user agent of what the API itself asks
 # Sub-resources of S3 that make an operation of their own.
 _S3_SUBRESOURCES = {
     ("GET", "location"): "GetBucketLocation",

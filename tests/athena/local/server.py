@@ -29,7 +29,6 @@ from tests.athena.local.trino_client import TrinoClient
 
 REGION = "us-east-1"
 CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-_INTERNAL = "local-athena-internal"
 _JSON = "application/x-amz-json-1.1"
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -54,11 +53,11 @@ class LocalAthena:
         self.notes: list[str] = []  # what tests want to be printed at the end
         self._work = work
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._glue = self.client("glue", _INTERNAL)
-        self._s3 = self.client("s3", _INTERNAL)
+        self._glue = self.client("glue", recording.INTERNAL)
+        self._s3 = self.client("s3", recording.INTERNAL)
         self._trino = Trino(install(), work / "trino", free_port(), self.endpoint)
         router = Router(TrinoClient(self._trino.url), self._glue, self._s3)
-        athena = self.client("athena", _INTERNAL)
+        athena = self.client("athena", recording.INTERNAL)
         self._api = AthenaApi(router, athena, self._s3, self.recorder)
         self._server: Any = None
 
@@ -128,7 +127,7 @@ class LocalAthena:
         """The WSGI application."""
         service = recording.service_of(environ)
         operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        if _INTERNAL not in environ.get("HTTP_USER_AGENT", ""):
+        if recording.INTERNAL not in environ.get("HTTP_USER_AGENT", ""):
             name = operation or _unnamed_operation(service, environ)
             self.recorder.operation(recording.client_of(environ), service, name)
         if self.guard is not None and (need := self.guard.refuses(environ)) is not None:

@@ -90,14 +90,26 @@ data "aws_iam_policy_document" "control" {
   }
 
   statement {
+    sid       = "Expiry" # its check of a deployment says whether query results expire
+    actions   = ["s3:GetLifecycleConfiguration"]
+    resources = [var.results_bucket_arn]
+  }
+
+  statement {
     sid       = "Holder" # whether the execution that holds the lease still runs
     actions   = ["states:DescribeExecution"]
     resources = ["${replace(local.state_machine_arn, ":stateMachine:", ":execution:")}:*"]
   }
 
   statement {
-    sid       = "Approve"
-    actions   = local.registry_actions
+    sid       = "Costs"
+    actions   = ["athena:ListQueryExecutions", "athena:BatchGetQueryExecution"]
+    resources = [var.workgroup_arn]
+  }
+
+  statement {
+    sid       = "Approved" # whether the model of a run is
+    actions   = ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"]
     resources = local.registry_arns
   }
 

@@ -1,12 +1,5 @@
 locals {
   viewed_tables = ["pipeline_run", "pipeline_step", "quality_check", "query_cost"]
-  registry_actions = [
-    "sagemaker:CreateModelPackage",
-    "sagemaker:UpdateModelPackage",
-    "sagemaker:DescribeModelPackage",
-    "sagemaker:ListModelPackages",
-    "sagemaker:DescribeModelPackageGroup",
-  ]
   registry_arns = [
     "arn:${local.partition}:sagemaker:${var.region}:${local.account}:model-package-group/${var.name}-churn",
     "arn:${local.partition}:sagemaker:${var.region}:${local.account}:model-package/${var.name}-churn/*",
@@ -20,8 +13,13 @@ data "aws_iam_policy_document" "ml" {
   source_policy_documents = [data.aws_iam_policy_document.job["ml"].json]
 
   statement {
-    sid       = "Registry"
-    actions   = local.registry_actions
+    sid = "Registry"
+    actions = [
+      "sagemaker:CreateModelPackage",
+      "sagemaker:UpdateModelPackage",
+      "sagemaker:DescribeModelPackage",
+      "sagemaker:ListModelPackages",
+    ]
     resources = local.registry_arns
   }
 
@@ -34,7 +32,7 @@ data "aws_iam_policy_document" "ml" {
 
   statement {
     sid       = "Artifacts"
-    actions   = ["s3:GetObject", "s3:PutObject"]
+    actions   = ["s3:PutObject"]
     resources = ["${var.results_bucket_arn}/training/*"]
   }
 
@@ -91,6 +89,12 @@ data "aws_iam_policy_document" "metabase" {
       variable = "s3:prefix"
       values   = concat(["warehouse/${var.schema}_run_*/mart_*"], [for table in local.viewed_tables : "ml/${table}/*"])
     }
+  }
+
+  statement {
+    sid       = "Stop" # a question that its user has left
+    actions   = ["athena:StopQueryExecution"]
+    resources = [var.workgroup_arn]
   }
 
   statement {

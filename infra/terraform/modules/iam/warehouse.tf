@@ -4,12 +4,9 @@ data "aws_iam_policy_document" "query" {
     sid = "Query"
     actions = [
       "athena:StartQueryExecution",
-      "athena:StopQueryExecution",
       "athena:GetQueryExecution",
       "athena:GetQueryResults",
       "athena:GetWorkGroup",
-      "athena:ListQueryExecutions",
-      "athena:BatchGetQueryExecution",
     ]
     resources = [var.workgroup_arn]
   }
@@ -21,7 +18,6 @@ data "aws_iam_policy_document" "query" {
       "glue:GetDatabases",
       "glue:GetTable",
       "glue:GetTables",
-      "glue:GetTableVersions",
       "glue:GetPartition",
       "glue:GetPartitions",
       "glue:BatchGetPartition",
@@ -43,13 +39,13 @@ data "aws_iam_policy_document" "query" {
 
   statement {
     sid       = "Results"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
     resources = ["${var.results_bucket_arn}/athena/*"]
   }
 
   statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [var.kms_key_arn]
   }
 }
@@ -65,22 +61,44 @@ locals {
   ]
 }
 
-# Who builds tables, and which prefixes of the data bucket that takes. raw/ is the sender's: nothing
-# of ours writes there. Models are out of dbt's reach, and the table with the lease out of every job's
-# but for the records of runs, which have a hash key of their own.
+# Who builds tables, and which prefixes of the data bucket and changes of the catalog that takes. raw/
+# is the sender's: nothing of ours writes there. Models are out of dbt's reach, and the table with the
+# lease out of every job's but for the records of runs, which have a hash key of their own.
 locals {
   builders = {
     dbt = {
-      reads  = ["batches/*", "ml/*", "runs/*", "warehouse/*", "published.json", "forgotten.json"]
-      writes = ["ml/*", "runs/*", "warehouse/*"]
+      reads   = ["batches/*", "ml/*", "runs/*", "warehouse/*", "published.json", "forgotten.json"]
+      writes  = ["ml/*", "runs/*", "warehouse/*"]
+      deletes = ["warehouse/*"]
+      catalog = [
+        "glue:CreateTable",
+        "glue:UpdateTable",
+        "glue:DeleteTable",
+        "glue:GetTableVersions",
+        "glue:DeleteTableVersion",
+        "glue:BatchCreatePartition",
+      ]
     }
     ml = {
-      reads  = ["*"]
-      writes = ["batches/*", "ml/*", "models/*", "rejected/*", "runs/*", "warehouse/*"]
+      reads   = ["*"]
+      writes  = ["batches/*", "ml/*", "models/*", "rejected/*", "runs/*"]
+      deletes = []
+      # Landing registers the raw tables, and moves them on to a new batch.
+      catalog = ["glue:CreateDatabase", "glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition"]
     }
     control = {
-      reads  = ["*"]
-      writes = ["batches/*", "ml/*", "models/*", "runs/*", "warehouse/*", "published.json"]
+      reads = ["*"]
+      # .doctor/ is where its check of a deployment writes, reads and deletes one object.
+      writes  = [".doctor/*", "batches/*", "ml/*", "models/*", "runs/*", "warehouse/*", "published.json"]
+      deletes = [".doctor/*", "batches/*", "warehouse/*"]
+      catalog = [
+        "glue:CreateDatabase",
+        "glue:DeleteDatabase",
+        "glue:CreateTable",
+        "glue:UpdateTable",
+        "glue:DeleteTable",
+        "glue:BatchCreatePartition",
+      ]
     }
   }
 }
@@ -90,6 +108,15 @@ data "aws_iam_policy_document" "build" {
 
   source_policy_documents = [data.aws_iam_policy_document.query.json]
 
+  dynamic "statement" {
+    for_each = each.key == "dbt" ? [1] : [] # its adapter stops the queries of a build that is stopped
+    content {
+      sid       = "Stop"
+      actions   = ["athena:StopQueryExecution"]
+      resources = [var.workgroup_arn]
+    }
+  }
+
   statement {
     sid       = "ReadData"
     actions   = ["s3:GetObject"]
@@ -98,8 +125,18 @@ data "aws_iam_policy_document" "build" {
 
   statement {
     sid       = "WriteData"
-    actions   = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
     resources = [for path in each.value.writes : "${var.data_bucket_arn}/${path}"]
+  }
+
+  statement {
+    sid     = "Delete"
+    actions = ["s3:DeleteObject"]
+    # Answers of queries are deleted once they have been read.
+    resources = concat(
+      [for path in each.value.deletes : "${var.data_bucket_arn}/${path}"],
+      ["${var.results_bucket_arn}/athena/*"],
+    )
   }
 
   statement {
@@ -109,21 +146,8 @@ data "aws_iam_policy_document" "build" {
   }
 
   statement {
-    sid = "WriteCatalog"
-    actions = [
-      "glue:CreateDatabase",
-      "glue:DeleteDatabase",
-      "glue:CreateTable",
-      "glue:UpdateTable",
-      "glue:DeleteTable",
-      "glue:DeleteTableVersion",
-      "glue:BatchDeleteTableVersion",
-      "glue:BatchCreatePartition",
-      "glue:CreatePartition",
-      "glue:UpdatePartition",
-      "glue:DeletePartition",
-      "glue:BatchDeletePartition",
-    ]
+    sid       = "WriteCatalog"
+    actions   = each.value.catalog
     resources = local.catalog
   }
 }
