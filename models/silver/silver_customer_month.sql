@@ -34,57 +34,56 @@ gas_customers as (
     group by customer_months.customer_id, as_of_dates.as_of_date
 ),
 
+-- The months of prices are those of each window. Readings, which do not depend on the as-of date, are joined to
+-- them once: to place them in windows as well is a join of two tables of every month of every window.
+-- Customers are joined from the left though all are there: DuckDB would else join them with all their readings first.
 windowed as (
     select
         customer_months.*,
-        customers.as_of_date,
         customers.province_code,
-        {{ flag('gas_customers.customer_id is not null') }} as is_gas_customer
-    from as_of_dates
+        {{ flag('gas_customers.customer_id is not null') }} as is_gas_customer,
+        prices.as_of_date,
+        {% for price in price_columns() %}
+        prices.{{ price }},
+        {% endfor %}
+        prices.max_price_date,
+        prices.pricing_date_count
+    from price_months as prices
     inner join customer_months
         on
-            as_of_dates.window_start_date <= customer_months.month_start
-            and as_of_dates.window_end_date > customer_months.month_start
-    inner join customers
+            prices.customer_id = customer_months.customer_id
+            and prices.month_start = customer_months.month_start
+    left join customers
         on
-            customer_months.customer_id = customers.customer_id
-            and as_of_dates.as_of_date = customers.as_of_date
+            prices.customer_id = customers.customer_id
+            and prices.as_of_date = customers.as_of_date
     left join gas_customers
         on
-            customers.customer_id = gas_customers.customer_id
-            and customers.as_of_date = gas_customers.as_of_date
+            prices.customer_id = gas_customers.customer_id
+            and prices.as_of_date = gas_customers.as_of_date
 ),
 
 amounts as (
     select
         windowed.*,
-        prices.variable_price_tier1_eur_kwh,
         costs.elec_var_cost_eur_kwh,
         costs.gas_var_cost_eur_m3,
-        windowed.elec_tier1_kwh * prices.variable_price_tier1_eur_kwh
-        + windowed.elec_tier2_kwh * prices.variable_price_tier2_eur_kwh
-        + windowed.elec_tier3_kwh * prices.variable_price_tier3_eur_kwh as elec_variable_revenue_eur,
-        prices.elec_fixed_fee_eur_month as elec_fixed_revenue_eur,
+        windowed.elec_tier1_kwh * windowed.variable_price_tier1_eur_kwh
+        + windowed.elec_tier2_kwh * windowed.variable_price_tier2_eur_kwh
+        + windowed.elec_tier3_kwh * windowed.variable_price_tier3_eur_kwh as elec_variable_revenue_eur,
+        windowed.elec_fixed_fee_eur_month as elec_fixed_revenue_eur,
         windowed.elec_kwh * (costs.elec_var_cost_eur_kwh + costs.elec_toll_eur_kwh) as elec_variable_cost_eur,
-        prices.elec_fixed_cost_eur_month as elec_fixed_cost_eur,
-        case when windowed.is_gas_customer = 1 then windowed.gas_m3 * prices.gas_variable_price_eur_m3 else 0 end
+        windowed.elec_fixed_cost_eur_month as elec_fixed_cost_eur,
+        case when windowed.is_gas_customer = 1 then windowed.gas_m3 * windowed.gas_variable_price_eur_m3 else 0 end
             as gas_variable_revenue_eur,
-        case when windowed.is_gas_customer = 1 then prices.gas_fixed_revenue_eur_year / 12 else 0 end
+        case when windowed.is_gas_customer = 1 then windowed.gas_fixed_revenue_eur_year / 12 else 0 end
             as gas_fixed_revenue_eur,
         case when windowed.is_gas_customer = 1 then windowed.gas_m3 * costs.gas_var_cost_eur_m3 else 0 end
             as gas_variable_cost_eur,
-        case when windowed.is_gas_customer = 1 then prices.gas_fixed_cost_eur_year / 12 else 0 end
+        case when windowed.is_gas_customer = 1 then windowed.gas_fixed_cost_eur_year / 12 else 0 end
             as gas_fixed_cost_eur,
-        case when windowed.is_gas_customer = 1 then prices.gas_variable_price_eur_m3 end as gas_variable_price_eur_m3,
-        prices.max_price_date,
-        costs.max_cost_date,
-        prices.pricing_date_count
+        costs.max_cost_date
     from windowed
-    inner join price_months as prices
-        on
-            windowed.customer_id = prices.customer_id
-            and windowed.as_of_date = prices.as_of_date
-            and windowed.month_start = prices.month_start
     left join costs
         on
             windowed.province_code = costs.province_code
@@ -102,7 +101,7 @@ final as (
         gas_m3,
         ---------- prices and costs per unit
         variable_price_tier1_eur_kwh,
-        gas_variable_price_eur_m3,
+        case when is_gas_customer = 1 then gas_variable_price_eur_m3 end as gas_variable_price_eur_m3,
         elec_var_cost_eur_kwh,
         gas_var_cost_eur_m3,
         ---------- amounts
