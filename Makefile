@@ -112,7 +112,7 @@ bench: setup ## times and memory against peers, into docs/performance.md; fails 
 	@$(BIN)/python -m tests.bench.performance --sizes $(SIZES)
 
 clean: ## remove what was built, keep .venv and the raw files
-	rm -rf target logs dev.duckdb "$$HOME_DIR/lake" "$$HOME_DIR/warehouse.duckdb" "$$HOME_DIR/reports" "$$HOME_DIR/.runs"
+	rm -rf target logs dev.duckdb "$$HOME_DIR/lake" "$$HOME_DIR/warehouse.duckdb" "$$HOME_DIR/reports" "$$HOME_DIR/.runs" "$$HOME_DIR/runs.sqlite"
 
 lock: ## resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --generate-hashes --no-header \

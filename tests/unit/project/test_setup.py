@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from python_ml.engines.sqlite_ledger import FILE as LEDGER_FILE
+
 ROOT = Path(__file__).resolve().parents[3]
 FILES = 12  # of each package that the stand-in installs
 
@@ -163,3 +165,10 @@ def test_the_hooks_are_read_and_set_up_what_they_run() -> None:
     for entry in others:
         (tool,) = [word for word in shlex.split(entry) if word.startswith(".venv/bin/")]
         assert (Path(sys.executable).parent / Path(tool).name).is_file(), entry
+
+
+def test_clean_forgets_the_runs_whose_tables_it_removes() -> None:
+    """With their record left, the next `make run` said "nothing to do" and built nothing."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\nclean:")[2].partition("\n\n")[0]
+    assert f'"$$HOME_DIR/{LEDGER_FILE}"' in recipe
