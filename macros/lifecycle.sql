@@ -1,37 +1,40 @@
-{# Where a customer stands in time: groups of tenure and of time to renewal, for features and for the life table. #}
+{# Where a customer stands in time: groups of tenure and of time to renewal, for features and for the life table.
+Each is a list of names with the months up to which it goes; the last has no end. #}
+{% macro tenure_bands() -%}
+    {{ return([('0-6m', 6), ('6-12m', 12), ('1-2y', 24), ('2-5y', 60)]) }}
+{%- endmacro %}
+
+{% macro late_tenure_bands() -%}
+    {{ return([('5-7y', 84), ('7-10y', 120), ('10y+', none)]) }}
+{%- endmacro %}
+
+{% macro renewal_bands() -%}
+    {{ return([('expired', 0), ('0-3m', 3), ('3-6m', 6), ('6-12m', 12), ('12m+', none)]) }}
+{%- endmacro %}
+
 {% macro tenure_bucket(months) -%}
-    case
-        {{ _tenure_up_to_five_years(months) }}
-        when {{ months }} > 60 then '5y+'
-        else 'unknown'
-    end
+    {{ _band(months, tenure_bands() + [('5y+', none)]) }}
 {%- endmacro %}
 
 {# As tenure_bucket, with the last group in three: the longer somebody stays, the rarer they leave. #}
 {% macro tenure_group(months) -%}
-    case
-        {{ _tenure_up_to_five_years(months) }}
-        when {{ months }} <= 84 then '5-7y'
-        when {{ months }} <= 120 then '7-10y'
-        when {{ months }} > 120 then '10y+'
-        else 'unknown'
-    end
-{%- endmacro %}
-
-{% macro _tenure_up_to_five_years(months) -%}
-    when {{ months }} <= 6 then '0-6m'
-        when {{ months }} <= 12 then '6-12m'
-        when {{ months }} <= 24 then '1-2y'
-        when {{ months }} <= 60 then '2-5y'
+    {{ _band(months, tenure_bands() + late_tenure_bands()) }}
 {%- endmacro %}
 
 {% macro renewal_bucket(months) -%}
+    {{ _band(months, renewal_bands()) }}
+{%- endmacro %}
+
+{# The names of bands, and the one of what is not known, as rows of `values`. #}
+{% macro band_rows(bands) -%}
+    values {% for name, _ in bands %}('{{ name }}'), {% endfor %}('unknown')
+{%- endmacro %}
+
+{% macro _band(months, bands) -%}
     case
-        when {{ months }} <= 0 then 'expired'
-        when {{ months }} <= 3 then '0-3m'
-        when {{ months }} <= 6 then '3-6m'
-        when {{ months }} <= 12 then '6-12m'
-        when {{ months }} > 12 then '12m+'
+        {% for name, most in bands %}
+        when {{ months }} {{ '> ' ~ bands[loop.index0 - 1][1] if most is none else '<= ' ~ most }} then '{{ name }}'
+        {% endfor %}
         else 'unknown'
     end
 {%- endmacro %}

@@ -72,10 +72,10 @@ grid as (
     from segments
     cross join economics
     cross join (
-        values ('0-6m'), ('6-12m'), ('1-2y'), ('2-5y'), ('5-7y'), ('7-10y'), ('10y+'), ('unknown')
+        {{ band_rows(tenure_bands() + late_tenure_bands()) }}
     ) as tenures (tenure_group)
     cross join (
-        values ('expired'), ('0-3m'), ('3-6m'), ('6-12m'), ('12m+'), ('unknown')
+        {{ band_rows(renewal_bands()) }}
     ) as renewals (renewal_group)
     left join exposures
         on
