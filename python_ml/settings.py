@@ -67,6 +67,7 @@ Count = Annotated[int, Field(ge=0)]
 PositiveCount = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, Field(min_length=1)]
+Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
 
 
 @cache
@@ -175,6 +176,24 @@ class PostgresConnection(Section):
     ssl: bool = Field(False, description="Whether the connection is encrypted.")
 
 
+class Recipients(Section):
+    """E-mail addresses that Metabase mails to (infra/metabase/subscriptions.yml), by audience.
+
+    An audience without an address gets no mail.
+    """
+
+    retention_manager: Sequence[Address] = Field([], description="Gets Overview every week.")
+    analyst: Sequence[Address] = Field([], description="Gets Customer Risk every week.")
+    data_scientist: Sequence[Address] = Field([], description="Gets Drift Monitor every week.")
+    on_call: Sequence[Address] = Field(
+        [], description="Gets Pipeline Status every week, and alarms on every day that has some."
+    )
+
+    def of(self, audience: str) -> list[str]:
+        """The addresses of an audience, each once, in order."""
+        return sorted(set(getattr(self, audience)))
+
+
 class MetabaseSettings(Section):
     """The Metabase server that `spanishgas dashboards` keeps in step.
 
@@ -207,6 +226,7 @@ class MetabaseSettings(Section):
     postgres: PostgresConnection = Field(
         PostgresConnection(), description="The connection if `engine` is `postgres`."
     )
+    recipients: Recipients = Field(Recipients(), description="Who gets mail from the server.")
     timeout_seconds: PositiveAmount = Field(
         120.0, description="Longest wait for an answer of the server, in seconds."
     )

@@ -12,7 +12,6 @@ from python_ml.cli.options import common, print_json
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
-    from python_ml.pages.metabase.wanted import Wanted
     from python_ml.settings import Settings
 
 
@@ -29,13 +28,6 @@ _no_descriptions = click.option(
 )
 
 
-def _wanted(settings: Settings) -> Wanted:
-    from python_ml.pages.compile import load_dashboards
-    from python_ml.pages.metabase.wanted import Wanted
-
-    return Wanted(load_dashboards(), settings.metabase.engine, settings.metabase.instance)
-
-
 @dashboards.command()
 @common
 @_url
@@ -46,10 +38,11 @@ def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bo
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
     from python_ml.pages.metabase.descriptions import mart_manifest
     from python_ml.pages.metabase.plan import make_plan
+    from python_ml.pages.metabase.wanted import load_wanted
     from python_ml.view.dashboards import show_plan
 
     settings = settings.with_overrides({"metabase.url": url})
-    wanted = _wanted(settings)
+    wanted = load_wanted(settings)
     manifest = None if no_descriptions else mart_manifest(settings)
     with MetabaseClient(settings.metabase) as client:
         if not server.is_blank(client):
@@ -78,11 +71,12 @@ def apply(
     from python_ml.pages.metabase.apply import apply as apply_definitions
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
     from python_ml.pages.metabase.descriptions import mart_manifest
+    from python_ml.pages.metabase.wanted import load_wanted
     from python_ml.progress import reporting
     from python_ml.view.dashboards import show_applied
 
     settings = settings.with_overrides({"metabase.url": url})
-    wanted = _wanted(settings)
+    wanted = load_wanted(settings)
     manifest = None if no_descriptions else mart_manifest(settings)
     credentials = Credentials.from_environment()
     with MetabaseClient(settings.metabase) as client, reporting("apply") as say:
@@ -107,15 +101,20 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
     """
     from python_ml.pages.metabase.apply import verify
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
+    from python_ml.pages.metabase.wanted import load_wanted
     from python_ml.pages.template import card_sql
 
     if offline and url is not None:
         raise UsageError("--url does not go with --offline, which asks no server")
     settings = settings.with_overrides({"metabase.url": url})
-    wanted = _wanted(settings)
+    wanted = load_wanted(settings)
     for card in wanted.cards:
         card_sql(card.sql, settings.metabase.engine)
-    outcome = {"dashboards": len(wanted.dashboards), "cards": len(wanted.cards)}
+    outcome = {
+        "dashboards": len(wanted.dashboards),
+        "cards": len(wanted.cards),
+        "metrics": len(wanted.metrics),
+    }
     if not offline:
         with MetabaseClient(settings.metabase) as client:
             client.log_in(Credentials.from_environment())
@@ -124,7 +123,10 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
         print_json(outcome)
     else:
         ran = "" if offline else f"; {settings.metabase.url} is as defined and every card runs"
-        click.echo(f"{outcome['dashboards']} dashboards, {outcome['cards']} cards: all right{ran}")
+        click.echo(
+            f"{outcome['dashboards']} dashboards, {outcome['cards']} cards, "
+            f"{outcome['metrics']} metrics: all right{ran}"
+        )
 
 
 @dashboards.command(name="api-key")

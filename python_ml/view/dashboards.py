@@ -29,6 +29,8 @@ def show_plan(plan: Plan) -> None:
     console.print(f"{counts}, on {plan.url}", soft_wrap=True)
     if plan.state.foreign:
         console.print(f"Not ours, left alone: {', '.join(plan.state.foreign)}", soft_wrap=True)
+    for line in plan.not_created:
+        console.print(f"Not created: {line}", soft_wrap=True)
 
 
 def show_applied(applied: Applied) -> None:

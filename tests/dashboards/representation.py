@@ -39,9 +39,30 @@ def _card(fake: FakeMetabase, card: Row) -> Row:
         "creator_id": fake.users[0]["email"],
         "collection_id": fake.collections[card["collection_id"]]["entity_id"],
         "database_id": database,
-        "dataset_query": card["dataset_query"] | {"database": database},
+        "dataset_query": _portable(fake, card["dataset_query"]) | {"database": database},
         "serdes/meta": _meta("Card", card["entity_id"]),
     }
+
+
+def _portable(fake: FakeMetabase, query: Row) -> Row:
+    """A query that names its table and columns instead of their ids."""
+    stage = query["stages"][0]
+    if "native" in stage:
+        return query
+    database = fake.databases[query["database"]]["name"]
+    table = fake.tables[stage["source-table"]]
+    place = [database, table["schema"], table["name"]]
+    columns = {field["id"]: [*place, field["name"]] for field in table["fields"]}
+
+    def named(part: Any) -> Any:
+        if not isinstance(part, list):
+            return part
+        if part[0] == "field":
+            return [*part[:2], columns[part[2]]]
+        return [named(entry) for entry in part]
+
+    portable = {**stage, "source-table": place, "aggregation": named(stage["aggregation"])}
+    return query | {"stages": [portable]}
 
 
 def _dashboard(fake: FakeMetabase, page: Row) -> Row:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from dbtmetabase import DbtMetabase
@@ -19,11 +20,15 @@ from python_ml.pages.metabase.client import Credentials, MetabaseClient
 from python_ml.pages.metabase.descriptions import mart_manifest, undescribed
 from python_ml.pages.metabase.server import make_api_key
 from python_ml.pages.metabase.wanted import Wanted
+from python_ml.pages.metrics import load_metrics
+from python_ml.pages.subscriptions import AUDIENCES, load_mail
 from python_ml.settings import Settings
 from tests.dashboards import representation
 from tests.dashboards.conftest import HERE
 from tests.dashboards.fake import FakeMetabase, running
 from tests.dashboards.fake.contract import Contract
+from tests.dashboards.fake.queries import sql_of
+from tests.dashboards.postgres import READER, Postgres
 
 BIN = HERE / "node_modules" / ".bin"
 
@@ -37,7 +42,8 @@ def address(fake: FakeMetabase, contract: Contract) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def wanted() -> Wanted:
-    return Wanted(load_dashboards(), "postgres", "main")
+    pages = load_dashboards()
+    return Wanted(pages, "postgres", "main", load_metrics(), load_mail(pages))
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +55,16 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def server_settings(settings: Settings, address: str) -> Settings:
-    return settings.with_overrides({"metabase.url": address})
+    mailed = {f"metabase.recipients.{it}": [f"{it}@spanishgas.example"] for it in AUDIENCES}
+    return settings.with_overrides({"metabase.url": address, **mailed})
 
 
 @pytest.fixture(scope="module")
 def applied(
     fake: FakeMetabase, server_settings: Settings, wanted: Wanted, manifest: Mapping[str, Any]
 ) -> Applied:
-    """All dashboards of the project, applied to a blank server."""
+    """All that the project defines, applied to a blank server that can send mail."""
+    fake.can_send_mail = True
     credentials = Credentials.from_environment()
     with MetabaseClient(server_settings.metabase) as client:
         return apply(client, wanted, server_settings, credentials, manifest)
@@ -96,6 +104,9 @@ def tool(*command: Any, **environment: Any) -> str:
         ("POST", "/api/dashboard", {"name": ""}, "valid under any|too short|non-empty"),
         ("PUT", "/api/collection/1?force=1", {}, "force is not declared"),
         ("POST", "/api/cards", {}, "no such operation"),
+        ("POST", "/api/pulse", {"name": "x", "cards": []}, "required property"),
+        ("PUT", "/api/pulse/1", {"archived": False, "recipients": []}, "recipients"),
+        ("POST", "/api/notification", {"payload_type": "notification/mail"}, "notification/mail"),
         (
             "PUT",
             "/api/dashboard/1",
@@ -149,21 +160,62 @@ def test_the_official_command_reads_every_dashboard(
 
 
 def test_the_official_command_accepts_every_kind_of_query(
-    fake: FakeMetabase, applied: Applied, tmp_path: Path
+    fake: FakeMetabase, applied: Applied, wanted: Wanted, tmp_path: Path
 ) -> None:
-    """One card for each combination of tags: the text of the SQL is all the same to it."""
+    """Every metric, and one card for each combination of tags: its SQL is all the same to it."""
 
-    def kind(card: Mapping[str, Any]) -> list[tuple[str, bool, bool]]:
+    def kind(card: Mapping[str, Any]) -> Any:
+        if card["type"] == "metric":
+            return card["name"]
         tags = card["dataset_query"]["stages"][0].get("template-tags", {}).values()
         return sorted((tag["type"], tag["required"], "default" in tag) for tag in tags)
 
     kinds = {repr(kind(card)): card for card in fake.cards.values()}
-    assert "[]" in kinds and len(kinds) > 1
+    assert "[]" in kinds and len(kinds) > len(wanted.metrics) + 1
     for card in kinds.values():
         path = tmp_path / f"{card['id']}.json"
         path.write_text(json.dumps(card["dataset_query"]))
         said = tool("mb", "query", "--dry-run", "--json", "--file", str(path))
         assert json.loads(said)["ok"], card["name"]
+
+
+def test_metrics_are_what_the_marts_sum_up_to(
+    fake: FakeMetabase, applied: Applied, wanted: Wanted, server: Postgres
+) -> None:
+    """The query builder's figures, run by the fake in Postgres, are those that SQL finds there."""
+    cards = {card["entity_id"]: card for card in fake.cards.values()}
+
+    def value(key: str) -> float:
+        card = cards[wanted.entity_id(f"metric.{key}")]
+        assert card["type"] == "metric" and fake.runner is not None
+        (names, rows) = fake.runner(sql_of(card["dataset_query"], fake.tables))
+        assert f'["name","{names[0]}"]' in card["visualization_settings"]["column_settings"]
+        return float(rows[0][0])
+
+    by_hand = {
+        "customers": "count(*) from mart_customer_risk",
+        "customers_at_risk": "count(*) from mart_customer_risk where is_at_risk",
+        "customers_flagged": "count(*) from mart_customer_risk where is_flagged",
+        "expected_churn_rate": "sum(churn_probability) / count(*) from mart_customer_risk",
+        "expected_loss": "sum(expected_monthly_loss_eur) from mart_customer_risk",
+        "offers": "count(*) from mart_recommendation where decision = 'offered'",
+        "offer_cost": "sum(offer_budget_eur + contact_cost_eur) from mart_recommendation",
+        "margin_rate": "sum(margin_eur) / sum(revenue_eur) from mart_customer_month",
+    }
+    options = "-c search_path=marts"
+    with psycopg.connect(server.connect_as(READER), options=options) as connection:
+        for key, query in by_hand.items():
+            row = connection.execute(f"select {query}".encode()).fetchone()
+            assert row and value(key) == pytest.approx(float(row[0])), key
+
+
+def test_answers_about_alerts_have_the_official_form(
+    fake: FakeMetabase, applied: Applied, contract: Contract, wanted: Wanted
+) -> None:
+    assert len(fake.notifications) == len(wanted.mail.alerts) > 0
+    for alert in fake.notifications.values():
+        assert contract.answer_problems("POST", "/api/notification", alert) == []
+    assert contract.answer_problems("POST", "/api/notification", {"handlers": "none"})
 
 
 def test_dbt_metabase_describes_the_marts_once(
@@ -218,19 +270,26 @@ def test_every_request_is_one_that_the_official_document_allows(
     api_key: str,
 ) -> None:
     """Last: it takes everything away and brings it back, and renews the key."""
-    assert applied.card_count == len(wanted.cards) > 0
+    assert applied.card_count == len(wanted.symbols) > len(wanted.cards)
     credentials = Credentials(api_key, None, None)
 
-    def apply_again(pages: Any) -> Applied:
+    def apply_again(asked: Wanted) -> Applied:
         with MetabaseClient(server_settings.metabase) as client:
-            asked = Wanted(pages, "postgres", "main")
             return apply(client, asked, server_settings, credentials, manifest)
 
-    assert apply_again(wanted.dashboards).requests == []
-    assert len(apply_again(()).plan.changes) == len(wanted.cards) + len(wanted.dashboards)
-    assert len(apply_again(wanted.dashboards).urls) == len(wanted.dashboards)
+    assert apply_again(wanted).requests == []
+    silent = server_settings.with_overrides({f"metabase.recipients.{it}": [] for it in AUDIENCES})
+    with MetabaseClient(server_settings.metabase) as client:
+        silenced = apply(client, wanted, silent, credentials, manifest).plan.changes
+    mailed = len(wanted.mail.subscriptions) + len(wanted.mail.alerts)
+    assert [it.action for it in silenced] == ["archive"] * mailed
+    assert {it.action for it in apply_again(wanted).plan.changes} == {"restore"}
+    nothing = apply_again(Wanted((), "postgres", "main")).plan.changes
+    left = len(wanted.symbols) + len(wanted.dashboards) + len(wanted.mail.subscriptions)
+    assert len(nothing) == left
+    assert len(apply_again(wanted).urls) == len(wanted.dashboards)
     with MetabaseClient(server_settings.metabase) as client:
         client.log_in(credentials)
-        assert verify(client, wanted, server_settings, manifest) == len(wanted.cards)
+        assert verify(client, wanted, server_settings, manifest) == len(wanted.symbols)
         make_api_key(client)
     assert fake.refused == []

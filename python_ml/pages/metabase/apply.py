@@ -10,8 +10,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from python_ml.errors import QualityGateError
-from python_ml.pages.metabase import server
+from python_ml.errors import QualityGateError, SpanishGasError
+from python_ml.pages.metabase import mail, server
 from python_ml.pages.metabase.client import Credentials, Json, MetabaseClient
 from python_ml.pages.metabase.descriptions import Manifest, describe
 from python_ml.pages.metabase.layout import tab_ids
@@ -22,11 +22,12 @@ from python_ml.pages.metabase.plan import (
     full_dashboard_body,
     make_plan,
 )
-from python_ml.pages.metabase.state import COLLECTIONS
+from python_ml.pages.metabase.state import COLLECTIONS, State, read_tables
 from python_ml.pages.metabase.wanted import Ids, Wanted
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
 
+_LOOKS = 60  # at the tables of a server that is still looking for them, a second apart
 _GROUND = ("server", "database", "group", "collection")  # what everything else stands on
 
 
@@ -174,16 +175,38 @@ class _Run:
             self.client.put(f"/api/collection/{change.id}", body | {"archived": False})
 
     def build(self, plan: Plan) -> None:
-        """Everything in the collection, then who may see it, then the descriptions."""
+        """Everything in the collection, then who gets mail of it and who may see it, then the
+        descriptions."""
         self.ids = plan.state.ids()
-        steps = [change for change in plan.changes if change.kind not in _GROUND]
-        for number, change in enumerate(steps):
-            if change.kind == "card" and change.action != "archive":
-                self._say(change, number / len(steps))
-                self._card(change)
+        for change in plan.of("subscription", "archive") + plan.of("alert", "archive"):
+            self._silence(change, plan)
+        self._cards(plan)
+        self._dashboards(plan)
+        for change in plan.of("dashboard", "archive") + plan.of("card", "archive"):
+            self.client.put(f"/api/{change.kind}/{change.id}", {"archived": True})
+        for change in plan.of("subscription", "create", "update", "restore"):
+            self._subscription(change)
+        for change in plan.of("alert", "create", "update", "restore"):
+            self._alert(change, plan.state.alerts.get(change.key))
+        if plan.of("permissions", "grant"):
+            self._grant()
+        if self.manifest is not None and plan.of("tables", "describe"):
+            self.progress("descriptions of the marts", 0.9)
+            describe(self.client, self.settings.metabase.database, self.manifest)
+
+    def _cards(self, plan: Plan) -> None:
+        metrics = {metric.symbol for metric in self.wanted.metrics}
+        changes = plan.of("card", "create", "update", "restore")
+        for number, change in enumerate(changes):
+            self._say(change, number / len(changes))
+            if change.key in metrics:
+                self._learn_fields()
+            self._card(change)
+
+    def _dashboards(self, plan: Plan) -> None:
         for change in plan.of("dashboard", "create"):
             self._create_dashboard(change)
-        pages = [it for it in steps if it.kind == "dashboard" and it.action != "archive"]
+        pages = plan.of("dashboard", "create", "update", "restore")
         again = []
         for number, change in enumerate(pages):
             self._say(change, number / len(pages))
@@ -193,22 +216,14 @@ class _Run:
                 again = pages[: number + 1]
         for change in again:
             self._dashboard(change)
-        for change in plan.of("dashboard", "archive") + plan.of("card", "archive"):
-            self.client.put(f"/api/{change.kind}/{change.id}", {"archived": True})
-        if plan.of("permissions", "grant"):
-            self._grant()
-        if self.manifest is not None and plan.of("tables", "describe"):
-            self.progress("descriptions of the marts", 0.9)
-            describe(self.client, self.settings.metabase.database, self.manifest)
 
     def _say(self, change: Change, share: float) -> None:
         self.progress(f"{change.action} {change.kind} {change.name}", share * 0.9)
 
     def _card(self, change: Change) -> None:
-        card = next(card for card in self.wanted.cards if card.symbol == change.key)
-        body = self.wanted.card_body(card, self.ids)
+        body = self.wanted.body_of(change.key, self.ids)
         if change.id is None:
-            body["entity_id"] = self.wanted.entity_id(card)
+            body["entity_id"] = self.wanted.entity_id(change.key)
             self.ids.cards[change.key] = self.client.post("/api/card", body)["id"]
             return
         differing = {difference.field for difference in change.differences}
@@ -216,6 +231,58 @@ class _Run:
         if change.action == "restore":
             body |= {"archived": False, "collection_id": self.ids.collections["cards"]}
         self.client.put(f"/api/card/{change.id}", body)
+
+    def _learn_fields(self) -> None:
+        """The server's ids of the columns that the metrics name; a new server looks for them first.
+
+        Raises:
+            SpanishGasError: the server does not find a mart, or a column of one.
+        """
+        named = {(it.table, column) for it in self.wanted.metrics for column in it.columns}
+        schema = server.names_of(self.settings).schema
+        for attempt in range(_LOOKS):
+            if named <= set(self.ids.fields):
+                return
+            if attempt == 0:
+                self.client.ask(f"/api/database/{self.ids.database}/sync_schema")
+            else:
+                self.client.wait(1.0)
+            tables = read_tables(self.client, self.ids.database, schema)
+            known = State(tables=tables).ids()
+            self.ids.tables, self.ids.fields = known.tables, known.fields
+        table, column = min(named - set(self.ids.fields))
+        raise SpanishGasError(
+            f"{self.client.url} has found no {table}.{column} in schema {schema}, which a metric "
+            "reads; `spanishgas dashboards publish-marts` loads the marts of Postgres"
+        )
+
+    def _subscription(self, change: Change) -> None:
+        defined = next(it for it in self.wanted.mail.subscriptions if it.key == change.key)
+        recipients = self.settings.metabase.recipients.of(defined.audience)
+        body = mail.subscription_body(defined, recipients, self.wanted.mark_of(defined.key))
+        if change.id is None:
+            page = self.client.get(f"/api/dashboard/{self.ids.dashboards[defined.dashboard]}")
+            self.client.post("/api/pulse", mail.new_subscription_body(body, page))
+        else:
+            self.client.put(f"/api/pulse/{change.id}", body)
+
+    def _alert(self, change: Change, there: Json | None) -> None:
+        defined = next(it for it in self.wanted.mail.alerts if it.key == change.key)
+        recipients = self.settings.metabase.recipients.of(defined.audience)
+        body = mail.alert_body(defined, recipients, self.ids.cards[defined.card], there)
+        if there is None:
+            self.client.post("/api/notification", body)
+        else:
+            self.client.put(f"/api/notification/{there['id']}", body)
+
+    def _silence(self, change: Change, plan: Plan) -> None:
+        """Switch off; the server keeps it, and the same one comes back."""
+        if change.kind == "subscription":
+            body: Json = {"archived": True, "skip_if_empty": False}
+            self.client.put(f"/api/pulse/{change.id}", body)
+            return
+        there = plan.state.alerts[change.key]
+        self.client.put(f"/api/notification/{there['id']}", mail.switched_off(there))
 
     def _create_dashboard(self, change: Change) -> None:
         """Its place and address; until the PUT that follows it is known by its name."""

@@ -149,6 +149,10 @@ class MetabaseClient:
         """A POST that changes nothing: a query, or the order to look at the tables again."""
         return self._request("POST", path, body)
 
+    def wait(self, seconds: float) -> None:
+        """Give the server time for what it does by itself."""
+        self._sleep(seconds)
+
     def _request(
         self,
         method: str,

@@ -9,6 +9,7 @@ from typing import Any
 from python_ml.pages.metabase.client import Json
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_CLAUSE_OPTIONS = ("name", "display-name")
 _TAG_KEYS = ("id", "name", "display-name", "type", "default")
 
 
@@ -58,6 +59,12 @@ def _plain_query(query: Mapping[str, Any] | None) -> Json:
         return {}
     if "stages" in query:
         stage = query["stages"][0]
+        if "aggregation" in stage:
+            return {
+                "database": query.get("database"),
+                "table": stage.get("source-table"),
+                "aggregation": _plain_clause(stage["aggregation"]),
+            }
         sql, tags = stage.get("native"), stage.get("template-tags") or {}
     else:
         native = query.get("native") or {}
@@ -72,6 +79,13 @@ def _plain_query(query: Mapping[str, Any] | None) -> Json:
             for row in sorted(rows, key=lambda row: row["name"])
         ],
     }
+
+
+def _plain_clause(clause: Any) -> Any:
+    """A clause with only the options that we set: servers add types and identifiers."""
+    if isinstance(clause, Mapping):
+        return {key: clause[key] for key in _CLAUSE_OPTIONS if key in clause}
+    return [_plain_clause(part) for part in clause] if isinstance(clause, list) else clause
 
 
 def clean(value: Any) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from python_ml.pages.metabase import server
+from python_ml.pages.metabase import mail, server
 from python_ml.pages.metabase.client import Json, MetabaseClient
 from python_ml.pages.metabase.descriptions import Manifest, undescribed
 from python_ml.pages.metabase.difference import Difference, differences
@@ -22,7 +22,7 @@ class Change:
     """One thing that is to become different."""
 
     action: str  # set up, create, update, restore, archive, grant or describe
-    kind: str  # server, database, group, collection, card, dashboard, permissions or tables
+    kind: str  # server, database, group, collection, card, dashboard, subscription, alert, …
     key: str
     name: str
     id: int | None = None
@@ -47,6 +47,7 @@ class Plan:
     state: State
     changes: list[Change] = field(default_factory=list)
     unchanged_count: int = 0
+    not_created: list[str] = field(default_factory=list)  # mail that nobody gets, and why
 
     def of(self, kind: str, *actions: str) -> list[Change]:
         return [it for it in self.changes if it.kind == kind and it.action in actions]
@@ -57,6 +58,7 @@ class Plan:
             "changes": [change.as_dict() for change in self.changes],
             "unchanged_count": self.unchanged_count,
             "left_alone": self.state.foreign,
+            "not_created": self.not_created,
         }
 
 
@@ -79,9 +81,8 @@ def make_plan(
     _compare_server(plan, settings)
     _compare_collections(plan, wanted, settings)
     ids = plan.state.ids()
-    for card in wanted.cards:
-        body, there = wanted.card_body(card, ids), plan.state.cards.get(card.symbol)
-        _note(plan, "card", card.symbol, body, there)
+    for symbol in wanted.symbols:
+        _note(plan, "card", symbol, wanted.body_of(symbol, ids), plan.state.cards.get(symbol))
     for page in wanted.dashboards:
         _compare_dashboard(plan, wanted, page, ids)
     for kind, left in (("dashboard", plan.state.left_dashboards), ("card", plan.state.left_cards)):
@@ -89,6 +90,7 @@ def make_plan(
             plan.changes.append(
                 Change("archive", kind, str(row["entity_id"]), row["name"], row["id"])
             )
+    _compare_mail(client, plan, wanted, settings)
     _compare_rights(client, plan, settings)
     if manifest is not None:
         _compare_descriptions(client, plan, manifest)
@@ -163,6 +165,54 @@ def _note(
         plan.changes.append(Change("restore", kind, key, body["name"], there["id"], found))
     elif found:
         plan.changes.append(Change("update", kind, key, body["name"], there["id"], found))
+    else:
+        plan.unchanged_count += 1
+
+
+def _compare_mail(client: MetabaseClient, plan: Plan, wanted: Wanted, settings: Settings) -> None:
+    """Subscriptions and alerts of audiences that have an address."""
+    recipients = settings.metabase.recipients
+    can_send = bool(client.properties().get("email-configured?"))
+    names = {page.key: page.name for page in wanted.dashboards}
+    names |= {card.symbol: card.name for card in wanted.cards}
+    items = [
+        ("subscription", it.key, it.audience, it.dashboard, plan.state.subscriptions.get(it.key))
+        for it in wanted.mail.subscriptions
+    ] + [
+        ("alert", it.key, it.audience, it.card, plan.state.alerts.get(it.key))
+        for it in wanted.mail.alerts
+    ]
+    silent = set()
+    for kind, key, audience, about, there in items:
+        name = f"{names[about]}, for {audience.replace('_', ' ')}"
+        is_off = there is not None and not mail.is_active(there)
+        if not recipients.of(audience):
+            silent.add(f"metabase.recipients.{audience}")
+            if there is not None and not is_off:
+                plan.changes.append(Change("archive", kind, key, name, there["id"]))
+        elif there is None and not can_send:
+            silent.add("an e-mail server (Admin settings > Email)")
+        else:
+            found = mail.differing(wanted, key, recipients.of(audience), there)
+            _note_mail(plan, Change("create", kind, key, name, None, found), there, is_off=is_off)
+    for row in plan.state.left_subscriptions:
+        plan.changes.append(
+            Change("archive", "subscription", f"left {row['id']}", row["name"], row["id"])
+        )
+    if silent:
+        plan.not_created.append(
+            f"no subscription or alert where these are not set: {', '.join(sorted(silent))}"
+        )
+
+
+def _note_mail(
+    plan: Plan, change: Change, there: Mapping[str, Any] | None, *, is_off: bool
+) -> None:
+    if there is None:
+        plan.changes.append(replace(change, differences=()))
+    elif is_off or change.differences:
+        action = "restore" if is_off else "update"
+        plan.changes.append(replace(change, action=action, id=there["id"]))
     else:
         plan.unchanged_count += 1
 

@@ -23,6 +23,7 @@ def names_of(settings: Settings) -> Names:
         database=metabase.database,
         groups={"viewers": metabase.viewer_group, "analysts": metabase.analyst_group},
         collections={"root": metabase.collection, "cards": "Questions"},
+        schema=settings.marts.schema if metabase.engine == "postgres" else settings.athena.schema,
     )
 
 

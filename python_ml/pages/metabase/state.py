@@ -8,8 +8,10 @@ from typing import Any
 
 from python_ml.pages.metabase.client import Json, MetabaseClient
 from python_ml.pages.metabase.layout import tab_ids
+from python_ml.pages.metabase.mail import alerts_of, subscriptions_of
 from python_ml.pages.metabase.wanted import Ids, Wanted, is_ours, marker
 
+CARDS = ("card", "dataset", "metric")  # questions, models and metrics, as a collection lists them
 COLLECTIONS = ("root", "cards")  # the managed collection, and the one inside it for the questions
 
 
@@ -24,6 +26,10 @@ class State:
     dashboards: dict[str, Json] = field(default_factory=dict)
     left_cards: list[Json] = field(default_factory=list)  # ours, but no longer defined
     left_dashboards: list[Json] = field(default_factory=list)
+    subscriptions: dict[str, Json] = field(default_factory=dict)
+    alerts: dict[str, Json] = field(default_factory=dict)
+    left_subscriptions: list[Json] = field(default_factory=list)
+    tables: list[Json] = field(default_factory=list)  # that the metrics may read
     foreign: list[str] = field(default_factory=list)  # made by people, in the managed collection
     tabs: dict[tuple[str, str], int] = field(default_factory=dict)  # by keys of page and tab
 
@@ -40,6 +46,12 @@ class State:
             cards=numbers(self.cards),
             dashboards=numbers(self.dashboards),
             tabs=dict(self.tabs),
+            tables={row["name"]: row["id"] for row in self.tables},
+            fields={
+                (row["name"], column["name"]): column["id"]
+                for row in self.tables
+                for column in row["fields"]
+            },
         )
 
 
@@ -59,7 +71,17 @@ def read_state(client: MetabaseClient, wanted: Wanted, names: Names) -> State:
         there = state.dashboards.get(page.key, {})
         found = tab_ids(there, [(tab.key, tab.name) for tab in page.tabs])
         state.tabs |= {(page.key, tab): number for tab, number in found.items()}
+    if state.database is not None and wanted.metrics:
+        state.tables = read_tables(client, state.database["id"], names.schema)
+    state.subscriptions, state.left_subscriptions = subscriptions_of(client, wanted, state.ids())
+    state.alerts = alerts_of(client, wanted, state.ids())
     return state
+
+
+def read_tables(client: MetabaseClient, database: int, schema: str) -> list[Json]:
+    """The tables of the marts as the server knows them, with their columns."""
+    rows = client.get(f"/api/database/{database}/metadata")["tables"]
+    return [row for row in rows if row["schema"] == schema]
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,7 @@ class Names:
     database: str
     groups: Mapping[str, str]
     collections: Mapping[str, str]
+    schema: str  # of the marts
 
 
 def _named(rows: list[Json], name: str) -> Json | None:
@@ -100,11 +123,11 @@ def _read_collections(client: MetabaseClient, wanted: Wanted, names: Names, stat
 
 def _read_cards(client: MetabaseClient, wanted: Wanted, state: State) -> None:
     """By entity id, wherever they are: in the collection, moved elsewhere, or in the trash."""
-    defined = {wanted.entity_id(card): card.symbol for card in wanted.cards}
+    defined = {wanted.entity_id(symbol): symbol for symbol in wanted.symbols}
     for entity, symbol in defined.items():
         if card := client.find(f"/api/card/{entity}"):
             state.cards[symbol] = card
-    for item in _items(client, state, "card"):
+    for item in _items(client, state, *CARDS):
         if item["entity_id"] not in defined:
             if is_ours(item["entity_id"]):
                 state.left_cards.append(item)
@@ -116,14 +139,13 @@ def _read_dashboards(client: MetabaseClient, wanted: Wanted, state: State) -> No
     """By the marker in the caveats. One without it that has our name is ours, half made."""
     marks = {marker(page.key, wanted.instance): page.key for page in wanted.dashboards}
     names = {page.name: page.key for page in wanted.dashboards}
-    any_mark = marker("", wanted.instance).rstrip("]")
     unmarked = []
     for item in _items(client, state, "dashboard"):
         page = client.get(f"/api/dashboard/{item['id']}")
         caveats = page.get("caveats") or ""
         if caveats in marks and marks[caveats] not in state.dashboards:
             state.dashboards[marks[caveats]] = page
-        elif caveats.startswith(any_mark):
+        elif caveats.startswith(wanted.mark_of_all):
             state.left_dashboards.append(page)
         else:
             unmarked.append(page)
@@ -154,11 +176,11 @@ def _look_into_the_trash(client: MetabaseClient, wanted: Wanted, state: State) -
             state.dashboards[key] = page
 
 
-def _items(client: MetabaseClient, state: State, model: str) -> list[Json]:
+def _items(client: MetabaseClient, state: State, *models: str) -> list[Json]:
     """What the managed collections list, but for what is archived."""
     rows: list[Any] = []
     for collection in state.collections.values():
         if not collection["archived"]:
             path = f"/api/collection/{collection['id']}/items"
-            rows += client.get(path, models=model)["data"]
+            rows += client.get(path, models=list(models))["data"]
     return rows

@@ -13,9 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from python_ml.pages.compile import load_dashboards
 from python_ml.pages.metabase.client import Json
+from python_ml.pages.metrics import Metric, load_metrics, with_fields
 from python_ml.pages.model import Card, Click, Dashboard, Parameter, TextCard, ValueCard
+from python_ml.pages.subscriptions import NO_MAIL, Mail, load_mail
 from python_ml.pages.template import card_sql
+from python_ml.pages.visualization import FORMATS, column_key, format_of
+from python_ml.settings import Settings
 
 _LINK = re.compile(r"\(dashboard:([a-z0-9_]+)(?:/([a-z0-9_]+))?\)")
 _OURS = "sgas"
@@ -48,6 +53,8 @@ class Ids:
     cards: dict[str, int] = field(default_factory=dict)  # by symbol
     dashboards: dict[str, int] = field(default_factory=dict)  # by key
     tabs: dict[tuple[str, str], int] = field(default_factory=dict)  # by keys of page and tab
+    tables: dict[str, int] = field(default_factory=dict)  # by mart
+    fields: dict[tuple[str, str], int] = field(default_factory=dict)  # by mart and column
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,63 @@ class Wanted:
     dashboards: Sequence[Dashboard]
     engine: str
     instance: str
+    metrics: Sequence[Metric] = ()
+    mail: Mail = NO_MAIL
 
     @property
     def cards(self) -> list[Card]:
         return [card for dashboard in self.dashboards for card in dashboard.cards]
 
-    def entity_id(self, card: Card) -> str:
-        return entity_id(card.symbol, self.instance)
+    @property
+    def symbols(self) -> list[str]:
+        """Of everything that is a card for the server: questions, models and metrics."""
+        return [*(card.symbol for card in self.cards), *(metric.symbol for metric in self.metrics)]
+
+    def entity_id(self, symbol: str) -> str:
+        return entity_id(symbol, self.instance)
+
+    @property
+    def mark_of_all(self) -> str:
+        """How every mark of ours begins."""
+        return marker("", self.instance).rstrip("]")
+
+    def mark_of(self, key: str) -> str:
+        return marker(key, self.instance)
+
+    def body_of(self, symbol: str, ids: Ids) -> Json:
+        """The card or metric of this symbol."""
+        for metric in self.metrics:
+            if metric.symbol == symbol:
+                return self.metric_body(metric, ids)
+        return self.card_body(next(it for it in self.cards if it.symbol == symbol), ids)
+
+    def metric_body(self, metric: Metric, ids: Ids) -> Json:
+        """A metric: one aggregation of a table, which has no legacy envelope of its own."""
+        operator, options, *arguments = with_fields(
+            metric.aggregation,
+            lambda column: ["field", {}, ids.fields.get((metric.table, column), 0)],
+        )
+        named = {**options, "name": metric.column, "display-name": metric.name}
+        stage = {
+            "lib/type": "mbql.stage/mbql",
+            "source-table": ids.tables.get(metric.table, 0),
+            "aggregation": [[operator, named, *arguments]],
+        }
+        return {
+            "name": metric.name,
+            "description": metric.description,
+            "display": "scalar",
+            "type": "metric",
+            "collection_id": ids.collections.get("cards", 0),
+            "visualization_settings": {
+                "column_settings": {column_key(metric.column): FORMATS[format_of(metric.column)]}
+            },
+            "dataset_query": {
+                "lib/type": "mbql/query",
+                "database": ids.database,
+                "stages": [stage],
+            },
+        }
 
     def card_body(self, card: Card, ids: Ids) -> Json:
         """A card with its query in the legacy envelope, which all servers accept."""
@@ -126,6 +183,22 @@ class Wanted:
             for text in dashboard.texts
         ]
         return shown + texts
+
+
+def load_wanted(settings: Settings) -> Wanted:
+    """Everything that the project defines, for the server of the settings.
+
+    Raises:
+        DefinitionError: a definition is wrong, with file and line.
+    """
+    dashboards = load_dashboards()
+    return Wanted(
+        dashboards,
+        settings.metabase.engine,
+        settings.metabase.instance,
+        load_metrics(),
+        load_mail(dashboards),
+    )
 
 
 def _placed(label: str, item: Card | TextCard, **body: Any) -> Placed:

@@ -6,7 +6,8 @@ import secrets
 
 from flask import Flask, Response, jsonify, request
 
-from tests.dashboards.fake.store import ADMINISTRATORS, ApiError, FakeMetabase, Row
+from tests.dashboards.fake.errors import ApiError
+from tests.dashboards.fake.store import ADMINISTRATORS, FakeMetabase, Row
 
 
 def register_accounts(app: Flask, fake: FakeMetabase) -> None:
@@ -31,6 +32,7 @@ def _register_sessions(app: Flask, fake: FakeMetabase) -> None:
             "version": {"tag": fake.tag, "date": "2026-09-01", "hash": "0000000"},
             "version-components": [int(major), minor, patch],
             "token-features": {},
+            "email-configured?": fake.can_send_mail,
             "site-name": "Fake",
         }
 

@@ -13,8 +13,10 @@ from werkzeug.serving import make_server
 from tests.dashboards.fake import dashboards
 from tests.dashboards.fake.accounts import register_accounts
 from tests.dashboards.fake.contract import Contract
-from tests.dashboards.fake.queries import as_legacy, native_sql
-from tests.dashboards.fake.store import TRASH, ApiError, FakeMetabase, Row, is_write
+from tests.dashboards.fake.errors import ApiError
+from tests.dashboards.fake.mail import register_mail
+from tests.dashboards.fake.queries import as_legacy, sql_of
+from tests.dashboards.fake.store import TRASH, FakeMetabase, Row, is_write
 
 OPEN = ("/api/health", "/api/session", "/api/session/properties", "/api/setup")
 
@@ -55,7 +57,13 @@ def create_app(fake: FakeMetabase, contract: Contract | None = None) -> Flask:
             fake.refused.append(f"{request.method} {request.path}: {error.message}")
         return _answer(error)
 
-    for register in (register_accounts, _register_content, _register_queries, _register_metadata):
+    for register in (
+        register_accounts,
+        register_mail,
+        _register_content,
+        _register_queries,
+        _register_metadata,
+    ):
         register(app, fake)
     return app
 
@@ -178,7 +186,7 @@ def _run(fake: FakeMetabase, query: Row) -> tuple[Row, int]:
     if fake.runner is None:
         raise ApiError(500, "the fake has no warehouse to run queries on")
     try:
-        columns, rows = fake.runner(native_sql(query))
+        columns, rows = fake.runner(sql_of(query, fake.tables))
     except Exception as error:
         return {"status": "failed", "error": str(error), "error_type": "invalid-query"}, 202
     cols = [{"name": name, "display_name": name, "base_type": "type/*"} for name in columns]

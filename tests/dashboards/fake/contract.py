@@ -25,6 +25,9 @@ _DASHCARD = {
     "visualization_settings": {"type": "object", "properties": {}},
     "action_id": {"type": ["integer", "null"]},
 }
+# What the server compares when a notification is updated, but the document does not declare.
+_NOTIFICATION_INPUT = "metabase.notification.api.notification.NotificationApiInput"
+_NOTIFICATION = {"active": {"type": "boolean"}}
 # A query parameter of the standard clients that the document does not know.
 _PARAMETERS_BESIDE = {"/api/collection": {"exclude-other-user-collections", "archived"}}
 
@@ -34,6 +37,11 @@ class Contract:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._components = _relaxed(document["components"])
+        self._answers = _relaxed(document["components"], is_closed=False)
+        for row in _objects_of(
+            self._components["schemas"].get(_NOTIFICATION_INPUT), "payload_type"
+        ):
+            row["properties"] |= _NOTIFICATION
         self._operations: list[tuple[str, re.Pattern[str], Mapping[str, Any]]] = []
         for path, operations in document["paths"].items():
             pattern = re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + r"\Z")
@@ -69,6 +77,17 @@ class Contract:
             found.append(f"{where}: takes no body")
         return found
 
+    def answer_problems(self, method: str, path: str, answer: Any) -> list[str]:
+        """What the document has against an answer; servers may say more than it declares."""
+        operation = self._operation(method, path)
+        assert operation is not None
+        content = operation["responses"]["2XX"]["content"]["application/json"]["schema"]
+        schema = {**_relaxed(content, is_closed=False), "components": self._answers}
+        return [
+            f"{it.json_path}: {it.message}"
+            for it in Draft202012Validator(schema).iter_errors(answer)
+        ]
+
     def _operation(self, method: str, path: str) -> Mapping[str, Any] | None:
         return next(
             (
@@ -91,18 +110,24 @@ class Contract:
         return self._validators[id(schema)]
 
 
-def _relaxed(node: Any) -> Any:
-    """`oneOf` as `anyOf`, nothing required that has a default, no key beside the declared ones."""
+def _relaxed(node: Any, *, is_closed: bool = True) -> Any:
+    """`oneOf` as `anyOf`, nothing required that has a default, no key beside the declared ones if
+    that is asked for."""
     if isinstance(node, list):
-        return [_relaxed(entry) for entry in node]
+        return [_relaxed(entry, is_closed=is_closed) for entry in node]
     if not isinstance(node, Mapping):
         return node
-    out = {("anyOf" if key == "oneOf" else key): _relaxed(value) for key, value in node.items()}
+    out = {
+        ("anyOf" if key == "oneOf" else key): _relaxed(value, is_closed=is_closed)
+        for key, value in node.items()
+    }
     properties = out.get("properties")
     if isinstance(properties, dict) and "required" in out and isinstance(out["required"], list):
         out["required"] = [
             name for name in out["required"] if "default" not in properties.get(name, {})
         ]
+    if not is_closed:
+        return out
     if out.get("type") == "object" and properties and "additionalProperties" not in out:
         out["additionalProperties"] = False
     return out

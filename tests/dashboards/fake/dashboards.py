@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dashboards.fake.store import CREATED_AT, ApiError, FakeMetabase, Row, nano_id
+from tests.dashboards.fake.errors import ApiError
+from tests.dashboards.fake.store import CREATED_AT, FakeMetabase, Row, nano_id
 
 # What the server reads of each row; anything else in a request would be passed over in silence.
 DASHCARD_KEYS = {
@@ -70,6 +71,10 @@ def update_dashboard(fake: FakeMetabase, number: int, body: Row) -> Row:
     if "archived" in body:
         dashboard["archived_directly"] = body["archived"]
     dashboard.update({key: body[key] for key in body.keys() - {"dashcards", "tabs"}})
+    for subscription in fake.subscriptions.values():  # whatever it was called
+        if subscription["dashboard_id"] == number:
+            subscription["name"] = dashboard["name"]
+            subscription["collection_id"] = dashboard["collection_id"]
     return hydrated(fake, number)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.dashboards.fake.queries import read_back
+from tests.dashboards.fake.errors import ApiError
+from tests.dashboards.fake.queries import check_metric, read_back
 
 Row = dict[str, Any]
 # SQL with its template tags filled in -> names of the columns and rows of values.
@@ -18,16 +19,8 @@ CREATED_AT = "2026-09-01T06:00:00Z"
 ADMINISTRATORS = 2
 ALL_USERS = 1
 TRASH = 1
+CARD_MODELS = {"question": "card", "model": "dataset", "metric": "metric"}  # in a collection
 ENGINES = ("athena", "postgres", "sqlite", "starburst")  # drivers that the stock image ships
-
-
-class ApiError(Exception):
-    """An answer other than 2xx."""
-
-    def __init__(self, status: int, message: str | Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def nano_id() -> str:
@@ -55,6 +48,8 @@ class FakeMetabase:
     cards: dict[int, Row] = field(default_factory=dict)
     dashboards: dict[int, Row] = field(default_factory=dict)
     subscriptions: dict[int, Row] = field(default_factory=dict)
+    notifications: dict[int, Row] = field(default_factory=dict)
+    can_send_mail: bool = False  # an administrator has set up an e-mail server
     groups: dict[int, Row] = field(default_factory=dict)
     data_graph: Row = field(default_factory=lambda: {"revision": 1, "groups": {}})
     collection_graph: Row = field(default_factory=lambda: {"revision": 1, "groups": {}})
@@ -200,8 +195,9 @@ class FakeMetabase:
 
         rows = [
             {key: item.get(key) for key in ("id", "name", "description", "entity_id", "archived")}
-            | {"model": model, "collection_id": item["collection_id"]}
-            for model, table in (("card", self.cards), ("dashboard", self.dashboards))
+            | {"model": CARD_MODELS.get(str(item.get("type")), kind)}
+            | {"collection_id": item["collection_id"]}
+            for kind, table in (("card", self.cards), ("dashboard", self.dashboards))
             for item in table.values()
             if belongs(item)
         ]
@@ -267,9 +263,16 @@ class FakeMetabase:
             query = read_back(body["dataset_query"])
             if query["database"] not in self.databases:
                 raise ApiError(400, {"errors": {"database": "no such database"}})
-            card.update(dataset_query=query, database_id=query["database"], query_type="native")
+            kind = "native" if "native" in query["stages"][0] else "query"
+            card.update(dataset_query=query, database_id=query["database"], query_type=kind)
+        if card["type"] == "metric":
+            check_metric(card["dataset_query"], self.tables)
         if "archived" in body:
             card["archived_directly"] = body["archived"]
+            if body["archived"]:  # an alert of it goes with it
+                for alert in list(self.notifications.values()):
+                    if alert["payload"]["card_id"] == number:
+                        del self.notifications[alert["id"]]
         return card
 
     def _require_open_collection(self, body: Row) -> None:
