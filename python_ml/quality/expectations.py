@@ -42,6 +42,7 @@ DESCRIPTIONS = {
 }
 _INDEX = ["check_number", "table_name", "column_name"]
 _STYLES = Path(__file__).parent / "data_docs.css"
+_SCRIPT = Path(__file__).parent / "data_docs.js"
 
 
 class Expectations:
@@ -97,7 +98,7 @@ class Expectations:
         self._context.build_data_docs(folder.name)
         self._context.delete_data_docs_site(folder.name)
         passed = {
-            str(layer): f": {int(of_layer.sum()):,} of {len(of_layer):,} checks passed"
+            str(layer): f"{int(of_layer.sum()):,} of {len(of_layer):,} checks passed"
             for layer, of_layer in checks.groupby("layer")["is_passed"]
         }
         _make_self_contained(building, folder.name, passed)
@@ -183,7 +184,14 @@ def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
 
 
 def _make_self_contained(folder: Path, title: str, passed: Mapping[str, str]) -> None:
-    """Take out what pages would load from eight other hosts, and lay our styles in its place."""
+    """Take out what pages would load from eight other hosts, and lay our own in its place.
+
+    Args:
+        folder: of the pages.
+        title: the run.
+        passed: by layer, how many of its checks passed.
+    """
+    script = f"<script>\n{_SCRIPT.read_text(encoding='utf-8')}</script>\n</body>"
     styles = f"<style>\n{_STYLES.read_text(encoding='utf-8')}</style>\n</head>"
     for page in folder.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
@@ -192,12 +200,21 @@ def _make_self_contained(folder: Path, title: str, passed: Mapping[str, str]) ->
         text = re.sub(r'<img[^>]*\bsrc="https?://[^>]*>', "", text)
         text = re.sub(r'<link[^>]*\bhref="[^"]*static/images/[^>]*>', "", text)
         text = re.sub(r"url\('https?://[^']*'\)", "none", text)
-        page.write_text(text.replace("</head>", styles, 1), encoding="utf-8")
+        # What calls a library that is not there, and an invitation to a newsletter.
+        text = re.sub(r"<script>.*?</script>|<footer>.*?</footer>", "", text, flags=re.DOTALL)
+        layer = page.stem.rpartition("-")[2]
+        name = f"Quality gates: {layer}" if layer in passed else "Quality gates"
+        text = re.sub(r"<title>.*?</title>", "", text, flags=re.DOTALL)
+        text = text.replace("</head>", f"<title>{name}</title>{styles}", 1)
+        if page.stem != layer:  # results, not what was expected
+            counted = f"<h1>{name}</h1><p>{passed.get(layer, '')}; checks of one kind and severity "
+            text = text.replace("<body>", f"<body>{counted}are one expectation.</p>", 1)
+        page.write_text(text.replace("</body>", script, 1), encoding="utf-8")
     # The library's first page is a table that one of those scripts would fill.
     found = {page.stem.rpartition("-")[2]: page for page in folder.glob("validations/**/*.html")}
     listing = "".join(
         f'<li><a href="{in_html(quote(found[layer].relative_to(folder).as_posix()))}">'
-        f"{in_html(layer)}</a>{in_html(passed.get(layer, ''))}</li>"
+        f"{in_html(layer)}</a>: {in_html(passed.get(layer, ''))}</li>"
         for layer in LAYERS
         if layer in found
     )
