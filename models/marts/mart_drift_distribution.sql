@@ -28,7 +28,8 @@ final as (
         subjects.as_of_date,
         subjects.reference_as_of_date,
         subjects.verdict,
-        subjects.subject_rank as feature_rank,
+        -- Among those with a distribution: all features together may rank first, and have none.
+        dense_rank() over (order by subjects.subject_rank) as feature_rank,
         ---------- shares of the customers
         distributions.bin_label,
         distributions.reference_share,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from python_ml.cli.options import common, mapping_option, print_json
+from python_ml.cli.options import common, mapping_option, print_json, refreshing_pages
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
@@ -181,7 +181,9 @@ def land(settings: Settings, as_json: bool, source: str | None, mapping: str | N
             "spanishgas run --target athena --raw s3://…"
         )
     settings = settings.with_overrides({"land.mapping": mapping})
-    landed = land_batch(Run(settings), source or str(settings.layout.raw))
+    this_run = Run(settings)
+    with refreshing_pages(this_run):
+        landed = land_batch(this_run, source or str(settings.layout.raw))
     if as_json:
         print_json(landed.as_dict())
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_ml.cli.options import common, print_json
+from python_ml.cli.options import common, print_json, refreshing_pages
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
     from python_ml.settings import Settings
@@ -74,7 +74,9 @@ def start(settings: Settings, as_json: bool, name: str, **terms: Any) -> None:
     from python_ml.pipeline.workspace import Run
     from python_ml.view.campaigns import show_started
 
-    started = start_campaign(Run(settings), name, **terms)
+    run = Run(settings)
+    with refreshing_pages(run):
+        started = start_campaign(run, name, **terms)
     if as_json:
         print_json(started.as_dict())
     else:
@@ -113,7 +115,9 @@ def record(settings: Settings, as_json: bool, file: str) -> None:
     from python_ml.pipeline.workspace import Run
     from python_ml.view.campaigns import show_findings
 
-    recorded = record_contacts(Run(settings), Path(file))
+    run = Run(settings)
+    with refreshing_pages(run):
+        recorded = record_contacts(run, Path(file))
     if as_json:
         print_json(recorded.as_dict())
     else:
@@ -148,7 +152,9 @@ def effect(settings: Settings, as_json: bool, name: str | None, tiers: bool) -> 
     from python_ml.pipeline.workspace import Run
     from python_ml.view.campaigns import show_effects
 
-    measured = measure_campaigns(Run(settings), name)
+    run = Run(settings)
+    with refreshing_pages(run):
+        measured = measure_campaigns(run, name)
     if as_json:
         print_json(measured.as_dict())
     else:
@@ -164,7 +170,9 @@ def stop(settings: Settings, as_json: bool, name: str, reason: str) -> None:
     from python_ml.pipeline.campaigns import stop_campaign
     from python_ml.pipeline.workspace import Run
 
-    stopped = stop_campaign(Run(settings), name, reason)
+    run = Run(settings)
+    with refreshing_pages(run):
+        stopped = stop_campaign(run, name, reason)
     if as_json:
         print_json(stopped.as_dict())
     else:

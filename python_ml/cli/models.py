@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_ml.cli.options import common, print_json, shown
+from python_ml.cli.options import common, print_json, refreshing_pages, shown
 from python_ml.errors import UsageError
 
 if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
@@ -22,7 +22,8 @@ def train(settings: Settings, as_json: bool) -> None:
     from python_ml.view import summary
 
     this_run = Run(settings)
-    trained = train_candidate(this_run)
+    with refreshing_pages(this_run):
+        trained = train_candidate(this_run)
     if as_json:
         print_json(trained.as_dict())
     else:
@@ -41,7 +42,9 @@ def evaluate(settings: Settings, as_json: bool, version: str | None) -> None:
     from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
 
-    evaluated = evaluate_candidate(Run(settings), version)
+    this_run = Run(settings)
+    with refreshing_pages(this_run):
+        evaluated = evaluate_candidate(this_run, version)
     if as_json:
         print_json(evaluated.as_dict())
     else:
@@ -159,13 +162,12 @@ def ladder(settings: Settings, as_json: bool, version: str | None) -> None:
     """
     from python_ml.pipeline.commands import climb
     from python_ml.pipeline.ladder import LadderReport
-    from python_ml.pipeline.preview import refresh_preview
     from python_ml.pipeline.workspace import Run
     from python_ml.view import ladder as summary_ladder
 
     this_run = Run(settings)
-    climb(this_run, version)
-    refresh_preview(this_run)
+    with refreshing_pages(this_run):
+        climb(this_run, version)
     climbed = this_run.results.require(LadderReport)
     if as_json:
         print_json(climbed.as_dict())
@@ -187,13 +189,12 @@ def backtest(settings: Settings, as_json: bool, raw: str | None) -> None:
     """
     from python_ml.pipeline import commands
     from python_ml.pipeline.backtest import BacktestResult
-    from python_ml.pipeline.preview import refresh_preview
     from python_ml.pipeline.workspace import Run
     from python_ml.view import backtest as summary_backtest
 
     this_run = Run(settings)
-    commands.backtest(this_run, raw or str(settings.layout.raw))
-    refresh_preview(this_run)
+    with refreshing_pages(this_run):
+        commands.backtest(this_run, raw or str(settings.layout.raw))
     tested = this_run.results.require(BacktestResult)
     if as_json:
         print_json(tested.as_dict())

@@ -85,6 +85,20 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 @contextmanager
+def refreshing_pages(run: Run) -> Iterator[None]:
+    """Around a run: afterwards the pages show it, whether it succeeded or failed."""
+    from python_ml.pipeline.preview import refresh_preview
+
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, InterruptedRunError):
+            refresh_preview(run)
+        raise
+    refresh_preview(run)
+
+
+@contextmanager
 def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Around a run: afterwards its pages, and its document or its summary.
 
@@ -96,21 +110,18 @@ def shown(run: Run, as_json: bool, extra: Mapping[str, Any] | None = None) -> It
         extra: what the document says first; may fill in as well.
     """
     from python_ml.pipeline.closing import Closing
-    from python_ml.pipeline.preview import refresh_preview
 
     def document() -> None:
         with run.surviving("the document could not be printed"), writing_to_stdout():
             print_json({**(extra or {}), **run.as_dict()})
 
     try:
-        yield
-    except BaseException as error:
-        if isinstance(error, Exception) and not isinstance(error, InterruptedRunError):
-            refresh_preview(run)
+        with refreshing_pages(run):
+            yield
+    except BaseException:
         if as_json:
             document()
         raise
-    refresh_preview(run)
     if as_json:
         document()
     if run.skipped:

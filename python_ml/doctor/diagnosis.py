@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All findings, in the order in which one would mend them."""
+    """All findings, in the order in which one would fix them."""
 
     target: str
     checks: list[Check]

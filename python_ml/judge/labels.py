@@ -27,9 +27,8 @@ class LabelledDate:
 
     @property
     def told(self) -> str:
-        return (
-            f"{self.as_of_date} ({self.customer_count:,} customers, {self.churner_count:,} leavers)"
-        )
+        counts = f"{self.customer_count:,} customers, {self.churner_count:,} churners"
+        return f"{self.as_of_date} ({counts})"
 
 
 def labelled_dates(warehouse: Warehouse) -> list[LabelledDate]:
@@ -67,7 +66,7 @@ def training_date(warehouse: Warehouse, settings: Settings, batch_as_of_date: da
     if usable:
         return usable[-1].as_of_date
     raise BadInputError(
-        f"churn_label: nothing can be learnt as of {batch_as_of_date}: "
+        f"churn_label: no matured labels yet for {batch_as_of_date}: "
         f"{_listing(dates, settings, batch_as_of_date)}. Deliver matured labels, or the batch of a "
         "month by which they have matured; until then score with the champion: spanishgas run "
         "--mode score."

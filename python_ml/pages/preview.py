@@ -160,6 +160,7 @@ def _card(card: Card, rows: list[list[Any]]) -> dict[str, Any]:
         "tab": card.tab,
         "click": None if card.click is None else asdict(card.click),
         "empty": card.empty,
+        "scrolls": card.is_scrolled,
     }
 
 

@@ -116,7 +116,7 @@ BY_NAME = (
     (r"_kwh$", "kwh"),
     (r"_m3$", "m3"),
     (r"_kw$", "kw"),
-    (r"(_share|probability|_probability_low|_probability_high)$", "percent"),
+    (r"(_share|probability)(_low|_high)?$", "percent"),
     (r"_pct$", "percent_points"),
     (r"(_count|_rank)$", "integer"),
     (r"^seconds$|_seconds$", "seconds"),

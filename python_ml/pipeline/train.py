@@ -221,8 +221,8 @@ def labelled_rows(
     if of_date(rows, as_of_date).empty:
         raise BadInputError(
             f"churn_label, column label_date: none of {len(frame):,} customers has a label of "
-            f"{as_of_date}, so that nothing can be learnt. Deliver labels of that date, or score "
-            "with the champion: spanishgas run --mode score."
+            f"{as_of_date}. Deliver labels of that date, or score with the "
+            "champion: spanishgas run --mode score."
         )
     try:
         split = split_by_customer(

@@ -196,8 +196,8 @@ def _refusal(layer: str, stopped: pd.DataFrame, data_docs: Path | None) -> str:
     listing = "\n".join(f"  {sentence}" for sentence in _sentences(stopped))
     where = f"; Data Docs: {data_docs}" if data_docs else ""
     return (
-        f"the {layer} layer does not keep {len(stopped)} of its limits, nothing was published:"
-        f"\n{listing}\nMend the source, or name the check in quality.accepted if it is right as"
+        f"the {layer} layer breaks {len(stopped)} of its limits, nothing was published:"
+        f"\n{listing}\nFix the source, or name the check in quality.accepted if it is right as"
         f" it is{where}"
     )
 

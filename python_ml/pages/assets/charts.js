@@ -135,6 +135,7 @@ function cartesian(card, colors, width) {
     min: isRight ? undefined : limit("min"), max: isRight ? undefined : limit("max") ?? (stack === "normalized" ? 1 : undefined),
     splitLine: {show: !isRight, lineStyle: {color: css("--grid")}}, splitNumber: 4,
     interval: stack === "normalized" || limit("max") === 1 ? 0.25 : undefined,
+    minInterval: isCount(card, column) ? 1 : undefined,
     axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)}%` : writeShort(card, column, it)},
   });
   const categoryAxis = isLinear ? {
@@ -143,7 +144,7 @@ function cartesian(card, colors, width) {
   } : {
     type: "category", data: categories.map((it) => write(card, dimension, it)), inverse: isRow,
     axisTick: {show: false},
-    axisLabel: {...textStyle(), hideOverlap: !isRow, interval: isRow ? 0 : "auto", width: isRow ? Math.min(190, width * 0.38) : undefined, overflow: isRow ? "truncate" : undefined},
+    axisLabel: labelsOf(categories.map((it) => write(card, dimension, it)), isRow, width),
   };
   Object.assign(categoryAxis, {
     axisLine: {lineStyle: {color: css("--line")}}, nameTextStyle: textStyle(), nameLocation: "middle", nameGap: isRow ? 60 : 26,
@@ -163,6 +164,21 @@ function cartesian(card, colors, width) {
     tooltip: tooltip(card, isLinear && card.display === "scatter"),
     xAxis: isRow ? axis[0] : categoryAxis, yAxis: isRow ? categoryAxis : axis, series: drawn,
   };
+}
+
+// Whole things have no quarters.
+function isCount(card, column) {
+  const settings = columnSettings(card, column);
+  return settings.number_style === "decimal" && settings.decimals === 0 && !settings.suffix;
+}
+
+// A few names are all told, on several lines where that is needed; dates and ranges may leave some out.
+function labelsOf(names, isRow, width) {
+  const style = {...textStyle(), lineHeight: 12, overflow: "break"};
+  if (isRow) return {...style, interval: 0, width: Math.min(190, width * 0.38)};
+  const isFew = names.length <= 6 && names.some((it) => /[a-z] [a-z]/i.test(it));
+  if (isFew) return {...style, interval: 0, width: (width - 70) / names.length - 6};
+  return {...textStyle(), hideOverlap: true, interval: "auto"};
 }
 
 // Like Metabase, the largest first unless the card keeps the order of rows.

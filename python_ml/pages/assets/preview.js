@@ -234,7 +234,7 @@ function drawGrid() {
   const cards = page.cards.filter((it) => it.position && it.tab === tab);
   const texts = page.texts.filter((it) => it.tab === tab);
   const nodes = [
-    ...cards.map((card) => [card.position, el("section", {class: `card ${card.display}`, id: `card_${card.key}`, "aria-label": card.name})]),
+    ...cards.map((card) => [card.position, el("section", {class: `card ${card.display}${card.scrolls ? " scrolls" : ""}`, id: `card_${card.key}`, "aria-label": card.name})]),
     ...texts.map((text) => [text.position, el("section", {class: `text ${text.display}`}, ...(text.display === "heading" ? [el("h2", {}, text.markdown)] : markdownNodes(text.markdown)))]),
   ];
   nodes.sort(([one], [other]) => one.row - other.row || one.column - other.column);
@@ -252,6 +252,7 @@ function drawCard(card) {
   charts.get(card.key)?.dispose();
   charts.delete(card.key);
   const body = el("div", {class: "body"});
+  node.classList.toggle("none", !card.rows.length);
   node.replaceChildren(
     el("div", {class: "head"}, el("h2", {title: card.description || null}, card.name), ...notes(card)),
     body);

@@ -90,12 +90,13 @@ function cell(card, column, row, rules, limits, isRight, written = write) {
   const wraps = settings.text_wrapping ? " wrap" : "";
   return el("td", {
     class: `${isNumber || isRight ? "number" : ""}${wraps}${rule ? " coloured" : ""}`,
-    style: rule ? `--cell-color:${rule.color}` : null,
+    style: rule ? `--cell-color:${rule.color}` : wraps && column.width ? `--own:${column.width}px` : null,
   }, ...inner);
 }
 
 function drawTable(card, body, state) {
-  const columns = shownColumns(card), rules = rulesOf(card);
+  const widths = card.settings["table.column_widths"] || [];
+  const columns = shownColumns(card).map((it, index) => ({...it, width: widths[index]})), rules = rulesOf(card);
   const limits = new Map(columns.map((it) => [it.name, Math.max(...card.rows.map((row) => +row[it.at] || 0))]));
   let rows = card.rows;
   if (state.sort) {
@@ -119,9 +120,8 @@ function drawTable(card, body, state) {
       }}, it.title + mark));
   }));
   const list = el("tbody");
-  const widths = card.settings["table.column_widths"] || [];
   const group = el("colgroup", {}, ...widths.map((it) => el("col", {style: `width:${it}px`})));
-  const table = el("table", {"aria-label": card.name, style: widths.length ? `--width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
+  const table = el("table", {"aria-label": card.name, class: columns.length > 3 ? "several" : null, style: widths.length ? `--width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
     group, el("thead", {}, head), list);
   const scroll = el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, ${card.rows.length} rows`}, table);
   let count = 0;

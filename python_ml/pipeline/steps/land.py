@@ -16,7 +16,7 @@ def land_step(context: RunContext) -> LandResult:
 
     Raises:
         BadInputError: the batch was refused, or changed while it was read.
-        QualityGateError: it does not keep a limit that stops a run.
+        QualityGateError: it breaks a limit that stops a run.
     """
     identity = context.identity
     if identity is None:

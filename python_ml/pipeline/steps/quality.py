@@ -25,7 +25,7 @@ def hold_layer(context: RunContext, landed: LandResult, layer: str) -> QualityRe
     """Hold a layer against its limits.
 
     Raises:
-        QualityGateError: it does not keep one that stops a run.
+        QualityGateError: it breaks one that stops a run.
     """
     is_raw = layer == "raw"
     with context.warehouse() as warehouse, warehouse.held():

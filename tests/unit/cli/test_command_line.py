@@ -6,6 +6,7 @@ import io
 import json
 import webbrowser
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +14,9 @@ from click.testing import CliRunner
 from python_ml import console, progress
 from python_ml.cli.main import cli
 from python_ml.engines.ledger import RunRecord
+from python_ml.errors import SpanishGasError
 from python_ml.judge.customer import spellings
-from python_ml.pipeline import commands, preview, status
+from python_ml.pipeline import campaigns, commands, preview, status
 
 RUN_ID = "20261128T224756-ae88bd"
 
@@ -93,12 +95,41 @@ def test_the_list_of_commands_is_not_cut_at_80_columns() -> None:
     assert "..." not in text.split("Commands:")[1]
 
 
-@pytest.mark.parametrize(("command", "step"), [("ladder", "climb"), ("backtest", "backtest")])
+RUNS = [  # a command that is a run, and the function that does it
+    ("land", commands, "land_batch"),
+    ("train", commands, "train_candidate"),
+    ("evaluate", commands, "evaluate_candidate"),
+    ("score", commands, "rescore"),
+    ("promote --rollback", commands, "promote"),
+    ("ladder", commands, "climb"),
+    ("backtest", commands, "backtest"),
+    ("campaign start spring", campaigns, "start_campaign"),
+    ("campaign record crm.csv", campaigns, "record_contacts"),
+    ("campaign effect", campaigns, "measure_campaigns"),
+    ("campaign stop spring", campaigns, "stop_campaign"),
+]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(("command", "module", "step"), RUNS, ids=[it for it, _, _ in RUNS])
 def test_the_pages_are_written_again_after_what_they_show_has_changed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, step: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+    module: ModuleType,
+    step: str,
+    fails: bool,
 ) -> None:
     happened: list[str] = []
-    monkeypatch.setattr(commands, step, lambda *_: happened.append(step))
+
+    def run(*_: object, **__: object) -> None:
+        happened.append(step)
+        if fails:
+            raise SpanishGasError("it did not work")
+
+    monkeypatch.setattr(module, step, run)
     monkeypatch.setattr(preview, "refresh_preview", lambda _: happened.append("pages"))
-    CliRunner().invoke(cli, [command, "--home", str(tmp_path)])
+    (tmp_path / "crm.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(cli, [*command.split(), "--home", str(tmp_path)])
     assert happened == [step, "pages"]

@@ -105,14 +105,14 @@ def test_labels_that_have_not_matured_are_named_with_their_day(tmp_path: Path) -
     said = refused(
         tmp_path, ("2025-02-28", "2025-05-31", 800, 80), ("2025-03-31", "2025-06-30", 790, 75)
     )
-    assert "as of 2025-04-30" in said
-    assert "2025-02-28 (800 customers, 80 leavers): known on 2025-05-31" in said
-    assert "2025-03-31 (790 customers, 75 leavers): known on 2025-06-30" in said
+    assert "no matured labels yet for 2025-04-30" in said
+    assert "2025-02-28 (800 customers, 80 churners): known on 2025-05-31" in said
+    assert "2025-03-31 (790 customers, 75 churners): known on 2025-06-30" in said
 
 
 def test_too_few_labels_are_counted(tmp_path: Path) -> None:
     said = refused(tmp_path, ("2024-12-31", "2025-03-31", 800, 4))
-    assert "2024-12-31 (800 customers, 4 leavers): too few for 5 folds and a test part" in said
+    assert "2024-12-31 (800 customers, 4 churners): too few for 5 folds and a test part" in said
 
 
 def test_of_many_dates_the_newest_are_named(tmp_path: Path) -> None:

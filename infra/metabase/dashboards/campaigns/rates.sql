@@ -7,5 +7,5 @@ select
     rates.campaign_count,
     case when rates.is_measured then 'measured' else 'assumption' end as source
 from mart_offer_rate as rates
-order by rates.monthly_margin_share, rates.offer, rates.risk_tier
+order by rates.monthly_margin_share, rates.offer, rates.minimum_probability desc
 limit 100

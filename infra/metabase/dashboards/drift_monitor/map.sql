@@ -4,5 +4,8 @@ select
     importance_share,
     subject
 from mart_drift
-where is_newest_run and subject_kind in ('numeric_feature', 'category_feature')
+where
+    is_newest_run
+    and verdict <> 'not measured'
+    and subject_kind in ('numeric_feature', 'category_feature')
 order by distance, subject
