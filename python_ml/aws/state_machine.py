@@ -24,6 +24,7 @@ from python_ml.doctor.athena import check_account
 from python_ml.doctor.diagnosis import Diagnosis
 from python_ml.engines import cloud, open_engine, open_ledger, open_store
 from python_ml.engines.ledger import DONE, Lease, RunLedger, iso, new_lease
+from python_ml.engines.published import lost_of_published, lost_text
 from python_ml.errors import LeaseHeldError, NotFoundError, SpanishGasError, UsageError
 from python_ml.pipeline.closing import keep_assignments, keep_costs
 from python_ml.pipeline.identity import identify_batch, work_hash
@@ -65,7 +66,8 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         `is_done`: whether nothing is to be done, since a run of this id has already succeeded, or,
-        unless `event["force"]`, one of this batch in this mode by this code and these settings.
+        unless `event["force"]`, one of this batch in this mode by this code and these settings, and
+        what is published is there.
 
     Raises:
         UsageError: there is no such mode, or an experiment of the settings has no features.
@@ -88,6 +90,9 @@ def begin(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     if standing is not None and standing.state != DONE and has_ended(standing.run_id):
         ledger.finish(standing, succeeded=False)
         standing = ledger.claim(request.claim(), _lease_seconds(), force=request.force)
+    if standing is not None and standing.state == DONE and (lost := lost_of_published(settings)):
+        log.warning("%s: run again, for want of %s", request.run_id, lost_text(lost))
+        standing = ledger.claim(request.claim(), _lease_seconds(), force=True)
     if standing is not None:
         ledger.release(lease)
         if standing.state != DONE:  # its run ends, or its claim expires

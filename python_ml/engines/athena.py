@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from python_ml.contracts.schema import load_source
 from python_ml.engines import cloud
 from python_ml.engines.base import Warehouse
 from python_ml.engines.location import bucket_and_key
@@ -31,7 +32,7 @@ class AthenaWarehouse(Warehouse):
 
     def __init__(self, settings: AthenaSettings, schema: str | None = None) -> None:
         self.schema = schema or settings.schema
-        self.ml_schema = f"{settings.schema}_ml"
+        self.raw_schema, self.ml_schema = f"{settings.schema}_raw", f"{settings.schema}_ml"
         self._lake = settings.lake.rstrip("/")
         self._staging = settings.staging.rstrip("/")
         self._work_group = settings.work_group
@@ -81,11 +82,7 @@ class AthenaWarehouse(Warehouse):
         return [run for run, _ in self._partitions(table)]
 
     def table_names(self) -> list[str]:
-        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self.schema)
-        try:
-            tables = [table for page in pages for table in page["TableList"]]
-        except NotFoundError:
-            return []
+        tables = self._catalog(self.schema)
         return sorted(t["Name"] for t in tables if t.get("TableType") != "VIRTUAL_VIEW")
 
     def row_counts(self, names: Collection[str] | None = None) -> dict[str, int]:
@@ -173,6 +170,36 @@ class AthenaWarehouse(Warehouse):
                     frames.append(rows.cast(schema).to_pandas().assign(run_id=run))
         frame: pd.DataFrame = pd.concat(frames[1:] or frames, ignore_index=True)
         return frame
+
+    def lost_tables(self) -> list[str]:
+        """As for every engine; of a table with a part for each run, the newest part counts."""
+        lost = []
+        known = {
+            source: {entry["Name"]: entry for entry in self._catalog(schema)}
+            for source, schema in (("raw", self.raw_schema), ("ml", self.ml_schema))
+        }
+        for name, schema in load_source("raw").items():
+            if not (schema.meta.get("optional") or schema.meta.get("supplementary")):
+                entry = known["raw"].get(name)
+                place = entry["StorageDescriptor"]["Location"] if entry else self.raw_schema
+                if entry is None or not self._objects(f"{place.rstrip('/')}/"):
+                    lost.append(f"{name} ({place})")
+        for name in load_source("ml"):
+            parts = self._partitions(name)[-1:] if name in known["ml"] else [("", self.ml_schema)]
+            lost += [
+                f"{name} ({place})"
+                for run_id, place in parts
+                if not (run_id and self._objects(f"{place.rstrip('/')}/"))
+            ]
+        return lost
+
+    def _catalog(self, schema: str) -> list[Any]:
+        """Entries of a database, none where there is no such database."""
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=schema)
+        try:
+            return [table for page in pages for table in page["TableList"]]
+        except NotFoundError:
+            return []
 
     def close(self) -> None:
         """Nothing is held between calls."""

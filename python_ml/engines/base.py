@@ -55,6 +55,11 @@ class Warehouse(ABC):
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
         """Rows of an external table, of one run or (None) of all; no rows if it is not there."""
 
+    @abstractmethod
+    def lost_tables(self) -> list[str]:
+        """Landed tables and those of python_ml that are known, and whose files are gone; each with
+        the place where they were. No query that costs is sent."""
+
     def declare_external_tables(self) -> list[str]:
         """Make tables that no run has written yet readable, as tables without rows.
 

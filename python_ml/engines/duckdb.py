@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from python_ml.engines.base import Warehouse
-from python_ml.engines.sql import movable, say_where_the_lake_is
+from python_ml.engines.sql import identifier, movable, say_where_the_lake_is
 from python_ml.errors import OldTablesError, SpanishGasError, UsageError, on_disk
 
+_LOST = re.compile(r'No files found that match the pattern "(.*)"')
 NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
 
 
@@ -44,6 +46,11 @@ class DuckDBWarehouse(Warehouse):
                 ) from error
             except duckdb.IOException as error:
                 what = str(error).split("\n", maxsplit=1)[0]
+                if lost := _LOST.search(what):
+                    raise UsageError(
+                        f"{self.database} reads files that are not there: {lost[1]}; "
+                        "`spanishgas run` writes them anew"
+                    ) from error
                 raise SpanishGasError(
                     f"{self.database}: {what} If the home was moved since an earlier version built "
                     "it, `spanishgas run` mends that."
@@ -102,6 +109,21 @@ class DuckDBWarehouse(Warehouse):
         empty = schema.empty_table().to_pandas().assign(run_id=pd.Series(dtype="str"))
         frame: pd.DataFrame = pd.concat([empty, *frames], ignore_index=True) if frames else empty
         return frame
+
+    def lost_tables(self) -> list[str]:
+        lost = []
+        with self.held():
+            views = self.query(
+                "select schema_name, view_name from duckdb_views() "
+                "where not internal and schema_name like 'main_%' order by all"
+            )
+            for schema, view in views.itertuples(index=False):
+                try:
+                    self.query(f"select 1 from {identifier(schema)}.{identifier(view)} limit 0")
+                except UsageError as error:
+                    found = _LOST.search(str(error.__cause__))
+                    lost.append(f"{view} ({found[1]})" if found else str(view))
+        return lost
 
     def declare_external_tables(self) -> list[str]:
         folder = self.lake / "ml"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from python_ml.engines import Warehouse, open_engine, open_store
@@ -11,6 +11,8 @@ from python_ml.errors import OldTablesError, UsageError, on_disk
 from python_ml.settings import Settings
 
 CHAMPION = "models/champion.json"  # the pointer, replaced in one step
+_PUBLISHED = {"gold_master", "mart_overview", "mart_customer_risk"}
+_PARTS = ("customer_score", "feature_snapshot")  # what every run that scores has written
 
 
 def require_home(settings: Settings) -> None:
@@ -40,7 +42,36 @@ def published_run(settings: Settings) -> tuple[str, str] | None:
         if "mart_overview" not in warehouse.table_names():
             return None
         published = warehouse.read_table("mart_overview")
+    if published.empty:  # of a bucket, the catalog knows the table when its files are gone
+        return None
     return published["run_id"].iloc[0], published["model_version"].iloc[0]
+
+
+def lost_of_published(settings: Settings) -> list[str]:
+    """What is published, or what it rests on, and is not there any more though the record of runs
+    says that it was made; each with its place. Nothing where all is there.
+
+    It is found by looking: on an engine that bills queries, none is sent.
+    """
+    engine = open_engine(settings)
+    if (published := published_run(settings)) is None:
+        return [f"the published tables ({engine.tables_place()})"]
+    run_id, version = published
+    with engine.warehouse() as warehouse:
+        tables = sorted(_PUBLISHED - set(warehouse.table_names()))
+        lost = [f"{table} ({engine.tables_place()})" for table in tables]
+        lost += warehouse.lost_tables()
+    store = engine.store()
+    keys = {f"{table} of the run": f"ml/{table}/run_id={run_id}/part-0.parquet" for table in _PARTS}
+    keys[f"model {version}"] = f"models/{version}/model.json"
+    lost += [f"{what} ({store.place(key)})" for what, key in keys.items() if not store.exists(key)]
+    return lost
+
+
+def lost_text(lost: Sequence[str]) -> str:
+    """For a message: the first of them, and how many more."""
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return f"{lost[0]}{more}"
 
 
 def require_current(warehouse: Warehouse, manifest: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from python_ml.contracts.gold import GOLD, GoldContract
 from python_ml.engines import Warehouse, open_store
 from python_ml.engines.sql import literal
-from python_ml.errors import OldTablesError, SpanishGasError
+from python_ml.errors import OldTablesError, SpanishGasError, UsageError
 from python_ml.judge.split import of_date
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry.base import learned_from, scored_on
@@ -120,12 +120,16 @@ def read_snapshot(
     """The rows that an earlier step or run used.
 
     Raises:
-        SpanishGasError: there are none, or their content is not what `sha256` says; rows of
-            customers who were forgotten since may be missing.
+        UsageError: there are none.
+        SpanishGasError: their content is not what `sha256` says; rows of customers who were
+            forgotten since may be missing.
     """
     store, key = open_store(settings), snapshot_key(run_id, kind)
     if not store.exists(key):
-        raise SpanishGasError(f"run {run_id} has no feature snapshot ({store.place(key)})")
+        raise UsageError(
+            f"the feature snapshot of run {run_id} is not there ({store.place(key)}); "
+            "`spanishgas run` takes one, with a model and scores of its own"
+        )
     table = pq.read_table(pa.BufferReader(store.read(key)))
     digest = content_hash(table)
     if sha256 is not None and digest not in (

@@ -8,6 +8,7 @@ from threading import Thread
 
 from python_ml.contracts.gold import require_experiments
 from python_ml.engines.ledger import CLAIMED, DONE, BatchClaim
+from python_ml.engines.published import lost_of_published, lost_text
 from python_ml.errors import LeaseHeldError
 from python_ml.land.discover import require_source
 from python_ml.land.mapping import read_mapping
@@ -33,8 +34,8 @@ def run_pipeline(
 ) -> None:
     """All steps from a raw batch to published marts, recorded in `run`.
 
-    A batch that the same code and settings have run already in this mode is not run again;
-    `run.skipped` then says so.
+    A batch that the same code and settings have run already in this mode is not run again, as long
+    as what is published is there with all that it rests on; `run.skipped` then says so.
 
     Args:
         run: a fresh run.
@@ -96,7 +97,14 @@ def _claim(run: Run) -> None:
     if run.identity is None:
         run.identity = identify_batch(run.source, run.settings.threads, run.settings.land.mapping)
     claim = BatchClaim(run.identity.sha256, run.mode, CLAIMED, run.run_id, run.work_sha256)
-    standing = run.ledger.claim(claim, run.settings.runs.lease_seconds, force=run.force)
+    seconds = run.settings.runs.lease_seconds
+    standing = run.ledger.claim(claim, seconds, force=run.force)
+    if standing and standing.state == DONE and (lost := lost_of_published(run.settings)):
+        run.warn(
+            f"run {standing.run_id} has run this very batch, but not all of it is there any more: "
+            f"{lost_text(lost)}; the batch is run again"
+        )
+        standing = run.ledger.claim(claim, seconds, force=True)
     if standing is None:
         run.claim = claim
     elif standing.state == DONE:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from python_ml.console import Column, fitting_table, open_console
 from python_ml.engines import open_ledger
-from python_ml.engines.ledger import FAILED, RUNNING, Lease, RunRecord
-from python_ml.engines.published import published_run, require_home
+from python_ml.engines.ledger import FAILED, RUNNING, SUCCEEDED, Lease, RunRecord
+from python_ml.engines.published import lost_of_published, lost_text, published_run, require_home
 from python_ml.settings import Settings
 
 _COLUMNS = (
@@ -18,6 +18,7 @@ _COLUMNS = (
     Column("Peak memory", is_figure=True, is_spared=True),
     Column("By", is_spared=True),
 )
+_PUBLISHING = ("train", "score")
 _STYLES = {RUNNING: "cyan", FAILED: "red"}
 
 
@@ -31,6 +32,7 @@ class Status:
     model_version: str | None
     can_resume: str | None
     runs: list[RunRecord]
+    lost: list[str] = field(default_factory=list)  # what runs have made and is gone since
 
     def as_dict(self) -> dict[str, Any]:
         holder = None
@@ -63,7 +65,9 @@ def read_status(settings: Settings, last: int) -> Status:
             run.status, run.error_message = FAILED, "killed, or its machine went down"
     run_id, version = published_run(settings) or (None, None)
     left = [run.run_id for run in runs if (settings.layout.work / run.run_id / FILE).exists()]
-    return Status(holder, run_id, version, left[0] if left and holder is None else None, runs)
+    has_run = any(run.status == SUCCEEDED and run.mode in _PUBLISHING for run in ledger.runs())
+    lost = lost_of_published(settings) if has_run else []
+    return Status(holder, run_id, version, left[0] if left and holder is None else None, runs, lost)
 
 
 def show_status(status: Status) -> None:
@@ -75,6 +79,12 @@ def show_status(status: Status) -> None:
     if status.published_run_id is not None:
         shown = f"run {status.published_run_id}, scored by {status.model_version}"
     console.print(f"Published  {shown}")
+    if status.lost:
+        console.print(
+            f"Missing    {lost_text(status.lost)}: `spanishgas run` makes it again",
+            style="red",
+            soft_wrap=True,
+        )
     if status.can_resume is not None:
         console.print(f"Resume     run {status.can_resume}: spanishgas run --resume")
     rows = []

@@ -140,10 +140,10 @@ class Registry(ABC):
         """The champion.
 
         Raises:
-            UsageError: there is none yet.
+            UsageError: there is none.
         """
         if (version := self.champion()) is None:
-            raise UsageError("there is no champion yet; run in mode train first")
+            raise UsageError("there is no champion; `spanishgas run` trains one")
         return version
 
 

@@ -147,7 +147,7 @@ def test_mode_score_without_a_champion_runs_no_job(jobs: Jobs) -> None:
     assert not jobs.calls
     found = record(jobs, "r1")
     assert found.failed_step == "land"  # the first that did not come
-    assert "no champion yet" in error_of(jobs, "r1")
+    assert "there is no champion" in error_of(jobs, "r1")
     assert is_free(jobs)
     assert [m["Subject"] for m in aws.notifications()] == ["sg-test: run r1 failed"]
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
+from python_ml.contracts.schema import load_source
 from python_ml.engines.athena import AthenaWarehouse
 from python_ml.settings import load_settings
 
@@ -55,6 +56,39 @@ def test_a_whole_table_is_read_from_its_files(warehouse: AthenaWarehouse) -> Non
     assert frame["day"].tolist() == [pd.Timestamp(1970, 1, day + 1) for day in (1, 2, 3, 4)]
     assert list(warehouse.read_table("empty").columns) == ["day", "name"]
     assert warehouse.read_table("empty").empty
+
+
+def test_a_table_whose_files_are_gone_is_lost(warehouse: AthenaWarehouse) -> None:
+    """Raw tables by their folder, those of python_ml by their newest part, without a query."""
+    s3: Any = boto3.client("s3", region_name="us-east-1")
+    glue: Any = boto3.client("glue", region_name="us-east-1")
+    ours = [name for name, table in load_source("raw").items() if not table.meta.get("optional")]
+    landed = [name for name in ours if name != "campaign_contacts"]  # a batch may come without it
+    written = sorted(load_source("ml"))
+    for database, names in ((warehouse.raw_schema, landed), (warehouse.ml_schema, written)):
+        glue.create_database(DatabaseInput={"Name": database})
+        for name in names:
+            entry = {"StorageDescriptor": {"Location": f"s3://tables/{name}", "Columns": []}}
+            glue.create_table(DatabaseName=database, TableInput={"Name": name, **entry})
+            s3.put_object(Bucket="tables", Key=f"{name}/part", Body=b"x")
+    for run_id in ("a", "b"):
+        place = f"s3://tables/customer_score/run_id={run_id}/"
+        part = {"Values": [run_id], "StorageDescriptor": {"Location": place}}
+        glue.create_partition(
+            DatabaseName=warehouse.ml_schema, TableName="customer_score", PartitionInput=part
+        )
+        s3.put_object(Bucket="tables", Key=f"customer_score/run_id={run_id}/part", Body=b"x")
+    assert warehouse.lost_tables() == []
+    s3.delete_object(Bucket="tables", Key="customer_score/run_id=a/part")
+    assert warehouse.lost_tables() == [], "an earlier part may have been removed"
+    s3.delete_object(Bucket="tables", Key="customer_score/run_id=b/part")
+    s3.delete_object(Bucket="tables", Key="customer_attributes/part")
+    glue.delete_table(DatabaseName=warehouse.ml_schema, Name="score_reason")
+    assert warehouse.lost_tables() == [
+        "customer_attributes (s3://tables/customer_attributes)",
+        "customer_score (s3://tables/customer_score/run_id=b/)",
+        f"score_reason ({warehouse.ml_schema})",
+    ]
 
 
 def test_rows_are_counted_by_footers_and_asked_of_other_tables_only(

@@ -102,7 +102,7 @@ def test_only_approved_versions_become_champion(registry: Registry, model: Churn
     with pytest.raises(SpanishGasError, match=REJECTED):
         registry.promote("v1", "r1")
     assert registry.champion() is None
-    with pytest.raises(SpanishGasError, match="no champion yet"):
+    with pytest.raises(SpanishGasError, match="there is no champion"):
         registry.require_champion()
 
 
