@@ -52,7 +52,8 @@ def layer_page(docs: Path, layer: str) -> str:
 
 
 def text_of(page: Page) -> str:
-    return page.locator("body").inner_text()
+    text: str = page.locator("body").inner_text()
+    return text
 
 
 @pytest.mark.parametrize("layer", CHECKS)
