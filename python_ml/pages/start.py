@@ -24,6 +24,7 @@ th, td { border-bottom: 1px solid #8886; padding: 0.3rem 0.6rem 0.3rem 0; text-a
 main > div { overflow-x: auto; }
 a { color: light-dark(#0b5cad, #7db7ff); }
 code { overflow-wrap: anywhere; }
+td > a { white-space: nowrap; }
 """
 
 

@@ -99,6 +99,14 @@ def test_a_part_opens_and_closes(docs: Path, page: Page) -> None:
     assert not part.is_visible() and control.get_attribute("aria-expanded") == "false"
 
 
+@pytest.mark.parametrize("layer", CHECKS)
+def test_a_page_is_not_wider_than_a_phone(docs: Path, page: Page, layer: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(layer_page(docs, layer))
+    page.get_by_text("Show more info").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_pages_of_layers_count_checks_and_lead_back(docs: Path, page: Page) -> None:
     page.goto(layer_page(docs, "raw"))
     assert page.title() == "Quality gates: raw"

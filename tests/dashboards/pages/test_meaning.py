@@ -1,8 +1,8 @@
 """One meaning: a figure or a term that appears in several places is the same in all of them.
 
 The list is made from the places themselves: marts, cards on both engines (as Metabase and the pages
-run them), the pages as they were written, the terminal and the model card. It is written to
-`target/one_meaning.md`.
+run them), Metabase's metrics, the pages as they were written, the terminal and the model card. It
+is written to `target/one_meaning.md`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ import pytest
 
 from python_ml.engines import Warehouse
 from python_ml.pages.compile import load_dashboards
+from python_ml.pages.metabase.wanted import Ids, Wanted
+from python_ml.pages.metrics import load_metrics
 from python_ml.pages.model import Card
 from python_ml.pages.results import plain, run_card, statement
 from python_ml.view.summary import DEFINED_TERMS
+from tests.dashboards.fake.queries import sql_of
 
 PAGES = {page.key: page for page in load_dashboards()}
 LIST = Path("target/one_meaning.md")
@@ -66,6 +69,21 @@ class Places:
             f"{symbol} (Metabase)": self._value(card, self._by_metabase(card), column, key, is_at),
             f"{page}.html": self._value(card, self._in_page(card), column, key, is_at),
         }
+
+    def metric(self, key: str) -> dict[str, Any]:
+        """A metric of Metabase's query builder, as Postgres answers it."""
+        metric = next(it for it in load_metrics() if it.key == key)
+        numbers = {name: number for number, name in enumerate(sorted(metric.columns))}
+        fields = [{"id": number, "name": name} for name, number in numbers.items()]
+        ids = Ids(
+            tables={metric.table: 1},
+            fields={(metric.table, name): number for name, number in numbers.items()},
+        )
+        body = Wanted((), "postgres", "main").metric_body(metric, ids)
+        table = {"schema": "company", "name": metric.table, "fields": fields}
+        row = self.postgres.execute(sql_of(body["dataset_query"], {1: table}).encode()).fetchone()
+        assert row is not None
+        return {f"metric {key} (Metabase)": row[0]}
 
     def _by_metabase(self, card: Card) -> list[list[Any]]:
         rows = self.postgres.execute(statement(card, "postgres"))
@@ -127,6 +145,7 @@ def facts(places: Places) -> list[Fact]:
         count,
         {
             mart: overview["customer_count"],
+            **places.metric("customers"),
             **card("customer_risk.customers", "customer_count"),
             **card("overview.state", "customer_count"),
         },
@@ -138,6 +157,7 @@ def facts(places: Places) -> list[Fact]:
         count,
         {
             mart: overview["at_risk_count"],
+            **places.metric("customers_at_risk"),
             **card("overview.at_risk", "at_risk_count"),
             **card("customer_risk.at_risk", "customer_count"),
         },
@@ -145,7 +165,11 @@ def facts(places: Places) -> list[Fact]:
     add(
         "Flagged",
         count,
-        {mart: overview["flagged_count"], **card("customer_risk.flagged", "customer_count")},
+        {
+            mart: overview["flagged_count"],
+            **places.metric("customers_flagged"),
+            **card("customer_risk.flagged", "customer_count"),
+        },
         score,
         rf"{number} of [\d,]+ customers are flagged",
     )
@@ -154,6 +178,7 @@ def facts(places: Places) -> list[Fact]:
         euro,
         {
             mart: overview["expected_monthly_loss_eur"],
+            **places.metric("expected_loss"),
             **card("overview.expected_loss", "expected_monthly_loss_eur"),
             **card("customer_risk.loss", "expected_monthly_loss_eur"),
             **card("overview.trend", "expected_monthly_loss_eur", "run_number", 2),
@@ -179,6 +204,7 @@ def facts(places: Places) -> list[Fact]:
         percent,
         {
             mart: overview["mean_churn_probability"],
+            **places.metric("expected_churn_rate"),
             **card("customer_risk.mean_risk", "churn_probability"),
         },
         score,
@@ -187,7 +213,11 @@ def facts(places: Places) -> list[Fact]:
     add(
         "Offers to make",
         count,
-        {mart: overview["offer_count"], **card("recommendations.offers", "offer_count")},
+        {
+            mart: overview["offer_count"],
+            **places.metric("offers"),
+            **card("recommendations.offers", "offer_count"),
+        },
         score,
         rf"{number} offers to make",
     )
@@ -195,7 +225,11 @@ def facts(places: Places) -> list[Fact]:
     add(
         "Offer cost",
         euro,
-        {mart: cost, **card("recommendations.cost", "offer_cost_eur")},
+        {
+            mart: cost,
+            **places.metric("offer_cost"),
+            **card("recommendations.cost", "offer_cost_eur"),
+        },
         score,
         rf"offers to make cost {number}",
     )
@@ -204,6 +238,7 @@ def facts(places: Places) -> list[Fact]:
         euro,
         {
             mart: overview["expected_net_value_eur"],
+            **places.metric("net_value"),
             **card("overview.net_value", "expected_net_value_eur"),
             **card("recommendations.net_value", "expected_net_value_eur"),
         },
