@@ -1,6 +1,7 @@
 """Any sequence of commands ends well: random ones on a small home, and what must hold after each.
 
     python -m tests.proof.sequences --sequences 200 --commands 8
+    python -m tests.proof.sequences --sequences 50 --seed 2     # another choice
 
 Each command is a process, forked from this one so that nothing is imported twice; some are killed
 on the way. After each of them
@@ -464,11 +465,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sequences", type=int, default=200)
     parser.add_argument("--commands", type=int, default=8)
+    parser.add_argument("--seed", type=int, help="of another choice of sequences")
     given = parser.parse_args(arguments)
     broken = 0
     with tempfile.TemporaryDirectory(prefix="sequences-") as folder:
         try:
-            run_sequences(Path(folder), given.sequences, given.commands)
+            run_sequences(Path(folder), given.sequences, given.commands, given.seed)
         except (AssertionError, Flaky) as error:  # flaky: it broke, but not again
             broken = 1
             print(*traceback.format_exception(error) if isinstance(error, Flaky) else [str(error)])

@@ -23,6 +23,9 @@ from python_ml.engines import sqlite_ledger as local
 from python_ml.engines.dynamodb_ledger import DynamoLedger
 from python_ml.engines.ledger import (
     DONE,
+    FAILED,
+    RUNNING,
+    SUCCEEDED,
     BatchClaim,
     Lease,
     RunLedger,
@@ -70,6 +73,10 @@ def standing_claim(manifest: RunLedger, claim: BatchClaim) -> BatchClaim:
     standing = manifest.claim(claim, 60)
     assert standing is not None
     return standing
+
+
+def test_the_words_of_a_record_are_those_that_older_homes_and_scripts_have() -> None:
+    assert (RUNNING, SUCCEEDED, FAILED) == ("running", "succeeded", "failed")
 
 
 def test_one_holds_the_lease_and_the_second_is_told_who(

@@ -5,24 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from python_ml.contracts.gold import Column
+from python_ml.engines import open_warehouse
 from python_ml.errors import UsageError
 from python_ml.judge.alarms import (
     GATE_CHECK,
     alarm_check,
     alarm_table,
     decide_alarms,
+    judge_alarms,
 )
 from python_ml.judge.audit import (
     Finding,
     _ablation,
+    _alone,
     _features,
     _identifiers,
+    _Limits,
     _model_alone,
     _of_auc,
     _purity,
@@ -32,6 +37,8 @@ from python_ml.judge.audit import (
 from python_ml.judge.audit_groups import Group
 from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.metrics import Estimate
+from python_ml.model.churn_model import ChurnModel
+from python_ml.registry.base import RegisteredModel
 from python_ml.settings import load_settings
 from tests.unit import gold_fixture as gold
 
@@ -71,6 +78,25 @@ def test_a_share_at_the_limit_raises_no_alarm() -> None:
     assert told == [("pure_churn", "=1", None), ("pure_stay", "=2", None)]
     assert listed[0].limit_value == 0.9
     assert listed[1].limit_value == 0.03125
+
+
+def test_a_group_with_many_of_the_leavers_is_judged_by_the_limit_of_common_ones() -> None:
+    """Of 100 leavers the group has a quarter, the limit, or one fewer; 60 % of it left, and the
+    lower end of that is above the limit of a half."""
+    common = SETTINGS.with_overrides({"audit.common_share_of_churners": 0.25})
+    for churners, customers, alarm in [(25, 30, "pure_churn:flag=1"), (24, 29, None)]:
+        group = Group("=1", customers, churners)
+        found = next(_purity(common, FEATURE, [group], labels(0.1), 0.5))
+        assert (found.alarm, found.check_kind) == (alarm, "pure_churn")
+
+
+def test_a_common_group_is_found_behind_purer_ones_that_are_none() -> None:
+    """The two purest groups are too small to be common, and below the limit of small ones."""
+    common = SETTINGS.with_overrides({"audit.common_share_of_churners": 0.25})
+    small, smaller, large = Group("=1", 25, 22), Group("=2", 25, 21), Group("=3", 100, 80)
+    listed = list(_purity(common, FEATURE, [small, smaller, large], labels(0.1), 0.5))
+    told = [(f.group_name, f.alarm) for f in listed if f.check_kind == "pure_churn"]
+    assert told == [("=1", None), ("=3", "pure_churn:flag=3")]
 
 
 def test_every_group_beyond_the_limit_is_named_and_no_other() -> None:
@@ -113,6 +139,15 @@ def test_an_auc_at_the_limit_is_an_alarm() -> None:
         assert (found.group_name, found.limit_value, found.tier) == ("", 0.85, "1A")
     found = _of_auc("k", "it", None, Estimate(0.9, 0.7, 1), 0.85, churn, "name", decided_by=0.7)
     assert found.alarm is None and found.observed_value == 0.9
+
+
+def test_a_pr_auc_at_the_limit_is_an_alarm_too() -> None:
+    churn = np.repeat([0, 1], [90, 30])
+    fold = np.arange(len(churn)) % 3 + 1
+    for pr_auc, alarm in [(1.0, "too_good:flag"), (1.001, None)]:
+        limits = _Limits("feature", 1.1, pr_auc, 1.1)  # it tells everything: exactly 1
+        found = next(_alone(SETTINGS, FEATURE, pd.Series(churn), churn, fold, limits))
+        assert found.alarm == alarm
 
 
 def test_a_model_that_is_nearly_always_right_is_named() -> None:
@@ -258,6 +293,28 @@ def test_each_alarm_is_decided_once_by_its_full_name() -> None:
     assert pd.isna(table["accepted_on"].iloc[1])
     assert table["model_version"].tolist() == ["v1", "v1"]
     assert alarm_table([], "v1").columns.tolist() == table.columns.tolist()
+
+
+def test_the_alarms_of_a_version_are_those_of_its_own_training(tmp_path: Path) -> None:
+    """Two versions were trained by one run; a third was never audited."""
+    settings = SETTINGS.with_overrides({"home": str(tmp_path)})
+    warehouse = open_warehouse(settings)
+    found = [purity(Group("=1", 100, 95))[1], purity(Group("=2", 100, 96))[1]]
+    audits = [findings_table(each, version) for each, version in zip(found, "ab", strict=True)]
+    warehouse.write_external("leakage_audit", pd.concat(audits), "run-1")
+    versions = {
+        name: RegisteredModel(name, create_autospec(ChurnModel), "", {"run_id": "run-1"})
+        for name in "abc"
+    }
+    decisions, check = judge_alarms(warehouse, settings, "run-2", versions["b"])
+    assert [decision.alarm for decision in decisions] == ["pure_churn:flag=2"]
+    assert not check.is_passed and "pure_churn:flag=2" in check.detail
+    written = warehouse.read_external("leakage_alarm", "run-2")
+    assert written[["model_version", "alarm"]].to_numpy().tolist() == [["b", "pure_churn:flag=2"]]
+    decisions, check = judge_alarms(warehouse, settings, "run-2", versions["c"])
+    assert decisions == [] and not check.is_passed
+    assert "c was trained without a leakage audit" in check.detail
+    assert np.isnan(check.observed_value) and check.limit_value == 0
 
 
 def test_rows_of_gold_that_rest_on_a_later_date_raise_an_alarm() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from python_ml.judge.drift.statistics import (
+    CHI2,
     MISSING,
     adjust,
     as_numbers,
@@ -42,6 +43,22 @@ def test_each_decile_counts_for_itself_in_the_stability_index() -> None:
     assert compare_numbers(np.arange(100.0), current).psi == pytest.approx(expected)
 
 
+def test_a_bin_that_nobody_is_in_any_more_counts_in_the_stability_index() -> None:
+    """All are in the lowest decile now, which held a tenth; nine are empty."""
+    expected = (1 - 0.1) * np.log(1 / 0.1) + 9 * (1e-4 - 0.1) * np.log(1e-4 / 0.1)
+    assert compare_numbers(np.arange(100.0), np.zeros(20)).psi == pytest.approx(expected)
+
+
+def test_numbers_are_compared_by_the_asymptotic_distribution_in_samples_of_any_size() -> None:
+    """As with weights; exact p-values would make a jump where samples become large."""
+    few, others = np.arange(10.0), np.arange(10.0) + 3.5
+    oracle = stats.ks_2samp(few, others, method="asymp").pvalue
+    assert oracle != pytest.approx(stats.ks_2samp(few, others, method="exact").pvalue)
+    found = compare_numbers(few, others)
+    assert (found.p_value, found.statistic) == (pytest.approx(oracle), "ks")
+    assert found.odds_ratio == 1.0, "of numbers there are no odds"
+
+
 def test_weights_count_in_the_stability_index_and_in_the_size() -> None:
     rng = np.random.default_rng(0)
     reference, current = rng.normal(size=300), rng.normal(0.2, 1, 200)
@@ -63,6 +80,7 @@ def test_no_p_value_is_above_one_and_the_tiniest_sample_has_one() -> None:
 def test_categories_are_compared_by_chi_square() -> None:
     reference, current = levels(a=60, b=40), levels(a=30, b=70)
     found = compare_categories(reference, current)
+    assert found.statistic == CHI2 == "chi2", "as the table of drift names it"
     oracle = stats.chi2_contingency([[60, 40], [30, 70]], correction=False)
     assert found.p_value == pytest.approx(oracle[1])
     assert found.distance == pytest.approx(0.3)

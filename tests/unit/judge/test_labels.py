@@ -205,5 +205,7 @@ def test_how_many_dates_and_how_far_apart_are_settings(tmp_path: Path) -> None:
 
 
 def test_a_date_without_a_year_before_it_is_not_learned_from_beside_another(tmp_path: Path) -> None:
-    found = learned(tmp_path, *MONTHLY, first_month="2023-08-01")
+    found = learned(tmp_path / "more", *MONTHLY, first_month="2023-08-01")
     assert found == ["2024-09-30", "2024-12-31"]
+    first = {"first_month": "2023-10-01"}  # twelve months, the last of them September 2024
+    assert learned(tmp_path / "whole", *MONTHLY, **first) == ["2024-09-30", "2024-12-31"]
