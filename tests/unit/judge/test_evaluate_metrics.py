@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from sklearn import metrics as reference
 
 from python_ml.judge.metrics import (
+    Estimate,
     calibration_metrics,
     decision_metrics,
     equal_count_bins,
@@ -85,6 +87,25 @@ def test_a_row_on_the_border_counts_to_both_bins() -> None:
     bins = equal_count_bins(np.array([0, 1, 1]), probability, once(3), 2)
     np.testing.assert_allclose(bins.predicted, [[(0.1 + 0.2) / 1.5, (0.2 + 0.7) / 1.5]])
     np.testing.assert_allclose(bins.observed, [[0.5 / 1.5, 1.0]])
+
+
+def test_an_interval_leaves_out_half_of_the_rest_at_either_end() -> None:
+    """Of resamples in which the first row was drawn 0, 1, … 200 times, and of none without it."""
+    weights = np.arange(201, dtype=np.uint8)[:, None].repeat(2, axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a resample that a measure cannot tell is no news
+        found = estimate(
+            lambda drawn: {
+                "count": drawn[:, 0].astype(float),
+                "share": np.where(drawn[:, 0] > 0, 1.0, np.inf),
+                "ratio": 1.0 / drawn[:, 0].astype(float),
+            },
+            weights,
+            0.9,
+        )
+    assert (found["count"].low, found["count"].high) == pytest.approx((10, 190))
+    assert found["share"] == Estimate(1.0, 1.0, 1.0), "what is not finite does not count"
+    assert found["ratio"].value == 1.0
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:

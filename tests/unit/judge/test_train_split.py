@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from python_ml.errors import SpanishGasError
-from python_ml.judge.split import rotation, split_hash, stratified_split
+from python_ml.judge.split import (
+    TEST,
+    TRAIN,
+    of_date,
+    placed,
+    rotation,
+    split_by_customer,
+    split_hash,
+    stratified_split,
+)
+
+NEWEST = date(2024, 12, 31)
 
 
 def population(customers: int = 2000, seed: int = 0) -> tuple[pd.Series, pd.Series]:
@@ -84,3 +96,46 @@ def test_too_few_of_a_class_are_refused(churners: int) -> None:
     ids, _ = population(60)
     with pytest.raises(SpanishGasError, match=f"{churners} churners"):
         split(ids, pd.Series([1] * churners + [0] * (60 - churners)))
+
+
+def of_two_dates() -> pd.DataFrame:
+    """2,000 customers on the newest date, and 600 more who had left by then."""
+    ids, churn = population(2600)
+    before = pd.DataFrame({"customer_id": ids, "as_of_date": date(2024, 9, 30), "has_churned": 0})
+    before.loc[2000:, "has_churned"] = 1
+    newest = pd.DataFrame({"customer_id": ids, "as_of_date": NEWEST, "has_churned": churn})[:2000]
+    return pd.concat([before, newest]).sample(frac=1, random_state=0)
+
+
+def test_nobody_is_on_both_sides_and_earlier_rows_of_the_test_part_are_left_out() -> None:
+    rows = of_two_dates()
+    parts = split_by_customer(rows, "has_churned", NEWEST, seed=1, test_share=0.2, folds=5)
+    assert parts["customer_id"].tolist() == sorted(rows["customer_id"].unique())
+    found = placed(rows, parts, NEWEST)
+    assert found.equals(found.sort_values(["customer_id", "as_of_date"], ignore_index=True))
+    assert len(of_date(found, NEWEST)) == 2000
+    tested = found[found["split_part"] == TEST]
+    assert (tested["as_of_date"] == NEWEST).all() and len(tested) == pytest.approx(400, abs=1)
+    earlier = found[found["as_of_date"] != NEWEST]
+    assert (earlier["split_part"] == TRAIN).all()
+    assert len(earlier) == pytest.approx(0.8 * 2600, abs=2)
+    assert found.groupby("customer_id")["cv_fold"].nunique().le(1).all()
+
+
+def test_who_stayed_until_the_newest_date_is_where_it_is_without_the_others() -> None:
+    rows = of_two_dates()
+    alone = of_date(rows, NEWEST)
+    limits: dict[str, Any] = {"seed": 1, "test_share": 0.2, "folds": 5}
+    parts = split_by_customer(rows, "has_churned", NEWEST, **limits)
+    kept = parts[parts["customer_id"].isin(alone["customer_id"])].reset_index(drop=True)
+    assert kept.equals(split_by_customer(alone, "has_churned", NEWEST, **limits))
+
+
+def test_those_who_left_before_are_split_like_the_others() -> None:
+    """Were all of them learned from, too many would have left."""
+    rows = of_two_dates()
+    parts = split_by_customer(rows, "has_churned", NEWEST, seed=1, test_share=0.2, folds=5)
+    gone = parts[parts["customer_id"] >= "C02000"]
+    assert len(gone) == 600
+    assert (gone["split_part"] == TEST).sum() == 120
+    assert gone["cv_fold"].value_counts().tolist() == [96] * 5
