@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from python_ml.campaigns import CONTROL
 from python_ml.contracts.schema import load_source
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.errors import BadInputError
 from python_ml.land.check import judge, materialise
 from python_ml.land.discover import raw_file
@@ -64,7 +64,7 @@ def read_contacts(path: Path, settings: Settings) -> tuple[pd.DataFrame, dict[st
     raw = raw_file(path, load_source("raw")[TABLE])
     try:
         with (
-            duckdb.connect(config={"threads": settings.threads}) as connection,
+            open_duckdb(threads=settings.threads) as connection,
             tempfile.TemporaryDirectory() as scratch,
         ):
             connection.execute("set timezone = 'UTC'")

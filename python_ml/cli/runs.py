@@ -87,6 +87,7 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
     person is left. Files elsewhere stay. It cannot be undone.
     """
     from python_ml.engines import open_engine
+    from python_ml.pipeline.renew import renew_totals
     from python_ml.pipeline.workspace import Run
 
     if dry_run and yes:
@@ -125,11 +126,12 @@ def forget(settings: Settings, as_json: bool, customer_id: str, dry_run: bool, y
         return
     if not yes and not click.confirm("Remove all of it? This cannot be undone.", err=True):
         raise UsageError("not confirmed; nothing was changed")
-    result = remove(survey)
+    result = renew_totals(settings, remove(survey))
     if as_json:
         print_json(result.as_dict())
         return
     pages = " The dashboards were written anew." if result.pages_written else ""
+    pages += " The totals no longer count the customer." if result.totals_renewed else ""
     click.echo(
         f"Removed from {len(result.places):,} places; {result.searched_files:,} files were "
         f"searched, and nothing of the customer was found.{pages}"

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.base import Warehouse
 from python_ml.engines.sql import identifier, movable, say_where_the_lake_is
 from python_ml.errors import OldTablesError, SpanishGasError, UsageError, on_disk
@@ -25,15 +26,20 @@ class DuckDBWarehouse(Warehouse):
     def __init__(self, database: Path, lake: Path, threads: int, memory_limit: str) -> None:
         self.database = database
         self.lake = lake
-        self._config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads,
-            "memory_limit": memory_limit,
-        }
+        self._threads, self._memory_limit = threads, memory_limit
+
+    def _open(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+        return open_duckdb(
+            self.database,
+            read_only=read_only,
+            threads=self._threads,
+            memory_limit=self._memory_limit,
+        )
 
     def query(self, sql: str) -> pd.DataFrame:
         if not self.database.exists():
             raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")
-        with duckdb.connect(str(self.database), read_only=True, config=self._config) as connection:
+        with self._open(read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute(say_where_the_lake_is(self.lake))
             try:
@@ -62,7 +68,7 @@ class DuckDBWarehouse(Warehouse):
         if not self.database.exists():
             yield
             return
-        with duckdb.connect(str(self.database), read_only=True, config=self._config):
+        with self._open(read_only=True):
             yield
 
     def external_runs(self, table: str) -> list[str]:
@@ -138,7 +144,7 @@ class DuckDBWarehouse(Warehouse):
         return missing
 
     def settle(self) -> None:
-        with duckdb.connect(str(self.database), config=self._config) as connection:
+        with self._open() as connection:
             connection.execute(say_where_the_lake_is(self.lake))
             views = connection.execute("select sql from duckdb_views() where not internal")
             for (view,) in views.fetchall():

@@ -10,8 +10,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-import duckdb
-
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.base import Warehouse
 from python_ml.engines.duckdb import NO_RUN, DuckDBWarehouse
 from python_ml.engines.engine import Engine
@@ -65,7 +64,7 @@ class DuckDBEngine(Engine):
         self, run_id: str, table: str, versions: Mapping[str, str], *, force: bool
     ) -> list[str]:
         published = self._layout.warehouse
-        with duckdb.connect(str(self.database(run_id))) as connection:
+        with open_duckdb(self.database(run_id)) as connection:
             connection.execute(f"drop table if exists {table}")
             if force or not published.exists():
                 return sorted(versions)

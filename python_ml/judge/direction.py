@@ -22,6 +22,7 @@ import pandas as pd
 
 from python_ml.contracts.gold import GOLD, GoldContract
 from python_ml.contracts.needs import lacking
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import identifier, literal, literals
 from python_ml.judge.gate import Check
@@ -126,7 +127,7 @@ def changed_customers(
     folder.mkdir(parents=True)
     database = folder / settings.layout.warehouse.name
     sample = _sample(warehouse, settings.gate.direction_customers, as_of_date)
-    with duckdb.connect(str(database)) as copy:
+    with open_duckdb(database) as copy:
         types = warehouse.column_types()
         for table in read_by(dbt.manifest(), "gold", without=GOLD):
             _copy(copy, warehouse, table, sample, types[table], as_of_date)
@@ -136,7 +137,7 @@ def changed_customers(
                 copy.execute(statement.format(here=here))
     # gold_master only sets the columns side by side, and its contract is for whole tables.
     built = dbt.on_copy(database, folder / "dbt").run("gold", exclude=GOLD)
-    with duckdb.connect(str(database), read_only=True) as copy:
+    with open_duckdb(database, read_only=True) as copy:
         frame = copy.execute(f"select * from {built[0]}").df()
         for model in built[1:]:
             other = copy.execute(f"select * from {model}").df()

@@ -15,6 +15,7 @@ import duckdb
 
 from python_ml.contracts.schema import load_source
 from python_ml.documents import hash_file
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines import open_store
 from python_ml.engines.sql import identifier, identifiers, literal, one_row
 from python_ml.errors import UsageError
@@ -174,7 +175,7 @@ class _Batch:
             "preserve_insertion_order": False,
         }
         readings: Landing | None = None
-        with duckdb.connect(config=config) as connection:
+        with open_duckdb(**config) as connection:
             connection.execute("set timezone = 'UTC'")
             for raw in self.files:
                 if raw.table.name != CONSUMPTION and self._is_readable(raw, root, hashes):

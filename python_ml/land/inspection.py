@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from python_ml.contracts.schema import load_source
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.errors import BadInputError, UsageError
 from python_ml.land.discover import list_source
 from python_ml.land.explore import explore
@@ -33,7 +32,7 @@ def inspect_folder(folder: str, settings: Settings) -> Proposal:
     if not entries:
         raise BadInputError(f"{folder}: holds no data. Name the folder with the raw files.")
     config: dict[str, Any] = {"threads": settings.threads, "memory_limit": settings.memory_limit}
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect(config=config) as connection:
+    with tempfile.TemporaryDirectory() as scratch, open_duckdb(**config) as connection:
         connection.execute("set timezone = 'UTC'")
         files = explore(connection, entries, Path(folder), settings.land, Path(scratch))
     return propose(files, load_source("raw"))

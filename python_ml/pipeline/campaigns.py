@@ -7,8 +7,6 @@ What the marts show follows from it, and is built again by whatever command or r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -28,7 +26,7 @@ from python_ml.engines.sql import literal
 from python_ml.errors import UsageError
 from python_ml.pipeline.campaign_effects import write_effects
 from python_ml.pipeline.context import Published
-from python_ml.pipeline.on_published import marts_step, on_published, require_published
+from python_ml.pipeline.on_published import marts_step, on_shown_scores, require_published
 from python_ml.pipeline.workspace import Run
 from python_ml.settings import Settings
 
@@ -141,7 +139,8 @@ def start_campaign(
         return _started(found, campaign, is_new=False, over_budget_count=0)
     run.mode = "campaign_start"
     over_budget = 0
-    with _on_published(run) as as_of_date:
+    with on_shown_scores(run) as published:
+        as_of_date = published.as_of_date
         found = _frozen(settings, campaign)  # the lease is ours from here on
         is_new = found is None
         if is_new:
@@ -181,7 +180,7 @@ def record_contacts(run: Run, path: Path) -> Recorded:
         raise UsageError("no campaign has started yet; `spanishgas campaign start` starts one")
     kept, findings = check_contacts(rows, rejected, assignments, known, path)
     run.mode, run.source = "campaign_record", str(path)
-    with _on_published(run):
+    with on_shown_scores(run):
         with run.step("record") as (step, _), run.warehouse() as warehouse:
             warehouse.write_external(CONTACT, kept, run.run_id)
             step.rows = len(kept)
@@ -223,7 +222,7 @@ def measure_campaigns(run: Run, campaign: str | None) -> Effects:
     if not campaign_status(run.settings, campaign):
         raise UsageError("no campaign has started yet; `spanishgas campaign start` starts one")
     run.mode = "campaign_effect"
-    with _on_published(run):
+    with on_shown_scores(run):
         with run.step("effect") as (step, _), run.warehouse() as warehouse:
             scored, published = published_run(run.settings), run.results.require(Published)
             assert scored is not None
@@ -252,7 +251,8 @@ def stop_campaign(run: Run, campaign: str, reason: str) -> Stopped:
         first = stops[stops["campaign"] == campaign].sort_values("run_id").iloc[0]
         return Stopped(campaign, False, str(first["stopped_on"]), str(first["reason"]))
     run.mode = "campaign_stop"
-    with _on_published(run) as as_of_date:
+    with on_shown_scores(run) as published:
+        as_of_date = published.as_of_date
         with run.step("stop") as (step, _), run.warehouse() as warehouse:
             row = {"campaign": campaign, "stopped_on": as_of_date, "reason": reason}
             warehouse.write_external(STOP, pd.DataFrame([row]), run.run_id)
@@ -296,20 +296,6 @@ def _require_name(campaign: str) -> None:
             f"campaign {campaign!r}: a name has letters, digits, - and _, at most 63, and begins "
             "with a letter or digit"
         )
-
-
-@contextmanager
-def _on_published(run: Run) -> Iterator[date]:
-    """The run's workspace with the published tables, whose scores its marts go on showing.
-
-    Yields:
-        The as-of date of the published scores.
-    """
-    with on_published(run) as published:
-        scored = published_run(run.settings)
-        assert scored is not None
-        run.context.dbt(published).variables["run_id"] = scored[0]
-        yield published.as_of_date
 
 
 def _publish(run: Run, select: str = MODELS) -> None:

@@ -48,6 +48,7 @@ class ForgetResult:
     searched_files: int = 0
     short_texts: int = 0  # which only the person has said, of too few words to be searched for
     pages_written: bool = False
+    totals_renewed: bool = False  # the marts add up without the person
 
     def as_dict(self) -> dict[str, Any]:
         places = [place.as_dict() for place in self.places]

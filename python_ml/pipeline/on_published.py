@@ -39,6 +39,20 @@ def on_published(run: Run) -> Iterator[Published]:
         yield published
 
 
+@contextmanager
+def on_shown_scores(run: Run) -> Iterator[Published]:
+    """The run's workspace with the published tables, whose scores its marts go on showing.
+
+    Raises:
+        OldTablesError: another version built them; nothing has been begun.
+    """
+    with on_published(run) as published:
+        scored = published_run(run.settings)
+        assert scored is not None
+        run.context.dbt(published).variables["run_id"] = scored[0]
+        yield published
+
+
 def marts_step(run: Run, select: str) -> None:
     """Build and test some of the marts as a step of its own.
 

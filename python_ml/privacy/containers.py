@@ -22,6 +22,7 @@ from urllib.parse import quote
 import duckdb
 import pyarrow as pa
 
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.sql import identifier, literal
 
 Bytes = bytes | mmap.mmap
@@ -177,7 +178,7 @@ def duckdb_file(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[tu
     Raises:
         duckdb.Error: it is damaged, or another process writes to it.
     """
-    with duckdb.connect() as connection:
+    with open_duckdb() as connection:
         connection.execute(f"attach {literal(path)} as searched (read_only)")
         yield connection, duckdb_columns(connection, "searched")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.sql import identifier, literal, say_where_the_lake_is
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Bytes, Kind
@@ -146,7 +147,7 @@ def scrub_duckdb(path: Path, traces: Traces) -> None:
     """Remove a person from a DuckDB file, and write it anew so that no old block stays."""
     fresh = path.with_name(f".{path.name}.tmp")
     fresh.unlink(missing_ok=True)
-    with duckdb.connect(str(path)) as connection:
+    with open_duckdb(path) as connection:
         (catalog,) = connection.execute("select current_database()").fetchone() or ("",)
         for table, column in containers.duckdb_columns(connection, catalog):
             _scrub_column(connection, table, column, traces)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.sql import literal, read_parquet
 from python_ml.simulate.noise import Floats, hashed, uniform
 from python_ml.simulate.panel import MONTHS
@@ -213,9 +213,8 @@ def write_month(
     first = (year * 12 + month) * 1000
     pairs = first + 2**40
     target.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
+    with open_duckdb() as connection:
         connection.execute("set threads = 1")
-        connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = true")
         connection.execute(f"set temp_directory = {literal(scratch / f'spill-{month:02d}')}")
         connection.register("shapes", shapes)

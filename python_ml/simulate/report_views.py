@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.sql import files
 from python_ml.errors import BadInputError
 from python_ml.settings import PROJECT_DIR
@@ -53,7 +54,7 @@ def open_batch(
         BadInputError: a file is missing.
     """
     hours_folder, year = _hours(raw)
-    connection = duckdb.connect(config={"threads": threads, "memory_limit": memory_limit})
+    connection = open_duckdb(threads=threads, memory_limit=memory_limit)
     for view, name in _FILES.items():
         path = raw / name
         if not path.exists():

@@ -73,6 +73,19 @@ def shown_in(pages: Path) -> str:
     return "\n".join(found)
 
 
+def totals(home: Path) -> tuple[int, list[tuple[str]]]:
+    """Customers that the overview counts, and the runs whose scores the marts show."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        ((count, loss, listed_loss),) = connection.execute(
+            "select customer_count, expected_monthly_loss_eur, "
+            "(select round(sum(expected_monthly_loss_eur order by customer_id), 2) "
+            "from mart_customer_risk) from mart_overview"
+        ).fetchall()
+        runs = connection.execute("select distinct run_id from mart_customer_risk").fetchall()
+    assert loss == listed_loss
+    return count, runs
+
+
 def test_pages_hold_nothing_of_a_person_who_was_forgotten(home: Path) -> None:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         gone, text = connection.execute(
@@ -81,6 +94,7 @@ def test_pages_hold_nothing_of_a_person_who_was_forgotten(home: Path) -> None:
             "group by customer_id order by length(min(interaction_summary)) desc, 1 limit 1"
         ).fetchone() or ("", "")
     pages = home / "reports" / "dashboards"
+    _, shown_runs = totals(home)
     before = shown_in(pages)
     assert gone in before and text in before
     kept = home / "reports" / "kept"  # a copy that a person made, which no run writes anew
@@ -98,6 +112,8 @@ def test_pages_hold_nothing_of_a_person_who_was_forgotten(home: Path) -> None:
     assert len(re.findall(r"C\d{5}", shown_in(pages))) > 1000, "everybody else is there"
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.execute("select count(*) from mart_customer_risk").fetchone() == (299,)
+    assert json.loads(done.stdout)["totals_renewed"]
+    assert totals(home) == (299, shown_runs), "of the same scores, without the person"
 
     again = spanishgas("forget", gone, "--yes", home=home)
     assert again.returncode == 0 and json.loads(again.stdout)["places"] == []
