@@ -12,7 +12,7 @@ from pathlib import Path
 
 from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.base import Warehouse
-from python_ml.engines.duckdb import NO_RUN, DuckDBWarehouse
+from python_ml.engines.duckdb import NO_RUN, DuckDBWarehouse, write_anew
 from python_ml.engines.engine import Engine
 from python_ml.engines.ledger import RunLedger
 from python_ml.engines.published import published_run
@@ -110,6 +110,11 @@ class DuckDBEngine(Engine):
         published.with_name(f"{published.name}.wal").unlink(missing_ok=True)
         with on_disk(published):
             built.replace(published)
+
+    def compact(self, run_id: str) -> None:
+        with self._open(self.database(run_id)) as warehouse:
+            warehouse.settle()  # which replaces views, and so leaves blocks too
+        write_anew(self.database(run_id))
 
     def settle(self) -> None:
         """A rename is on disk once its folder is."""

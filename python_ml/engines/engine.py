@@ -123,6 +123,10 @@ class Engine(ABC):
     def settle(self) -> None:
         """Carry out what a publication has decided and a kill may have cut short."""
 
+    def compact(self, run_id: str) -> None:
+        """Let nothing be left within the run's tables of what others were that it has replaced."""
+        return
+
     def discard(self, run_id: str) -> None:
         """Remove what a run has built outside its folder, which the caller removes."""
         return

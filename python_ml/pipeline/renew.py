@@ -34,6 +34,7 @@ def renew_totals(settings: Settings, result: ForgetResult) -> ForgetResult:
     try:
         with on_shown_scores(run):
             marts_step(run, "marts")
+            run.engine.compact(run.run_id)  # the next proof reads free blocks as doubtful
             run.publish()
     except SpanishGasError as error:
         console.print(

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from python_ml.duckdb_connection import open_duckdb
-from python_ml.engines.sql import identifier, literal, say_where_the_lake_is
+from python_ml.engines.duckdb import write_anew
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Bytes, Kind
 from python_ml.privacy.records import csv_edits, edit_json, edit_text, is_record_of
@@ -145,20 +145,11 @@ def _redacted(text: str, traces: Traces) -> str:
 
 def scrub_duckdb(path: Path, traces: Traces) -> None:
     """Remove a person from a DuckDB file, and write it anew so that no old block stays."""
-    fresh = path.with_name(f".{path.name}.tmp")
-    fresh.unlink(missing_ok=True)
     with open_duckdb(path) as connection:
         (catalog,) = connection.execute("select current_database()").fetchone() or ("",)
         for table, column in containers.duckdb_columns(connection, catalog):
             _scrub_column(connection, table, column, traces)
-        for lake in [above / "lake" for above in path.parents if (above / "lake").is_dir()][:1]:
-            connection.execute(say_where_the_lake_is(lake))
-        # Views name the catalog that they were made in, which is the name of this very file.
-        connection.execute(f"attach {literal(fresh)} as fresh")
-        connection.execute(f"copy from database {identifier(catalog)} to fresh")
-        connection.execute("detach fresh")
-    fresh.replace(path)
-    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    write_anew(path)
 
 
 def _scrub_column(

@@ -56,7 +56,9 @@ def copy_project(root: Path, folder: Path) -> Path:
             shutil.copyfile(root / name, place, follow_symlinks=True)
             shutil.copymode(root / name, place)
     (folder / ".venv").symlink_to(root / ".venv")
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
+    for arguments in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "as it is"]):
+        subprocess.run([*git, *arguments], cwd=folder, check=True)
     return folder
 
 
