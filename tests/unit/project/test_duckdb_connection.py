@@ -12,13 +12,15 @@ import pytest
 from python_ml.duckdb_connection import open_duckdb
 from python_ml.settings import PROJECT_DIR
 
+SLOW = "select count(*) from range(20000) a, range(5000) b where a.range * b.range % 7 = 3"
+
 
 def test_no_connection_draws_a_progress_bar(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with duckdb.connect() as usual:
         usual.execute("set progress_bar_time = 1")  # milliseconds, in place of two seconds
-        usual.execute("select count(*) from range(9000) a, range(9000) b where a.range = -b.range")
+        usual.execute(SLOW)
     assert "%" in capfd.readouterr().out, "as DuckDB does by default"
     place = tmp_path / "a.duckdb"
     options: list[dict[str, Any]] = [{}, {"place": place}, {"place": place, "read_only": True}]
