@@ -170,10 +170,11 @@ def test_nothing_of_ours_holds_the_person_afterwards(
             pd.testing.assert_frame_equal(frame, others[name], obj=name)
     # Marts are built again: the lists are those of before without the person, totals count anew.
     listed = ["run_id", "customer_id", "churn_probability", "expected_monthly_loss_eur"]
-    risks = [tables["mart_customer_risk"][listed] for tables in (after, others)]
-    pd.testing.assert_frame_equal(*risks)
-    assert after["mart_overview"]["customer_count"].tolist() == [len(risks[0])]
-    assert others["mart_overview"]["customer_count"].tolist() == [len(risks[0]) + 1]
+    now, then = (tables["mart_customer_risk"][listed] for tables in (after, others))
+    pd.testing.assert_frame_equal(now, then)
+    with open_warehouse(deployment.settings) as warehouse:
+        overview = warehouse.read_table("mart_overview")
+    assert overview["customer_count"].tolist() == [len(now)]
     (record,) = [r for r in open_ledger(deployment.settings).runs() if r.run_id == FAILED]
     assert record.error_message == "customer (forgotten) has two contracts"
     # S3 tells the trigger of every object that was edited.
