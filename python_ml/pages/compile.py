@@ -182,7 +182,7 @@ class Reader:
             position=(position := self._position(entry, is_optional=True)),
             tab=self._tab_of(entry, is_placed=position is not None),
             click=self._click(entry, columns, parameters),
-            empty=entry.text("empty", "Nothing to show for these filters."),
+            empty=entry.text("empty", f"Nothing to show{' for these filters' if tags else ''}."),
             rows=rows,
             is_scrolled=is_scrolled,
             is_model=is_model,

@@ -128,8 +128,9 @@ def _document(warehouse: Warehouse, settings: Settings, page: Dashboard) -> dict
     """All that the page's script needs: cards with rows, filters, texts."""
     values = filter_values(page)
     cards = []
+    listed = {it.values.card for it in page.parameters if isinstance(it.values, ValueCard)}
     for card in page.cards:
-        if card.is_model:  # there is no query builder here
+        if card.position is None and card.key not in listed:  # of Metabase alone
             continue
         cards.append(_card(card, run_card(warehouse, card, settings.target, values)))
     return {

@@ -129,12 +129,17 @@ function cartesian(card, colors, width) {
   });
   // Like Metabase, limits count only where the axis does not choose its range by itself.
   const limit = (end) => settings["graph.y_axis.auto_range"] === false ? settings[`graph.y_axis.${end}`] : undefined;
+  // Shares of which one is nearly everything: an axis does not go beyond.
+  const isWhole = (column) => {
+    const largest = Math.max(...series.filter((it) => options(it.key).axis !== "right").flatMap((it) => it.points.map(([, value]) => value ?? 0)));
+    return !stack && columnSettings(card, column).number_style === "percent" && largest > 0.8 && largest <= 1;
+  };
   const valueAxis = (column, title, isRight) => ({
     type: settings["graph.y_axis.scale"] === "log" ? "log" : "value", name: width > 330 ? title : undefined, nameLocation: "middle", nameGap: isRow ? 26 : 50,
     nameTextStyle: textStyle(), position: isRight ? "right" : undefined,
-    min: isRight ? undefined : limit("min"), max: isRight ? undefined : limit("max") ?? (stack === "normalized" ? 1 : undefined),
+    min: isRight ? undefined : limit("min"), max: isRight ? undefined : limit("max") ?? (stack === "normalized" || isWhole(column) ? 1 : undefined),
     splitLine: {show: !isRight, lineStyle: {color: css("--grid")}}, splitNumber: 4,
-    interval: stack === "normalized" || limit("max") === 1 ? 0.25 : undefined,
+    interval: stack === "normalized" || limit("max") === 1 || isWhole(column) ? 0.25 : undefined,
     minInterval: isCount(card, column) ? 1 : undefined,
     axisLabel: {...textStyle(), hideOverlap: true, formatter: (it) => stack === "normalized" ? `${+(it * 100).toFixed(0)}%` : writeShort(card, column, it)},
   });

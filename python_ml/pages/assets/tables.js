@@ -89,6 +89,7 @@ function cell(card, column, row, rules, limits, isRight, written = write) {
   }
   const wraps = settings.text_wrapping ? " wrap" : "";
   return el("td", {
+    "data-title": column.title,
     class: `${isNumber || isRight ? "number" : ""}${wraps}${rule ? " coloured" : ""}`,
     style: rule ? `--cell-color:${rule.color}` : wraps && column.width ? `--own:${column.width}px` : null,
   }, ...inner);
@@ -121,7 +122,7 @@ function drawTable(card, body, state) {
   }));
   const list = el("tbody");
   const group = el("colgroup", {}, ...widths.map((it) => el("col", {style: `width:${it}px`})));
-  const table = el("table", {"aria-label": card.name, class: columns.length > 3 ? "several" : null, style: widths.length ? `--width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
+  const table = el("table", {"aria-label": card.name, class: rows.length === 1 ? "one" : columns.length > 3 ? "several" : null, style: widths.length ? `--width:${widths.reduce((sum, it) => sum + it, 0)}px` : null},
     group, el("thead", {}, head), list);
   const scroll = el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${card.name}, ${card.rows.length} rows`}, table);
   let count = 0;

@@ -65,6 +65,16 @@ def test_axe_finds_nothing_and_nothing_is_cut(
             assert page.evaluate(WIDER) == [], "a list that scrolls sideways"
 
 
+def test_a_phone_shows_a_single_row_whole(opened: Callable[..., Page]) -> None:
+    """Why the last run failed and what to do next stand in the last columns."""
+    page = opened("pipeline_status", SCREENS["phone"])
+    cells = page.locator("#card_banner td")
+    boxes = [cells.nth(number).bounding_box() for number in range(cells.count())]
+    assert len(boxes) == 5
+    assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert "Next step" in cells.nth(2).evaluate("it => getComputedStyle(it, '::before').content")
+
+
 def focused(page: Page) -> str:
     script = "document.activeElement.id || document.activeElement.textContent"
     return str(page.evaluate(script))

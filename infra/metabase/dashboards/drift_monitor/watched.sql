@@ -1,3 +1,7 @@
-select count(case when verdict = 'watch' then 1 end) as subject_count
+select
+    case
+        when count(case when verdict <> 'not measured' then 1 end) > 0
+            then count(case when verdict = 'watch' then 1 end)
+    end as subject_count
 from mart_drift
 where is_newest_run
