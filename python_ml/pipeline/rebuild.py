@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from python_ml.contracts.gold import Column
-from python_ml.engines import Warehouse, open_store
+from python_ml.engines import Warehouse, open_ledger, open_store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.judge.snapshot import read_training_rows
 from python_ml.judge.split import TRAIN, placed, split_hash
 from python_ml.judge.untreated import read_weights, repeated
 from python_ml.model.churn_model import ChurnModel
+from python_ml.pipeline.identity import git_sha
 from python_ml.pipeline.train import fit_by_protocol, labelled
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry import RegisteredModel, open_registry
@@ -33,6 +34,7 @@ class RebuildResult:
     customer_count: int
     different_score_count: int
     changed_libraries: dict[str, str]
+    trained_by: str | None  # commit of the code, where it is known and not today's
 
     @property
     def is_identical(self) -> bool:
@@ -47,7 +49,13 @@ class RebuildResult:
             f"{self.customer_count:,} scores differ"
         )
         changes = ", ".join(f"{name} {change}" for name, change in self.changed_libraries.items())
-        return f"{told}; libraries are others: {changes}" if changes else told
+        told += f"; libraries are others: {changes}" if changes else ""
+        if self.is_identical or self.trained_by is None:
+            return told
+        return (
+            f"{told}; the code is another: it was trained by commit {self.trained_by}, whose own "
+            "`spanishgas rebuild` makes the same"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "is_identical": self.is_identical}
@@ -114,7 +122,14 @@ def rebuild_version(
         changed_libraries={
             name: f"{then} → {now[name]}" for name, then in libraries.items() if then != now[name]
         },
+        trained_by=_other_code(settings, origin["run_id"]),
     )
+
+
+def _other_code(settings: Settings, run_id: str) -> str | None:
+    """The commit that a run is on record with, unless it is the one of today."""
+    found = [run.git_sha for run in open_ledger(settings).runs() if run.run_id == run_id]
+    return found[0] if found and found[0] != git_sha() else None
 
 
 def _fit(

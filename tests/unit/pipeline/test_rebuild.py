@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.engines import Warehouse
+from python_ml.engines import Warehouse, open_ledger
+from python_ml.engines.ledger import RunRecord
 from python_ml.errors import SpanishGasError
+from python_ml.pipeline.identity import git_sha
 from python_ml.pipeline.rebuild import rebuild_version
 from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.train import train
@@ -54,8 +56,14 @@ def test_what_cannot_be_made_again_is_told(
     other = dataclasses.replace(registered, origin=origin)
     registry = type(open_registry(settings))
     monkeypatch.setattr(registry, "load", lambda self, version: other)
+    record = {"run_id": "run-1", "mode": "train", "target": "duckdb", "status": "succeeded"}
+    then = RunRecord.from_dict({**record, "git_sha": "0a1b2c"})
+    open_ledger(settings).save(then)
     rebuilt = rebuild_version(warehouse, settings, trained.model_version)
     assert not rebuilt.is_identical
+    assert "trained by commit 0a1b2c, whose own `spanishgas rebuild`" in rebuilt.message
+    open_ledger(settings).save(dataclasses.replace(then, git_sha=git_sha()))
+    assert "commit" not in rebuild_version(warehouse, settings, trained.model_version).message
     with pytest.raises(SpanishGasError, match=r"differs.*numpy 1 →"):
         rebuilt.raise_if_different()
 
