@@ -227,7 +227,6 @@ def forget_malformed(connection: duckdb.DuckDBPyConnection, source: Source) -> N
     """Drop what earlier scans of the file noted, which the next one would count again."""
     for table in source.malformed:
         connection.execute(f"drop table if exists {table}")
-        connection.execute(f"drop table if exists {table}_scan")
 
 
 def write_rejected(

@@ -28,6 +28,7 @@ from python_ml.engines.store import FolderStore
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.judge.snapshot import content_hash
 from python_ml.land import land
+from python_ml.land.write import MANIFEST, stamp
 from python_ml.pipeline.forget import forget_customer, survey_customer
 from python_ml.pipeline.forget_result import ForgetResult
 from python_ml.pipeline.workspace import Run
@@ -141,6 +142,13 @@ def test_nothing_is_left_and_nobody_else_is_touched(home: Path, source: Path) ->
 
     readings = landed(home / "lake", "consumption_hourly")
     assert sorted(readings["customer_id"].unique()) == [f"C0000{i}" for i in (1, 3, 4, 5, 6)]
+    manifests = list((home / "lake" / "batches").glob(f"*/{MANIFEST}"))
+    assert manifests
+    for manifest in manifests:
+        listed = json.loads(manifest.read_text())["files"]
+        parts = sorted(manifest.parent.rglob("*.parquet"))
+        names = [part.relative_to(manifest.parent).as_posix() for part in parts]
+        assert names and listed == [[n, list(stamp(p))] for n, p in zip(names, parts, strict=True)]
     with open_warehouse(settings_of(home)) as warehouse:
         assert len(warehouse.read_table("shown")) == 8
     assert json.loads((home / "reports" / "runs" / "1.json").read_text()) == {

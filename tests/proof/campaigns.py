@@ -7,6 +7,7 @@ Parts:
   learn      what six campaigns in a row teach: value of the learned policy on new customers
   uplift     rates by customer, where customers react alike and where they differ
   times      `plan` for 20,099 customers, `effect` over 24 campaigns
+  training   models that learn beside six campaigns, against those of a company without
   kills      `start`, `record` and `effect` killed, half as often as --campaigns says
 """
 
@@ -38,6 +39,7 @@ from python_ml.campaigns.learn import Prior, save_rates
 from python_ml.campaigns.plan import Design, Terms, arm_chances, eligible_offers, make_design
 from python_ml.settings import CampaignsSettings
 from tests.proof.campaign_kills import kills
+from tests.proof.campaign_training import training
 from tests.proof.campaigns_uplift import is_used
 from tests.proof.campaigns_world import (
     AS_OF,
@@ -63,6 +65,7 @@ from tests.proof.campaigns_world import (
 Floats = npt.NDArray[np.float64]
 LIMITS = CampaignsSettings()
 CONFIDENCE, WEEKS, REACH, CUSTOMERS = 0.95, 13, 0.8, 20_099
+TRAINED_CUSTOMERS = 6000  # of each of two companies whose whole pipelines run for eight months
 ARMS = (CONTROL, *DISCOUNTS)
 ARM_NAMES = (ALL, *DISCOUNTS)
 KINDS = {
@@ -379,6 +382,7 @@ PARTS: dict[str, Callable[[int], bool]] = {
     "learn": learn_part,
     "uplift": uplift_part,
     "times": times_part,
+    "training": lambda _: training(TRAINED_CUSTOMERS, seed=7),
     "kills": lambda count: kills(count // 2),
 }
 

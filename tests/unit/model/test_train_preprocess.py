@@ -11,7 +11,7 @@ import pytest
 
 from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
-from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor
+from python_ml.model.preprocess import NATIVE, ONE_HOT, Preprocessor, filled
 from tests.unit import gold_fixture as gold
 
 
@@ -36,6 +36,15 @@ def test_fills_of_the_contract_are_applied() -> None:
     assert column(model, quiet, "last_interaction_days_ago") == 9999
     assert column(model, quiet, "customer_intent=no_interaction") == 1
     assert np.isnan(column(model, row(gas_price_trend_12m=np.nan), "gas_price_trend_12m"))
+
+
+def test_a_fill_is_a_value_of_the_column_or_a_new_level_of_it() -> None:
+    numbers = pd.DataFrame({"days": [1.5, np.nan]})
+    assert filled(numbers, "days", 9999.0).dtype == np.float64
+    assert filled(numbers, "days", 9999.0).tolist() == [1.5, 9999.0]
+    assert filled(numbers, "days", None).equals(numbers["days"])
+    levels = pd.DataFrame({"intent": pd.Categorical(["moves", None])})
+    assert filled(levels, "intent", "no_interaction").tolist() == ["moves", "no_interaction"]
 
 
 def test_a_level_that_training_has_not_seen_belongs_to_none() -> None:
