@@ -142,7 +142,7 @@ def on_disk(place: object) -> Iterator[None]:
 
 
 # Modules whose errors tell of data and disks, never of a mistake in our code.
-_FOREIGN = ("duckdb", "_duckdb", "sqlite3", "pyarrow", "botocore", "boto3")
+_FOREIGN = ("duckdb", "_duckdb", "sqlite3", "pyarrow", "botocore", "boto3", "pyathena")
 
 
 def foreseen(error: BaseException) -> SpanishGasError | None:

@@ -77,10 +77,11 @@ def refusals(place: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError, Boto3Error) as error:
-        raise _of_aws(error, place) from error
+        raise refusal(error, place) from error
 
 
-def _of_aws(error: Exception, place: str) -> ServiceError:
+def refusal(error: BaseException, place: str) -> ServiceError:
+    """Our error of one of AWS's libraries; whether a retry helps, the class says."""
     # An upload that failed says why in the error that it was made of.
     known = error.__context__ if isinstance(error, Boto3Error) and error.__context__ else error
     if not isinstance(known, ClientError):

@@ -47,7 +47,6 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("*", "s3:AbortMultipartUpload"): _UPLOADS,
     ("*", "s3:GetBucketLocation"): f"{_RESULTS} bucket of results",
     ("*", "s3:ListBucketMultipartUploads"): f"{_RESULTS} buckets that queries write to",
-    ("control", "athena:GetQueryResults"): "the names of columns, when an answer has no rows",
     ("control", "states:DescribeExecution"): "asked when another run holds the lease",
     ("dbt", "glue:DeleteTableVersion"): (
         "dbt's adapter deletes the oldest versions of a table that has been built many times"

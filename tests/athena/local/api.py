@@ -13,7 +13,7 @@ from tests.athena.local import results, strict
 from tests.athena.local.lexer import ParseError
 from tests.athena.local.recorder import Recorder
 from tests.athena.local.router import Context, Router
-from tests.athena.local.statements import Statement, classify
+from tests.athena.local.statements import Statement, classify, unload
 from tests.athena.local.strict import bucket_and_prefix
 from tests.athena.local.trino_client import QueryCancelledError, TrinoQueryError, TrinoResult
 
@@ -54,6 +54,12 @@ class Execution:
     def result_file(self) -> str:
         suffix = "csv" if self.statement is not None and self.statement.kind == "DML" else "txt"
         return f"{self.context.output}{self.query_id}.{suffix}"
+
+    @property
+    def manifest(self) -> str | None:
+        """Where the names of the files that an UNLOAD wrote are listed, one a line."""
+        is_unload = self.statement is not None and self.statement.subkind == "UNLOAD"
+        return f"{self.context.output}{self.query_id}-manifest.csv" if is_unload else None
 
 
 class AthenaApi:
@@ -157,7 +163,15 @@ class AthenaApi:
         names = [column["name"] for column in execution.result.columns]
         is_select = execution.statement is not None and execution.statement.has_result
         body = results.csv_file(names, execution.rows) if is_select else b""
-        bucket, prefix = bucket_and_prefix(execution.result_file)
+        self._put(execution.result_file, body)
+        if execution.statement is not None and execution.manifest is not None:
+            bucket, prefix = bucket_and_prefix(unload(execution.statement).location)
+            written = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+            lines = [f"s3://{bucket}/{entry['Key']}\n" for entry in written]
+            self._put(execution.manifest, "".join(lines).encode())
+
+    def _put(self, place: str, body: bytes) -> None:
+        bucket, prefix = bucket_and_prefix(place)
         self._s3.put_object(Bucket=bucket, Key=prefix.rstrip("/"), Body=body)
 
     def _find(self, request: dict[str, Any]) -> Execution:
@@ -269,6 +283,8 @@ def _describe(execution: Execution) -> dict[str, Any]:
             ),
         },
     }
+    if execution.manifest is not None:
+        described["Statistics"]["DataManifestLocation"] = execution.manifest
     if execution.context.database:
         described["QueryExecutionContext"]["Database"] = execution.context.database
     if execution.statement is not None:

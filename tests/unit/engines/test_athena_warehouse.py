@@ -1,9 +1,14 @@
-"""What the Athena warehouse reads without a query: whole tables, and how many rows they have."""
+"""What the Athena warehouse reads by queries and without, and what it says of those that fail."""
 
 from __future__ import annotations
 
 import io
+import json
+import re
 from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,22 +16,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from python_ml.contracts.schema import load_source
 from python_ml.engines.athena import AthenaWarehouse
+from python_ml.errors import SpanishGasError, TerminalError, TransientError
 from python_ml.settings import load_settings
 
+STAGING = "s3://tables/staging"
 HIVE = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 
 
 @pytest.fixture
 def warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[AthenaWarehouse]:
-    """A Hive table in two files, an empty one, and an Iceberg table; no query can be run."""
+    """A Hive table in two files, an empty one, and an Iceberg table; no query can be run yet."""
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        settings = load_settings({"athena.region": "us-east-1"}, environ={}).athena
+        values = {"athena.region": "us-east-1", "athena.staging": STAGING}
+        settings = load_settings(values, environ={}).athena
         glue: Any = boto3.client("glue", region_name="us-east-1")
         s3: Any = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="tables")
@@ -48,6 +57,103 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[AthenaWarehouse]:
                 },
             )
         yield AthenaWarehouse(settings)
+
+
+class Unloading:
+    """Athena's side of queries that all have one answer."""
+
+    def __init__(self, client: Any, columns: list[str], parts: list[pa.Table]) -> None:
+        self.columns, self.parts = columns, parts
+        self.sent: list[dict[str, Any]] = []
+        self._s3: Any = boto3.client("s3", region_name="us-east-1")
+        client.meta.events.register("before-call.athena", self._answer)
+
+    def objects(self) -> list[str]:
+        pages = self._s3.list_objects_v2(Bucket="tables", Prefix="staging/")
+        return [entry["Key"] for entry in pages.get("Contents", [])]
+
+    def _answer(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
+        request = json.loads(params["body"])
+        answer = getattr(self, model.name)(request)
+        return SimpleNamespace(status_code=200), answer
+
+    def StartQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append(request)
+        if place := re.search(r" to 's3://tables/(\S+)'", request["QueryString"]):
+            keys = []
+            for number, part in enumerate(self.parts):
+                keys.append(f"{place[1]}2024_{number}")
+                self._put(keys[-1], _as_parquet(part))
+            manifest = "".join(f"s3://tables/{key}\n" for key in keys)
+            folder = request["ResultConfiguration"]["OutputLocation"].removeprefix("s3://tables/")
+            self._put(f"{folder}q-manifest.csv", manifest.encode())
+        return {"QueryExecutionId": "q"}
+
+    def GetQueryExecution(self, _: Any) -> dict[str, Any]:
+        output = self.sent[-1]["ResultConfiguration"]["OutputLocation"]
+        execution = {
+            "QueryExecutionId": "q",
+            "Query": self.sent[-1]["QueryString"],
+            "Status": {"State": "SUCCEEDED"},
+            "Statistics": {"DataManifestLocation": f"{output}q-manifest.csv"},
+            "ResultConfiguration": {"OutputLocation": f"{output}q"},
+        }
+        return {"QueryExecution": execution}
+
+    def GetQueryResults(self, _: Any) -> dict[str, Any]:
+        named = [
+            {"Name": name, "Type": "varchar", "Precision": 0, "Scale": 0, "Nullable": "UNKNOWN"}
+            for name in self.columns
+        ]
+        return {"ResultSet": {"Rows": [], "ResultSetMetadata": {"ColumnInfo": named}}}
+
+    def _put(self, key: str, content: bytes) -> None:
+        self._s3.put_object(Bucket="tables", Key=key, Body=content)
+
+
+def _as_parquet(table: pa.Table) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()
+
+
+def test_a_query_has_exact_values_and_leaves_nothing(warehouse: AthenaWarehouse) -> None:
+    columns = {
+        "whole": pa.int32(),
+        "or_null": pa.int64(),
+        "amount": pa.decimal128(18, 2),
+        "day": pa.date32(),
+        "moment": pa.timestamp("ms"),
+        "text": pa.string(),
+    }
+    rows: list[list[Any]] = [
+        [1, None, Decimal("0.10"), date(2024, 1, 1), datetime(2024, 1, 1, 12), ""],
+        [2, 7, Decimal("9.99"), None, None, None],
+    ]
+    schema = pa.schema(list(columns.items()))
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    parts = [pa.Table.from_pylist([row], schema=schema) for row in named]
+    athena = Unloading(warehouse._connection.client, list(columns), parts)
+    sql = "-- a card's name\nselect *, 'a   b' as text from full order by 1 -- all"
+    frame = warehouse.query(sql)
+    assert frame["whole"].tolist() == [1, 2]
+    assert frame["or_null"].dtype == "float64"
+    assert frame["amount"].tolist() == [Decimal("0.10"), Decimal("9.99")]
+    assert frame["day"].dtype == frame["moment"].dtype == "datetime64[us]"
+    assert frame["moment"].tolist() == [pd.Timestamp("2024-01-01 12:00"), pd.NaT]
+    assert frame["text"].tolist()[0] == ""
+    assert frame["text"].isna().tolist() == [False, True]
+    (sent,) = athena.sent
+    assert f"({sql}\n)" in sent["QueryString"]
+    assert athena.objects() == []
+
+
+def test_a_query_without_rows_has_its_columns(warehouse: AthenaWarehouse) -> None:
+    athena = Unloading(warehouse._connection.client, ["a", "b"], [])
+    frame = warehouse.query("select 1 as a, 2 as b where 1 > 2")
+    assert list(frame.columns) == ["a", "b"]
+    assert frame.empty
+    assert athena.objects() == []
 
 
 def test_a_whole_table_is_read_from_its_files(warehouse: AthenaWarehouse) -> None:
@@ -105,3 +211,49 @@ def test_rows_are_counted_by_footers_and_asked_of_other_tables_only(
     assert asked == ["select 'months' as name, count(*) as size from months"]
     assert warehouse.row_counts({"full"}) == {"full": 4}
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("passes", "kind"), [(True, TransientError), (False, SpanishGasError)])
+def test_a_statement_that_failed_says_why_and_whether_to_try_again(
+    warehouse: AthenaWarehouse, passes: bool, kind: type[SpanishGasError]
+) -> None:
+    status: Any = {
+        "State": "FAILED",
+        "StateChangeReason": "GENERIC_INTERNAL_ERROR: no worker",
+        "AthenaError": {"Retryable": passes},
+    }
+    with Stubber(warehouse._connection.client) as answers:
+        answers.add_response("start_query_execution", {"QueryExecutionId": "q-1"})
+        execution = {"QueryExecutionId": "q-1", "Query": "select 1", "Status": status}
+        answers.add_response("get_query_execution", {"QueryExecution": execution})
+        with pytest.raises(SpanishGasError) as raised:
+            warehouse.execute("select 1")
+    assert type(raised.value) is kind
+    assert str(raised.value).startswith("Athena query q-1: GENERIC_INTERNAL_ERROR: no worker")
+
+
+def test_what_athena_refuses_is_an_error_of_ours_and_printed_once(
+    warehouse: AthenaWarehouse, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Stubber(warehouse._connection.client) as answers:
+        answers.add_client_error(
+            "start_query_execution", "InvalidRequestException", "No output location provided"
+        )
+        with pytest.raises(TerminalError, match=r"^athena .*No output location provided"):
+            warehouse.execute("select 1")
+    assert not capfd.readouterr().err
+
+
+def test_ctrl_c_ends_the_wait_for_a_statement(
+    warehouse: AthenaWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pyathena.common.time.sleep", interrupted)
+    execution = {"QueryExecutionId": "q-1", "Query": "select 1", "Status": {"State": "RUNNING"}}
+    with Stubber(warehouse._connection.client) as answers:
+        answers.add_response("start_query_execution", {"QueryExecutionId": "q-1"})
+        answers.add_response("get_query_execution", {"QueryExecution": execution})
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.execute("select 1")
