@@ -9,7 +9,8 @@ import json
 import logging
 import uuid
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from python_ml.contracts.schema import load_source
 from python_ml.engines import cloud
 from python_ml.engines.base import Warehouse
 from python_ml.engines.location import bucket_and_key
-from python_ml.engines.sql import literal
+from python_ml.engines.sql import is_ordered, literal
 from python_ml.errors import NotFoundError, ServiceError, SpanishGasError, TransientError
 from python_ml.settings import AthenaSettings
 
@@ -38,6 +39,15 @@ logging.getLogger("pyathena").setLevel(logging.CRITICAL)
 
 _Kind = TypeVar("_Kind", Cursor, PandasCursor)
 _DATES = {"date_as_object": False}  # of pyarrow: as datetime64
+_ARROW_TYPES = {
+    **dict.fromkeys(("varchar", "char"), pa.string()),
+    **dict.fromkeys(("tinyint", "smallint", "integer"), pa.int32()),
+    "bigint": pa.int64(),
+    **{"float": pa.float32(), "double": pa.float64()},
+    "boolean": pa.bool_(),
+    **{"date": pa.date32(), "timestamp": pa.timestamp("us")},
+}
+OURS = "/* python_ml */"  # before a query whose text says nothing else of where it comes from
 _FOOTER_BYTES = 1_000_000  # more than the footer of any table of ours
 _NEUTRAL_TYPES = {"string": "varchar", "int": "integer"}  # of Glue, where they differ
 
@@ -57,8 +67,12 @@ class AthenaWarehouse(Warehouse):
     def query(self, sql: str) -> pd.DataFrame:
         """The result of one SELECT; its columns need names, all different.
 
-        Rows come as Parquet, several times faster than pages of text, and exact.
+        Rows come as Parquet by UNLOAD, several times faster than pages of text. UNLOAD keeps no
+        order, so those of an ordered query come as text, which is as exact.
         """
+        return self._as_text(sql) if is_ordered(sql) else self._unloaded(sql)
+
+    def _unloaded(self, sql: str) -> pd.DataFrame:
         folder = f"{self._staging}/unload/{uuid.uuid4()}/"
         unloading = {
             "unload": True,
@@ -66,15 +80,27 @@ class AthenaWarehouse(Warehouse):
             "s3_staging_dir": folder,
             "engine": "pyarrow",
         }
+        frame: Any
         try:
-            answer = self._run(PandasCursor, sql, unloading, to_pandas_kwargs=dict(_DATES))
-            frame: Any = answer.as_pandas()
+            with self._answer(PandasCursor, sql, unloading, to_pandas_kwargs=dict(_DATES)) as found:
+                frame = found.as_pandas()
         finally:
             self._delete(folder, self._objects(folder))
         if frame.empty:  # UNLOAD writes no file for no rows
-            names = self._run(Cursor, f"select * from ({sql}\n) as rows limit 0").description
-            return pd.DataFrame(columns=[name for name, *_ in names or ()])
+            return self._as_text(f"select * from ({sql}\n) as rows limit 0")
         return _in_microseconds(frame)
+
+    def _as_text(self, sql: str) -> pd.DataFrame:
+        """The result of a query with few rows: a request for each thousand."""
+        with self._answer(Cursor, f"{OURS} {sql}") as found:
+            rows = found.fetchall()
+            columns = found.description or []
+        values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+        arrays = {
+            name: pa.array(column, _arrow_type(kind, precision, scale))
+            for (name, kind, _, _, precision, scale, _), column in zip(columns, values, strict=True)
+        }
+        return _to_pandas(pa.table(arrays))
 
     def read_table(self, relation: str, where: str | None = None) -> pd.DataFrame:
         """All columns of a table that dbt built; whole tables are read from their files."""
@@ -233,7 +259,8 @@ class AthenaWarehouse(Warehouse):
             ServiceError: Athena refused it.
         """
         # One row is the fewest that the cursor reads of an answer that nobody wants.
-        return str(self._run(Cursor, sql, {"arraysize": 1}).query_id)
+        with self._answer(Cursor, sql, {"arraysize": 1}) as found:
+            return str(found.query_id)
 
     @cached_property
     def _connection(self) -> Connection[Cursor]:
@@ -247,10 +274,11 @@ class AthenaWarehouse(Warehouse):
             session=boto3.DEFAULT_SESSION,  # one of its own takes 13 MB and 0.4 s
         )
 
-    def _run(
+    @contextmanager
+    def _answer(
         self, kind: type[_Kind], sql: str, options: Mapping[str, Any] | None = None, **reading: Any
-    ) -> _Kind:
-        """A cursor at the end of a statement; what fails is an error of ours.
+    ) -> Iterator[_Kind]:
+        """A cursor at the end of a statement, to read from; what fails is an error of ours.
 
         Args:
             kind: of the cursor.
@@ -261,6 +289,7 @@ class AthenaWarehouse(Warehouse):
         cursor = self._connection.cursor(kind, on_poll=polled.append, **(options or {}))
         try:
             cursor.execute(sql, **reading)
+            yield cursor
         except pyathena.Error as error:
             if (cause := error.__cause__) is not None:
                 of_file = isinstance(cause, OSError) and cause.__cause__  # of PyAthena's own
@@ -269,7 +298,6 @@ class AthenaWarehouse(Warehouse):
             told = f"Athena query {cursor.query_id}: {error}"
             passes = any(execution.retryable for execution in polled)
             raise (TransientError if passes else SpanishGasError)(told) from error
-        return cursor
 
     def _registered(self, table: str) -> Any:
         try:
@@ -334,6 +362,11 @@ def _neutral_type(hive_type: str) -> str:
     """A text that is known to be short has its length in Hive's type; ours has none."""
     bare = "varchar" if hive_type.startswith("varchar(") else hive_type
     return _NEUTRAL_TYPES.get(bare, bare)
+
+
+def _arrow_type(kind: str, precision: int, scale: int) -> pa.DataType:
+    """Of a column of Athena's answer; the same as in a file of UNLOAD."""
+    return pa.decimal128(precision, scale) if kind == "decimal" else _ARROW_TYPES[kind]
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from python_ml.engines import cloud
-from python_ml.engines.athena import AthenaWarehouse
+from python_ml.engines.athena import OURS, AthenaWarehouse
 from python_ml.engines.costs import OTHER, PYTHON, CostReport, NodeCost
 from python_ml.settings import AthenaSettings
 
@@ -46,7 +46,7 @@ def _summed(athena: AthenaSettings, executions: Iterable[dict[str, Any]]) -> Cos
 def _node(query: str) -> str:
     if found := _NODE.search(query):
         return found.group(1)
-    return PYTHON if query.startswith("unload (") else OTHER
+    return PYTHON if query.startswith(("unload (", OURS)) else OTHER
 
 
 def _executions(athena: AthenaSettings, since: datetime) -> Iterator[dict[str, Any]]:

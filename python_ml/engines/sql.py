@@ -16,6 +16,9 @@ from python_ml.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
+# Comments, strings and quoted names; brackets without further ones inside.
+_NO_SQL = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", re.DOTALL)
+_BRACKETS = re.compile(r"\([^()]*\)")
 _AS_ITSELF = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 
 
@@ -31,6 +34,20 @@ def literal(value: object) -> str:
 def quoted(text: str) -> str:
     """A text as it stands between the quotes of an SQL string."""
     return text.replace("'", "''")
+
+
+def is_ordered(query: str) -> bool:
+    """Whether the rows of a query come in an order that its text asks for.
+
+    >>> is_ordered("select a from (select a from t order by a) as t -- order by b")
+    False
+    >>> is_ordered("with t as (select 'order by' as a) select a from t order by a limit 5")
+    True
+    """
+    outermost, inner = "", _NO_SQL.sub(" ", query)
+    while inner != outermost:
+        outermost, inner = inner, _BRACKETS.sub(" ", inner)
+    return re.search(r"\border\s+by\b", outermost, re.IGNORECASE) is not None
 
 
 def literals(values: Iterable[object]) -> str:

@@ -189,8 +189,8 @@ def label_sentiment(warehouse: Warehouse, settings: Settings, run_id: str) -> Se
         return SentimentResult(identity, 0, 0, {}, 0.0, message)
     texts = warehouse.query(
         "select text_hash, min(interaction_summary) as interaction_summary"
-        " from bronze_interaction where text_hash is not null group by text_hash order by text_hash"
-    )
+        " from bronze_interaction where text_hash is not null group by text_hash"
+    ).sort_values("text_hash", ignore_index=True)
     new = texts[~texts["text_hash"].isin(_labelled(warehouse, identity))]
     labels, scores = label_texts(new["interaction_summary"].tolist(), settings.sentiment.backend)
     if len(new):

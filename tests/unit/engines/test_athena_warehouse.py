@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -59,11 +59,17 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[AthenaWarehouse]:
         yield AthenaWarehouse(settings)
 
 
-class Unloading:
+class Answering:
     """Athena's side of queries that all have one answer."""
 
-    def __init__(self, client: Any, columns: list[str], parts: list[pa.Table]) -> None:
-        self.columns, self.parts = columns, parts
+    def __init__(
+        self,
+        client: Any,
+        columns: dict[str, str],
+        parts: Sequence[pa.Table] = (),
+        rows: Sequence[Sequence[str | None]] = (),
+    ) -> None:
+        self.columns, self.parts, self.rows = columns, parts, rows
         self.sent: list[dict[str, Any]] = []
         self._s3: Any = boto3.client("s3", region_name="us-east-1")
         client.meta.events.register("before-call.athena", self._answer)
@@ -100,12 +106,20 @@ class Unloading:
         }
         return {"QueryExecution": execution}
 
-    def GetQueryResults(self, _: Any) -> dict[str, Any]:
+    def GetQueryResults(self, request: dict[str, Any]) -> dict[str, Any]:
         named = [
-            {"Name": name, "Type": "varchar", "Precision": 0, "Scale": 0, "Nullable": "UNKNOWN"}
-            for name in self.columns
+            {"Name": name, "Type": kind, "Precision": 18, "Scale": 2, "Nullable": "UNKNOWN"}
+            for name, kind in self.columns.items()
         ]
-        return {"ResultSet": {"Rows": [], "ResultSetMetadata": {"ColumnInfo": named}}}
+        first = int(request.get("NextToken") or 0)
+        page = [list(self.columns), *self.rows][first : first + request["MaxResults"]]
+        rows = [
+            {"Data": [{} if text is None else {"VarCharValue": text} for text in row]}
+            for row in page
+        ]
+        answer = {"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": named}}}
+        left = len(self.rows) + 1 - first - len(page)
+        return answer | ({"NextToken": str(first + len(page))} if left else {})
 
     def _put(self, key: str, content: bytes) -> None:
         self._s3.put_object(Bucket="tables", Key=key, Body=content)
@@ -133,8 +147,8 @@ def test_a_query_has_exact_values_and_leaves_nothing(warehouse: AthenaWarehouse)
     schema = pa.schema(list(columns.items()))
     named = [dict(zip(columns, row, strict=True)) for row in rows]
     parts = [pa.Table.from_pylist([row], schema=schema) for row in named]
-    athena = Unloading(warehouse._connection.client, list(columns), parts)
-    sql = "-- a card's name\nselect *, 'a   b' as text from full order by 1 -- all"
+    athena = Answering(warehouse._connection.client, {}, parts)
+    sql = "-- a card's name\nselect *, 'a   b' as text from full -- all"
     frame = warehouse.query(sql)
     assert frame["whole"].tolist() == [1, 2]
     assert frame["or_null"].dtype == "float64"
@@ -149,11 +163,41 @@ def test_a_query_has_exact_values_and_leaves_nothing(warehouse: AthenaWarehouse)
 
 
 def test_a_query_without_rows_has_its_columns(warehouse: AthenaWarehouse) -> None:
-    athena = Unloading(warehouse._connection.client, ["a", "b"], [])
+    athena = Answering(warehouse._connection.client, {"a": "date", "b": "bigint"})
     frame = warehouse.query("select 1 as a, 2 as b where 1 > 2")
-    assert list(frame.columns) == ["a", "b"]
+    assert frame.dtypes.astype(str).to_dict() == {"a": "datetime64[us]", "b": "int64"}
     assert frame.empty
     assert athena.objects() == []
+
+
+def test_an_ordered_query_keeps_its_order_and_its_exact_values(warehouse: AthenaWarehouse) -> None:
+    columns = {
+        "whole": "integer",
+        "or_null": "bigint",
+        "amount": "decimal",
+        "ratio": "double",
+        "is_it": "boolean",
+        "day": "date",
+        "moment": "timestamp",
+        "text": "varchar",
+    }
+    texts = ["1", None, "0.10", "0.1", "true", "2024-01-01", "2024-01-01 12:00:00.000", ""]
+    rows = [["3", "7", None, "NaN", None, None, None, None], texts]
+    rows += [[str(number), *texts[1:]] for number in range(2500)]
+    athena = Answering(warehouse._connection.client, columns, rows=rows)
+    frame = warehouse.query("-- a card\nselect * from full order by ratio")
+    assert frame["whole"].tolist() == [3, 1, *range(2500)]
+    assert frame["or_null"].dtype == "float64"
+    assert frame["amount"].tolist()[:2] == [None, Decimal("0.10")]
+    assert frame["ratio"].isna().tolist()[:2] == [True, False]
+    assert frame["ratio"][1] == 0.1
+    assert frame["is_it"].tolist()[:2] == [None, True]
+    assert frame["day"].dtype == frame["moment"].dtype == "datetime64[us]"
+    assert frame["moment"].tolist()[:2] == [pd.NaT, pd.Timestamp("2024-01-01 12:00")]
+    assert frame["text"].isna().tolist()[:2] == [True, False]
+    assert frame["text"][1] == ""
+    (sent,) = athena.sent
+    assert sent["QueryString"] == "/* python_ml */ -- a card\nselect * from full order by ratio"
 
 
 def test_a_whole_table_is_read_from_its_files(warehouse: AthenaWarehouse) -> None:

@@ -61,6 +61,7 @@ def test_queries_are_added_up_by_node_and_small_ones_are_billed_ten_megabytes(
         execution(f"{MODEL}select 1", 100),
         execution(f"{MODEL}alter table …", 0),
         execution("unload (select 1) to 's3://…'", 5),
+        execution("/* python_ml */ select 1 order by 1", 5),
         execution("select 1", 7),
     )
     costs = {entry.node: entry for entry in found.costs}
@@ -68,8 +69,8 @@ def test_queries_are_added_up_by_node_and_small_ones_are_billed_ten_megabytes(
     assert (gold.kind, gold.query_count, gold.scanned_bytes) == ("model", 3, 25_000_100)
     assert gold.billed_bytes == 35_000_000
     assert gold.usd == pytest.approx(35e6 / 1e12 * 5)
-    assert costs["python_ml"].query_count == costs["other"].query_count == 1
-    assert found.usd == pytest.approx(55e6 / 1e12 * 5)
+    assert (costs["python_ml"].query_count, costs["other"].query_count) == (2, 1)
+    assert found.usd == pytest.approx(65e6 / 1e12 * 5)
 
 
 def test_failed_queries_are_free_cancelled_ones_are_not_and_older_ones_are_left_out(
