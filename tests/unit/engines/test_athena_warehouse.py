@@ -22,7 +22,7 @@ from moto import mock_aws
 from python_ml.contracts.schema import load_source
 from python_ml.engines.athena import AthenaWarehouse
 from python_ml.errors import SpanishGasError, TerminalError, TransientError
-from python_ml.settings import load_settings
+from python_ml.settings import PACKAGE_DIR, load_settings
 
 STAGING = "s3://tables/staging"
 HIVE = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
@@ -301,3 +301,13 @@ def test_ctrl_c_ends_the_wait_for_a_statement(
         answers.add_response("get_query_execution", {"QueryExecution": execution})
         with pytest.raises(KeyboardInterrupt):
             warehouse.execute("select 1")
+
+
+def test_no_module_sends_and_awaits_statements_by_itself() -> None:
+    by_hand = re.compile(r"\b(start_query_execution|get_query_execution|get_query_results)\b")
+    found = [
+        str(path)
+        for path in PACKAGE_DIR.rglob("*.py")
+        if by_hand.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "PyAthena does it (AthenaWarehouse.query, execute)"
