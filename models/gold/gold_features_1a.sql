@@ -5,7 +5,7 @@ customers as (
 ),
 
 consumption as (
-    select * from {{ ref('gold_features_mp_core') }}
+    select * from {{ ref('gold_features_mp') }}
 ),
 
 lifecycle as (

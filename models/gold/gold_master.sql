@@ -18,11 +18,7 @@ lifecycle as (
 ),
 
 market as (
-    select * from {{ ref('gold_features_mp_core') }}
-),
-
-risk as (
-    select * from {{ ref('gold_features_mp_risk') }}
+    select * from {{ ref('gold_features_mp') }}
 ),
 
 behaviour as (
@@ -71,19 +67,19 @@ final as (
         market.province_avg_elec_cost_12m,
         market.province_avg_gas_cost_12m,
         ---------- tier MP risk
-        risk.std_monthly_elec_kwh,
-        risk.std_monthly_gas_m3,
-        risk.active_months_count,
-        risk.std_margin,
-        risk.min_monthly_margin,
-        risk.loss_month_count,
-        risk.elec_price_trend_12m,
-        risk.gas_price_trend_12m,
-        risk.elec_price_volatility_12m,
-        risk.province_elec_cost_trend,
-        risk.elec_price_vs_province_cost_spread,
-        risk.is_price_increase,
-        risk.rolling_margin_trend,
+        market.std_monthly_elec_kwh,
+        market.std_monthly_gas_m3,
+        market.active_months_count,
+        market.std_margin,
+        market.min_monthly_margin,
+        market.loss_month_count,
+        market.elec_price_trend_12m,
+        market.gas_price_trend_12m,
+        market.elec_price_volatility_12m,
+        market.province_elec_cost_trend,
+        market.elec_price_vs_province_cost_spread,
+        market.is_price_increase,
+        market.rolling_margin_trend,
         ---------- tier 2A
         behaviour.has_interaction,
         behaviour.customer_intent,
@@ -117,8 +113,8 @@ final as (
         pairs.has_interaction_x_renewal_bucket,
         pairs.competition_x_intent,
         ---------- business, never trained on
-        risk.avg_monthly_margin_eur,
-        risk.total_margin_eur_12m,
+        market.avg_monthly_margin_eur,
+        market.total_margin_eur_12m,
         customers.contracted_power_kw,
         customers.is_urban,
         customers.province_code,
@@ -132,11 +128,10 @@ final as (
             'compound.max_contract_date', 'pairs.max_contract_date'
         ]) }} as max_contract_date,
         {{ newest_of([
-            'lifecycle.max_reading_date', 'market.max_reading_date', 'risk.max_reading_date',
-            'compound.max_reading_date'
+            'lifecycle.max_reading_date', 'market.max_reading_date', 'compound.max_reading_date'
         ]) }} as max_reading_date,
-        {{ newest_of(['market.max_price_date', 'risk.max_price_date']) }} as max_price_date,
-        {{ newest_of(['market.max_cost_date', 'risk.max_cost_date']) }} as max_cost_date,
+        market.max_price_date,
+        market.max_cost_date,
         {{ newest_of([
             'behaviour.max_contact_date', 'sentiment.max_contact_date', 'compound.max_contact_date',
             'pairs.max_contact_date'
@@ -152,10 +147,6 @@ final as (
         on
             customers.customer_id = market.customer_id
             and customers.as_of_date = market.as_of_date
-    inner join risk
-        on
-            customers.customer_id = risk.customer_id
-            and customers.as_of_date = risk.as_of_date
     inner join behaviour
         on
             customers.customer_id = behaviour.customer_id

@@ -83,6 +83,19 @@ activations as (
     group by customer_id, as_of_date
 ),
 
+-- Few spellings stand for all customers of all as-of dates, so each is looked up once.
+channels as (
+    select
+        spellings.source_name,
+        channel_names.sales_channel,
+        channel_names.is_digital
+    from (select distinct sales_channel as source_name from contracts) as spellings
+    inner join channel_names
+        on
+            {{ replace_pattern('lower(trim(spellings.source_name))', '[^a-z0-9]+', '_') }}
+            = channel_names.source_name
+),
+
 -- A contract that starts later may have been signed already, but it is not in force yet.
 ranked_contracts as (
     select
@@ -105,12 +118,12 @@ final as (
             when attributes.contracted_power_kw > 10 then 'Corporate'
             else 'SME'
         end as segment,
-        coalesce(channel_names.sales_channel, 'Unknown') as sales_channel,
+        coalesce(channels.sales_channel, 'Unknown') as sales_channel,
         attributes.province_code,
         attributes.region,
         attributes.contracted_power_kw,
         ---------- flags
-        {{ flag('channel_names.is_digital') }} as is_digital_channel,
+        {{ flag('channels.is_digital') }} as is_digital_channel,
         {{ flag('attributes.is_high_competition_province') }} as is_high_competition_province,
         {{ flag('attributes.is_second_residence') }} as is_second_residence,
         {{ flag('attributes.is_urban') }} as is_urban,
@@ -141,8 +154,8 @@ final as (
             attributes.customer_id = contracts.customer_id
             and attributes.as_of_date = contracts.as_of_date
             and contracts.row_rank = 1
-    left join channel_names
-        on {{ replace_pattern('lower(trim(contracts.sales_channel))', '[^a-z0-9]+', '_') }} = channel_names.source_name
+    left join channels
+        on contracts.sales_channel = channels.source_name
     left join labels
         on
             attributes.customer_id = labels.customer_id

@@ -34,14 +34,28 @@ gas_customers as (
     group by customer_months.customer_id, as_of_dates.as_of_date
 ),
 
+-- What is known of a customer is put together before it is joined to months, of which there are twelve times as many.
+known_customers as (
+    select
+        customers.customer_id,
+        customers.as_of_date,
+        customers.province_code,
+        {{ flag('gas_customers.customer_id is not null') }} as is_gas_customer
+    from customers
+    left join gas_customers
+        on
+            customers.customer_id = gas_customers.customer_id
+            and customers.as_of_date = gas_customers.as_of_date
+),
+
 -- The months of prices are those of each window. Readings, which do not depend on the as-of date, are joined to
 -- them once: to place them in windows as well is a join of two tables of every month of every window.
 -- Customers are joined from the left though all are there: DuckDB would else join them with all their readings first.
 windowed as (
     select
         customer_months.*,
-        customers.province_code,
-        {{ flag('gas_customers.customer_id is not null') }} as is_gas_customer,
+        known_customers.province_code,
+        known_customers.is_gas_customer,
         prices.as_of_date,
         {% for price in price_columns() %}
         prices.{{ price }},
@@ -53,14 +67,10 @@ windowed as (
         on
             prices.customer_id = customer_months.customer_id
             and prices.month_start = customer_months.month_start
-    left join customers
+    left join known_customers
         on
-            prices.customer_id = customers.customer_id
-            and prices.as_of_date = customers.as_of_date
-    left join gas_customers
-        on
-            prices.customer_id = gas_customers.customer_id
-            and prices.as_of_date = gas_customers.as_of_date
+            prices.customer_id = known_customers.customer_id
+            and prices.as_of_date = known_customers.as_of_date
 ),
 
 amounts as (

@@ -1,3 +1,4 @@
+-- Longer than most: two tiers are made of the same months, which are sorted and added up once.
 with
 
 customers as (
@@ -37,6 +38,10 @@ behaviour as (
         keys=['customer_id', 'as_of_date'],
         order='month_start',
         in_order={
+            'total_elec_kwh': ('sum', 'elec_kwh'),
+            'total_gas_m3': ('sum', 'gas_m3'),
+            'gas_revenue_eur': ('sum', 'gas_variable_revenue_eur + gas_fixed_revenue_eur'),
+            'revenue_eur': ('sum', 'revenue_eur'),
             'std_monthly_elec_kwh': ('stddev_samp', 'elec_kwh'),
             'std_monthly_gas_m3': ('stddev_samp', 'gas_m3'),
             'std_margin': ('stddev_samp', 'margin_eur'),
@@ -49,7 +54,9 @@ behaviour as (
             'total_margin_eur': ('sum', 'margin_eur'),
         },
         in_any_order={
+            'month_count': 'count(*)',
             'active_months_count': 'count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end)',
+            'price_update_count': 'sum(pricing_date_count)',
             'min_monthly_margin': 'min(margin_eur)',
             'loss_month_count': 'count(case when margin_eur < 0 then 1 end)',
             'first_elec_price': 'min_by(variable_price_tier1_eur_kwh, month_start)',
@@ -64,11 +71,12 @@ behaviour as (
     ) }}
 ),
 
-province_trends as (
+provinces as (
     select
         province_code,
         as_of_date,
         avg(elec_var_cost_eur_kwh order by month_start) as mean_elec_cost,
+        avg(gas_var_cost_eur_m3 order by month_start) as mean_gas_cost,
         min_by(elec_var_cost_eur_kwh, month_start) as first_elec_cost,
         max_by(elec_var_cost_eur_kwh, month_start) as last_elec_cost,
         max(max_cost_date) as max_cost_date
@@ -80,40 +88,53 @@ final as (
     select
         customers.customer_id,
         customers.as_of_date,
-        ---------- consumption
+        ---------- core: consumption
+        behaviour.total_elec_kwh / behaviour.month_count as avg_monthly_elec_kwh,
+        behaviour.total_elec_kwh as total_elec_kwh_12m,
+        behaviour.total_gas_m3 / behaviour.month_count as avg_monthly_gas_m3,
+        behaviour.total_gas_m3 as total_gas_m3_12m,
+        ---------- core: market
+        case
+            when behaviour.revenue_eur > 0 then behaviour.gas_revenue_eur / behaviour.revenue_eur
+            when behaviour.revenue_eur is not null then 0e0
+        end as gas_share_of_revenue,
+        cast(coalesce(behaviour.price_update_count, 0) as bigint) as price_update_count,
+        provinces.mean_elec_cost as province_avg_elec_cost_12m,
+        provinces.mean_gas_cost as province_avg_gas_cost_12m,
+        ---------- risk: consumption
         behaviour.std_monthly_elec_kwh,
         behaviour.std_monthly_gas_m3,
         coalesce(behaviour.active_months_count, 0) as active_months_count,
-        ---------- margin
+        ---------- risk: margin
         behaviour.std_margin,
         behaviour.min_monthly_margin,
         case when behaviour.margin_month_count > 0 then behaviour.loss_month_count end as loss_month_count,
         behaviour.newer_margin_eur - behaviour.older_margin_eur as rolling_margin_trend,
         behaviour.total_margin_eur / nullif(behaviour.margin_month_count, 0) as avg_monthly_margin_eur,
         behaviour.total_margin_eur as total_margin_eur_12m,
-        ---------- prices
+        ---------- risk: prices
         (behaviour.last_elec_price - behaviour.first_elec_price)
         / nullif(behaviour.first_elec_price, 0) as elec_price_trend_12m,
         (behaviour.last_gas_price - behaviour.first_gas_price)
         / nullif(behaviour.first_gas_price, 0) as gas_price_trend_12m,
         behaviour.elec_price_volatility as elec_price_volatility_12m,
-        (province_trends.last_elec_cost - province_trends.first_elec_cost)
-        / nullif(province_trends.first_elec_cost, 0) as province_elec_cost_trend,
-        behaviour.last_elec_price - province_trends.mean_elec_cost as elec_price_vs_province_cost_spread,
+        (provinces.last_elec_cost - provinces.first_elec_cost)
+        / nullif(provinces.first_elec_cost, 0) as province_elec_cost_trend,
+        behaviour.last_elec_price - provinces.mean_elec_cost as elec_price_vs_province_cost_spread,
         {{ flag('behaviour.last_elec_price > behaviour.first_elec_price') }} as is_price_increase,
         ---------- newest source dates
         behaviour.max_reading_date,
         behaviour.max_price_date,
-        {{ newest_of(['behaviour.max_cost_date', 'province_trends.max_cost_date']) }} as max_cost_date
+        {{ newest_of(['behaviour.max_cost_date', 'provinces.max_cost_date']) }} as max_cost_date
     from customers
     left join behaviour
         on
             customers.customer_id = behaviour.customer_id
             and customers.as_of_date = behaviour.as_of_date
-    left join province_trends
+    left join provinces
         on
-            customers.province_code = province_trends.province_code
-            and customers.as_of_date = province_trends.as_of_date
+            customers.province_code = provinces.province_code
+            and customers.as_of_date = provinces.as_of_date
 )
 
 select * from final
