@@ -21,12 +21,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import duckdb
+
 from tests.mutation.campaign import ROOT, Mutant, report, try_all
 from tests.mutation.runner import KILLED, SURVIVED, Outcome, copy_project, preload, run_child
 from tests.mutation.sql_mutants import SqlMutant, mutants
 
 FOLDERS = ("models/bronze", "models/silver", "models/gold", "models/marts", "macros")
 KINDS = ("as-of filter", "tariff hour", "order", "macro", "other")
+UNCHANGED = "models/silver/silver_customer_month.sql"  # a comment in it must survive
 DATABASE = "dev.duckdb"  # where dbt by hand builds, in the top folder
 # What a run of dbt leaves behind, which nobody reads here.
 QUIET = ("--no-use-colors", "--no-write-json", "--log-level-file", "none")
@@ -53,12 +56,24 @@ def build(folder: Path, options: Sequence[str], timeout_seconds: float) -> Outco
     return run_child(folder, dbt, timeout_seconds)
 
 
+def settle() -> int:
+    """Bring what dbt has built into the database's file; 0 if tables are there."""
+    with duckdb.connect(DATABASE) as connection:
+        connection.execute("force checkpoint")
+        found = connection.execute("select count(*) from duckdb_tables()").fetchone()
+    return 0 if found and found[0] else 1
+
+
 def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
     """A worker's copy of the project, built once, and what builds it with a mutant in it."""
     copy_project(ROOT, folder)
     outcome = build(folder, QUIET[:1], timeout_seconds=900)
     if outcome.result != SURVIVED:
         raise SystemExit(f"dbt build fails as it is\n{outcome.log[-4000:]}")
+    # dbt ended without closing its file: until the file is opened again, all tables are in the log.
+    settled = run_child(folder, settle, timeout_seconds=60)
+    if settled.result != SURVIVED or (folder / f"{DATABASE}.wal").exists():
+        raise SystemExit(f"{DATABASE} holds not all that dbt has built\n{settled.log}")
     good = folder.parent / f"{folder.name}.duckdb"
     shutil.copyfile(folder / DATABASE, good)
     state = folder.parent / f"{folder.name}.state"
@@ -87,6 +102,10 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
             )
         return Outcome(outcome.result, time.monotonic() - began, outcome.log)
 
+    text = (folder / UNCHANGED).read_text(encoding="utf-8")
+    control = SqlMutant(UNCHANGED, 1, "comment", "", f"-- the same\n{text}")
+    if (outcome := trial(control)).result != SURVIVED:
+        raise SystemExit(f"a comment in {UNCHANGED} is taken for a fault\n{outcome.log[-4000:]}")
     return trial
 
 
