@@ -643,6 +643,23 @@ class DriftSettings(Section):
     )
 
 
+class MonitorSettings(Section):
+    """What is assumed of the variation between as-of dates until enough labels have matured
+    (docs/model.md)."""
+
+    prior_dates: Annotated[float, Field(gt=2)] = Field(
+        6.0, description="Number of as-of dates that the assumption counts as."
+    )
+    slope_sd: Amount = Field(
+        0.07, description="Standard deviation of the calibration slope between dates."
+    )
+    level_sd: Amount = Field(
+        0.1,
+        description="Standard deviation of the calibration's level between dates, in log-odds: "
+        "with 0.1, churn is a few percent off on most dates, and a fifth at worst.",
+    )
+
+
 class AlertsSettings(Section):
     """Alerts of drift, outcomes, quality and failed runs. A failing sink does not break a run."""
 
@@ -946,6 +963,7 @@ class Settings(Section, BaseSettings):
     ladder: LadderSettings = LadderSettings()
     gate: GateSettings = GateSettings()
     drift: DriftSettings = DriftSettings()
+    monitor: MonitorSettings = MonitorSettings()
     alerts: AlertsSettings = AlertsSettings()
     audit: AuditSettings = AuditSettings()
     campaigns: CampaignsSettings = CampaignsSettings()

@@ -2,9 +2,10 @@
 
 Without labels, outcomes are drawn from the calibrated probabilities themselves: how many will
 leave, how well the scores rank them (PR-AUC) and how large the calibration error is by chance
-alone. The calibration was fitted on a sample and is uncertain too, so each draw first moves slope
-and intercept of the log-odds by their covariance. The estimate knows nothing of a change in what
-makes customers leave (concept shift); that shows once the labels have matured.
+alone. The calibration was fitted on a sample and is uncertain too, and it is not equally right on
+every date. So each draw first moves slope and intercept of the log-odds: by their covariance, and
+by what has been seen to vary between dates (between_dates.py). The estimate knows nothing of a
+change in what makes customers leave (concept shift); that shows once the labels have matured.
 
 With labels, the same figures are measured on the same groups, and the calibration slope besides.
 Labels count as in training (untreated.py): the score says what happens without an offer.
@@ -13,6 +14,7 @@ Labels count as in training (untreated.py): the score says what happens without 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
@@ -23,6 +25,7 @@ from scipy.special import expit, logit, ndtri
 
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
+from python_ml.judge.between_dates import ALL_CUSTOMERS, LEVEL, SLOPE, BetweenDates
 from python_ml.judge.metrics import (
     Estimate,
     calibration_metrics,
@@ -34,11 +37,11 @@ from python_ml.judge.untreated import counts_of, untreated_weights
 from python_ml.settings import Settings
 
 ESTIMATE, OUTCOME = "score_estimate", "score_outcome"
-ALL_CUSTOMERS = "all customers"
-CHURN_SHARE, PR_AUC, ECE, SLOPE = "churn_share", "pr_auc", "ece", "calibration_slope"
+CHURN_SHARE, PR_AUC, ECE = "churn_share", "pr_auc", "ece"
 DIMENSIONS = {"risk tier": "risk_tier", "segment": "segment"}
 DRAWS = 400  # of outcomes, and resamples of known ones
 _CHUNK = 50
+_RISK = "mean_risk"  # of a draw
 _EDGE = 1e-9  # the nearest that a probability comes to 0 and 1 in log-odds
 _LEAST_EACH = 10  # who left and who stayed, for a slope
 _NEWTON_STEPS = 30
@@ -61,14 +64,18 @@ def calibration_covariance(probability: np.ndarray) -> np.ndarray:
 
 
 def estimate_scores(
-    scores: pd.DataFrame, covariance: Sequence[Sequence[float]] | None, settings: Settings
+    scores: pd.DataFrame,
+    covariance: Sequence[Sequence[float]] | None,
+    between: BetweenDates | None,
+    settings: Settings,
 ) -> pd.DataFrame:
     """What the scores of one run promise, without labels.
 
     Args:
         scores: churn_probability, risk_tier and segment of n customers.
-        covariance: that of the calibration; None where a version has none, and only chance is
-            counted.
+        covariance: that of the calibration; None where a version has none, and it is taken to be
+            exact on average.
+        between: how calibrations vary between dates; None takes them to be right on every date.
         settings: bins and confidence of the evaluation, seed of the model.
 
     Returns:
@@ -77,10 +84,9 @@ def estimate_scores(
     probability = scores["churn_probability"].to_numpy(dtype=np.float64)
     slices = list(_slices(scores))
     drawn: dict[tuple[int, str], list[np.ndarray]] = {}
-    for level, churn in _draw(probability, covariance, settings.model.seed):
+    for drawing in _draw(probability, covariance, between, settings.model.seed):
         for number, (_, _, mask) in enumerate(slices):
-            found = _measures_of_draws(probability[mask], churn[:, mask], settings)
-            found["level"] = level[:, mask].mean(axis=1)
+            found = _measures_of_draws(probability[mask], drawing.part(mask), settings)
             for name, values in found.items():
                 drawn.setdefault((number, name), []).append(values)
     rows = []
@@ -97,7 +103,7 @@ def estimate_scores(
             chance = calibration = np.nan
             if measure == CHURN_SHARE:
                 chance = float(np.sqrt((inside * (1 - inside)).sum()) / len(inside))
-                calibration = float(np.concatenate(drawn[number, "level"]).std())
+                calibration = float(np.concatenate(drawn[number, _RISK]).std())
             rows.append(row | {"chance_sd": chance, "calibration_sd": calibration})
     return pd.DataFrame(rows)
 
@@ -123,7 +129,9 @@ def measure_known(scores: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         weights = resample_weights(len(part), DRAWS, settings.model.seed)
         measured = partial(_measures, churn, probability, count, settings)
         found = estimate(measured, weights, settings.evaluate.confidence)
-        found[SLOPE] = calibration_slope(churn, probability, count, settings.evaluate.confidence)
+        confidence = settings.evaluate.confidence
+        found[SLOPE] = calibration_slope(churn, probability, count, confidence)
+        found[LEVEL] = calibration_level(churn, probability, count, confidence)
         for measure, figure in found.items():
             rows.append(
                 {
@@ -176,6 +184,38 @@ def calibration_slope(
     spread = float(ndtri(0.5 + confidence / 2)) * error
     slope = float(fitted[0])
     return Estimate(slope, slope - spread, slope + spread)
+
+
+def calibration_level(
+    churn: np.ndarray, probability: np.ndarray, count: np.ndarray, confidence: float
+) -> Estimate:
+    """By how much the log-odds of all were too low, 0 where as many left as the scores say.
+
+    Args:
+        churn: n labels, 0 or 1.
+        probability: n calibrated probabilities.
+        count: how often each label counts.
+        confidence: of the interval, which is robust against labels that count more than once.
+
+    Returns:
+        NaN where fewer than ten left or stayed.
+    """
+    nothing = Estimate(np.nan, np.nan, np.nan)
+    if min(churn.sum(), len(churn) - churn.sum()) < _LEAST_EACH:
+        return nothing
+    log_odds, level = _design(probability)[:, 0], 0.0
+    for _ in range(_NEWTON_STEPS):
+        risk = expit(log_odds + level)
+        information = float((count * risk * (1 - risk)).sum())
+        step = float((count * (churn - risk)).sum()) / information
+        level += float(np.clip(step, -1.0, 1.0))
+        if abs(step) < 1e-8:
+            break
+    else:
+        return nothing
+    residual = count * (churn - expit(log_odds + level))
+    spread = float(ndtri(0.5 + confidence / 2) * np.sqrt((residual**2).sum()) / information)
+    return Estimate(level, level - spread, level + spread)
 
 
 def write_outcomes(warehouse: Warehouse, settings: Settings, run_id: str) -> list[date]:
@@ -267,30 +307,70 @@ def _design(probability: np.ndarray) -> np.ndarray:
     return np.column_stack([log_odds, np.ones(len(probability))])
 
 
+@dataclass(frozen=True)
+class _Drawing:
+    """Draws of what may become of n customers, each (draws, n)."""
+
+    risk: np.ndarray  # what the probabilities may really be
+    churn: np.ndarray  # outcomes under these
+    exact_churn: np.ndarray  # outcomes if calibrations did not vary between dates
+
+    def part(self, mask: np.ndarray) -> _Drawing:
+        return _Drawing(self.risk[:, mask], self.churn[:, mask], self.exact_churn[:, mask])
+
+
 def _draw(
-    probability: np.ndarray, covariance: Sequence[Sequence[float]] | None, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Probabilities under a calibration as uncertain as it is, and outcomes of them: chunk × n."""
+    probability: np.ndarray,
+    covariance: Sequence[Sequence[float]] | None,
+    between: BetweenDates | None,
+    seed: int,
+) -> Iterator[_Drawing]:
+    """Outcomes under a calibration as uncertain as it is, in chunks of draws."""
     random, design = np.random.default_rng(seed), _design(probability)
     spread = np.zeros((2, 2)) if covariance is None else np.asarray(covariance, dtype=np.float64)
     coefficients = random.multivariate_normal([1.0, 0.0], spread, size=DRAWS)
+    moved = np.zeros((DRAWS, 2))
+    if between is not None:
+        slope, level = between.draw(DRAWS, np.random.default_rng([seed, 1])).T
+        weight = probability * (1 - probability)
+        middle = float((weight * design[:, 0]).sum() / max(weight.sum(), _EDGE))
+        # The slope turns about the middle, so that it does not move the level.
+        moved = np.column_stack([slope, level - slope * middle])
     for start in range(0, DRAWS, _CHUNK):
-        level = expit(coefficients[start : start + _CHUNK] @ design.T)
-        yield level, random.random(level.shape) < level
+        of_chunk = coefficients[start : start + _CHUNK]
+        exact = expit(of_chunk @ design.T)
+        risk = expit((of_chunk + moved[start : start + _CHUNK]) @ design.T)
+        draw = random.random(exact.shape)
+        yield _Drawing(risk, draw < risk, draw < exact)
 
 
 def _measures_of_draws(
-    probability: np.ndarray, churn: np.ndarray, settings: Settings
+    probability: np.ndarray, drawing: _Drawing, settings: Settings
 ) -> dict[str, np.ndarray]:
-    """Measures of drawn outcomes, (draws, n): each customer is a row that left and one that stayed,
-    of which a draw counts one."""
-    left = np.repeat([1, 0], len(probability))
-    weights = np.concatenate([churn, ~churn], axis=1).astype(np.uint8)
-    once = np.ones(2 * len(probability), dtype=np.int32)
-    both = np.concatenate([probability, probability])
+    """Measures of drawn outcomes, one value a draw. The calibration error is that of chance and of
+    the calibration's own sample, so that it can be held against one that is measured."""
+    bins = settings.evaluate.calibration_bins
+    rows = _left_and_stayed(probability)
     with np.errstate(invalid="ignore", divide="ignore"):  # a group in which nobody leaves
-        found = _measures(left, both, once, settings, weights)
-    return {**found, CHURN_SHARE: churn.mean(axis=1)}
+        ranked = ranking_metrics(*rows, _weights(drawing.churn))
+        off = calibration_metrics(*rows, _weights(drawing.exact_churn), bins)
+    return {
+        CHURN_SHARE: drawing.churn.mean(axis=1),
+        PR_AUC: ranked["pr_auc"],
+        ECE: off["ece"],
+        _RISK: drawing.risk.mean(axis=1),
+    }
+
+
+def _left_and_stayed(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of 2 n rows: each customer as one that left and as one that stayed,
+    of which a draw counts one."""
+    return np.repeat([1, 0], len(probability)), np.concatenate([probability, probability])
+
+
+def _weights(churn: np.ndarray) -> np.ndarray:
+    """Which of these rows a draw of outcomes (draws, n) counts."""
+    return np.concatenate([churn, ~churn], axis=1).astype(np.uint8)
 
 
 def _measures(

@@ -8,7 +8,8 @@ from datetime import date
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
-from python_ml.judge.shipped import ESTIMATE, estimate_scores
+from python_ml.judge.between_dates import between_dates
+from python_ml.judge.shipped import ESTIMATE, OUTCOME, estimate_scores
 from python_ml.judge.snapshot import take_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.explain import top_reasons
@@ -76,7 +77,10 @@ def score(
         "customer_score", scores.assign(model_version=version, **named), run_id
     )
     trained_on = date.fromisoformat(registered.origin["as_of_date"])
-    promised = estimate_scores(scores, registered.origin.get("calibration_covariance"), settings)
+    between = between_dates(warehouse.read_external(OUTCOME), as_of_date, settings)
+    promised = estimate_scores(
+        scores, registered.origin.get("calibration_covariance"), between, settings
+    )
     promised = promised.assign(model_version=version, training_as_of_date=trained_on, **named)
     warehouse.write_external(ESTIMATE, promised, run_id)
     reasons = top_reasons(model, frame, threads=settings.threads)

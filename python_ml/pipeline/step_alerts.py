@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from python_ml.alerts import CRITICAL, INFO, WARNING, Alert
+from python_ml.judge.between_dates import ALL_CUSTOMERS
 from python_ml.judge.drift.monitor import DriftResult
-from python_ml.judge.shipped import ALL_CUSTOMERS
 
 # What to do where the model that is off still scores.
 NEXT_STEP = (

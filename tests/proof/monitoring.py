@@ -5,11 +5,13 @@ For each seed a company of twenty-one as-of dates is simulated. Twelve dates are
 models that a company ships which trains every quarter: they learn by the champion's protocol from
 the dates whose labels have matured by then. The first three dates are left out, because there what
 makes customers leave changes: their labels were drawn at once, as the published ones, and later
-ones month by month. Scores and estimates are written as a run writes them; what
-happened is measured by the product's own step and by `mart_score_outcome`. The ratios are shown for
-the first model alone too, kept for the whole year. Afterwards a rival is planted that no feature
-knows of: from December on, some of those who would have stayed leave as well. The estimate cannot
-see it; the comparison with labels has to.
+ones month by month. Scores and estimates are written as a run writes them: an estimate knows the
+outcomes of the months whose labels had matured by then. What happened is measured by the product's
+own step and by `mart_score_outcome`. The mean width of the estimates' intervals is shown beside
+that which they have if calibrations are taken to be equally right on every date. The ratios are
+shown for the first model alone too, kept for the whole year. Afterwards a rival is planted that no
+feature knows of: from December on, some of those who would have stayed leave as well. The estimate
+cannot see it; the comparison with labels has to.
 
     python -m tests.proof.monitoring --home data/proof/monitoring --customers 6000
 
@@ -39,9 +41,9 @@ from scipy.stats import binom
 from python_ml.alerts import CRITICAL
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import open_warehouse
+from python_ml.judge.between_dates import ALL_CUSTOMERS, BetweenDates, between_dates
 from python_ml.judge.labels import LabelledDate, apart
 from python_ml.judge.shipped import (
-    ALL_CUSTOMERS,
     ESTIMATE,
     OUTCOME,
     calibration_covariance,
@@ -67,6 +69,10 @@ RATIO = (0.9, 1.1)
 LEAST_HELD = 0.9
 RIVAL_FROM, RIVAL_SHARE = date(2025, 12, 31), 0.3  # of the churners of a month, besides
 RUN, VERSION = "proof", "m"  # sorts behind the runs that score, as a later run does
+ESTIMATES = {
+    "churn": ("is_share_held", "estimated_share_low", "estimated_share_high"),
+    "PR-AUC": ("is_pr_auc_held", "estimated_pr_auc_low", "estimated_pr_auc_high"),
+}
 SHOWN: tuple[str, ...] = ("as_of_date", "expected_count", "observed_count", "ratio", "true_ratio")
 SHOWN += ("calibration_slope", "ece", "ece_by_chance")
 SHOWN += ("estimated_share_low", "estimated_share_high", "observed_share")
@@ -102,9 +108,18 @@ def matured_on(day: date) -> date:
 
 
 def publish_scores(
-    data: DataSet, gold: pd.DataFrame, days: list[date], shipped: list[Shipped]
+    data: DataSet,
+    gold: pd.DataFrame,
+    days: list[date],
+    shipped: list[Shipped],
+    known: pd.DataFrame | None = None,
 ) -> None:
-    """Score each date by its model, as a run of its own."""
+    """Score each date by its model, as a run of its own.
+
+    Args:
+        known: rows of `score_outcome`, of which an estimate sees those that had matured; without
+            them it takes calibrations to be right on every date.
+    """
     with open_warehouse(data.settings) as warehouse:
         tiers = read_tiers(warehouse)
         for day, one in zip(days, shipped, strict=True):
@@ -117,9 +132,22 @@ def publish_scores(
             named: dict[str, Any] = {"as_of_date": day, "model_version": VERSION}
             run_id = f"{day:%Y%m%d}T060000-aaaaaa"
             warehouse.write_external("customer_score", scores.assign(**named), run_id)
-            promised = estimate_scores(scores, one.covariance.tolist(), data.settings)
+            between = None if known is None else variation_known_on(day, known, data.settings)
+            promised = estimate_scores(scores, one.covariance.tolist(), between, data.settings)
             promised = promised.assign(training_as_of_date=one.learned_from, **named)
             warehouse.write_external(ESTIMATE, promised, run_id)
+
+
+def variation_known_on(day: date, outcomes: pd.DataFrame, settings: Settings) -> BetweenDates:
+    """The variation between dates, as a run of that day sees it."""
+    matured = [matured_on(pd.Timestamp(one).date()) <= day for one in outcomes["as_of_date"]]
+    return between_dates(outcomes[matured], day, settings)
+
+
+def measured(data: DataSet) -> pd.DataFrame:
+    """Rows of `score_outcome`."""
+    with open_warehouse(data.settings) as warehouse:
+        return warehouse.read_external(OUTCOME)
 
 
 def outcomes(data: DataSet, *, is_measured: bool = True) -> pd.DataFrame:
@@ -200,9 +228,15 @@ def ratios(overall: pd.DataFrame) -> str:
     )
 
 
-def quiet_failures(rows: pd.DataFrame, confidence: float) -> list[str]:
-    """Limits that quiet months miss, of all seeds together."""
-    overall = rows[rows["dimension"] == ALL_CUSTOMERS]
+def quiet_failures(rows: pd.DataFrame, plain: pd.DataFrame, confidence: float) -> list[str]:
+    """Limits that quiet months miss, of all seeds together.
+
+    Args:
+        rows: of `mart_score_outcome`.
+        plain: the same with estimates that know no variation between dates.
+        confidence: of the intervals.
+    """
+    overall, before = (one[one["dimension"] == ALL_CUSTOMERS] for one in (rows, plain))
     count, failed = len(overall), []
     print(f"quiet months, a model a quarter: {count}; {ratios(overall)}")
     if not overall["true_ratio"].between(*RATIO).all():
@@ -215,9 +249,16 @@ def quiet_failures(rows: pd.DataFrame, confidence: float) -> list[str]:
     )
     if beyond > allowed:
         failed.append("calibration error")
-    for name, column in (("churn", "is_share_held"), ("PR-AUC", "is_pr_auc_held")):
-        held = float(overall[column].astype(bool).mean())
-        print(f"estimate of {name} within its interval in {held:.1%}, wanted {LEAST_HELD:.0%}")
+    for name, (held_column, low, high) in ESTIMATES.items():
+        held, held_before = (
+            float(rows[held_column].astype(bool).mean()) for rows in (overall, before)
+        )
+        width, width_before = (float((rows[high] - rows[low]).mean()) for rows in (overall, before))
+        print(
+            f"estimate of {name} within its interval in {held:.1%} of months, wanted "
+            f"{LEAST_HELD:.0%}, mean width {width:.4f}; without the variation between dates in "
+            f"{held_before:.1%}, {width_before:.4f}"
+        )
         if held < LEAST_HELD:
             failed.append(f"estimate of {name}")
     groups = rows[rows["dimension"] != ALL_CUSTOMERS]
@@ -248,7 +289,7 @@ def shift_failures(rows: pd.DataFrame) -> list[str]:
 
 
 def main(flags: argparse.Namespace) -> int:
-    start, quiet, kept, shifted, silent = time.perf_counter(), [], [], [], []
+    start, quiet, plain, kept, shifted, silent = time.perf_counter(), [], [], [], [], []
     for seed in flags.seeds:
         data = build(flags.home, flags.customers, seed, months=LAST_MONTH)
         gold = data.gold()
@@ -264,7 +305,10 @@ def main(flags: argparse.Namespace) -> int:
         publish_scores(data, gold, days, [models[learned[0]]] * MONTHS)
         truth = expected_by_truth(flags.customers, seed)
         kept.append(with_truth(outcomes(data, is_measured=False), truth))
-        publish_scores(data, gold, days, [models[day] for day in learned])
+        shipped = [models[day] for day in learned]
+        publish_scores(data, gold, days, shipped)
+        plain.append(with_truth(outcomes(data), truth))
+        publish_scores(data, gold, days, shipped, measured(data))
         quiet.append(with_truth(outcomes(data), truth))
         plant_rival(data, seed)
         shifted.append(outcomes(data))
@@ -277,7 +321,7 @@ def main(flags: argparse.Namespace) -> int:
         print(overall[[*SHOWN]].round(3).to_string(index=False), flush=True)
     confidence = data.settings.evaluate.confidence
     tell_kept(pd.concat(kept))
-    failed = quiet_failures(pd.concat(quiet), confidence)
+    failed = quiet_failures(pd.concat(quiet), pd.concat(plain), confidence)
     failed += shift_failures(pd.concat(shifted)) + silent
     print(
         f"{flags.customers:,} customers, seeds {flags.seeds}, {time.perf_counter() - start:.0f} s; "

@@ -14,6 +14,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 
 from python_ml.engines import Warehouse
+from python_ml.judge.between_dates import LEVEL, SLOPE, BetweenDates
 from python_ml.judge.metrics import chance_ece
 from python_ml.judge.shipped import (
     CHURN_SHARE,
@@ -21,8 +22,8 @@ from python_ml.judge.shipped import (
     ESTIMATE,
     OUTCOME,
     PR_AUC,
-    SLOPE,
     calibration_covariance,
+    calibration_level,
     calibration_slope,
     estimate_scores,
     measure_known,
@@ -61,7 +62,7 @@ def settings(tmp_path: Path) -> Settings:
 class TestWithoutLabels:
     def test_it_is_what_exact_probabilities_come_to(self, settings: Settings) -> None:
         frame = scores()
-        found = estimate_scores(frame, None, settings)
+        found = estimate_scores(frame, None, None, settings)
         p = frame["churn_probability"].to_numpy()
         drawn = np.random.default_rng(1).random((400, len(p))) < p
         ranked = [average_precision_score(churn, p) for churn in drawn]
@@ -79,7 +80,7 @@ class TestWithoutLabels:
         frame = scores()
         known = calibration_covariance(scores(500, seed=4)["churn_probability"].to_numpy())
         exact, uncertain = (
-            estimate_scores(frame, spread, settings) for spread in (None, known.tolist())
+            estimate_scores(frame, spread, None, settings) for spread in (None, known.tolist())
         )
         first, second = row(exact, CHURN_SHARE), row(uncertain, CHURN_SHARE)
         assert first["calibration_sd"] == pytest.approx(0, abs=1e-12)
@@ -91,13 +92,31 @@ class TestWithoutLabels:
         }
         assert width["uncertain"] > 1.5 * width["exact"]
 
+    def test_variation_between_dates_widens_what_it_bears_on(self, settings: Settings) -> None:
+        frame = scores()
+        exact, level, slope = (
+            estimate_scores(frame, None, between, settings)
+            for between in (None, BetweenDates(0.0, 0.2, 1e6), BetweenDates(0.2, 0.0, 1e6))
+        )
+
+        def width(table: pd.DataFrame, measure: str) -> float:
+            line = row(table, measure)
+            return float(line["ci_high"] - line["ci_low"])
+
+        assert width(level, CHURN_SHARE) > 1.5 * width(exact, CHURN_SHARE)
+        assert width(slope, CHURN_SHARE) < 1.2 * width(exact, CHURN_SHARE)
+        assert width(slope, PR_AUC) > 1.5 * width(exact, PR_AUC)
+        assert row(level, CHURN_SHARE)["calibration_sd"] > row(level, CHURN_SHARE)["chance_sd"]
+        for table in (level, slope):
+            assert row(table, ECE)["ci_high"] == row(exact, ECE)["ci_high"], "chance alone"
+
     def test_the_same_scores_give_the_same_estimate(self, settings: Settings) -> None:
-        first, second = (estimate_scores(scores(300), None, settings) for _ in range(2))
+        first, second = (estimate_scores(scores(300), None, None, settings) for _ in range(2))
         pd.testing.assert_frame_equal(first, second)
 
     def test_a_group_in_which_hardly_anybody_leaves(self, settings: Settings) -> None:
         frame = scores(50).assign(churn_probability=1e-12)
-        line = row(estimate_scores(frame, None, settings), PR_AUC)
+        line = row(estimate_scores(frame, None, None, settings), PR_AUC)
         assert np.isnan(line["estimate"]) and np.isnan(line["ci_low"])
 
 
@@ -117,6 +136,28 @@ class TestCalibrationSlope:
         assert np.isnan(calibration_slope((p > 0.5).astype(int), p, once, 0.95).value)
 
 
+class TestCalibrationLevel:
+    @pytest.mark.parametrize("level", [-0.4, 0.0, 0.3])
+    def test_it_is_found_as_often_as_the_interval_says(self, level: float) -> None:
+        p = scores(4000)["churn_probability"].to_numpy()
+        once = np.ones(len(p), dtype=int)
+        found = []
+        for seed in range(100):
+            churn = (np.random.default_rng(seed).random(len(p)) < expit(level + logit(p))).astype(
+                int
+            )
+            found.append(calibration_level(churn, p, once, 0.95))
+        assert np.mean([one.value for one in found]) == pytest.approx(level, abs=0.03)
+        assert np.mean([one.low < level < one.high for one in found]) == pytest.approx(
+            0.95, abs=0.04
+        )
+
+    def test_few_labels_have_none(self) -> None:
+        p = np.linspace(0.01, 0.99, 100)
+        once = np.ones(100, dtype=int)
+        assert np.isnan(calibration_level((p > 0.95).astype(int), p, once, 0.95).value)
+
+
 def test_labels_that_count_twice_are_two_rows(settings: Settings) -> None:
     frame = scores(400)
     churn = (np.random.default_rng(6).random(400) < frame["churn_probability"]).astype(int)
@@ -124,7 +165,7 @@ def test_labels_that_count_twice_are_two_rows(settings: Settings) -> None:
     counted = measure_known(frame, settings)
     doubled = pd.concat([frame, frame[:100]], ignore_index=True).assign(count=1)
     repeated = measure_known(doubled, settings)
-    for measure in (PR_AUC, ECE, SLOPE):
+    for measure in (PR_AUC, ECE, SLOPE, LEVEL):
         assert row(counted, measure)["measured_value"] == pytest.approx(
             row(repeated, measure)["measured_value"]
         )
@@ -166,7 +207,7 @@ class TestOutcomes:
         extra = {"raw_score": 0.5, "is_flagged": False, "avg_monthly_margin_eur": 1.0}
         named: dict[str, Any] = {"as_of_date": day, "model_version": "m"}
         warehouse.write_external("customer_score", frame.assign(**extra, **named), run_id)
-        promised = estimate_scores(frame, None, settings)
+        promised = estimate_scores(frame, None, None, settings)
         warehouse.write_external(
             ESTIMATE, promised.assign(training_as_of_date=learned, **named), run_id
         )
