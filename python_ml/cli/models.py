@@ -15,15 +15,25 @@ if TYPE_CHECKING:  # pydantic: 0.2 s that --help need not wait
 
 @click.command()
 @common
-def train(settings: Settings, as_json: bool) -> None:
-    """Train a candidate on the published data and register it."""
+@click.option(
+    "--recalibrate",
+    metavar="VERSION",
+    help="Keep the trees of this model version and refit its calibration on months that have "
+    "matured since it was trained.",
+)
+def train(settings: Settings, as_json: bool, recalibrate: str | None) -> None:
+    """Train a candidate on the published data and register it.
+
+    With --recalibrate, the candidate ranks customers as VERSION does, and only its probabilities
+    and threshold are new. Either way, `evaluate` tests it against the gate.
+    """
     from python_ml.pipeline.commands import train_candidate
     from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
 
     this_run = Run(settings)
     with refreshing_pages(this_run):
-        trained = train_candidate(this_run)
+        trained = train_candidate(this_run, recalibrate)
     if as_json:
         print_json(trained.as_dict())
     else:

@@ -22,6 +22,8 @@ from python_ml.settings import Settings
 
 PR_AUC, RECALL = "pr_auc", "recall"
 DIFFERENCE = "pr_auc_difference_to_champion"
+PARENT = "log_loss_difference_to_parent"
+_LEAST_CHANCE = 1e-12  # of what happened, in a log loss
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,39 @@ def difference_check(
             f". A loss of {gate.noticed_loss:.2f} may go unnoticed: there are too few churners"
         )
     return Check(DIFFERENCE, low, -margin, bool(low >= -margin), detail)
+
+
+def recalibration_check(
+    settings: Settings,
+    parent_version: str,
+    churn: np.ndarray,
+    probabilities: tuple[np.ndarray, np.ndarray],
+    weights: np.ndarray,
+) -> Check:
+    """Are recalibrated probabilities nearer to what happened than those of the parent?
+
+    Measured by the log loss, which calibrated probabilities alone make least; the ranking is the
+    same. A calibration that was fitted on months unlike the newest fails.
+
+    Args:
+        settings: of the evaluation.
+        parent_version: what was recalibrated.
+        churn: n labels of the test part.
+        probabilities: n of the candidate and n of its parent.
+        weights: bootstrap weights, (resamples, n).
+    """
+    losses = [-np.log(np.where(churn == 1, p, 1 - p).clip(_LEAST_CHANCE)) for p in probabilities]
+    difference = losses[0] - losses[1]
+
+    def measure(resamples: np.ndarray) -> dict[str, np.ndarray]:
+        return {"difference": resamples @ difference / resamples.sum(axis=1)}
+
+    found = estimate(measure, weights, settings.evaluate.confidence)["difference"]
+    detail = (
+        f"log loss less that of {parent_version} on the same rows is {_told(found)}; that of a "
+        "recalibrated version must be lower"
+    )
+    return Check(PARENT, found.value, 0.0, bool(found.value < 0), detail)
 
 
 def _fresh(champion: RegisteredModel, candidate_as_of: date) -> Check:

@@ -92,6 +92,39 @@ def training_dates(
     return apart(newest, usable, limits, lambda day: _is_known(warehouse, day))
 
 
+def recalibration_dates(
+    warehouse: Warehouse, settings: Settings, batch_as_of_date: date, fitted_until: date
+) -> tuple[date, ...]:
+    """As-of dates to fit a calibration on, oldest first, and last the one to judge it on, by which
+    the labels of the others had matured.
+
+    Args:
+        fitted_until: the newest date that the model itself has learned from; all are later.
+
+    Raises:
+        BadInputError: too few labels have matured since; the message says what is missing.
+    """
+    limits, minimum = settings.model.training_dates, settings.backtest.minimum_churner_count
+    newest = training_date(warehouse, settings, batch_as_of_date)
+    later = [
+        day
+        for day in labelled_dates(warehouse)
+        if day.as_of_date > fitted_until and not _obstacle(day, settings, batch_as_of_date)
+    ]
+    dates = apart(newest, later, limits, lambda day: _is_known(warehouse, day))
+    churners = sum(day.churner_count for day in later if day.as_of_date in dates[:-1])
+    if newest > fitted_until and len(dates) > 1 and churners >= minimum:
+        return dates
+    listed = ", ".join(day.told for day in later[-SHOWN_DATES:]) or "none"
+    raise BadInputError(
+        f"churn_label: a calibration cannot be refitted as of {batch_as_of_date}: it needs labels "
+        f"of a date after {fitted_until}, which the model learned from, with at least {minimum} "
+        f"churned customers, that had matured by a later date with matured labels to judge it on. "
+        f"Matured since: {listed}. Deliver the batches of later months, or train a new model: "
+        "spanishgas run."
+    )
+
+
 def apart(
     newest: date,
     dates: Sequence[LabelledDate],

@@ -77,6 +77,7 @@ def split_by_customer(
     seed: int,
     test_share: float,
     folds: int,
+    rotated_on: date | None = None,
 ) -> pd.DataFrame:
     """The split of customers with rows of several as-of dates; see `stratified_split`.
 
@@ -91,12 +92,14 @@ def split_by_customer(
         seed: of the hash.
         test_share: of each stratum; 0 leaves no test part.
         folds: of the training part.
+        rotated_on: as-of date whose test part it is, as far as its customers are still there; the
+            newest by default.
 
     Raises:
         BadInputError: a fold would be left without churners or without others of the newest date.
     """
     newest = of_date(rows, as_of_date)
-    moved = rotation(as_of_date, test_share)
+    moved = rotation(rotated_on or as_of_date, test_share)
     split = stratified_split(
         newest["customer_id"],
         newest[target].astype(int),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from scipy.special import expit
 from python_ml.contracts.gold import Column
 from python_ml.errors import SpanishGasError
 from python_ml.model.additive import AdditiveModel, fit_additive
-from python_ml.model.calibrate import PlattScaling
+from python_ml.model.calibrate import PlattScaling, choose_threshold, fit_platt
 from python_ml.model.contributions import TreeTable, contributions, tree_tables
 from python_ml.model.preprocess import Preprocessor
 from python_ml.settings import Settings
@@ -116,6 +116,21 @@ class ChurnModel:
                 "is_flagged": probability >= self.threshold,
             }
         )
+
+    def recalibrated(
+        self, frame: pd.DataFrame, churn: np.ndarray, minimum_recall: float
+    ) -> ChurnModel:
+        """The same model with calibration and threshold learned from n rows that it has not seen.
+
+        Args:
+            frame: n rows of gold_master.
+            churn: n labels, 0 or 1.
+            minimum_recall: that the threshold keeps.
+        """
+        margin = self.classifier.margin(frame)
+        calibration = fit_platt(margin, churn)
+        threshold = choose_threshold(calibration.probability(margin), churn, minimum_recall)
+        return replace(self, calibration=calibration, threshold=threshold)
 
     def check_features(self, columns: Sequence[Column]) -> None:
         """The gold layer offers just the features that the model was trained on, filled alike.

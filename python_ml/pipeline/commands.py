@@ -11,7 +11,7 @@ from python_ml.land.discover import require_source
 from python_ml.land.mapping import read_mapping
 from python_ml.pages.plots import backtest_plot, ladder_plot
 from python_ml.pipeline.backtest import BacktestResult, run_backtest
-from python_ml.pipeline.context import ChosenModel, Published
+from python_ml.pipeline.context import ChosenModel, ParentModel, Published
 from python_ml.pipeline.flow import take, take_all
 from python_ml.pipeline.ladder import LadderReport, climb_ladder
 from python_ml.pipeline.on_published import marts_step, on_published, require_published
@@ -39,15 +39,22 @@ def land_batch(run: Run, source: str) -> LandResult:
     return landed
 
 
-def train_candidate(run: Run) -> TrainResult:
+def train_candidate(run: Run, recalibrate: str | None = None) -> TrainResult:
     """Fit a candidate on the published gold and register it, pending approval.
 
+    Args:
+        recalibrate: a version whose calibration is refitted, in place of a whole training.
+
     Raises:
-        UsageError: nothing has been published.
+        UsageError: nothing has been published, or there is no such version.
     """
     _require_ready(run)
+    if recalibrate is not None:
+        open_registry(run.settings).status(recalibrate)
     run.mode = "train_candidate"
     with on_published(run):
+        if recalibrate is not None:
+            run.results.put(ParentModel(recalibrate))
         take(run, STEPS["train"])
     return run.results.require(TrainResult)
 

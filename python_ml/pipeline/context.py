@@ -43,6 +43,13 @@ class ChosenModel:
     model_version: str
 
 
+@dataclass(frozen=True)
+class ParentModel:
+    """The version whose calibration is to be refitted."""
+
+    model_version: str
+
+
 class Tools:
     """What the steps of one run share; each is opened on first use."""
 

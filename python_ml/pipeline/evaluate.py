@@ -14,7 +14,7 @@ from python_ml.contracts.gold import Column, GoldContract, without_text
 from python_ml.engines import Warehouse, open_store
 from python_ml.errors import SpanishGasError
 from python_ml.judge.alarms import judge_alarms
-from python_ml.judge.challenger import champion_checks
+from python_ml.judge.challenger import champion_checks, recalibration_check
 from python_ml.judge.direction import ChangedCustomers, direction_checks
 from python_ml.judge.gate import Check, benchmark_check, metric_checks
 from python_ml.judge.measure import Scored, measure_overall, measure_sets
@@ -27,10 +27,11 @@ from python_ml.model.additive import fit_additive
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.preprocess import ONE_HOT, Preprocessor
 from python_ml.pages.card import write_card
+from python_ml.pipeline.recalibrate import rows_to_calibrate_on, without_unused_rows
 from python_ml.pipeline.train import fit_by_protocol, labelled
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry import RegisteredModel, Registry, open_registry
-from python_ml.registry.base import learned_from
+from python_ml.registry.base import calibrated_on, learned_from, lineage
 from python_ml.settings import Settings
 
 CHAMPION_SET, WITHOUT_TEXT = "champion", "without_text"
@@ -67,8 +68,13 @@ def evaluate(
     start = time.perf_counter()
     registry = open_registry(settings)
     candidate = registry.load(model_version)
-    rows = stored_rows(warehouse, settings, candidate)
-    sets = _scored_sets(rows, settings, contract, candidate)
+    rows = without_unused_rows(stored_rows(warehouse, settings, candidate), candidate.origin)
+    plain = _without_text(warehouse, settings, contract, registry, candidate, rows)
+    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
+    sets = {
+        CHAMPION_SET: Scored.by(candidate.model, test, contract.target),
+        WITHOUT_TEXT: Scored.by(plain, test, contract.target),
+    }
     scored = sets[CHAMPION_SET]
     test_count = len(scored.churn)
     weights = resample_weights(test_count, settings.evaluate.bootstrap_count, settings.model.seed)
@@ -84,9 +90,10 @@ def evaluate(
             weights,
         ),
         alarm_check,
+        *_against_parent(settings, registry, candidate, scored, weights),
         *_against_champion(warehouse, settings, registry, candidate, scored, weights),
     ]
-    out_of_time, later = _out_of_time(warehouse, settings, contract, candidate, rows, weights)
+    out_of_time, later = _out_of_time(warehouse, settings, contract, candidate, rows, sets, weights)
     tables["model_metric"] = pd.concat([tables["model_metric"], *later], ignore_index=True)
     tables["model_gate"] = pd.DataFrame([asdict(check) for check in checks])
     for table, frame in tables.items():
@@ -134,19 +141,25 @@ def stored_rows(
     return repeated(rows, read_weights(warehouse, origin["run_id"]))
 
 
-def _scored_sets(
-    rows: pd.DataFrame, settings: Settings, contract: GoldContract, candidate: RegisteredModel
-) -> dict[str, Scored]:
-    """The test part as the candidate sees it, and as its twin without text does."""
-    model = candidate.model
-    test = rows[rows["split_part"] == TEST].reset_index(drop=True)
-    name = f"{model.experiment}_without_text"
-    columns = without_text(_columns_of(model, contract))
-    plain = _fitted_anew(rows, columns, contract, name, settings)
-    return {
-        CHAMPION_SET: Scored.by(model, test, contract.target),
-        WITHOUT_TEXT: Scored.by(plain, test, contract.target),
-    }
+def _without_text(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    registry: Registry,
+    candidate: RegisteredModel,
+    rows: pd.DataFrame,
+) -> ChurnModel:
+    """The candidate's twin without text: made alike, so that one of a recalibrated version has
+    learned from the rows of the version that was trained, and is recalibrated too."""
+    columns = without_text(_columns_of(candidate.model, contract))
+    name = f"{candidate.model.experiment}_without_text"
+    if not (versions := lineage(candidate.origin)):
+        return _fitted_anew(rows, columns, contract, name, settings)
+    trained = stored_rows(warehouse, settings, registry.load(versions[0]))
+    plain = _fitted_anew(trained, columns, contract, name, settings)
+    learned = rows_to_calibrate_on(rows, calibrated_on(candidate.origin))
+    churn = learned[contract.target].to_numpy(dtype=np.int64)
+    return plain.recalibrated(learned, churn, settings.model.minimum_recall)
 
 
 def _out_of_time(
@@ -155,10 +168,11 @@ def _out_of_time(
     contract: GoldContract,
     candidate: RegisteredModel,
     rows: pd.DataFrame,
+    shipped: Mapping[str, Scored],
     weights: np.ndarray,
 ) -> tuple[OutOfTime | None, list[pd.DataFrame]]:
     """The protocol on the earlier dates alone, on the same test part; nothing where there is one
-    date.
+    date. A recalibrated version is itself tested out of time.
 
     No customer of the test part is learned from, and labels of the earlier dates had matured by the
     newest.
@@ -169,20 +183,37 @@ def _out_of_time(
     *earlier, newest = (date.fromisoformat(day) for day in learned_from(candidate.origin))
     if not earlier:
         return None, []
+    if lineage(candidate.origin):
+        sets = {
+            OUT_OF_TIME: shipped[CHAMPION_SET],
+            OUT_OF_TIME_WITHOUT_TEXT: shipped[WITHOUT_TEXT],
+        }
+    else:
+        sets = _on_earlier_dates(settings, contract, candidate, rows, newest)
+    overall, table = measure_overall(warehouse, settings, sets, weights, newest)
+    figures = overall[OUT_OF_TIME], overall[OUT_OF_TIME_WITHOUT_TEXT]
+    return OutOfTime(tuple(earlier), *figures), [table]
+
+
+def _on_earlier_dates(
+    settings: Settings,
+    contract: GoldContract,
+    candidate: RegisteredModel,
+    rows: pd.DataFrame,
+    newest: date,
+) -> dict[str, Scored]:
+    """The test part as models of the protocol see it that do not know its date."""
     is_newest = (pd.to_datetime(rows["as_of_date"]) == pd.Timestamp(newest)).to_numpy()
     past = rows[~is_newest].reset_index(drop=True)
     test = rows[rows["split_part"] == TEST].reset_index(drop=True)
     columns = _columns_of(candidate.model, contract)
-    sets = {
+    return {
         name: Scored.by(_fitted_anew(past, used, contract, name, settings), test, contract.target)
         for name, used in (
             (OUT_OF_TIME, columns),
             (OUT_OF_TIME_WITHOUT_TEXT, without_text(columns)),
         )
     }
-    overall, table = measure_overall(warehouse, settings, sets, weights, newest)
-    figures = overall[OUT_OF_TIME], overall[OUT_OF_TIME_WITHOUT_TEXT]
-    return OutOfTime(tuple(earlier), *figures), [table]
 
 
 def _columns_of(model: ChurnModel, contract: GoldContract) -> list[Column]:
@@ -232,6 +263,22 @@ def _own_checks(
         settings, metrics, scored.probability, int(scored.churn.sum()), model.experiment
     )
     return checks if changed is None else checks + direction_checks(settings, model, changed)
+
+
+def _against_parent(
+    settings: Settings,
+    registry: Registry,
+    candidate: RegisteredModel,
+    scored: Scored,
+    weights: np.ndarray,
+) -> Sequence[Check]:
+    """A recalibrated version must be better calibrated than the one that it comes from."""
+    if not (versions := lineage(candidate.origin)):
+        return []
+    parent = registry.load(versions[-1])
+    theirs = parent.model.predict(scored.frame)["churn_probability"].to_numpy()
+    probabilities = (scored.probability, theirs)
+    return [recalibration_check(settings, parent.version, scored.churn, probabilities, weights)]
 
 
 def _against_champion(

@@ -7,8 +7,10 @@ from datetime import date
 
 from python_ml.engines import Warehouse
 from python_ml.errors import BadInputError
-from python_ml.judge.labels import require_snapshots, training_dates
+from python_ml.judge.labels import recalibration_dates, require_snapshots, training_dates
 from python_ml.pipeline.context import Batch, RunContext
+from python_ml.registry import open_registry
+from python_ml.registry.base import fitted_until
 
 LAYERS = "silver gold"  # what depends on the as-of date
 SPINE = "silver_as_of_date"
@@ -42,6 +44,34 @@ def dates_to_learn_from(
         require_snapshots(warehouse, dates[-1])
     require_gold(context, batch, warehouse, dates)
     return dates
+
+
+def dates_to_recalibrate_on(
+    context: RunContext, batch: Batch, warehouse: Warehouse, fitted_until: date
+) -> tuple[date, ...]:
+    """The as-of dates to fit a calibration on, and last the one to judge it on; their gold is
+    there.
+
+    Raises:
+        BadInputError: too few labels have matured since `fitted_until`.
+    """
+    dates = recalibration_dates(warehouse, context.settings, batch.as_of_date, fitted_until)
+    require_snapshots(warehouse, dates[0])
+    require_gold(context, batch, warehouse, dates)
+    return dates
+
+
+def can_recalibrate(context: RunContext, batch: Batch, warehouse: Warehouse) -> bool:
+    """Whether enough labels have matured to refit the champion's calibration."""
+    registry = open_registry(context.settings)
+    if (champion := registry.champion()) is None:
+        return False
+    until = date.fromisoformat(fitted_until(registry.load(champion).origin))
+    try:
+        recalibration_dates(warehouse, context.settings, batch.as_of_date, until)
+    except BadInputError:
+        return False
+    return True
 
 
 def require_gold(

@@ -18,9 +18,11 @@ from python_ml.judge.split import TRAIN, placed, split_hash
 from python_ml.judge.untreated import read_weights, repeated
 from python_ml.model.churn_model import ChurnModel
 from python_ml.pipeline.identity import git_sha
+from python_ml.pipeline.recalibrate import rows_to_calibrate_on
 from python_ml.pipeline.train import fit_by_protocol, labelled
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.registry import RegisteredModel, open_registry
+from python_ml.registry.base import calibrated_on, lineage
 from python_ml.settings import Settings
 
 
@@ -109,7 +111,11 @@ def rebuild_version(
             f"{registered.version} names"
         )
     weights = read_weights(warehouse, origin["run_id"])
-    model = _fit(frame, split, weights, registered, settings)
+    if versions := lineage(origin):
+        parent = registry.load(versions[-1]).model
+        model = _recalibrated(frame, split, weights, registered, parent)
+    else:
+        model = _fit(frame, split, weights, registered, settings)
     theirs, ours = registered.model.predict(frame), model.predict(frame)
     libraries = origin["libraries"]
     now = {name: library_version(name) for name in libraries}
@@ -130,6 +136,23 @@ def _other_code(settings: Settings, run_id: str) -> str | None:
     """The commit that a run is on record with, unless it is the one of today."""
     found = [run.git_sha for run in open_ledger(settings).runs() if run.run_id == run_id]
     return found[0] if found and found[0] != git_sha() else None
+
+
+def _recalibrated(
+    frame: pd.DataFrame,
+    split: pd.DataFrame,
+    weights: pd.DataFrame,
+    registered: RegisteredModel,
+    parent: ChurnModel,
+) -> ChurnModel:
+    """The parent with its calibration refitted on the stored rows; the parent itself is rebuilt by
+    its own name."""
+    origin = registered.origin
+    as_of_date = date.fromisoformat(origin["as_of_date"])
+    rows = repeated(placed(labelled(frame, origin["target"]), split, as_of_date), weights)
+    learned = rows_to_calibrate_on(rows, calibrated_on(origin))
+    churn = learned[origin["target"]].to_numpy(dtype=np.int64)
+    return parent.recalibrated(learned, churn, origin["model_settings"]["minimum_recall"])
 
 
 def _fit(

@@ -45,7 +45,10 @@ class MartsResult(LayerResult):
 class TrainResult:
     """A registered candidate, not evaluated yet. It learned from `as_of_date` and is to score
     `scoring_as_of_date`. Metrics are those of the out-of-fold scores; `alarms` are those of the
-    leakage audit, accepted or not."""
+    leakage audit, accepted or not.
+
+    One that is `recalibrated_from` another learned its calibration from earlier dates, which the
+    metrics are of, and is judged on `as_of_date`."""
 
     document_name: ClassVar[str] = "training"
 
@@ -63,6 +66,7 @@ class TrainResult:
     out_of_fold: dict[str, float]
     alarms: list[str]
     seconds: float
+    recalibrated_from: str | None = None
 
     @property
     def row_count(self) -> int | None:

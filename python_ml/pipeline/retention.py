@@ -15,6 +15,7 @@ from python_ml.errors import on_disk
 from python_ml.land import write
 from python_ml.pipeline.record import RUN_TABLE, STEP_TABLE, bury, write_run_tables
 from python_ml.registry import open_registry
+from python_ml.registry.base import lineage
 from python_ml.registry.promotion import reconcile
 from python_ml.settings import Settings
 
@@ -101,11 +102,16 @@ def _may_go(needed: Collection[str], on_record: Collection[str], table: str, run
 
 
 def _runs_of_champions(settings: Settings) -> set[str]:
-    """Runs that trained or evaluated the champion or the one to roll back to, and the published."""
+    """Runs that trained or evaluated the champion or the one to roll back to, those that trained
+    what they were recalibrated from, and the published."""
     registry = open_registry(settings)
     found = set((published_run(settings) or ())[:1])
-    champions = {registry.champion(), registry.previous_champion()} & set(registry.versions())
-    found |= {registry.load(version).origin["run_id"] for version in champions if version}
+    known = set(registry.versions())
+    champions = {registry.champion(), registry.previous_champion()} & known
+    origins = [registry.load(version).origin for version in champions if version]
+    parents = {version for origin in origins for version in lineage(origin)} & known
+    origins += [registry.load(version).origin for version in parents]
+    found |= {origin["run_id"] for origin in origins}
     with open_warehouse(settings) as warehouse:
         for table in EVALUATIONS:
             rows = warehouse.read_external(table)

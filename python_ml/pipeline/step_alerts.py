@@ -9,10 +9,16 @@ from python_ml.judge.between_dates import ALL_CUSTOMERS
 from python_ml.judge.drift.monitor import DriftResult
 
 # What to do where the model that is off still scores.
-NEXT_STEP = (
+TRAIN = (
     "Train a new model on the labels that have matured since: spanishgas run (mode train). It is "
-    "calibrated again and must pass the gate. Until then expected losses are off by as much."
+    "calibrated again and must pass the gate."
 )
+RECALIBRATE = (
+    "Refit the calibration on the labels that have matured since: spanishgas train --recalibrate "
+    "{version}, then evaluate and promote the version that it names. Or train a new model: "
+    "spanishgas run (mode train). Either must pass the gate."
+)
+MEANWHILE = "Until then expected losses are off by as much."
 
 
 def drift_alert(result: DriftResult, run_id: str) -> Alert:
@@ -39,12 +45,20 @@ def drift_alert(result: DriftResult, run_id: str) -> Alert:
     )
 
 
-def outcome_alert(rows: pd.DataFrame, run_id: str) -> Alert | None:
+def outcome_alert(
+    rows: pd.DataFrame, run_id: str, *, can_recalibrate: bool = False
+) -> Alert | None:
     """How the newest published scores whose labels have matured came out, by `mart_score_outcome`.
 
     An alarm where what happened differs from what was expected by more than chance explains and the
     same model still scores; a warning where it has been replaced since; else figures only. None
     where no labels have matured.
+
+    Args:
+        rows: of `mart_score_outcome`.
+        run_id: of the run that tells.
+        can_recalibrate: whether enough labels have matured to refit the calibration; it is the next
+            step where the level of all customers is off.
     """
     newest = rows[rows["is_newest"].astype(bool)]
     if newest.empty:
@@ -59,7 +73,10 @@ def outcome_alert(rows: pd.DataFrame, run_id: str) -> Alert | None:
             off["dimension"], off["group_name"], off["verdict"], off["ratio"], strict=True
         )
     ]
-    done = NEXT_STEP if is_current else "Another model has replaced it since: nothing to do."
+    done = "Another model has replaced it since: nothing to do."
+    if is_current:
+        step = RECALIBRATE if can_recalibrate and bool(overall["is_off"]) else TRAIN
+        done = f"{step.format(version=overall['model_version'])} {MEANWHILE}"
     return Alert(
         source="outcomes",
         severity=severity,

@@ -100,7 +100,7 @@ def train(
     is_newest = (pd.to_datetime(training["as_of_date"]) == pd.Timestamp(as_of_date)).to_numpy()
     newest = training[is_newest].reset_index(drop=True)
     out_of_fold = fitted.out_of_fold[is_newest]
-    metrics = _out_of_fold_metrics(fitted.model.threshold, out_of_fold, newest[target], settings)
+    metrics = out_of_fold_metrics(fitted.model.threshold, out_of_fold, newest[target], settings)
     origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
     origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
     origin |= _means(settings, columns)
@@ -134,6 +134,7 @@ def train(
         out_of_fold=metrics,
         alarms=[finding.alarm for finding in findings if finding.alarm],
         seconds=time.perf_counter() - start,
+        recalibrated_from=None,
     )
 
 
@@ -202,6 +203,7 @@ def labelled_rows(
     settings: Settings,
     as_of_date: date,
     weights: pd.DataFrame | None = None,
+    rotated_on: date | None = None,
 ) -> pd.DataFrame:
     """The rows of a snapshot that carry a label, sorted by customer, with split_part and cv_fold.
 
@@ -211,6 +213,7 @@ def labelled_rows(
         settings: of the model.
         as_of_date: the newest; the test part is of it.
         weights: how often labels of customers of campaigns count (untreated.py).
+        rotated_on: as-of date whose test part is used; the newest by default.
 
     Raises:
         BadInputError: there are none of the newest date, or too few.
@@ -232,6 +235,7 @@ def labelled_rows(
             seed=settings.model.seed,
             test_share=settings.model.test_share,
             folds=settings.model.folds,
+            rotated_on=rotated_on,
         )
     except BadInputError as error:
         raise BadInputError(
@@ -301,9 +305,10 @@ def fit_by_protocol(
     return FittedModel(model, probability)
 
 
-def _out_of_fold_metrics(
+def out_of_fold_metrics(
     threshold: float, probability: np.ndarray, labels: pd.Series, settings: Settings
 ) -> dict[str, float]:
+    """Figures of n calibrated probabilities of rows that the model has not learned from."""
     churn = labels.to_numpy(dtype=np.int64)
     once = np.ones((1, len(churn)), dtype=np.uint8)
     decided = decision_metrics(churn, probability >= threshold, once)

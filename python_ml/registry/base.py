@@ -321,6 +321,25 @@ def learned_from(origin: Mapping[str, Any]) -> list[str]:
     return dates
 
 
+def lineage(origin: Mapping[str, Any]) -> list[str]:
+    """The versions that a recalibrated one descends from, the one whose trees it has first; none
+    for one that was trained."""
+    versions: list[str] = origin.get("recalibration", {}).get("lineage", [])
+    return versions
+
+
+def fitted_until(origin: Mapping[str, Any]) -> str:
+    """Newest as-of date that trees and smooth terms of a version learned from."""
+    as_of_date: str = origin.get("recalibration", {}).get("fitted_until", origin["as_of_date"])
+    return as_of_date
+
+
+def calibrated_on(origin: Mapping[str, Any]) -> list[str]:
+    """As-of dates that the calibration of a recalibrated version was fitted on, oldest first."""
+    dates: list[str] = origin.get("recalibration", {}).get("as_of_dates", [])
+    return dates
+
+
 def scored_on(origin: Mapping[str, Any]) -> str:
     """As-of date of the batch that a version was trained for; versions once had but one date."""
     as_of_date: str = origin.get("scoring_as_of_date", origin["as_of_date"])

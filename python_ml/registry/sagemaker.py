@@ -19,6 +19,7 @@ from python_ml.engines import cloud
 from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError
 from python_ml.registry import PENDING, StoredRegistry
+from python_ml.registry.base import lineage
 from python_ml.settings import AthenaSettings
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class SageMakerRegistry(StoredRegistry):
         self.attach_file(version, ARCHIVE, archive(self._store, version))
         if self._package(version) is None:
             place = self._store.place(f"models/{version}")
+            parent = {"recalibrated_from": versions[-1]} if (versions := lineage(origin)) else {}
             evaluation = {"ContentType": "application/json", "S3Uri": f"{place}/evaluation.json"}
             self._sagemaker.create_model_package(
                 ModelPackageGroupName=self._group,
@@ -53,7 +55,7 @@ class SageMakerRegistry(StoredRegistry):
                 SourceUri=f"{place}/{ARCHIVE}",
                 # The document is written by evaluate, before anyone can approve.
                 ModelMetrics={"ModelQuality": {"Statistics": evaluation}},
-                CustomerMetadataProperties={_VERSION: version, "sha256": digest},
+                CustomerMetadataProperties={_VERSION: version, "sha256": digest, **parent},
                 ClientToken=version,
             )
         return digest

@@ -63,13 +63,16 @@ def contract() -> GoldContract:
     return read_contract(manifest())
 
 
-def gold_frame(customers: int = 1500, seed: int = 7, text_strength: float = 4.0) -> pd.DataFrame:
-    """Rows in which renewal, competition and text each tell something of churn."""
+def gold_frame(
+    customers: int = 1500, seed: int = 7, text_strength: float = 4.0, level: float = 0.0
+) -> pd.DataFrame:
+    """Rows in which renewal, competition and text each tell something of churn, and `level` is
+    added to everybody's log-odds."""
     rng = np.random.default_rng(seed)
     renewal = rng.uniform(-1, 10, customers)
     competition = rng.integers(0, 2, customers)
     has_text = rng.random(customers) < 0.32
-    logit = -3.4 - 0.25 * (renewal - 5) + 0.7 * competition
+    logit = level - 3.4 - 0.25 * (renewal - 5) + 0.7 * competition
     negative = has_text & (rng.random(customers) < 0.15)
     logit += text_strength * negative
     churn = (rng.random(customers) < 1 / (1 + np.exp(-logit))).astype(int)

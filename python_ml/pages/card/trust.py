@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -22,9 +23,11 @@ def data(evidence: Evidence) -> list[Block]:
     *earlier, _ = learned_from(origin)
     learned = "rows" if earlier else "customers"
     more = [("Learned from earlier dates too", ", ".join(earlier))] if earlier else []
+    made_from = [("Trained and tested as of", origin["as_of_date"]), *more]
+    if "recalibration" in origin:
+        made_from = _descent(origin)
     rows = [
-        ("Trained and tested as of", origin["as_of_date"]),
-        *more,
+        *made_from,
         ("Made to score customers as of", evidence.candidate.scoring_as_of_date),
         ("Features look back", "twelve whole months that end with the as-of date"),
         (
@@ -44,6 +47,24 @@ def data(evidence: Evidence) -> list[Block]:
         ("Split (sha256)", origin["split_sha256"]),
     ]
     return [Table(("", "Value"), [(name, str(value)) for name, value in rows])]
+
+
+def _descent(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where a recalibrated version comes from."""
+    found = origin["recalibration"]
+    before = found["calibration_before"]
+    return [
+        ("Recalibrated from", found["lineage"][-1]),
+        ("Lineage, first the version that was trained", " → ".join(found["lineage"])),
+        ("Trees and smooth terms learned from labels up to", found["fitted_until"]),
+        ("Calibration and threshold learned from labels of", ", ".join(found["as_of_dates"])),
+        ("Tested as of", origin["as_of_date"]),
+        (
+            "Calibration of the parent",
+            f"slope {before['slope']:.4f}, intercept {before['intercept']:.4f}, threshold "
+            f"{found['threshold_before']:.4f}",
+        ),
+    ]
 
 
 def directions(evidence: Evidence) -> list[Block]:

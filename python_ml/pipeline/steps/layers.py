@@ -11,7 +11,7 @@ from python_ml.land.result import LandResult
 from python_ml.land.write import is_intact
 from python_ml.pipeline.campaign_effects import write_effects
 from python_ml.pipeline.context import Batch, Published, RunContext
-from python_ml.pipeline.gold import planned_as_of_dates
+from python_ml.pipeline.gold import can_recalibrate, planned_as_of_dates
 from python_ml.pipeline.months import TABLE, month_versions
 from python_ml.pipeline.results import (
     BronzeResult,
@@ -89,7 +89,10 @@ def marts_step(context: RunContext, batch: LandResult | Published) -> MartsResul
     built = build_marts(context, batch, "marts")
     with context.warehouse() as warehouse:
         rows = warehouse.read_table("mart_score_outcome", "is_newest")
-    if (alert := outcome_alert(rows, context.run_id)) is not None:
+        is_off = bool(rows["is_off"].astype(bool).any())
+        recalibrate = is_off and can_recalibrate(context, batch, warehouse)
+    alert = outcome_alert(rows, context.run_id, can_recalibrate=recalibrate)
+    if alert is not None:
         send_alert(context.settings, alert)
     return built
 

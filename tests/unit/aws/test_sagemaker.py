@@ -193,6 +193,18 @@ def test_a_version_is_a_model_package_with_its_artifacts(
     np.testing.assert_array_equal(loaded.predict(frame).to_numpy(), model.predict(frame).to_numpy())
 
 
+def test_the_package_of_a_recalibrated_version_names_its_parent(
+    registry: Registry, model: ChurnModel
+) -> None:
+    registry.register("v1", model, {"run_id": "r1"})
+    registry.register("v2", model, {"run_id": "r2", "recalibration": {"lineage": ["v0", "v1"]}})
+    shown = [package["CustomerMetadataProperties"] for package in packages()]
+    assert {one["model_version"]: one.get("recalibrated_from") for one in shown} == {
+        "v1": None,
+        "v2": "v1",
+    }
+
+
 def test_evaluation_and_decisions_reach_the_package(registry: Registry, model: ChurnModel) -> None:
     registry.register("v1", model, {})
     figure = {"value": 0.758, "low": 0.72, "high": 0.79}

@@ -139,6 +139,7 @@ LONG = "x" * 600
     [
         (2, ["status"]),
         (2, ["train"]),
+        (2, ["train", "--recalibrate", "no-such-version"]),
         (2, ["evaluate", "no-such-version"]),
         (2, ["score", "--version", "no-such-version"]),
         (2, ["promote", "no-such-version"]),

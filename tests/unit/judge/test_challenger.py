@@ -13,7 +13,12 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from python_ml.errors import UsageError
-from python_ml.judge.challenger import Paired, difference_check, segment_checks
+from python_ml.judge.challenger import (
+    Paired,
+    difference_check,
+    recalibration_check,
+    segment_checks,
+)
 from python_ml.judge.gate import Check
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.pipeline.evaluate import evaluate
@@ -295,3 +300,19 @@ def test_the_decision_table_holds_every_decision(tmp_path: Path, registry: Regis
     warehouse = gold.warehouse_with(gold.settings_for(tmp_path), gold.gold_frame())
     warehouse.write_external("model_decision", table, "run-2")
     assert len(warehouse.read_external("model_decision", "run-2")) == 4
+
+
+def test_a_recalibration_must_have_the_smaller_log_loss() -> None:
+    random = np.random.default_rng(8)
+    true = random.uniform(0.02, 0.6, 4000)
+    churn = (random.random(4000) < true).astype(int)
+    weights = random.multinomial(4000, np.full(4000, 1 / 4000), size=200)
+    settings = gold.settings_for(Path("home"))
+    better = recalibration_check(settings, "v1", churn, (true, true * 0.6), weights)
+    worse = recalibration_check(settings, "v1", churn, (true * 0.6, true), weights)
+    assert better.is_passed and not worse.is_passed
+    assert better.observed_value == pytest.approx(-worse.observed_value) and "v1" in worse.detail
+    same = recalibration_check(settings, "v1", churn, (true, true), weights)
+    assert not same.is_passed, "there is no reason to replace it"
+    certain = recalibration_check(settings, "v1", churn, (np.zeros(4000), true), weights)
+    assert np.isfinite(certain.observed_value) and not certain.is_passed

@@ -14,6 +14,7 @@ from python_ml.errors import BadInputError
 from python_ml.judge.labels import (
     LabelledDate,
     labelled_dates,
+    recalibration_dates,
     require_snapshots,
     training_date,
     training_dates,
@@ -160,9 +161,8 @@ def test_customers_of_a_later_date_are_not_taken_for_those_of_the_date(
         require_snapshots(warehouse, date(2025, 1, 31))
 
 
-def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides: Any) -> list[str]:
-    """Dates that are learned from, where snapshots are of every month end from 2024-01-31 on."""
-    settings = settings_of(home, **overrides)
+def monthly(settings: Settings, *rows: Row, first_month: str = "2023-01-01") -> Warehouse:
+    """A warehouse with these labels, and snapshots of every month end from 2024-01-31 on."""
     warehouse = labels(settings, *rows)
     with duckdb.connect(str(settings.layout.warehouse)) as connection:
         for table in ("customer_attribute", "customer_contract"):
@@ -173,6 +173,13 @@ def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides
             "create table bronze_customer_month as select cast(? as date) as month_start",
             [first_month],
         )
+    return warehouse
+
+
+def learned(home: Path, *rows: Row, first_month: str = "2023-01-01", **overrides: Any) -> list[str]:
+    """Dates that are learned from."""
+    settings = settings_of(home, **overrides)
+    warehouse = monthly(settings, *rows, first_month=first_month)
     return [f"{day}" for day in training_dates(warehouse, settings, NEWEST)]
 
 
@@ -209,3 +216,36 @@ def test_a_date_without_a_year_before_it_is_not_learned_from_beside_another(tmp_
     assert found == ["2024-09-30", "2024-12-31"]
     first = {"first_month": "2023-10-01"}  # twelve months, the last of them September 2024
     assert learned(tmp_path / "whole", *MONTHLY, **first) == ["2024-09-30", "2024-12-31"]
+
+
+def recalibrated_on(home: Path, fitted_until: date, **overrides: Any) -> list[str]:
+    settings = settings_of(home, **overrides)
+    warehouse = monthly(settings, *MONTHLY)
+    return [f"{day}" for day in recalibration_dates(warehouse, settings, NEWEST, fitted_until)]
+
+
+def test_a_calibration_is_fitted_on_later_dates_and_judged_on_one_by_which_they_were_known(
+    tmp_path: Path,
+) -> None:
+    days = recalibrated_on(tmp_path / "a", date(2024, 3, 31))
+    assert days == ["2024-06-30", "2024-09-30", "2024-12-31"]
+    assert recalibrated_on(tmp_path / "b", date(2024, 6, 30)) == ["2024-09-30", "2024-12-31"]
+
+
+@pytest.mark.parametrize(
+    ("fitted_until", "minimum", "words"),
+    [
+        (date(2024, 9, 30), 50, "after 2024-09-30.*2024-10-31.*2024-12-31"),  # not known by then
+        (date(2024, 12, 31), 50, "Matured since: none"),
+        (date(2025, 3, 31), 50, "Matured since: none"),
+        (date(2024, 6, 30), 81, "at least 81 churned"),
+    ],
+)
+def test_a_calibration_without_enough_labels_since_is_refused(
+    tmp_path: Path, fitted_until: date, minimum: int, words: str
+) -> None:
+    limits = {"backtest.minimum_churner_count": minimum}
+    with pytest.raises(BadInputError, match=words) as refusal:
+        recalibrated_on(tmp_path, fitted_until, **limits)
+    assert refusal.value.exit_code == 3
+    assert "spanishgas run" in str(refusal.value)

@@ -69,5 +69,13 @@ def test_the_alarm_says_what_to_do_next() -> None:
     assert "nothing to do" in alert_of(rows(is_off=True, is_current=False)).text
 
 
+def test_recalibration_is_named_where_the_level_is_off_and_it_can_be_done() -> None:
+    named = outcome_alert(rows(is_off=True), "r9", can_recalibrate=True)
+    assert named is not None and "spanishgas train --recalibrate churn-1," in named.text
+    of_a_tier = outcome_alert(rows(tier_off=True), "r9", can_recalibrate=True)
+    assert of_a_tier is not None and "--recalibrate" not in of_a_tier.text
+    assert "--recalibrate" not in alert_of(rows(is_off=True)).text
+
+
 def test_there_is_nothing_to_tell_before_labels_mature() -> None:
     assert outcome_alert(rows()[:0], "r9") is None
