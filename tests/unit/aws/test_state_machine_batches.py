@@ -60,7 +60,17 @@ def claim_by_hand(jobs: Jobs, mode: str = "train") -> tuple[BatchClaim, BatchCla
     return claim, open_ledger(jobs.settings).claim(claim, 300)
 
 
-def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(jobs: Jobs) -> None:
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is gone of what was published; nothing, as long as nothing is put in."""
+    found: list[str] = []
+    monkeypatch.setattr(control, "lost_of_published", lambda _: found)
+    return found
+
+
+def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(
+    jobs: Jobs, lost: list[str]
+) -> None:
     claim, standing = claim_by_hand(jobs)
     assert standing is None
     open_ledger(jobs.settings).finish(claim, succeeded=True)
@@ -73,9 +83,13 @@ def test_a_batch_that_was_run_by_hand_is_not_run_again_unless_forced(jobs: Jobs)
     assert run(jobs, "r3", force=True)["states"][-1] == "Succeeded"
     put_batch("corrected")
     assert run(jobs, "r4")["states"][-1] == "Succeeded"
-    assert [r.run_id for r in open_ledger(jobs.settings).runs()] == ["r4", "r3", "r2"]
+    assert run(jobs, "r5")["states"][-1] == "AlreadyDone"
+    lost.append("gold_master (spanishgas in Athena)")
+    assert run(jobs, "r6")["states"][-1] == "Succeeded", "the record alone is not believed"
+    assert [r.run_id for r in open_ledger(jobs.settings).runs()] == ["r6", "r4", "r3", "r2"]
 
 
+@pytest.mark.usefixtures("lost")
 def test_a_batch_that_the_state_machine_has_run_is_not_run_again_by_hand(jobs: Jobs) -> None:
     jobs.errors["gold"] = [QualityGateError("1 data test failed")]
     run(jobs, "r1")
