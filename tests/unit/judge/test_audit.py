@@ -149,6 +149,7 @@ def test_a_jump_over_the_model_in_place_is_an_alarm_and_chance_is_none() -> None
     for before, is_alarm in ((pr_auc - 0.04, False), (pr_auc - 0.20, True), (pr_auc + 0.2, False)):
         [finding] = _jump(settings, churn, score, ("churn-before", before))
         assert (finding.alarm == "jump:pr_auc") is is_alarm
+        assert finding.check_kind == "pr_auc_jump", "as the mart names it"
         assert "churn-before" in finding.detail
     assert list(_jump(settings, churn, score, None)) == []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 from unittest.mock import create_autospec
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,14 +34,15 @@ from python_ml.judge.audit import (
     _of_auc,
     _purity,
     findings_table,
+    read_traces,
     source_date_findings,
 )
 from python_ml.judge.audit_groups import Group
 from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.metrics import Estimate
-from python_ml.model.churn_model import ChurnModel
+from python_ml.model.churn_model import ChurnModel, fit_classifier
 from python_ml.registry.base import RegisteredModel
-from python_ml.settings import load_settings
+from python_ml.settings import Settings, load_settings
 from tests.unit import gold_fixture as gold
 
 SETTINGS = load_settings(
@@ -231,6 +234,37 @@ def test_each_tier_is_left_out_once_and_what_it_costs_is_told() -> None:
         assert f.alarm is None and np.isnan(f.limit_value) and f.group_name == ""
         assert f.ci_low <= f.observed_value <= f.ci_high
         assert f.tier == f.subject.removeprefix("tier ")
+
+
+def test_tiers_are_left_out_of_trees_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spline model beside them would take most of the time."""
+    frame, churn, fold = small_frame()
+    asked: list[Settings] = []
+
+    def fit(*given: Any) -> Any:
+        asked.append(given[-1])
+        return fit_classifier(*given)
+
+    monkeypatch.setattr("python_ml.judge.audit.fit_classifier", fit)
+    settings = gold.settings_for(Path("/nowhere"))
+    list(_ablation(settings, frame, COLUMNS[:3], churn, fold))
+    assert {one.model.additive.knots for one in asked} == {0}
+    trees = settings.audit.ablation.n_estimators
+    assert {one.model.xgboost.n_estimators for one in asked} == {trees}
+
+
+def test_traces_are_those_of_the_as_of_date_in_the_order_of_the_customers(tmp_path: Path) -> None:
+    settings = SETTINGS.with_overrides({"home": str(tmp_path)})
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute(
+            "create table silver_customer_trace as select * from (values "
+            "(date '2024-09-30', 'C1', 7), (date '2024-12-31', 'C1', 1), "
+            "(date '2024-12-31', 'C2', 2)) as t(as_of_date, customer_id, contact_count)"
+        )
+    customers = pd.Series(["C2", "C3", "C1"])
+    found = read_traces(open_warehouse(settings), customers, date(2024, 12, 31))
+    assert found["contact_count"].fillna(-1).tolist() == [2, -1, 1]
+    assert found.columns.tolist() == ["contact_count"]
 
 
 def test_a_single_tier_is_not_left_out() -> None:

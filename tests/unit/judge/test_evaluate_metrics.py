@@ -62,11 +62,16 @@ def test_a_weighting_is_the_resample_itself() -> None:
     assert (weights.sum(axis=1) == 200).all()
     ranked = ranking_metrics(churn, probability, weights)
     eces = equal_count_bins(churn, probability, weights, 10).ece
+    # Of other sizes than the sample: a resample is divided by its own.
+    briers = calibration_metrics(churn, probability, weights * [[1], [2], [1], [3], [1]], 10)[
+        "brier"
+    ]
     for i, drawn in enumerate(weights):
         rows = np.repeat(np.arange(200), drawn)
         rows = rows[np.argsort(probability[rows], kind="stable")]
         y, p = churn[rows], probability[rows]
         assert ranked["pr_auc"][i] == pytest.approx(reference.average_precision_score(y, p))
+        assert briers[i] == pytest.approx(reference.brier_score_loss(y, p))
         assert ranked["roc_auc"][i] == pytest.approx(reference.roc_auc_score(y, p))
         parts = zip(np.split(y, 10), np.split(p, 10), strict=True)
         assert eces[i] == pytest.approx(np.mean([abs(a.mean() - b.mean()) for a, b in parts]))

@@ -198,6 +198,8 @@ MONTHLY = [
 def test_horizons_of_the_dates_learned_from_do_not_overlap(tmp_path: Path) -> None:
     dates = ["2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]
     assert learned(tmp_path / "a", *MONTHLY) == dates
+    touching = [MONTHLY[2], ("2024-06-30", "2024-09-30", 800, 80), MONTHLY[3], *MONTHLY[5:]]
+    assert "2024-06-30" in learned(tmp_path / "c", *touching[1:]), "known on the very day"
     close: dict[str, Any] = {"model.training_dates.months_apart": 1}
     assert learned(tmp_path / "b", *MONTHLY, **close) == dates, "however close they may be"
 
