@@ -111,6 +111,7 @@ def test_nobody_is_on_both_sides_and_earlier_rows_of_the_test_part_are_left_out(
     rows = of_two_dates()
     parts = split_by_customer(rows, "has_churned", NEWEST, seed=1, test_share=0.2, folds=5)
     assert parts["customer_id"].tolist() == sorted(rows["customer_id"].unique())
+    assert parts.index.equals(pd.RangeIndex(len(parts)))
     found = placed(rows, parts, NEWEST)
     assert found.equals(found.sort_values(["customer_id", "as_of_date"], ignore_index=True))
     assert len(of_date(found, NEWEST)) == 2000
