@@ -85,8 +85,10 @@ def make_home(commit: str, folder: Path, customers: int) -> Path | None:
         ["git", "-C", str(PROJECT), "archive", commit], capture_output=True, check=True
     )
     subprocess.run(["tar", "-x", "-C", str(project)], input=archive.stdout, check=True)
+    # An unpacked archive has no repository that would tell its commit.
+    environ = {**environment(project), "SPANISHGAS_GIT_SHA": commit}
     for line in (f"simulate --customers {customers} --seed 7", "run"):
-        done = spanishgas(project, home, line)
+        done = spanishgas(project, home, line, environ)
         if done.returncode != 0:
             print(f"{commit} itself does not {line.split()[0]}: {verdict(done)[1]}", flush=True)
             shutil.rmtree(folder)
