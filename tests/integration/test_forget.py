@@ -227,6 +227,14 @@ def test_hashes_of_changed_content_lead_to_what_it_is_now(tmp_path: Path) -> Non
     stones.note_change("b", "c")
     again = read_tombstones(FolderStore(tmp_path))
     assert (again.now("a"), again.now("b"), again.now("other")) == ("c", "c", "other")
+    again.add(GONE, "2025-01-06T12:00:00+00:00", "maria")
+    again.add(GONE, "2025-01-07T12:00:00+00:00", "pablo")
+    (entry,) = json.loads((tmp_path / "forgotten.json").read_text())["forgotten"]
+    assert entry == {
+        "sha256": again.hash_of(GONE),
+        "forgotten_at": "2025-01-06T12:00:00+00:00",
+        "by": "maria",
+    }
     (tmp_path / "forgotten.json").write_text("{")
     with pytest.raises(SpanishGasError, match="cannot be read"):
         read_tombstones(FolderStore(tmp_path))

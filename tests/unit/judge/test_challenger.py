@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sklearn.metrics import average_precision_score
 from python_ml.errors import UsageError
 from python_ml.judge.challenger import (
     Paired,
+    champion_checks,
     difference_check,
     recalibration_check,
     segment_checks,
@@ -300,6 +302,38 @@ def test_the_decision_table_holds_every_decision(tmp_path: Path, registry: Regis
     warehouse = gold.warehouse_with(gold.settings_for(tmp_path), gold.gold_frame())
     warehouse.write_external("model_decision", table, "run-2")
     assert len(warehouse.read_external("model_decision", "run-2")) == 4
+
+
+def test_recall_that_is_lost_is_told_as_less() -> None:
+    """The candidate ranks and flags nobody right, the champion everybody."""
+    churn = np.array([1, 1, 0, 0, 0, 0])
+    weights = np.ones((3, 6), dtype=np.uint8)
+    pair = Paired(
+        pd.DataFrame(index=range(6)),
+        churn,
+        (1.0 - churn, churn + 0.0),
+        (churn == 0, churn == 1),
+        weights,
+    )
+    found = pair.differences(0.95)
+    assert found["recall"].value == -1.0 and found["pr_auc"].value < -0.5
+
+
+def test_a_champion_that_cannot_be_asked_is_no_reason_to_refuse(champion_home: Path) -> None:
+    settings = gold.settings_for(champion_home)
+    champion = open_registry(settings).load("churn-run-1")
+    frame = gold.gold_frame(40)
+    churn, score = np.arange(40) % 2, np.arange(40) / 40
+    given = (set(), gold.AS_OF_DATE, (score, score > 0.5), frame, churn, np.ones((5, 40)))
+    blind = gold.settings_for(champion_home, **{"sentiment.backend": "none"})
+    needs_text = replace(champion, origin={**champion.origin, "sentiment_backend": "lexicon"})
+    told = [
+        champion_checks(blind, needs_text, *given),
+        champion_checks(settings, champion, *given[:3], frame.iloc[:, :3], *given[4:]),
+    ]
+    for (_, check), why in zip(told, ("needs sentiment", "cannot read today's rows"), strict=True):
+        assert check.is_passed and np.isnan(check.observed_value)
+        assert check.detail.startswith("not compared: churn-run-1 ") and why in check.detail
 
 
 def test_a_recalibration_must_have_the_smaller_log_loss() -> None:

@@ -27,6 +27,10 @@ from python_ml.settings import Settings, load_settings
 
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
 TRAINED, EVALUATED = RUNS[0], RUNS[1]
+KEPT = (
+    *("offer_assignment", "score_estimate", "score_outcome"),
+    *("campaign_assignment", "campaign_contact", "campaign_effect", "campaign_stop"),
+)
 TABLES = ("customer_score", "feature_snapshot", "interaction_sentiment", "pipeline_run")
 
 
@@ -67,8 +71,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             "feature_snapshot",
             "interaction_sentiment",
             "pipeline_run",
+            *KEPT,
         ):
-            (layout.lake / "ml" / table / f"run_id={run_id}").mkdir(parents=True)
+            (layout.lake / "ml" / table / f"run_id={run_id}").mkdir(parents=True, exist_ok=True)
         (layout.rejected / "customer_attributes" / f"batch=b-{run_id}").mkdir(parents=True)
         (layout.reports / "runs").mkdir(parents=True, exist_ok=True)
         (layout.reports / "runs" / f"{run_id}.json").write_text("{}")
@@ -100,6 +105,8 @@ def test_old_runs_go_and_those_of_the_champion_stay(run: Run) -> None:
     assert kept(layout.batches) == [f"b-{RUNS[-1]}"]
     assert kept(layout.lake / "ml" / "interaction_sentiment", "run_id=") == RUNS
     assert kept(layout.lake / "ml" / "model_ladder", "run_id=") == [RUNS[2]], "the newest there is"
+    for table in KEPT:
+        assert kept(layout.lake / "ml" / table, "run_id=") == RUNS, "measured or learned from later"
 
 
 def test_records_stay_longer(run: Run) -> None:

@@ -19,6 +19,7 @@ from python_ml.pipeline.record import (
     begin_record,
     bury,
     finish_record,
+    keep_warnings,
     record_of,
     save_record,
     write_run_tables,
@@ -68,6 +69,22 @@ def test_a_record_holds_what_is_known_so_far(run: Run) -> None:
     first, second = kept.steps
     assert first == StepRecord("land", SUCCEEDED, "2025-01-06T12:00:00+00:00", 1.235, 70, 100.0)
     assert (second.status, second.row_count) == (RUNNING, None)
+
+
+def test_memory_is_told_to_a_tenth_of_a_megabyte(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "peak_memory_mb", lambda: 512.3456)
+    assert record_of(run).peak_memory_mb == 512.3
+
+
+def test_a_warning_that_comes_later_is_kept_with_its_run_alone(run: Run) -> None:
+    run.ledger.save(RunRecord(RUN_ID, "train", "duckdb"))
+    run.ledger.save(RunRecord("20250105T120000-abcdef", "train", "duckdb"))
+    run.warnings = ["the pages are not written"]
+    keep_warnings(run)
+    assert {each.run_id: each.warnings for each in run.ledger.runs()} == {
+        RUN_ID: ["the pages are not written"],
+        "20250105T120000-abcdef": [],
+    }
 
 
 def test_a_record_names_batch_date_and_the_model_that_scored(run: Run) -> None:

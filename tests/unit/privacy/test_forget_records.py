@@ -216,3 +216,22 @@ def test_lines_of_a_csv_without_quotes_that_mention_others_too() -> None:
     assert edit_csv(f"{GONE},n\nx,1\n".encode(), ID) == b"(forgotten),n\nx,1\n", "a header stays"
     assert edit_csv(f'{GONE},"n"\nx,1\n'.encode(), ID) == b'(forgotten),"n"\nx,1\n'
     assert edit_csv(f"id,n\nx,1,{GONE}\n".encode(), ID) == b"id,n\n", "a column too many"
+
+
+def test_the_rows_of_a_page_go_whole_however_they_are_written() -> None:
+    page = (
+        f"<TABLE>\n<TR>\n<td>{GONE}</td>\n</TR>\n<tr><td>C00001</td></tr>\n</TABLE>\n"
+        f'<script type="application/json">[{{"id": "C00001"}}, {{"id": "{GONE}"}}]</script>'
+    )
+    assert edit_text("page.html", page.encode(), ID).decode() == (
+        "<TABLE>\n<tr><td>C00001</td></tr>\n</TABLE>\n"
+        '<script type="application/json">[{"id": "C00001"}]</script>'
+    )
+
+
+def test_a_text_with_quotes_is_known_in_a_csv() -> None:
+    said = 'They call it "fair", and I call it a bad joke.'
+    traces = traces_in(GONE, {said}, {"They call it fair."})
+    quoted = said.replace('"', '""')
+    rows = f'interaction_summary,n\n"{quoted}",1\nother,2\n'
+    assert edit_csv(rows.encode(), traces) == b"interaction_summary,n\nother,2\n"

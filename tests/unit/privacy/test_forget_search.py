@@ -22,10 +22,25 @@ from python_ml.privacy.remove import remove_from
 from python_ml.privacy.scrub import scrub_parquet
 from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
 from python_ml.privacy.traces import Traces
+from python_ml.settings import ASSETS
 
 GONE, KEPT = "C00002", "C00003"
 TRACES = Traces(frozenset([GONE]))
 ROWS = f"customer_id,churn\n{GONE},1\n{KEPT},0\n".encode()
+
+
+def test_every_file_is_searched_whatever_comes_before_it(tmp_path: Path) -> None:
+    """Folders, links, files to skip and the product's own assets are passed over, no more."""
+    own = next(path for path in ASSETS.rglob("*") if path.is_file())
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / own.name).write_bytes(own.read_bytes())
+    (tmp_path / "b").symlink_to(tmp_path / "z.csv")
+    (tmp_path / "c.csv").write_bytes(ROWS)
+    (tmp_path / "z.csv").write_bytes(ROWS)
+    os.link(tmp_path / "z.csv", tmp_path / "zz.csv")
+    found = search(tmp_path, TRACES, skip={tmp_path / "c.csv"})
+    assert {find.path for find in found.places} == {"z.csv", "zz.csv"}, "by each of its names"
+    assert found.file_count == 3
 
 
 def in_parquet(_: bytes) -> bytes:
