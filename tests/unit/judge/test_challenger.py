@@ -324,7 +324,14 @@ def test_a_champion_that_cannot_be_asked_is_no_reason_to_refuse(champion_home: P
     champion = open_registry(settings).load("churn-run-1")
     frame = gold.gold_frame(40)
     churn, score = np.arange(40) % 2, np.arange(40) / 40
-    given = (set(), gold.AS_OF_DATE, (score, score > 0.5), frame, churn, np.ones((5, 40)))
+    given: tuple[Any, ...] = (
+        set(),
+        gold.AS_OF_DATE,
+        (score, score > 0.5),
+        frame,
+        churn,
+        np.ones((5, 40)),
+    )
     blind = gold.settings_for(champion_home, **{"sentiment.backend": "none"})
     needs_text = replace(champion, origin={**champion.origin, "sentiment_backend": "lexicon"})
     told = [
