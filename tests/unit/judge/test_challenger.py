@@ -27,7 +27,8 @@ from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
-from python_ml.registry.base import Registry
+from python_ml.registry.base import RegisteredModel, Registry
+from python_ml.settings import Settings
 from tests.unit import gold_fixture as gold
 
 pytestmark = pytest.mark.slow
@@ -324,19 +325,17 @@ def test_a_champion_that_cannot_be_asked_is_no_reason_to_refuse(champion_home: P
     champion = open_registry(settings).load("churn-run-1")
     frame = gold.gold_frame(40)
     churn, score = np.arange(40) % 2, np.arange(40) / 40
-    given: tuple[Any, ...] = (
-        set(),
-        gold.AS_OF_DATE,
-        (score, score > 0.5),
-        frame,
-        churn,
-        np.ones((5, 40)),
-    )
+
+    def told_of(settings: Settings, champion: RegisteredModel, test: pd.DataFrame) -> list[Check]:
+        decided, weights = (score, score > 0.5), np.ones((5, 40), dtype=np.uint8)
+        day = gold.AS_OF_DATE
+        return champion_checks(settings, champion, set(), day, decided, test, churn, weights)
+
     blind = gold.settings_for(champion_home, **{"sentiment.backend": "none"})
     needs_text = replace(champion, origin={**champion.origin, "sentiment_backend": "lexicon"})
     told = [
-        champion_checks(blind, needs_text, *given),
-        champion_checks(settings, champion, *given[:3], frame.iloc[:, :3], *given[4:]),
+        told_of(blind, needs_text, frame),
+        told_of(settings, champion, frame.iloc[:, :3]),
     ]
     for (_, check), why in zip(told, ("needs sentiment", "cannot read today's rows"), strict=True):
         assert check.is_passed and np.isnan(check.observed_value)
