@@ -13,27 +13,11 @@ import pyarrow.parquet as pq
 
 from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.base import Warehouse
-from python_ml.engines.sql import identifier, literal, movable, say_where_the_lake_is
+from python_ml.engines.sql import identifier, movable, say_where_the_lake_is
 from python_ml.errors import OldTablesError, SpanishGasError, UsageError, on_disk
 
 _LOST = re.compile(r'No files found that match the pattern "(.*)"')
 NO_RUN = "none"  # part of a table that no run has written: a scan of no file at all is an error
-
-
-def write_anew(database: Path) -> None:
-    """Write a DuckDB file anew, without the blocks that tables had which are no more."""
-    fresh = database.with_name(f".{database.name}.tmp")
-    fresh.unlink(missing_ok=True)
-    with open_duckdb(database) as connection:
-        (catalog,) = connection.execute("select current_database()").fetchone() or ("",)
-        for lake in [above / "lake" for above in database.parents if (above / "lake").is_dir()][:1]:
-            connection.execute(say_where_the_lake_is(lake))
-        # Views name the catalog that they were made in, which is the name of this very file.
-        connection.execute(f"attach {literal(fresh)} as fresh")
-        connection.execute(f"copy from database {identifier(catalog)} to fresh")
-        connection.execute("detach fresh")
-    fresh.replace(database)
-    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
 
 
 class DuckDBWarehouse(Warehouse):

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines.base import Warehouse
-from python_ml.engines.duckdb import NO_RUN, DuckDBWarehouse, write_anew
+from python_ml.engines.duckdb import NO_RUN, DuckDBWarehouse
 from python_ml.engines.engine import Engine
 from python_ml.engines.ledger import RunLedger
 from python_ml.engines.published import published_run
+from python_ml.engines.rewrite import write_anew
 from python_ml.engines.sql import literal
 from python_ml.engines.sqlite_ledger import FILE, LOCK, SqliteLedger
 from python_ml.engines.store import FolderStore, Store

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from python_ml.duckdb_connection import open_duckdb
-from python_ml.engines.duckdb import write_anew
+from python_ml.engines.rewrite import write_anew
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Bytes, Kind
 from python_ml.privacy.records import csv_edits, edit_json, edit_text, is_record_of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -29,6 +30,10 @@ class MemoryWarehouse(DuckDBWarehouse):
 
     def query(self, sql: str) -> pd.DataFrame:
         return self._published.cursor().execute(sql).df()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        yield  # there is no file to keep open
 
 
 class MemoryEngine(Engine):
