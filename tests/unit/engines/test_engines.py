@@ -24,6 +24,7 @@ FOR_ALL = {
     "published",
     "sql",
     "store",
+    "rewrite",
 }
 OWN = {path.stem for path in ENGINES.glob("*.py")} - FOR_ALL - {"__init__"}
 OUTSIDE = [path for path in sorted(PACKAGE_DIR.rglob("*.py")) if ENGINES not in path.parents]
