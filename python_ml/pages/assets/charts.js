@@ -180,7 +180,8 @@ function isCount(card, column) {
 // A few names are all told, on several lines where that is needed; dates and ranges may leave some out.
 function labelsOf(names, isRow, width) {
   const style = {...textStyle(), lineHeight: 12, overflow: "break"};
-  if (isRow) return {...style, interval: 0, width: Math.min(190, width * 0.38)};
+  // Broken over lines, a long text without blanks would take the points of its chart with it.
+  if (isRow) return {...textStyle(), interval: 0, width: Math.min(190, width * 0.38), overflow: "truncate"};
   const isFew = names.length <= 6 && names.some((it) => /[a-z] [a-z]/i.test(it));
   if (isFew) return {...style, interval: 0, width: (width - 70) / names.length - 6};
   return {...textStyle(), hideOverlap: true, interval: "auto"};

@@ -4,7 +4,7 @@ select
     mode,
     status,
     failed_step,
-    substring(error_message, 1, 110) || case when length(error_message) > 110 then ' …' else '' end as error_message,
+    error_message,
     seconds,
     row_count,
     as_of_date,
