@@ -164,26 +164,7 @@ def calibration_slope(
     Returns:
         NaN where fewer than ten left or stayed, or where the scores part the two.
     """
-    nothing = Estimate(np.nan, np.nan, np.nan)
-    if min(churn.sum(), len(churn) - churn.sum()) < _LEAST_EACH:
-        return nothing
-    design, fitted = _design(probability), np.array([1.0, 0.0])
-    inverse = np.eye(2)
-    for _ in range(_NEWTON_STEPS):
-        level = expit(design @ fitted)
-        information = design.T @ (design * (count * level * (1 - level))[:, None])
-        inverse = np.linalg.pinv(information)
-        step = inverse @ (design.T @ (count * (churn - level)))
-        fitted = fitted + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-8:
-            break
-    else:
-        return nothing
-    score = design * (count * (churn - expit(design @ fitted)))[:, None]
-    error = float(np.sqrt((inverse @ (score.T @ score) @ inverse)[0, 0]))
-    spread = float(ndtri(0.5 + confidence / 2)) * error
-    slope = float(fitted[0])
-    return Estimate(slope, slope - spread, slope + spread)
+    return _coefficient(_design(probability), np.zeros(len(churn)), churn, count, 1.0, confidence)
 
 
 def calibration_level(
@@ -200,22 +181,48 @@ def calibration_level(
     Returns:
         NaN where fewer than ten left or stayed.
     """
+    log_odds, constant = np.split(_design(probability), 2, axis=1)
+    return _coefficient(constant, log_odds[:, 0], churn, count, 0.0, confidence)
+
+
+def _coefficient(
+    design: np.ndarray,
+    offset: np.ndarray,
+    churn: np.ndarray,
+    count: np.ndarray,
+    exact: float,
+    confidence: float,
+) -> Estimate:
+    """The first coefficient of a logistic regression, NaN where there is too little to fit it.
+
+    Args:
+        design: n × k.
+        offset: n log-odds to which the regression adds.
+        churn: n labels, 0 or 1.
+        count: how often each label counts.
+        exact: the first coefficient if the scores are right, from which the search begins.
+        confidence: of the interval.
+    """
     nothing = Estimate(np.nan, np.nan, np.nan)
     if min(churn.sum(), len(churn) - churn.sum()) < _LEAST_EACH:
         return nothing
-    log_odds, level = _design(probability)[:, 0], 0.0
+    fitted = np.zeros(design.shape[1])
+    fitted[0] = exact
     for _ in range(_NEWTON_STEPS):
-        risk = expit(log_odds + level)
-        information = float((count * risk * (1 - risk)).sum())
-        step = float((count * (churn - risk)).sum()) / information
-        level += float(np.clip(step, -1.0, 1.0))
-        if abs(step) < 1e-8:
+        risk = expit(offset + design @ fitted)
+        information = design.T @ (design * (count * risk * (1 - risk))[:, None])
+        inverse = np.linalg.pinv(information)
+        step = inverse @ (design.T @ (count * (churn - risk)))
+        fitted = fitted + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-8:
             break
     else:
         return nothing
-    residual = count * (churn - expit(log_odds + level))
-    spread = float(ndtri(0.5 + confidence / 2) * np.sqrt((residual**2).sum()) / information)
-    return Estimate(level, level - spread, level + spread)
+    score = design * (count * (churn - expit(offset + design @ fitted)))[:, None]
+    error = float(np.sqrt((inverse @ (score.T @ score) @ inverse)[0, 0]))
+    spread = float(ndtri(0.5 + confidence / 2)) * error
+    found = float(fitted[0])
+    return Estimate(found, found - spread, found + spread)
 
 
 def write_outcomes(warehouse: Warehouse, settings: Settings, run_id: str) -> list[date]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -21,13 +20,10 @@ import pandas as pd
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
 from python_ml.judge.audit import audit_training, findings_table
-from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.shipped import calibration_covariance
-from python_ml.judge.snapshot import TRAINING_ROWS, take_snapshot
-from python_ml.judge.split import TRAIN, of_date, split_hash
-from python_ml.judge.untreated import repeated, untreated_weights, write_weights
+from python_ml.judge.split import TRAIN, of_date
 from python_ml.pipeline.results import TrainResult
-from python_ml.pipeline.train import labelled_rows, out_of_fold_metrics
+from python_ml.pipeline.train import out_of_fold_metrics, take_rows
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.registry.base import calibrated_on, fitted_until, lineage
 from python_ml.settings import Settings
@@ -63,24 +59,12 @@ def recalibrate(
     start = time.perf_counter()
     registry = open_registry(settings)
     parent = registry.load(parent_version)
-    until = fitted_until(parent.origin)
+    drawn_on = date.fromisoformat(fitted_until(parent.origin))
     days = [*calibrate_on, as_of_date]
-    snapshot = take_snapshot(
-        warehouse, settings, contract, run_id, as_of_date, TRAINING_ROWS, calibrate_on
+    taken = take_rows(
+        warehouse, settings, contract, run_id, days, scoring_as_of_date, rotated_on=drawn_on
     )
-    weights = untreated_weights(warehouse, settings, days)
-    write_weights(warehouse, weights, run_id)
-    rows = labelled_rows(
-        snapshot.frame,
-        contract,
-        settings,
-        as_of_date,
-        weights,
-        rotated_on=date.fromisoformat(until),
-    )
-    split = rows[["customer_id", "split_part", "cv_fold"]].drop_duplicates(ignore_index=True)
-    warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
-    rows = repeated(rows, weights)
+    rows = taken.rows
     learned = rows_to_calibrate_on(rows, [f"{day}" for day in calibrate_on])
     target = contract.target
     churn = learned[target].to_numpy(dtype=np.int64)
@@ -93,16 +77,10 @@ def recalibrate(
         "test_count": int((rows["split_part"] != TRAIN).sum()),
     }
     version = f"churn-{run_id}"
-    origin: dict[str, Any] = {
-        "run_id": run_id,
-        "as_of_date": f"{as_of_date}",
-        "scoring_as_of_date": f"{scoring_as_of_date}",
-        "training_as_of_dates": [f"{day}" for day in days],
+    origin = {
+        **taken.origin,
         **counts,
         "out_of_fold": metrics,
-        "target": target,
-        "snapshot_sha256": snapshot.sha256,
-        "split_sha256": split_hash(split),
         "model_settings": {
             **parent.origin.get("model_settings", {}),
             "minimum_recall": settings.model.minimum_recall,
@@ -110,9 +88,6 @@ def recalibrate(
         "sentiment_backend": parent.origin["sentiment_backend"],
         "libraries": parent.origin.get("libraries", {}),
         "calibration_covariance": calibration_covariance(probability).tolist(),
-        "absent": sorted(contract.absent),
-        "switched_off": [column.name for column in contract.switched_off],
-        "data_fingerprint": asdict(data_fingerprint(warehouse, as_of_date)),
         "recalibration": _descent(parent, calibrate_on),
     }
     digest = registry.register(version, model, origin)

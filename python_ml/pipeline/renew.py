@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from python_ml.engines.published import published_run
-from python_ml.errors import SpanishGasError
 from python_ml.pipeline.forget_result import ForgetResult
 from python_ml.pipeline.on_published import marts_step, on_shown_scores
 from python_ml.pipeline.preview import refresh_preview
 from python_ml.pipeline.workspace import Run
-from python_ml.progress import console
 from python_ml.settings import Settings
 
 
@@ -36,12 +35,11 @@ def renew_totals(settings: Settings, result: ForgetResult) -> ForgetResult:
             marts_step(run, "marts")
             run.engine.compact(run.run_id)  # the next proof reads free blocks as doubtful
             run.publish()
-    except SpanishGasError as error:
-        console.print(
-            "warning: totals count the person until the next `spanishgas run`, since the marts "
-            f"could not be built again: {error}",
-            style="yellow",
-            soft_wrap=True,
+    except Exception as error:
+        logging.getLogger(__name__).warning(
+            "the marts could not be built again, and totals count the person until the next "
+            "`spanishgas run`: %s",
+            error,
         )
         return result
     refresh_preview(run)

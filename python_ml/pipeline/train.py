@@ -76,22 +76,10 @@ def train(
     start = time.perf_counter()
     scored_on = scoring_as_of_date or as_of_date
     days = [*earlier, as_of_date]
-    dates: dict[str, Any] = {
-        "as_of_date": f"{as_of_date}",
-        "scoring_as_of_date": f"{scored_on}",
-        "training_as_of_dates": [f"{day}" for day in days],
-    }
-    snapshot = take_snapshot(
-        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates), earlier
-    )
-    weights = untreated_weights(warehouse, settings, days)
-    write_weights(warehouse, weights, run_id)
-    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date, weights)
-    split = rows[["customer_id", "split_part", "cv_fold"]].drop_duplicates(ignore_index=True)
-    warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
+    taken = take_rows(warehouse, settings, contract, run_id, days, scored_on)
+    rows = taken.rows
     experiment, message = choose_experiment(settings)
     columns = contract.learned(settings, experiment)
-    rows = repeated(rows, weights)
     training = rows[rows["split_part"] == TRAIN].reset_index(drop=True)
     target, version = contract.target, f"churn-{run_id}"
     fitted = fit_by_protocol(training, columns, target, experiment, settings)
@@ -101,13 +89,8 @@ def train(
     newest = training[is_newest].reset_index(drop=True)
     out_of_fold = fitted.out_of_fold[is_newest]
     metrics = out_of_fold_metrics(fitted.model.threshold, out_of_fold, newest[target], settings)
-    origin = {"run_id": run_id, **dates, **counts, "out_of_fold": metrics, "target": target}
-    origin |= {"snapshot_sha256": snapshot.sha256, "split_sha256": split_hash(split)}
-    origin |= _means(settings, columns)
+    origin = {**taken.origin, **counts, "out_of_fold": metrics, **_means(settings, columns)}
     origin["calibration_covariance"] = calibration_covariance(fitted.out_of_fold).tolist()
-    origin["absent"] = sorted(contract.absent)
-    origin["switched_off"] = [column.name for column in contract.switched_off]
-    origin["data_fingerprint"] = asdict(data_fingerprint(warehouse, as_of_date))
     registry = open_registry(settings)
     digest = registry.register(version, fitted.model, origin)
     findings = audit_training(
@@ -136,6 +119,61 @@ def train(
         seconds=time.perf_counter() - start,
         recalibrated_from=None,
     )
+
+
+@dataclass(frozen=True)
+class TakenRows:
+    """Labelled rows of a run with split_part and cv_fold, each as often as its label counts."""
+
+    rows: pd.DataFrame
+    origin: dict[str, Any]  # what a version says of them, by which they are found again
+
+
+def take_rows(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    days: Sequence[date],
+    scoring_as_of_date: date,
+    rotated_on: date | None = None,
+) -> TakenRows:
+    """Take the rows that a version is learned from and judged on, and keep them under the run's id:
+    snapshot, `model_split` and `training_weight`.
+
+    Args:
+        days: as-of dates, oldest first; the test part is of the last.
+        scoring_as_of_date: of the batch.
+        rotated_on: the date by which the test part is drawn; by default the last of `days`.
+
+    Raises:
+        SpanishGasError: gold breaks its contract, or (BadInputError) there are too few labels.
+    """
+    *earlier, as_of_date = days
+    dates: dict[str, Any] = {
+        "as_of_date": f"{as_of_date}",
+        "scoring_as_of_date": f"{scoring_as_of_date}",
+        "training_as_of_dates": [f"{day}" for day in days],
+    }
+    snapshot = take_snapshot(
+        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates), earlier
+    )
+    weights = untreated_weights(warehouse, settings, days)
+    write_weights(warehouse, weights, run_id)
+    rows = labelled_rows(snapshot.frame, contract, settings, as_of_date, weights, rotated_on)
+    split = rows[["customer_id", "split_part", "cv_fold"]].drop_duplicates(ignore_index=True)
+    warehouse.write_external("model_split", split.assign(as_of_date=as_of_date), run_id)
+    origin = {
+        "run_id": run_id,
+        **dates,
+        "target": contract.target,
+        "snapshot_sha256": snapshot.sha256,
+        "split_sha256": split_hash(split),
+        "absent": sorted(contract.absent),
+        "switched_off": [column.name for column in contract.switched_off],
+        "data_fingerprint": asdict(data_fingerprint(warehouse, as_of_date)),
+    }
+    return TakenRows(repeated(rows, weights), origin)
 
 
 def _previous(registry: Registry) -> tuple[str, float] | None:

@@ -12,6 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from python_ml.pipeline.forget_result import ForgetResult
+from python_ml.pipeline.renew import renew_totals
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 from tests.integration.command import spanishgas
 
 LENIENT_GATE = {
@@ -117,6 +121,21 @@ def test_pages_hold_nothing_of_a_person_who_was_forgotten(home: Path) -> None:
 
     again = spanishgas("forget", gone, "--yes", home=home)
     assert again.returncode == 0 and json.loads(again.stdout)["places"] == []
+
+
+def test_marts_that_cannot_be_built_are_a_warning_and_what_is_published_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = totals(home)
+
+    def fail(run: Run, select: str) -> None:
+        raise RuntimeError(f"{select} cannot be built")
+
+    monkeypatch.setattr("python_ml.pipeline.renew.marts_step", fail)
+    settings = load_settings({"home": str(home)}, environ={})
+    assert not renew_totals(settings, ForgetResult()).totals_renewed
+    assert "marts cannot be built" in caplog.text and "spanishgas run" in caplog.text
+    assert totals(home) == before
 
 
 def test_a_run_after_it_goes_well(home: Path) -> None:
