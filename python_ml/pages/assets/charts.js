@@ -164,7 +164,9 @@ function cartesian(card, colors, width) {
   return {
     animation: false,
     grid: {left: yTitle && !isRow && width > 330 ? 26 : 6, right: isRow || settings["graph.show_values"] ? 34 : 14, top: hasLegend ? 34 : 14,
-      bottom: (isRow ? yTitle : categoryAxis.name) ? 24 : 4, containLabel: true},
+      bottom: (isRow ? yTitle : categoryAxis.name) ? 24 : 4,
+      // Labels are inside, but leave the points most of the height however many lines they have.
+      outerBoundsMode: "same", outerBoundsContain: "axisLabel", outerBoundsClampHeight: "60%"},
     legend: hasLegend ? {top: 0, left: 0, type: "scroll", itemWidth: 12, itemHeight: 9, icon: "roundRect", textStyle: textStyle(11.5), pageTextStyle: textStyle(), pageIconColor: css("--ink-soft")} : undefined,
     tooltip: tooltip(card, isLinear && card.display === "scatter"),
     xAxis: isRow ? axis[0] : categoryAxis, yAxis: isRow ? categoryAxis : axis, series: drawn,
@@ -177,11 +179,15 @@ function isCount(card, column) {
   return settings.number_style === "decimal" && settings.decimals === 0 && !settings.suffix;
 }
 
+// Three lines at most where a label is broken.
+function shortLabel(text) {
+  return text.replace(/\s+/g, " ").replace(/^(.{60}).+$/u, "$1…");
+}
+
 // A few names are all told, on several lines where that is needed; dates and ranges may leave some out.
 function labelsOf(names, isRow, width) {
   const style = {...textStyle(), lineHeight: 12, overflow: "break"};
-  // Broken over lines, a long text without blanks would take the points of its chart with it.
-  if (isRow) return {...textStyle(), interval: 0, width: Math.min(190, width * 0.38), overflow: "truncate"};
+  if (isRow) return {...style, interval: 0, width: Math.min(190, width * 0.38), formatter: shortLabel};
   const isFew = names.length <= 6 && names.some((it) => /[a-z] [a-z]/i.test(it));
   if (isFew) return {...style, interval: 0, width: (width - 70) / names.length - 6};
   return {...textStyle(), hideOverlap: true, interval: "auto"};
