@@ -7,7 +7,7 @@ that was given for other data, such as the simulator's, accepts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from python_ml.embedding import in_rows
 from python_ml.engines import Warehouse
+from python_ml.errors import UsageError
 from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.gate import Check
 from python_ml.registry import RegisteredModel
@@ -53,6 +54,33 @@ def judge_alarms(
     decisions = decide_alarms(audit, settings, fingerprint)
     warehouse.write_external("leakage_alarm", alarm_table(decisions, candidate.version), run_id)
     return decisions, alarm_check(decisions, fingerprint.customers)
+
+
+def require_accepted(
+    warehouse: Warehouse, candidate: RegisteredModel, evaluation: Mapping[str, Any] | None
+) -> None:
+    """Hold back a version with alarms that nobody has accepted, as of its newest evaluation.
+
+    A person may overrule the gate's figures. An alarm says that the figures are not to be trusted;
+    what overrules it is the entry that accepts it by name, and an evaluation that has read it.
+
+    Raises:
+        UsageError: there are such alarms.
+    """
+    if evaluation is None:
+        audit = warehouse.read_external("leakage_audit", candidate.origin["run_id"])
+        raised = audit[(audit["model_version"] == candidate.version) & audit["alarm"].notna()]
+        is_open, names = not raised.empty, ", ".join(sorted(raised["alarm"].unique()))
+        found = f"its leakage audit raised {names}; accept them in the settings (audit.accepted)"
+    else:
+        check = next(it for it in evaluation["checks"] if it["check_name"] == GATE_CHECK)
+        # A version that was never audited has no alarms.
+        is_open, found = (check["observed_value"] or 0) > 0, check["detail"]
+    if is_open:
+        raise UsageError(
+            f"model {candidate.version} cannot be the champion, not even with --force: {found}. "
+            f"Once they are accepted: spanishgas evaluate {candidate.version}"
+        )
 
 
 def decide_alarms(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from python_ml.contracts.gold import require_experiments
 from python_ml.engines.published import published_run, require_home
 from python_ml.errors import UsageError
+from python_ml.judge.alarms import require_accepted
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land import LandResult, land
 from python_ml.land.discover import require_source
@@ -20,7 +21,7 @@ from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.score import require_approved
 from python_ml.pipeline.workspace import Run, workspace
 from python_ml.registry import open_registry
-from python_ml.registry.promotion import approve
+from python_ml.registry.promotion import approve, chosen_version
 
 
 def land_batch(run: Run, source: str) -> LandResult:
@@ -173,14 +174,17 @@ def promote(
         The version.
 
     Raises:
-        UsageError: nothing to roll back to, or the version needs force and a reason.
+        UsageError: nothing to roll back to, the version needs force and a reason, or it has alarms
+            of the leakage audit that nobody has accepted, which no force replaces.
     """
     require_home(run.settings)
     run.mode = "promote"
     has_published = published_run(run.settings) is not None
     with on_published(run) if has_published else workspace(run):
         registry = open_registry(run.settings)
-        version = approve(
+        version = chosen_version(registry, version, is_roll_back=is_roll_back)
+        require_accepted(run.warehouse(), registry.load(version), registry.evaluation(version))
+        approve(
             registry,
             version,
             is_roll_back=is_roll_back,

@@ -18,34 +18,44 @@ from python_ml.settings import Settings
 PROMOTE, ROLL_BACK = "promote", "roll_back"
 
 
+def chosen_version(registry: Registry, version: str | None, *, is_roll_back: bool) -> str:
+    """The version that a person names, or the champion before the present one.
+
+    Raises:
+        UsageError: both or neither are asked for, or there is nothing to roll back to.
+    """
+    if is_roll_back == (version is not None):
+        raise UsageError("name the version to promote, or --rollback, not both")
+    if version is not None:
+        return version
+    if (earlier := registry.previous_champion()) is None:
+        raise UsageError("there is no earlier champion to roll back to")
+    return earlier
+
+
 def approve(
     registry: Registry,
-    version: str | None,
+    version: str,
     *,
     is_roll_back: bool,
     reason: str,
     decided_by: str | None,
     force: bool,
-) -> str:
-    """Record that a person wants a version as champion; returns the version.
+) -> None:
+    """Record that a person wants a version as champion.
 
     Args:
         registry: where it is.
-        version: to promote; None to roll back.
-        is_roll_back: to the champion before the present one.
+        version: to promote.
+        is_roll_back: whether it is the champion before the present one.
         reason: in words; needed to promote a version that the gate has not passed.
         decided_by: who; the user of the operating system by default.
         force: promote a version that was rejected or never evaluated.
 
     Raises:
-        UsageError: nothing to roll back to, or a version that needs force and a reason.
+        UsageError: a version that needs force and a reason.
         SpanishGasError: there is no such version.
     """
-    if is_roll_back == (version is not None):
-        raise UsageError("name the version to promote, or --rollback, not both")
-    if is_roll_back and (version := registry.previous_champion()) is None:
-        raise UsageError("there is no earlier champion to roll back to")
-    assert version is not None
     status, evaluation = registry.status(version), registry.evaluation(version)
     if status == REJECTED or (status == PENDING and evaluation is None):
         why = "was rejected" if status == REJECTED else "was never evaluated"
@@ -63,7 +73,6 @@ def approve(
         action=ROLL_BACK if is_roll_back else PROMOTE,
         evidence={**_evidence(evaluation), "champion_before": registry.champion()},
     )
-    return version
 
 
 def _evidence(evaluation: dict[str, Any] | None) -> dict[str, Any]:

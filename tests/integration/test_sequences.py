@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from python_ml.registry import PENDING, open_registry
+from python_ml.settings import load_settings
 from tests.proof.sequences import (
     DONE,
     USAGE,
@@ -52,6 +55,21 @@ def test_an_evaluated_champion_scores_and_can_be_rolled_back_to(home: Path) -> N
     done(home, f"evaluate {versions[0]}", f"evaluate {versions[1]}", "score", "promote --rollback")
     require_whole(home, pointer_may_lag=False)
     assert query(home, "select model_version from mart_overview") == [(versions[0],)]
+
+
+def test_force_does_not_stand_for_the_acceptance_of_an_alarm(homes: Path, tmp_path: Path) -> None:
+    """It ended in a broken data test of the audit's mart, with the decision on record."""
+    home = Path(shutil.copytree(homes / "raw-only", tmp_path / "home", symlinks=True))
+    done(home, "run --mode train")
+    champion = open_registry(load_settings({"home": str(home)})).champion()
+    strict: dict[str, Any] = {"audit.accepted": []}
+    trained = run_command(home, "train --json", strict | {"audit.maximum_feature_auc": 0.5})
+    assert trained.code == DONE, trained.stderr
+    version = json.loads(trained.stdout)["model_version"]
+    refused = run_command(home, f"promote {version} --force --reason tried", strict)
+    assert refused.code == USAGE and "not even with --force" in refused.stderr
+    registry = open_registry(load_settings({"home": str(home)}))
+    assert (registry.champion(), registry.status(version)) == (champion, PENDING)
 
 
 def test_a_resumed_run_is_the_one_that_failed(home: Path) -> None:

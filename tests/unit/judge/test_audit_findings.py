@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from python_ml.contracts.gold import Column
-from python_ml.engines import open_warehouse
+from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import UsageError
 from python_ml.judge.alarms import (
     GATE_CHECK,
@@ -22,6 +23,7 @@ from python_ml.judge.alarms import (
     alarm_table,
     decide_alarms,
     judge_alarms,
+    require_accepted,
 )
 from python_ml.judge.audit import (
     Finding,
@@ -340,6 +342,9 @@ def test_the_alarms_of_a_version_are_those_of_its_own_training(tmp_path: Path) -
         name: RegisteredModel(name, create_autospec(ChurnModel), "", {"run_id": "run-1"})
         for name in "abc"
     }
+    with pytest.raises(UsageError, match=r"(?s)model b .*not even with --force.*flag=2; accept"):
+        require_accepted(warehouse, versions["b"], None)
+    require_accepted(warehouse, versions["c"], None)
     decisions, check = judge_alarms(warehouse, settings, "run-2", versions["b"])
     assert [decision.alarm for decision in decisions] == ["pure_churn:flag=2"]
     assert not check.is_passed and "pure_churn:flag=2" in check.detail
@@ -372,3 +377,20 @@ def test_rows_of_gold_that_rest_on_a_later_date_raise_an_alarm() -> None:
     assert leaking.tier is None and leaking.group_name == "" and leaking.subject == "contract"
     assert "4 of 10 rows of bronze_customer_contract" in left_out.detail
     assert "2 of 9 rows of gold rest on a later date" in leaking.detail
+
+
+@pytest.mark.parametrize(
+    ("open_alarms", "is_held_back"), [(1.0, True), (0.0, False), (None, False)]
+)
+def test_what_counts_before_a_promotion_is_the_newest_evaluation(
+    open_alarms: float | None, is_held_back: bool
+) -> None:
+    """A version that was never audited (no figure) takes force and a reason."""
+    check = {"check_name": GATE_CHECK, "observed_value": open_alarms, "detail": "flag=1 is open"}
+    other = {"check_name": "pr_auc", "observed_value": 0.1, "detail": "low"}
+    version = RegisteredModel("v1", create_autospec(ChurnModel), "", {"run_id": "run-1"})
+    nothing_is_read = create_autospec(Warehouse)
+    evaluation = {"checks": [other, check]}
+    told = pytest.raises(UsageError, match=r"flag=1 is open.*spanishgas evaluate v1")
+    with told if is_held_back else nullcontext():
+        require_accepted(nothing_is_read, version, evaluation)

@@ -205,7 +205,8 @@ def test_manual_approval_leaves_the_word_to_a_person(tmp_path: Path, registry: R
     assert result.status == PENDING
     assert not failed(result)
     result.raise_if_rejected()
-    version = promotion.approve(registry, result.model_version, **ARGUMENTS)
+    version = result.model_version
+    promotion.approve(registry, version, **ARGUMENTS)
     assert registry.status(version) == APPROVED
     last = registry.decisions(version)[-1]
     assert (last["action"], last["decided_by"]) == ("promote", "maria")
@@ -244,7 +245,8 @@ def test_roll_back_restores_byte_identical_scores(tmp_path: Path, registry: Regi
     registry.decide(second.model_version, APPROVED, "a test", "maria")
     registry.promote(second.model_version, "run-2")
     score(warehouse, settings, gold.contract(), "run-2", gold.AS_OF_DATE)
-    back = promotion.approve(registry, None, **{**ARGUMENTS, "is_roll_back": True})
+    back = promotion.chosen_version(registry, None, is_roll_back=True)
+    promotion.approve(registry, back, **{**ARGUMENTS, "is_roll_back": True})
     registry.promote(back, "run-3")
     score(warehouse, settings, gold.contract(), "run-3", gold.AS_OF_DATE)
     scores = {
@@ -257,18 +259,17 @@ def test_roll_back_restores_byte_identical_scores(tmp_path: Path, registry: Regi
     assert first.read_bytes() == third.read_bytes()
 
 
-@pytest.mark.parametrize("arguments", [{"version": "churn-run-1", "is_roll_back": True}, {}])
+@pytest.mark.parametrize(("version", "is_roll_back"), [("churn-run-1", True), (None, False)])
 def test_promote_wants_a_version_or_a_roll_back(
-    registry: Registry, arguments: dict[str, Any]
+    registry: Registry, version: str | None, is_roll_back: bool
 ) -> None:
-    wanted = {"version": None, **ARGUMENTS, **arguments}
     with pytest.raises(UsageError, match="not both"):
-        promotion.approve(registry, wanted.pop("version"), **wanted)
+        promotion.chosen_version(registry, version, is_roll_back=is_roll_back)
 
 
 def test_there_may_be_nothing_to_roll_back_to(registry: Registry) -> None:
     with pytest.raises(UsageError, match="no earlier champion"):
-        promotion.approve(registry, None, **{**ARGUMENTS, "is_roll_back": True})
+        promotion.chosen_version(registry, None, is_roll_back=True)
 
 
 def test_the_pointer_follows_a_warehouse_published_before_a_kill(
