@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import GOLD, LINEAGE, Column, GoldContract
+from python_ml.contracts.gold import GOLD, Column, GoldContract
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
@@ -156,7 +156,7 @@ def _features(
     )
     for column in columns:
         values = filled(training, column.name, column.fill)
-        yield from _alone(settings, column, values, churn, fold, limits)
+        yield from _alone(settings, column.name, column.tier, values, churn, fold, limits)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,8 @@ class _Limits:
 
 def _alone(
     settings: Settings,
-    column: Column,
+    name: str,
+    tier: str | None,
     values: pd.Series,
     churn: np.ndarray,
     fold: np.ndarray,
@@ -179,7 +180,6 @@ def _alone(
 ) -> Iterator[Finding]:
     """How well one column ranks customers, and its purest groups."""
     audit, confidence = settings.audit, settings.evaluate.confidence
-    name, tier = column.name, column.tier
     names = group_names(values, audit.minimum_group_size)
     rate = out_of_fold_rate(names, churn, fold)
     found = roc_auc(rate, churn, confidence)
@@ -192,12 +192,13 @@ def _alone(
         finding = replace(finding, alarm=alarm, detail=detail)
     yield finding
     found_groups = [*groups(names, churn), *tails(values, churn, audit.minimum_group_size)]
-    yield from _purity(settings, column, found_groups, churn, limits.common_churn_share)
+    yield from _purity(settings, name, tier, found_groups, churn, limits.common_churn_share)
 
 
 def _purity(
     settings: Settings,
-    column: Column,
+    name: str,
+    tier: str | None,
     found: Sequence[Group],
     churn: np.ndarray,
     common_churn_share: float,
@@ -234,19 +235,19 @@ def _purity(
             share = share_interval(group, confidence)
             yield Finding(
                 check_kind=kind,
-                subject=column.name,
+                subject=name,
                 group_name=group.name,
-                tier=column.tier,
+                tier=tier,
                 observed_value=share.value,
                 ci_low=share.low,
                 ci_high=share.high,
                 limit_value=limit,
                 customer_count=group.customer_count,
                 churner_count=group.churner_count,
-                alarm=f"{kind}:{column.name}{group.name}" if is_alarm else None,
+                alarm=f"{kind}:{name}{group.name}" if is_alarm else None,
                 detail=(
                     f"{group.churner_count:,} of {group.customer_count:,} customers with "
-                    f"{column.name} {group.name.lstrip('=')} left ({share.value:.1%}); "
+                    f"{name} {group.name.lstrip('=')} left ({share.value:.1%}); "
                     f"{base_rate:.1%} of all did"
                 ),
             )
@@ -272,8 +273,7 @@ def _traces(
         "trace", audit.maximum_trace_auc, audit.maximum_trace_pr_auc, audit.maximum_trace_share
     )
     for name in traces.columns:
-        column = Column(name, "double", LINEAGE)
-        yield from _alone(settings, column, traces[name], churn, fold, limits)
+        yield from _alone(settings, name, None, traces[name], churn, fold, limits)
 
 
 def _identifiers(

@@ -58,7 +58,7 @@ def group_names(values: pd.Series, minimum_size: int) -> np.ndarray:
     if not shared.all():
         rest = numbers[~shared]
         edges = np.unique(np.quantile(rest, np.linspace(0, 1, BINS + 1)))
-        part = np.searchsorted(edges[1:-1], rest, side="left")
+        part = np.searchsorted(edges[1:-1], rest)
         ranges = [f"{low:.6g}..{high:.6g}" for low, high in pairwise(edges)]
         labels[~shared] = np.array(ranges or [f"={edges[0]:.6g}"], dtype=object)[part]
     names[known] = labels
@@ -76,7 +76,7 @@ def tails(values: pd.Series, churn: np.ndarray, minimum_size: int) -> Iterator[G
     hundred. Rows that tie with the last are in."""
     if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= BINS:
         return
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = values.to_numpy(dtype=np.float64)
     ordered = np.sort(numbers[~np.isnan(numbers)])
     for size in sorted({minimum_size + 1, len(ordered) // 100}):
         if minimum_size < size < len(ordered) // 2:
@@ -93,8 +93,8 @@ def out_of_fold_rate(names: np.ndarray, churn: np.ndarray, fold: np.ndarray) -> 
 
     Small groups are drawn to the mean as if they held one more row of the average customer.
     """
-    code, _ = pd.factorize(pd.Series(names))
-    size = code.max() + 1
+    code, distinct = pd.factorize(pd.Series(names))
+    size = len(distinct)
     rate = np.empty(len(churn), dtype=np.float64)
     for number in np.unique(fold):
         held_out = fold == number
@@ -113,9 +113,9 @@ def roc_auc(score: np.ndarray, churn: np.ndarray, confidence: float) -> Estimate
     positive, negative = score[churn == 1], score[churn == 0]
     among_all = rankdata(score)
     above = (among_all[churn == 1] - rankdata(positive)) / len(negative)
-    below = 1 - (among_all[churn == 0] - rankdata(negative)) / len(positive)
+    under = (among_all[churn == 0] - rankdata(negative)) / len(positive)
     value = float(above.mean())
-    variance = above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative)
+    variance = above.var(ddof=1) / len(positive) + under.var(ddof=1) / len(negative)
     reach = float(norm.ppf((1 + confidence) / 2) * np.sqrt(variance))
     return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
 

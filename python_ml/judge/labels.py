@@ -113,7 +113,7 @@ def recalibration_dates(
     ]
     dates = apart(newest, later, limits, lambda day: _is_known(warehouse, day))
     churners = sum(day.churner_count for day in later if day.as_of_date in dates[:-1])
-    if newest > fitted_until and len(dates) > 1 and churners >= minimum:
+    if len(dates) > 1 and churners >= minimum:
         return dates
     listed = ", ".join(day.told for day in later[-SHOWN_DATES:]) or "none"
     raise BadInputError(

@@ -59,7 +59,7 @@ def ranking_metrics(
     churn: np.ndarray, score: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     """PR-AUC (average precision) and ROC-AUC; equal scores count as one step."""
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(-score)
     last_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
     ordered = weights[:, order]
     flagged = np.cumsum(ordered, axis=1, dtype=np.int32)[:, last_of_ties]

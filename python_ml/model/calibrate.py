@@ -112,7 +112,7 @@ def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall:
         churn: n labels, 0 or 1.
         minimum_recall: above 1 no threshold reaches it, and the one of best F1 is taken.
     """
-    order = np.argsort(-probability, kind="stable")
+    order = np.argsort(-probability)
     score = probability[order]
     last_of_ties = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
     found = np.cumsum(churn[order])[last_of_ties]

@@ -151,7 +151,7 @@ def _said_in_duckdb(path: Path) -> Iterator[_Said]:
     with containers.duckdb_file(path) as (connection, columns):
         by_table: dict[str, list[str]] = {}
         for table, column in columns:
-            by_table.setdefault(table, []).append(column.strip('"'))
+            by_table.setdefault(table, []).append(column[1:-1])
         for table, names in by_table.items():
             if pair := _pair(names):
                 selected = ", ".join(identifier(name) for name in pair)

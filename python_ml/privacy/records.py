@@ -91,7 +91,8 @@ def _fields(record: bytes, delimiter: bytes, field: bytes) -> list[str]:
     record = record.rstrip(b"\r\n")
     found = re.findall(rb"(?:\A|" + delimiter + rb")(" + field + rb")", record)
     texts = [each.decode("latin-1").removeprefix("ï»¿") for each in found]
-    return [each[1:-1].replace('""', '"') if each[:1] == '"' else each for each in texts]
+    # Doubled quotes within stay so: ids have none, and texts are compared by their words.
+    return [each[1:-1] if each[:1] == '"' else each for each in texts]
 
 
 def _redacted(record: bytes, traces: Traces) -> bytes:

@@ -130,7 +130,7 @@ def _scrub_tables(connection: sqlite3.Connection, traces: Traces) -> None:
     for table, column in containers.sqlite_columns(connection):
         for value, _ in sqlite_values(connection, table, column, traces):
             text = as_bytes(value).decode(errors="surrogateescape")
-            if isinstance(value, bytes) or traces.is_record(column.strip('"').lower(), text):
+            if isinstance(value, bytes) or traces.is_record(column[1:-1].lower(), text):
                 connection.execute(f"delete from {table} where {column} = ?", (value,))
             else:
                 changes = (_redacted(text, traces), value)
@@ -160,7 +160,7 @@ def _scrub_column(
     )
     for value, _ in duckdb_values(connection, table, column, traces):
         where = f"where cast({column} as varchar) = ?"
-        if kind != "VARCHAR" or traces.is_record(column.strip('"').lower(), value):
+        if kind != "VARCHAR" or traces.is_record(column[1:-1].lower(), value):
             connection.execute(f"delete from {table} {where}", [value])
         else:
             changed = _redacted(value, traces)

@@ -54,7 +54,7 @@ def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
     names = [field.name for field in fields]
     plain = [field.name for field in fields if is_text(field.type)]
     file = pq.ParquetFile(_again(source), read_dictionary=plain)
-    for group in range(file.num_row_groups if names else 0):
+    for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=names)
         for name in table.column_names:
             for chunk in table[name].chunks:
@@ -202,8 +202,7 @@ def _replace(column: pa.ChunkedArray, texts: dict[str, str]) -> pa.ChunkedArray:
 
 
 def _compression(file: pq.ParquetFile) -> str:
-    if not file.metadata.num_row_groups or not file.metadata.num_columns:
-        return "zstd"
+    """That of a file with at least one value."""
     text: str = (
         file.metadata.row_group(0).column(0).compression.lower().replace("uncompressed", "none")
     )

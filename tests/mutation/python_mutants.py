@@ -1,13 +1,16 @@
 """The mutants of a Python module: every small fault that its syntax tree offers.
 
-What only words are left alone: docstrings, annotations, messages of errors and logs, imports.
+What are only words are left alone: docstrings, annotations, messages of errors and logs, imports;
+and so is the strict= of zip, since nothing can be seen of it where two lengths are equal by
+construction.
 """
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -51,7 +54,7 @@ class PythonMutant:
     path: str
     line: int
     code: str  # the line as it stands in the file
-    change: str
+    change: str  # with a number if a line like this offers the same again: "1 to 2 (2)"
     node: int  # its number in the walk of the syntax tree
     position: tuple[str, int]  # what of the node is changed
 
@@ -82,7 +85,13 @@ def mutants(root: Path, path: str) -> list[PythonMutant]:
             code = lines[node.lineno - 1].strip()
             for change, position in _changes(node):
                 found.append(PythonMutant(path, node.lineno, code, change, number, position))
-    return sorted(found, key=lambda each: (each.line, each.change, each.node, each.position))
+    found.sort(key=lambda each: (each.line, each.change, each.node, each.position))
+    seen: Counter[tuple[str, str]] = Counter()
+    for number, each in enumerate(found):
+        seen[each.code, each.change] += 1
+        if (count := seen[each.code, each.change]) > 1:
+            found[number] = replace(each, change=f"{each.change} ({count})")
+    return found
 
 
 def _words(tree: ast.Module) -> set[ast.AST]:  # noqa: PLR0912  a branch a kind of node
@@ -115,6 +124,9 @@ def _words(tree: ast.Module) -> set[ast.AST]:  # noqa: PLR0912  a branch a kind 
                 skip(argument)
         if isinstance(node, ast.JoinedStr):
             skip(node)
+        if isinstance(node, ast.Call) and _name(node.func) == "zip":
+            for keyword in node.keywords:
+                skip(keyword)
         if _is_talk(node):
             skip(node)
         if isinstance(node, ast.Expr) and _is_talk(node.value):

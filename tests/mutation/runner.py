@@ -62,23 +62,19 @@ def copy_project(root: Path, folder: Path) -> Path:
     return folder
 
 
-def run_tests(
-    folder: Path, tests: Sequence[str], timeout_seconds: float, *, with_slow: bool = False
-) -> Outcome:
-    """Run tests in a copy of the project, until the first that fails.
+def run_tests(folder: Path, tests: Sequence[str], timeout_seconds: float) -> Outcome:
+    """Run tests in a copy of the project, but for slow ones, until the first that fails.
 
     Args:
         folder: of the copy.
         tests: files below it.
         timeout_seconds: after which the tests count as hanging, which is a kill.
-        with_slow: also those that are marked slow.
     """
 
     def pytest() -> int:
         import pytest
 
-        options = ["-x", "-q", "-p", "no:cacheprovider"]
-        options += [] if with_slow else ["-m", "not slow"]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
         return int(pytest.main([*options, *tests]))
 
     return run_child(folder, pytest, timeout_seconds)

@@ -51,7 +51,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/unit/judge/test_audit.py",
     ),
     "python_ml/judge/audit_groups.py": ("tests/unit/judge/test_audit_groups.py",),
-    "python_ml/judge/challenger.py": ("tests/unit/judge/test_challenger.py",),
+    "python_ml/judge/challenger.py": ("tests/unit/judge/test_challenger_checks.py",),
     "python_ml/judge/gate.py": ("tests/unit/judge/test_gate.py",),
     "python_ml/judge/labels.py": ("tests/unit/judge/test_labels.py",),
     "python_ml/judge/metrics.py": (
@@ -68,12 +68,9 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/unit/quality/test_quality_rules.py",
         "tests/integration/test_quality.py",
     ),
-    "python_ml/registry/promotion.py": ("tests/unit/judge/test_challenger.py",),
+    "python_ml/registry/promotion.py": ("tests/unit/registry/test_promotion.py",),
     "python_ml/engines/ledger.py": ("tests/unit/engines/test_run_manifest.py",),
     "python_ml/pipeline/record.py": ("tests/unit/pipeline/test_run_record.py",),
     "python_ml/pipeline/retention.py": ("tests/unit/pipeline/test_retention.py",),
     "python_ml/privacy/tombstones.py": _FORGET,
 }
-
-# Their tests fit models, and are all marked slow.
-SLOW = frozenset({"python_ml/judge/challenger.py", "python_ml/registry/promotion.py"})

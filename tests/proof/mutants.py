@@ -4,9 +4,11 @@
     python -m tests.proof.mutants --module python_ml/judge/gate.py      # all of one module
 
 A mutant that no test can kill, since it behaves like the original, is reviewed by a person and
-listed with the reason in tests/mutation/equivalent.csv; it is counted apart. With --answers, what
-was killed before is not tried again, as long as its module is the same: an interrupted campaign
-goes on, and after new tests only the survivors are tried.
+listed with the reason in tests/mutation/equivalent.csv; it is counted apart. The strict= of zip is
+not mutated: it guards lengths that are equal by construction, so that nothing can be seen of it.
+
+With --answers, what was killed before is not tried again, as long as its module is the same: an
+interrupted campaign goes on, and after new tests only the survivors are tried.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 from tests.mutation.campaign import ROOT, Mutant, report, try_all
 from tests.mutation.python_mutants import mutants, mutated_source
 from tests.mutation.runner import SURVIVED, Outcome, copy_project, preload, run_tests
-from tests.mutation.suites import SLOW, SUITES
+from tests.mutation.suites import SUITES
 
 
 def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
@@ -29,16 +31,15 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
 
     def trial(mutant: Mutant) -> Outcome:
         tests, place = SUITES[mutant.path], folder / mutant.path
-        with_slow = mutant.path in SLOW
         if mutant.path not in baseline:
-            outcome = run_tests(folder, tests, 900, with_slow=with_slow)
+            outcome = run_tests(folder, tests, 900)
             if outcome.result != SURVIVED:
                 raise SystemExit(f"{mutant.path}: its tests fail as it is\n{outcome.log[-4000:]}")
             baseline[mutant.path] = outcome.seconds
         original = place.read_text(encoding="utf-8")
         place.write_text(mutated_source(ROOT, mutant), encoding="utf-8")
         limit = 60 + 4 * baseline[mutant.path]
-        outcome = run_tests(folder, tests, limit, with_slow=with_slow)
+        outcome = run_tests(folder, tests, limit)
         place.write_text(original, encoding="utf-8")
         return outcome
 
@@ -64,8 +65,7 @@ def main() -> None:
         for seed in options.seeds
     }
     chosen = list(dict.fromkeys(m for draw in draws.values() for m in draw))
-    # A worker measures a suite once, and the slow ones come last.
-    chosen.sort(key=lambda each: (each.path in SLOW, each.path))
+    chosen.sort(key=lambda each: each.path)  # a worker measures a suite once
     tried = try_all(chosen, options.jobs, prepare, options.answers)
     by_mutant = {answer[0]: answer for answer in tried}
     verdicts = [report([by_mutant[m] for m in draw], f"seed {s}") for s, draw in draws.items()]

@@ -299,7 +299,8 @@ def test_what_a_later_release_adds_to_a_record_is_passed_over() -> None:
     assert RunRecord.from_dict({"run_id": "r", "mode": "m", "target": "t"}).steps == []
     fresh = RunRecord("r", "train", "duckdb")
     assert (fresh.status, fresh.seconds, fresh.source) == ("running", 0.0, "")
-    assert (StepRecord("land").status, StepRecord("land").seconds) == ("running", 0.0)
+    assert fresh.peak_memory_mb == 0.0 and fresh.started_by == fresh.started_at == ""
+    assert StepRecord("land") == StepRecord("land", "running", "", 0.0, None, 0.0)
 
 
 def test_a_listing_is_the_same_in_any_order_and_another_with_any_difference() -> None:

@@ -367,5 +367,5 @@ def test_that_nobody_of_a_few_hundred_left_may_be_chance(customers: int, is_leak
     others = audit_groups.Group("=1", 100_000, 10_000)
     column = number("months_to_renewal")
     settings, churn = load_settings({}, environ={}), np.repeat([1, 0], [10_000, 90_000])
-    found = list(_purity(settings, column, [group, others], churn, 0.6))
+    found = list(_purity(settings, column.name, column.tier, [group, others], churn, 0.6))
     assert any(finding.alarm for finding in found) is is_leak

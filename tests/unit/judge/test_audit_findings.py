@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -31,6 +32,7 @@ from python_ml.judge.audit import (
     _alone,
     _features,
     _identifiers,
+    _jump,
     _Limits,
     _model_alone,
     _of_auc,
@@ -41,7 +43,7 @@ from python_ml.judge.audit import (
 )
 from python_ml.judge.audit_groups import Group
 from python_ml.judge.fingerprint import DataFingerprint
-from python_ml.judge.metrics import Estimate
+from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
 from python_ml.model.churn_model import ChurnModel, fit_classifier
 from python_ml.registry.base import RegisteredModel
 from python_ml.settings import Settings, load_settings
@@ -56,7 +58,7 @@ SETTINGS = load_settings(
     },
     environ={},
 )
-FEATURE = Column("flag", "integer", "feature", "2A")
+FEATURE = ("flag", "2A")  # name and tier
 
 
 def labels(base_rate: float, customers: int = 1000) -> np.ndarray:
@@ -66,7 +68,7 @@ def labels(base_rate: float, customers: int = 1000) -> np.ndarray:
 def purity(
     *found: Group, base_rate: float = 0.1
 ) -> tuple[list[tuple[str, str, str | None]], list[Finding]]:
-    listed = list(_purity(SETTINGS, FEATURE, found, labels(base_rate), 1.0))
+    listed = list(_purity(SETTINGS, *FEATURE, found, labels(base_rate), 1.0))
     return [(f.check_kind, f.group_name, f.alarm) for f in listed], listed
 
 
@@ -78,7 +80,7 @@ def test_a_group_is_large_when_it_is_larger_than_the_minimum() -> None:
 def test_a_share_at_the_limit_raises_no_alarm() -> None:
     exact = SETTINGS.with_overrides({"audit.minimum_relative_churn": 0.125})
     found = [Group("=1", 40, 36), Group("=2", 1024, 32)]
-    listed = list(_purity(exact, FEATURE, found, labels(0.25), 1.0))
+    listed = list(_purity(exact, *FEATURE, found, labels(0.25), 1.0))
     told = [(f.check_kind, f.group_name, f.alarm) for f in listed]
     assert told == [("pure_churn", "=1", None), ("pure_stay", "=2", None)]
     assert listed[0].limit_value == 0.9
@@ -91,7 +93,7 @@ def test_a_group_with_many_of_the_leavers_is_judged_by_the_limit_of_common_ones(
     common = SETTINGS.with_overrides({"audit.common_share_of_churners": 0.25})
     for churners, customers, alarm in [(25, 30, "pure_churn:flag=1"), (24, 29, None)]:
         group = Group("=1", customers, churners)
-        found = next(_purity(common, FEATURE, [group], labels(0.1), 0.5))
+        found = next(_purity(common, *FEATURE, [group], labels(0.1), 0.5))
         assert (found.alarm, found.check_kind) == (alarm, "pure_churn")
 
 
@@ -99,7 +101,7 @@ def test_a_common_group_is_found_behind_purer_ones_that_are_none() -> None:
     """The two purest groups are too small to be common, and below the limit of small ones."""
     common = SETTINGS.with_overrides({"audit.common_share_of_churners": 0.25})
     small, smaller, large = Group("=1", 25, 22), Group("=2", 25, 21), Group("=3", 100, 80)
-    listed = list(_purity(common, FEATURE, [small, smaller, large], labels(0.1), 0.5))
+    listed = list(_purity(common, *FEATURE, [small, smaller, large], labels(0.1), 0.5))
     told = [(f.group_name, f.alarm) for f in listed if f.check_kind == "pure_churn"]
     assert told == [("=1", None), ("=3", "pure_churn:flag=3")]
 
@@ -151,7 +153,7 @@ def test_a_pr_auc_at_the_limit_is_an_alarm_too() -> None:
     fold = np.arange(len(churn)) % 3 + 1
     for pr_auc, alarm in [(1.0, "too_good:flag"), (1.001, None)]:
         limits = _Limits("feature", 1.1, pr_auc, 1.1)  # it tells everything: exactly 1
-        found = next(_alone(SETTINGS, FEATURE, pd.Series(churn), churn, fold, limits))
+        found = next(_alone(SETTINGS, *FEATURE, pd.Series(churn), churn, fold, limits))
         assert found.alarm == alarm
 
 
@@ -394,3 +396,66 @@ def test_what_counts_before_a_promotion_is_the_newest_evaluation(
     told = pytest.raises(UsageError, match=r"flag=1 is open.*spanishgas evaluate v1")
     with told if is_held_back else nullcontext():
         require_accepted(nothing_is_read, version, evaluation)
+
+
+def test_a_jump_is_told_with_an_interval_as_uncertain_as_both_figures() -> None:
+    """The other figure is as uncertain, so that the interval is the root of two as wide."""
+    churn = np.tile([0, 0, 1, 0], 100)
+    score = churn + np.random.default_rng(2).normal(0, 1, 400)
+    weights = resample_weights(400, 200, SETTINGS.model.seed)
+    found = estimate(partial(ranking_metrics, churn, score), weights, 0.99)["pr_auc"]
+    reach = (found.high - found.low) / np.sqrt(2)
+    limit = SETTINGS.audit.maximum_pr_auc_jump
+    assert list(_jump(SETTINGS, churn, score, None)) == []
+    edge = found.value - reach - limit  # where the lower end lies at the limit
+    for theirs, alarm in [(edge + 0.001, None), (edge - 0.001, "jump:pr_auc")]:
+        (finding,) = _jump(SETTINGS, churn, score, ("v1", theirs))
+        rise = found.value - theirs
+        assert (finding.observed_value, finding.ci_low, finding.ci_high) == pytest.approx(
+            (rise, rise - reach, rise + reach)
+        )
+        assert (finding.alarm, finding.limit_value, finding.tier) == (alarm, limit, None)
+        assert (finding.check_kind, finding.subject) == ("pr_auc_jump", "all features")
+        assert (finding.group_name, finding.customer_count, finding.churner_count) == ("", 400, 100)
+        assert finding.detail == (
+            f"PR-AUC out of fold is {found.value:.3f}, that of v1 was {theirs:.3f}: {rise:+.3f}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_accepted"),
+    [
+        ({"data_fingerprint": {"customers": "0a1b2", "is_simulated": True}}, True),
+        ({"data_fingerprint": {"customers": "0a1b2", "is_simulated": False}}, False),
+        ({}, False),  # of an older version: nobody knows which data
+    ],
+)
+def test_an_acceptance_counts_in_the_data_that_a_version_was_trained_on(
+    tmp_path: Path, origin: dict[str, Any], is_accepted: bool
+) -> None:
+    accepted = {"audit.accepted": [acceptance("pure_churn:flag=1")], "home": str(tmp_path)}
+    settings = SETTINGS.with_overrides(accepted)
+    warehouse = open_warehouse(settings)
+    found = findings_table(purity(Group("=1", 100, 95))[1], "a")
+    warehouse.write_external("leakage_audit", found, "run-1")
+    model = RegisteredModel("a", create_autospec(ChurnModel), "", {"run_id": "run-1", **origin})
+    decisions, check = judge_alarms(warehouse, settings, "run-2", model)
+    assert [decision.is_accepted for decision in decisions] == [is_accepted]
+    assert check.is_passed is is_accepted
+
+
+def test_what_was_never_evaluated_is_held_back_by_the_alarms_of_its_training(
+    tmp_path: Path,
+) -> None:
+    settings = SETTINGS.with_overrides({"home": str(tmp_path)})
+    warehouse = open_warehouse(settings)
+    found = purity(Group("=2", 100, 96), Group("=1", 100, 95), Group("=3", 100, 50))[1]
+    quiet = purity(Group("=1", 100, 50))[1]
+    audits = [findings_table(found, "a"), findings_table(quiet, "b")]
+    warehouse.write_external("leakage_audit", pd.concat(audits), "run-1")
+    model = RegisteredModel("a", create_autospec(ChurnModel), "", {"run_id": "run-1"})
+    names = "pure_churn:flag=1, pure_churn:flag=2; accept them"
+    with pytest.raises(UsageError, match=f"model a cannot be the champion.*raised {names}"):
+        require_accepted(warehouse, model, None)
+    require_accepted(warehouse, replace(model, version="b"), None)
+    require_accepted(warehouse, replace(model, version="c"), None)

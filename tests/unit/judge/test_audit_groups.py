@@ -188,3 +188,33 @@ def test_ids_without_a_digit_have_no_number() -> None:
 
 def test_ids_of_one_number_keep_their_order() -> None:
     assert identifier_parts(pd.Series(["a5", "b5"]))["order"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("customers", range(1, 40))
+def test_the_interval_of_a_share_is_one_of_shares_to_the_last_digit(customers: int) -> None:
+    """Of 16 customers who have all left the formula gives 1.0000000000000002."""
+    assert share_interval(Group("=1", customers, customers), 0.95).high <= 1.0
+    assert share_interval(Group("=1", customers, 0), 0.95).low >= 0.0
+
+
+def test_of_a_long_id_so_many_characters_are_looked_at() -> None:
+    parts = identifier_parts(pd.Series([str(n) * 30 for n in range(3)]))
+    places = [name for name in parts if name.startswith("character_")]
+    assert len(places) == 2 * 24
+    assert "character_24" in parts and "character_24_from_the_end" in parts
+
+
+def test_sixteen_digits_are_one_too_many_for_a_double() -> None:
+    parts = identifier_parts(pd.Series([f"{9_999_999_999_999_990 + n}" for n in (3, 1, 2)]))
+    assert parts["remainder_by_10"].tolist() == [3, 1, 2]
+
+
+def test_digits_of_other_scripts_are_no_number_and_break_nothing() -> None:
+    parts = identifier_parts(pd.Series(["C٣", "C4"]))
+    assert np.isnan(parts["order"].iloc[0]) and parts["order"].iloc[1] == 1
+
+
+def test_the_remainder_of_a_digit_sum_is_its_last_digit() -> None:
+    parts = identifier_parts(pd.Series(["C99", "C19"]))
+    assert parts["digit_sum"].tolist() == [18, 10]
+    assert parts["digit_sum_remainder_by_10"].tolist() == [8, 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,12 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from python_ml.errors import UsageError
-from python_ml.judge.challenger import (
-    Paired,
-    champion_checks,
-    difference_check,
-    recalibration_check,
-    segment_checks,
-)
-from python_ml.judge.gate import Check
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.score import score
 from python_ml.pipeline.train import fit_by_protocol, labelled_rows, train
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry, promotion
-from python_ml.registry.base import RegisteredModel, Registry
-from python_ml.settings import Settings
+from python_ml.registry.base import Registry
 from tests.unit import gold_fixture as gold
 
 pytestmark = pytest.mark.slow
@@ -147,59 +137,6 @@ def test_a_better_challenger_is_approved_and_promoted(tmp_path: Path) -> None:
     assert (registry.champion(), registry.previous_champion()) == ("churn-run-2", "churn-run-1")
 
 
-@pytest.mark.parametrize(("size", "is_told"), [(600, True), (20_000, False)])
-def test_the_margin_is_what_the_rows_can_resolve(size: int, is_told: bool) -> None:
-    """Few rows have a wide margin and say so; an equal model passes, one far below does not."""
-    rng = np.random.default_rng(5)
-    settings = gold.settings_for(Path("unused"))
-    churn = (rng.random(size) < 0.1).astype(int)
-    truth, noise = churn * 1.5 + rng.normal(size=size), rng.normal(size=(3, size))
-    weights = rng.poisson(1, size=(200, size)).astype(np.uint8)
-    champion, equal, worse = truth + noise * [[0.3], [0.3], [2.5]]
-
-    def compared(challenger: Any) -> Check:
-        frame, flagged = gold.gold_frame(size), (truth > 1, truth > 1)
-        paired = Paired(frame, churn, (challenger, champion), flagged, weights)
-        return difference_check(settings, "v1", paired)
-
-    check = compared(equal)
-    assert check.is_passed
-    assert ("may go unnoticed" in check.detail) is is_told
-    assert check.limit_value <= -settings.gate.minimum_margin
-    assert not compared(worse).is_passed
-
-
-def test_a_fall_in_one_segment_is_found_where_the_whole_looks_well() -> None:
-    """The candidate is a little better for most and blind for one segment."""
-    rng = np.random.default_rng(3)
-    frame = gold.gold_frame(4000)
-    churn = (rng.random(4000) < 0.2).astype(int)
-    sme = (frame["segment"] == "SME").to_numpy()
-    noise = rng.normal(size=(2, 4000))
-    candidate_score = churn * 1.6 + noise[0]
-    candidate_score[sme] = noise[0][sme]
-    champion_score = churn * 1.4 + noise[1]
-    weights = rng.poisson(1, size=(200, 4000)).astype(np.uint8)
-    paired = Paired(
-        frame,
-        churn,
-        (candidate_score, champion_score),
-        (candidate_score > 1, champion_score > 1),
-        weights,
-    )
-    settings = gold.settings_for(Path("unused"))
-
-    by_name = {check.check_name: check for check in segment_checks(settings, "v1", paired)}
-    pr_auc = by_name["segment_pr_auc_difference_to_champion"]
-    assert not pr_auc.is_passed
-    assert "segment=SME" in pr_auc.detail and "segment=Residential" not in pr_auc.detail
-    assert pr_auc.observed_value < -0.05
-    same = Paired(frame, churn, (champion_score,) * 2, (champion_score > 1,) * 2, weights)
-    assert all(check.is_passed for check in segment_checks(settings, "v1", same))
-    few = settings.with_overrides({"gate.minimum_segment_churners": 10_000})
-    assert all("no segment" in check.detail for check in segment_checks(few, "v1", paired))
-
-
 def test_manual_approval_leaves_the_word_to_a_person(tmp_path: Path, registry: Registry) -> None:
     result = candidate(tmp_path, "run-2", **{"gate.approval": "manual"})
     assert result.status == PENDING
@@ -304,56 +241,3 @@ def test_the_decision_table_holds_every_decision(tmp_path: Path, registry: Regis
     warehouse = gold.warehouse_with(gold.settings_for(tmp_path), gold.gold_frame())
     warehouse.write_external("model_decision", table, "run-2")
     assert len(warehouse.read_external("model_decision", "run-2")) == 4
-
-
-def test_recall_that_is_lost_is_told_as_less() -> None:
-    """The candidate ranks and flags nobody right, the champion everybody."""
-    churn = np.array([1, 1, 0, 0, 0, 0])
-    weights = np.ones((3, 6), dtype=np.uint8)
-    pair = Paired(
-        pd.DataFrame(index=range(6)),
-        churn,
-        (1.0 - churn, churn + 0.0),
-        (churn == 0, churn == 1),
-        weights,
-    )
-    found = pair.differences(0.95)
-    assert found["recall"].value == -1.0 and found["pr_auc"].value < -0.5
-
-
-def test_a_champion_that_cannot_be_asked_is_no_reason_to_refuse(champion_home: Path) -> None:
-    settings = gold.settings_for(champion_home)
-    champion = open_registry(settings).load("churn-run-1")
-    frame = gold.gold_frame(40)
-    churn, score = np.arange(40) % 2, np.arange(40) / 40
-
-    def told_of(settings: Settings, champion: RegisteredModel, test: pd.DataFrame) -> list[Check]:
-        decided, weights = (score, score > 0.5), np.ones((5, 40), dtype=np.uint8)
-        day = gold.AS_OF_DATE
-        return champion_checks(settings, champion, set(), day, decided, test, churn, weights)
-
-    blind = gold.settings_for(champion_home, **{"sentiment.backend": "none"})
-    needs_text = replace(champion, origin={**champion.origin, "sentiment_backend": "lexicon"})
-    told = [
-        told_of(blind, needs_text, frame),
-        told_of(settings, champion, frame.iloc[:, :3]),
-    ]
-    for (_, check), why in zip(told, ("needs sentiment", "cannot read today's rows"), strict=True):
-        assert check.is_passed and np.isnan(check.observed_value)
-        assert check.detail.startswith("not compared: churn-run-1 ") and why in check.detail
-
-
-def test_a_recalibration_must_have_the_smaller_log_loss() -> None:
-    random = np.random.default_rng(8)
-    true = random.uniform(0.02, 0.6, 4000)
-    churn = (random.random(4000) < true).astype(int)
-    weights = random.multinomial(4000, np.full(4000, 1 / 4000), size=200)
-    settings = gold.settings_for(Path("home"))
-    better = recalibration_check(settings, "v1", churn, (true, true * 0.6), weights)
-    worse = recalibration_check(settings, "v1", churn, (true * 0.6, true), weights)
-    assert better.is_passed and not worse.is_passed
-    assert better.observed_value == pytest.approx(-worse.observed_value) and "v1" in worse.detail
-    same = recalibration_check(settings, "v1", churn, (true, true), weights)
-    assert not same.is_passed, "there is no reason to replace it"
-    certain = recalibration_check(settings, "v1", churn, (np.zeros(4000), true), weights)
-    assert np.isfinite(certain.observed_value) and not certain.is_passed

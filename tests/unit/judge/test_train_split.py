@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.judge.split import (
     TEST,
     TRAIN,
+    is_splittable,
     of_date,
     placed,
     rotation,
@@ -140,3 +142,88 @@ def test_those_who_left_before_are_split_like_the_others() -> None:
     assert len(gone) == 600
     assert (gone["split_part"] == TEST).sum() == 120
     assert gone["cv_fold"].value_counts().tolist() == [96] * 5
+
+
+def test_the_test_part_is_that_of_the_month_unless_another_is_named() -> None:
+    rows, june = of_two_dates(), date(2024, 6, 30)
+    limits: dict[str, Any] = {"seed": 1, "test_share": 0.2, "folds": 5}
+    found = split_by_customer(rows, "has_churned", NEWEST, rotated_on=june, **limits)
+    newest = of_date(rows, NEWEST)
+    moved = stratified_split(
+        newest["customer_id"],
+        newest["has_churned"].astype(int),
+        rotated_by=rotation(june, 0.2),
+        **limits,
+    )
+    stayed = found[found["customer_id"].isin(newest["customer_id"])].reset_index(drop=True)
+    assert stayed.equals(moved)
+    assert not found.equals(split_by_customer(rows, "has_churned", NEWEST, **limits))
+
+
+def test_a_share_is_taken_as_the_fraction_that_was_meant() -> None:
+    """In a float 0.1 is a little more; of what is meant the denominator is at most 1,000."""
+    assert rotation(date(2024, 11, 30), 1 / 1001) == rotation(date(2024, 11, 30), 1 / 1000)
+    months = 2024 * 12 + 11
+    assert rotation(date(2024, 11, 30), 0.1) == months % 120 / 120
+
+
+def test_a_customer_in_two_parts_is_refused() -> None:
+    rows = pd.DataFrame({"customer_id": ["C1"], "as_of_date": [NEWEST]})
+    twice = pd.DataFrame({"customer_id": ["C1", "C1"], "split_part": [TRAIN, TEST], "cv_fold": 1})
+    with pytest.raises(pd.errors.MergeError):
+        placed(rows, twice, NEWEST)
+
+
+def test_the_hash_of_a_split_is_that_of_its_lines_in_any_home() -> None:
+    """Registered models carry it, and so do the snapshots of older homes."""
+    assert (TRAIN, TEST) == ("train", "test")
+    parts = pd.DataFrame(
+        {
+            "customer_id": ["C2", "C1"],
+            "split_part": [TEST, TRAIN],
+            "cv_fold": pd.array([None, 3], "Int64"),
+        }
+    )
+    assert split_hash(parts) == hashlib.sha256(b"C1,train,3\nC2,test,0").hexdigest()
+
+
+@pytest.mark.parametrize("rotated_by", [0.0, 0.35])
+def test_everybody_is_where_the_hash_says(rotated_by: float) -> None:
+    """By draw within a stratum, from where the test part has moved on to: first the test part, then
+    one after the other into the folds."""
+    ids, _ = population(60)
+    churn = pd.Series(np.arange(60) % 3 == 0).astype(int)
+    found = stratified_split(
+        ids, churn, seed=7, test_share=0.25, folds=4, rotated_by=rotated_by
+    ).set_index("customer_id")
+    for label, count in [(0, 40), (1, 20)]:
+        digests = {
+            each: hashlib.blake2b(f"7:{each}".encode(), digest_size=7).digest()
+            for each in ids[churn == label]
+        }
+        draws = {each: int.from_bytes(digest, "big") / 256**7 for each, digest in digests.items()}
+        ordered = sorted(draws, key=lambda each: (draws[each] - rotated_by) % 1)
+        places = found.loc[ordered, "cv_fold"].fillna(0).tolist()
+        test = count // 4
+        assert places == [0] * test + [n % 4 + 1 for n in range(count - test)]
+        assert (found.loc[ordered[:test], "split_part"] == TEST).all()
+        assert (found.loc[ordered[test:], "split_part"] == TRAIN).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "test_share", "is_enough"),
+    [
+        ((5, 50), 0.2, False),  # one is tested, and four are left for five folds
+        ((6, 50), 0.2, True),
+        ((50, 6), 0.2, True),
+        ((6, 5), 0.2, False),
+        ((5, 5), 0.0, True),
+        ((4, 5), 0.0, False),
+        ((9, 50), 0.05, False),  # nobody is tested
+        ((11, 50), 0.05, True),
+    ],
+)
+def test_strata_fill_every_fold_and_the_test_part(
+    sizes: tuple[int, int], test_share: float, is_enough: bool
+) -> None:
+    assert is_splittable(sizes, test_share=test_share, folds=5) is is_enough

@@ -266,3 +266,18 @@ def test_data_docs_and_batches_of_old_runs_go(run: Run) -> None:
         (docs / run_id).mkdir(parents=True)
     apply_retention(run)
     assert kept(docs) == [TRAINED, EVALUATED, *RUNS[3:]]
+
+
+@pytest.mark.parametrize("table", ["model_gate", "model_metric", "leakage_alarm", "policy_value"])
+def test_what_a_champion_was_evaluated_by_stays_whichever_table_names_the_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    rows = pd.DataFrame({"model_version": ["churn-champion", "another"], "run_id": RUNS[1:3]})
+
+    def read(warehouse: Warehouse, asked: str, run_id: str | None = None) -> pd.DataFrame:
+        return rows if asked == table else rows[:0]
+
+    monkeypatch.setattr("python_ml.engines.duckdb.DuckDBWarehouse.read_external", read)
+    apply_retention(run)
+    parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
+    assert parts == [TRAINED, EVALUATED, *RUNS[3:]]

@@ -196,3 +196,11 @@ def test_a_run_that_died_after_publishing_succeeded() -> None:
     buried = bury(running(), has_published=True)
     assert (buried.status, buried.exit_code) == (SUCCEEDED, 0)
     assert buried.failed_step is None and buried.error_message is None and buried.ended_at
+
+
+def test_times_of_other_zones_are_written_as_utc(run: Run) -> None:
+    noon = "2025-01-06T13:00:00+01:00"
+    steps = [StepRecord("land", started_at=noon), StepRecord("gold", started_at="")]
+    write_run_tables(run.settings, RunRecord(RUN_ID, "train", "duckdb", steps=steps))
+    found = table(run, "pipeline_step").sort_values("step_number")["started_at"]
+    assert str(found.iloc[0]) == "2025-01-06 12:00:00" and pd.isna(found.iloc[1])

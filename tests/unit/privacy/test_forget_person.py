@@ -18,7 +18,7 @@ from python_ml.engines.store import FolderStore
 from python_ml.errors import SpanishGasError
 from python_ml.privacy.person import Pending, traces_of
 from python_ml.privacy.tombstones import Tombstones
-from python_ml.privacy.traces import Traces, plain_words
+from python_ml.privacy.traces import Traces, plain_words, text_columns
 
 GONE, KEPT = "C00002", "C00003"
 WORDS = "Asked why the bill of last winter was higher, and got no answer."
@@ -174,3 +174,23 @@ def test_a_note_that_cannot_be_read_is_an_error(pending: Pending) -> None:
     pending.path.write_text("{")
     with pytest.raises(SpanishGasError, match="cannot be read"):
         pending.read()
+
+
+def test_files_that_name_no_texts_in_their_beginning_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of readings has millions of lines."""
+    read: list[str] = []
+
+    def reading(name: str, data: bytes) -> list[tuple[str, str]]:
+        read.append(name)
+        return []
+
+    monkeypatch.setattr("python_ml.privacy.person._said_in_text", reading)
+    without = b"customer_id,note\nC00002,x\n"
+    with_all = ",".join(sorted(text_columns())).upper().encode()
+    for name, content in [("a", without), ("b", with_all), ("c", as_csv())]:
+        (tmp_path / f"{name}.csv").write_bytes(content)
+        (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(content))
+    traces_of(tmp_path, GONE)
+    assert read == ["b.csv", "b.csv.gz", "c.csv", "c.csv.gz"]

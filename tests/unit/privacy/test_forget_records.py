@@ -235,3 +235,23 @@ def test_a_text_with_quotes_is_known_in_a_csv() -> None:
     quoted = said.replace('"', '""')
     rows = f'interaction_summary,n\n"{quoted}",1\nother,2\n'
     assert edit_csv(rows.encode(), traces) == b"interaction_summary,n\nother,2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"note": "C00002", "n": 1}', '{"note": "(forgotten)", "n": 1}'),
+        ('{"customer_id": "C00002", "n": 1}', ""),
+        # One of many is a record by any of its values.
+        ('{"note": "C00002", "n": 1}\n{"n": 2}\n', '{"n": 2}\n'),
+    ],
+)
+def test_a_document_that_stands_alone_is_a_record_if_it_says_whose_it_is(
+    text: str, expected: str
+) -> None:
+    assert edit_json(text, ID) == expected
+
+
+def test_a_quoted_header_and_quoted_values_are_read_without_their_quotes() -> None:
+    text = f'"interaction_summary";"id"\n"x";" {GONE}"\n"y";"C00001"\n'
+    assert edit_csv(text.encode(), ID) == b'"interaction_summary";"id"\n"y";"C00001"\n'

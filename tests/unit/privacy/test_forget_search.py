@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.privacy import containers
+from python_ml.privacy.person import traces_in
 from python_ml.privacy.remove import remove_from
-from python_ml.privacy.scrub import scrub_parquet
+from python_ml.privacy.scrub import ids_in, scrub_parquet
 from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
 from python_ml.privacy.traces import Traces
 from python_ml.settings import ASSETS
@@ -321,3 +322,48 @@ def test_counts_and_words_of_a_find() -> None:
     searched = Searched([Find("a", "x"), Find("b", "x")], [Find("a", "y")], 3)
     assert searched.places == [*searched.found, *searched.doubtful] and not searched.is_clean
     assert not Searched(doubtful=[Find("a", "y")]).is_clean and Searched().is_clean
+
+
+def test_a_text_of_the_person_takes_its_row_out_of_a_database(tmp_path: Path) -> None:
+    """By the name of its column, however that is spelt; in a column of another name a mention
+    is replaced."""
+    said = "Nobody has ever answered one of my seven letters."
+    own = traces_in(GONE, {said}, {"Something else was said."})
+    rows = [(1, said, "x"), (2, "x", f"He said: {said}"), (3, "x", "y")]
+    create = 'create table t (n integer, "Interaction_Summary" varchar, note varchar)'
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        connection.execute(create)
+        connection.executemany("insert into t values (?, ?, ?)", rows)
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:
+        database.execute(create)
+        database.executemany("insert into t values (?, ?, ?)", rows)
+    for path in sorted(tmp_path.iterdir()):
+        remove_from(path, own)
+    expected = [(2, "x", "He said: (forgotten)."), (3, "x", "y")]
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        assert connection.execute("select * from t order by n").fetchall() == expected
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:
+        assert database.execute("select * from t order by n").fetchall() == expected
+
+
+def test_ids_of_a_parquet_file_are_found_in_any_case_and_within_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": [1, 2], "note": ["of c00002, twice", "xC00003 C000041"]}), path)
+    assert ids_in(path, r"C\d{5}") == {"c00002", "C00002"}
+
+
+def test_parquet_files_without_texts_or_rows_hold_nobody(tmp_path: Path) -> None:
+    for name, table in {
+        "numbers": pa.table({"n": [1, 2]}),
+        "no_rows": pa.table({"note": pa.array([], pa.string())}),
+        "nothing": pa.table({}),
+    }.items():
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(table, path)
+        before = path.read_bytes()
+        assert ids_in(path, r"C\d{5}") == set()
+        assert scrub_parquet(path, TRACES).total == 0 and path.read_bytes() == before
+    path = tmp_path / "no_groups.parquet"
+    with pq.ParquetWriter(path, pa.schema({"n": pa.int64()})):
+        pass
+    assert ids_in(path, r"C\d{5}") == set()
