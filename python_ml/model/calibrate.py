@@ -94,7 +94,7 @@ def _newton(margins: np.ndarray, target: np.ndarray, start: np.ndarray) -> np.nd
         probability = expit(design @ fitted)
         own = design[:, free]
         curvature = own.T @ (own * (probability * (1 - probability))[:, None])
-        fitted[free] -= np.linalg.lstsq(curvature, own.T @ (probability - target), rcond=None)[0]
+        fitted[free] -= np.linalg.lstsq(curvature, own.T @ (probability - target))[0]
     return np.append(np.maximum(fitted[:-1], 0.0), fitted[-1])
 
 
@@ -119,7 +119,8 @@ def choose_threshold(probability: np.ndarray, churn: np.ndarray, minimum_recall:
     precision = found / (last_of_ties + 1)
     recall = found / churn.sum()
     reaching = recall >= minimum_recall
-    merit = precision if reaching.any() else 2 * precision * recall / (precision + recall + 1e-300)
+    f1 = 2 * found / (last_of_ties + 1 + churn.sum())
+    merit = precision if reaching.any() else f1
     candidates = np.flatnonzero(reaching) if reaching.any() else np.arange(len(merit))
     # Of equal merit the lowest threshold is taken: it finds more churners.
     best = candidates[len(candidates) - 1 - np.argmax(merit[candidates][::-1])]

@@ -9,10 +9,12 @@ from scipy import stats
 from python_ml.judge.drift.statistics import (
     CHI2,
     MISSING,
+    Comparison,
     adjust,
     as_numbers,
     compare_categories,
     compare_numbers,
+    compare_shares,
     effective_size,
     psi,
     stratum_weights,
@@ -161,3 +163,88 @@ def test_nulls_are_a_stratum_of_their_own() -> None:
 
 def test_without_a_known_driver_all_count_alike() -> None:
     assert stratum_weights(np.full(3, np.nan), np.full(3, np.nan)).tolist() == [1.0, 1.0, 1.0]
+
+
+def yes(count: int, rows: int) -> np.ndarray:
+    return np.arange(rows) < count
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((40, 100), (84, 120)), ((84, 120), (40, 100)), ((3, 100), (9, 120))]
+)
+def test_shares_are_compared_by_chi_square_and_odds(
+    before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """Where a cell has fewer than five, Yates corrects for continuity."""
+    found = compare_shares(yes(*before), yes(*after))
+    (first, rows), (second, others) = before, after
+    table = [[first, second], [rows - first, others - second]]
+    is_small = first < 5
+    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=is_small)[1])
+    assert found.statistic == CHI2
+    shares = first / rows, second / others
+    assert found.distance == pytest.approx(abs(shares[0] - shares[1]))
+    odds = [(n + 0.5) / (of - n + 0.5) for n, of in (before, after)]
+    assert found.odds_ratio == pytest.approx(max(odds[0] / odds[1], odds[1] / odds[0]))
+    assert found.odds_ratio > 1
+    first_shares, second_shares = (np.array([share, 1 - share]) for share in shares)
+    assert found.psi == pytest.approx(psi(first_shares, second_shares))
+
+
+@pytest.mark.parametrize(("first", "is_corrected"), [(4, True), (5, False)])
+def test_five_in_a_cell_are_enough(first: int, is_corrected: bool) -> None:
+    table = [[first, 20], [100 - first, 80]]
+    found = compare_shares(yes(first, 100), yes(20, 100))
+    oracle = stats.chi2_contingency(table, correction=is_corrected)[1]
+    assert found.p_value == pytest.approx(oracle, rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [0, 50])
+def test_what_is_true_of_nobody_or_of_all_has_not_changed(count: int) -> None:
+    found = compare_shares(yes(count, 50), yes(count, 50))
+    assert found == Comparison(0.0, 0.0, 1.0, 1.0, CHI2)
+    assert compare_shares(yes(0, 50), yes(50, 50)).distance == 1.0
+
+
+def test_a_weighted_share_is_one_of_the_effective_size() -> None:
+    weights = np.repeat([3.0, 1.0], 50)
+    found = compare_shares(yes(50, 100), yes(50, 100), weights)
+    size = 200**2 / (50 * 9 + 50)
+    table = [[size * 0.75, 50], [size * 0.25, 50]]
+    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=False)[1])
+    assert found.distance == pytest.approx(0.25)
+
+
+def test_the_odds_of_categories_are_those_of_the_level_that_has_changed_most_surely() -> None:
+    """A rare level that doubles moves no index of the whole."""
+    before, after = levels(a=9000, b=900, c=100), levels(a=8900, b=900, c=200)
+    found = compare_categories(before, after)
+    alone = compare_shares(before == "c", after == "c")
+    assert found.odds_ratio == alone.odds_ratio == pytest.approx(2.02, abs=0.01)
+    assert alone.p_value < compare_shares(before == "a", after == "a").p_value
+    assert found.psi < 0.02
+
+
+def test_rare_levels_are_put_together_and_the_others_stay() -> None:
+    before, after = levels(a=80, b=14, c=3, d=3), levels(a=60, b=30, c=4, e=6)
+    found = compare_categories(before, after)
+    oracle = stats.chi2_contingency([[80, 14, 6], [60, 30, 10]], correction=False)
+    assert found.p_value == pytest.approx(oracle[1])
+    assert found.distance == pytest.approx((0.2 + 0.16 + 0.04) / 2)
+
+
+def test_of_two_levels_there_is_no_correction() -> None:
+    found = compare_categories(levels(a=10, b=5), levels(a=5, b=10))
+    oracle = stats.chi2_contingency([[10, 5], [5, 10]], correction=False)
+    assert found.p_value == pytest.approx(oracle[1])
+
+
+def test_the_weighted_distance_is_the_largest_between_two_distributions() -> None:
+    """Weights in the order of values, not of rows; ties are stepped over at once."""
+    reference, weights = np.array([3.0, 1.0, 2.0, 2.0]), np.array([1.0, 4.0, 2.0, 1.0])
+    found = compare_numbers(reference, np.array([2.0, 3.0, 3.0, 4.0]), weights)
+    # Up to 1: 4 of 8 and none of 4; up to 2: 7 of 8 and 1 of 4; up to 3: all and 3 of 4.
+    assert found.distance == pytest.approx(7 / 8 - 1 / 4)
+    size = 64 / (1 + 16 + 4 + 1)
+    rows = round(size * 4 / (size + 4))
+    assert found.p_value == pytest.approx(stats.kstwo.sf(found.distance, rows))

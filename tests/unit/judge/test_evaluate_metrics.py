@@ -14,6 +14,7 @@ from sklearn import metrics as reference
 from python_ml.judge.metrics import (
     Estimate,
     calibration_metrics,
+    chance_ece,
     decision_metrics,
     equal_count_bins,
     estimate,
@@ -176,3 +177,59 @@ def test_rows_of_equal_probability_go_to_bins_in_their_order() -> None:
     probability = np.tile([0.2, 0.1], 500)
     found = equal_count_bins(np.sort(churn), probability, np.ones((1, 1000), np.uint8), 4)
     assert found.observed[0].tolist() == [0.0, 1.0, 0.0, 1.0], "of each half first those that stay"
+
+
+@pytest.mark.parametrize("churn", [[1, 0, 0, 1], [0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])
+@pytest.mark.parametrize("score", [[4, 3, 2, 1], [1, 2, 3, 4], [2, 2, 1, 1]])
+def test_rows_at_either_end_of_the_ranking_count(churn: list[int], score: list[int]) -> None:
+    given = np.array(churn), np.array(score) / 4
+    ranked = ranking_metrics(*given, once(4))
+    assert ranked["pr_auc"][0] == pytest.approx(reference.average_precision_score(*given))
+    assert ranked["roc_auc"][0] == pytest.approx(reference.roc_auc_score(*given))
+
+
+@pytest.mark.parametrize("bins", [3, 10])
+def test_with_fewer_rows_than_bins_each_row_is_one(bins: int) -> None:
+    """What labels drawn from the probabilities themselves miss them by, of a thousand draws."""
+    probability = np.array([0.9, 0.2, 0.5])
+    drawn = np.random.default_rng(4).random((1000, 3)) < np.sort(probability)
+    gaps = np.abs(drawn - np.sort(probability)).mean(axis=1)
+    found = chance_ece(probability, bins, 0.8, seed=4)
+    assert found == pytest.approx(np.quantile(gaps, 0.8))
+
+
+def test_a_bin_is_a_run_of_rows_by_probability() -> None:
+    probability = np.array([0.9, 0.2, 0.5, 0.1])
+    drawn = np.random.default_rng(4).random((1000, 4)) < np.sort(probability)
+    by_row = drawn - np.sort(probability)
+    gaps = (np.abs(by_row[:, :2].mean(axis=1)) + np.abs(by_row[:, 2:].mean(axis=1))) / 2
+    assert chance_ece(probability, 2, 0.8, seed=4) == pytest.approx(np.quantile(gaps, 0.8))
+
+
+def test_the_figures_of_decisions_by_hand() -> None:
+    """Of six rows two are drawn twice and one is not; three are flagged."""
+    churn = np.array([1, 1, 0, 0, 1, 0])
+    flagged = np.array([True, False, True, True, False, False])
+    weights = np.array([[2, 1, 1, 0, 1, 2]], dtype=np.uint8)
+    found = {name: value[0] for name, value in decision_metrics(churn, flagged, weights).items()}
+    assert found == pytest.approx(
+        {
+            "precision": 2 / 3,
+            "recall": 2 / 4,
+            "f1": 4 / 7,
+            "accuracy": 4 / 7,
+            "base_rate": 4 / 7,
+            "flagged_share": 3 / 7,
+            "true_positive_count": 2,
+            "false_positive_count": 1,
+            "false_negative_count": 2,
+            "true_negative_count": 2,
+        }
+    )
+
+
+def test_what_is_not_defined_warns_nobody() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = estimate(lambda drawn: {"share": drawn[:, 0] * 0.0 / 0}, once(3), 0.9)
+    assert np.isnan([found["share"].value, found["share"].low, found["share"].high]).all()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,20 @@ def test_a_model_must_beat_the_benchmark_on_the_same_rows(noise: float, is_bette
     check = benchmark_check(SETTINGS, churn, (truth[2], truth[1]), weights)
     assert check.is_passed is is_better
     assert "E0_baseline" in check.detail and "lower end" in check.detail
-    few = benchmark_check(SETTINGS, churn[:500], (truth[1, :500],) * 2, weights[:, :500])
-    assert few.is_passed and "upper end" in few.detail
+    assert check.check_name == "pr_auc_over_benchmark"
+    assert check.limit_value == SETTINGS.gate.minimum_benchmark_gain
+
+    def end_of(rows: int, end: str) -> float:
+        given = churn[:rows], (truth[2, :rows], truth[1, :rows]), weights[:, :rows]
+        found = benchmark_check(SETTINGS, *given)
+        low, high = re.findall(r"interval (\S+) to (\S+);", found.detail)[0]
+        assert f"the {end}" in found.detail and low != high
+        ends = {"lower end": float(low), "upper end, as few churned,": float(high)}
+        assert found.observed_value == pytest.approx(ends[end], abs=1e-4)
+        return found.observed_value
+
+    end_of(4000, "lower end")
+    end_of(500, "upper end, as few churned,")
 
 
 def test_the_limit_of_calibration_is_the_setting_or_chance_if_that_is_more() -> None:

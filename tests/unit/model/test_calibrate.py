@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from python_ml.model.calibrate import choose_threshold, fit_platt
+from python_ml.model.calibrate import choose_threshold, fit_platt, fit_tree_weight
 
 
 def test_platt_recovers_a_known_distortion() -> None:
@@ -127,3 +127,26 @@ def test_the_fit_ends_at_the_optimum(seed: int) -> None:
     residual = fit_platt(margin, churn).probability(margin) - target
     assert abs(residual.mean()) < 1e-14
     assert abs((residual * margin).mean()) < 1e-14
+
+
+def two_models(trees: float, smooth: float, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Margins of two models, and labels that follow these slopes of theirs."""
+    rng = np.random.default_rng(6)
+    margins = rng.normal(size=(rows, 2))
+    odds = trees * margins[:, 0] + smooth * margins[:, 1] - 1.5
+    return margins, (rng.random(rows) < expit(odds)).astype(int)
+
+
+def test_the_share_of_the_trees_is_their_part_of_the_slopes() -> None:
+    margins, churn = two_models(1.5, 0.5)
+    found = fit_tree_weight(margins, churn, 0.1)
+    assert found == pytest.approx(0.75, abs=0.04) and found == round(found, 4)
+    turned = fit_tree_weight(margins[:, ::-1], churn, 0.1)
+    assert turned == pytest.approx(1 - found, abs=1e-4)
+
+
+def test_the_trees_have_at_least_the_minimum_and_all_where_neither_model_tells_anything() -> None:
+    margins, churn = two_models(-0.5, 1.0)
+    assert fit_tree_weight(margins, churn, 0.0) == 0.0
+    assert fit_tree_weight(margins, churn, 0.30004) == 0.3
+    assert fit_tree_weight(*two_models(-0.5, -1.0), 0.3) == 1.0

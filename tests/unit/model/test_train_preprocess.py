@@ -91,6 +91,7 @@ def test_missing_values_of_any_kind_are_one() -> None:
     model = fitted()
     for nothing in (None, np.nan, pd.NA):
         assert column(model, row(customer_intent=nothing), "customer_intent=no_interaction") == 1
+        assert np.isnan(column(model, row(gas_price_trend_12m=nothing), "gas_price_trend_12m"))
 
 
 COLUMNS = (

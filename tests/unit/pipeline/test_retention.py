@@ -281,3 +281,34 @@ def test_what_a_champion_was_evaluated_by_stays_whichever_table_names_the_run(
     apply_retention(run)
     parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
     assert parts == [TRAINED, EVALUATED, *RUNS[3:]]
+
+
+def test_runs_of_the_champion_before_and_of_what_was_recalibrated_stay(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The champion was recalibrated from v1, and v2 is the one to roll back to; v3 is gone."""
+    origins: dict[str, dict[str, Any]] = {
+        "churn-champion": {"run_id": RUNS[4], "recalibration": {"lineage": ["v1", "v3"]}},
+        "v1": {"run_id": RUNS[0]},
+        "v2": {"run_id": RUNS[2]},
+        "another": {"run_id": RUNS[1]},
+    }
+    monkeypatch.setattr(FakeRegistry, "versions", lambda self: list(origins))
+    monkeypatch.setattr(FakeRegistry, "load", lambda self, version: Registered(origins[version]))
+    monkeypatch.setattr(FakeRegistry, "previous_champion", lambda self: "v2")
+    nothing = pd.DataFrame({"model_version": [], "run_id": []})
+    monkeypatch.setattr(
+        "python_ml.engines.duckdb.DuckDBWarehouse.read_external", lambda *_, **__: nothing
+    )
+    apply_retention(run)
+    parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
+    assert parts == [RUNS[0], RUNS[2], *RUNS[3:]]
+
+
+def test_a_champion_that_is_not_in_the_registry_any_more_keeps_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeRegistry, "versions", lambda self: [])
+    apply_retention(run)
+    parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
+    assert parts == RUNS[3:]
