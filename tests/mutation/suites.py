@@ -72,5 +72,5 @@ SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/engines/ledger.py": ("tests/unit/engines/test_run_manifest.py",),
     "python_ml/pipeline/record.py": ("tests/unit/pipeline/test_run_record.py",),
     "python_ml/pipeline/retention.py": ("tests/unit/pipeline/test_retention.py",),
-    "python_ml/privacy/tombstones.py": _FORGET,
+    "python_ml/privacy/tombstones.py": ("tests/unit/privacy/test_tombstones.py", *_FORGET),
 }

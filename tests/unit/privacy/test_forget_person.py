@@ -16,9 +16,10 @@ import pytest
 
 from python_ml.engines.store import FolderStore
 from python_ml.errors import SpanishGasError
-from python_ml.privacy.person import Pending, traces_of
+from python_ml.privacy.person import Pending, traces_in, traces_of
 from python_ml.privacy.tombstones import Tombstones
 from python_ml.privacy.traces import Traces, plain_words, text_columns
+from python_ml.settings import PROJECT_DIR
 
 GONE, KEPT = "C00002", "C00003"
 WORDS = "Asked why the bill of last winter was higher, and got no answer."
@@ -194,3 +195,27 @@ def test_files_that_name_no_texts_in_their_beginning_are_not_read(
         (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(content))
     traces_of(tmp_path, GONE)
     assert read == ["b.csv", "b.csv.gz", "c.csv", "c.csv.gz"]
+
+
+def some_words(path: Path) -> str:
+    """A run of nine words of a file, all different, as somebody might say them."""
+    words = plain_words(path.read_bytes()).decode().split()
+    runs = (words[start : start + 9] for start in range(len(words) - 9))
+    return " ".join(next(run for run in runs if len(set(run)) == len(run)))
+
+
+@pytest.mark.parametrize(
+    ("place", "is_own"),
+    [
+        ("seeds/*.csv", True),
+        ("infra/metabase/*.yml", True),
+        ("python_ml/pages/**/[!.]*.js", True),
+        ("python_ml/pages/assets/vendor/*.js", False),
+        ("python_ml/pages/*.py", False),
+    ],
+)
+def test_words_of_the_product_itself_give_nobody_away(place: str, is_own: bool) -> None:
+    found = [each for each in PROJECT_DIR.glob(place) if not is_own or "vendor" not in each.parts]
+    path = max(found, key=lambda each: each.stat().st_size)
+    traces = traces_in(GONE, {some_words(path)}, set())
+    assert bool(traces.fragments) is not is_own

@@ -229,6 +229,14 @@ def test_the_rows_of_a_page_go_whole_however_they_are_written() -> None:
     )
 
 
+def test_embedded_json_is_edited_as_such_over_lines_and_in_capitals() -> None:
+    page = (
+        '<SCRIPT TYPE="application/json">\n{"rows": [\n["C00002", 0.93],\n["C3", 1]\n]}\n</SCRIPT>'
+    )
+    expected = '<SCRIPT TYPE="application/json">\n{"rows": [\n["C3", 1]\n]}\n</SCRIPT>'
+    assert edit_text("page.html", page.encode(), ID).decode() == expected
+
+
 def test_a_text_with_quotes_is_known_in_a_csv() -> None:
     said = 'They call it "fair", and I call it a bad joke.'
     traces = traces_in(GONE, {said}, {"They call it fair."})
@@ -255,3 +263,16 @@ def test_a_document_that_stands_alone_is_a_record_if_it_says_whose_it_is(
 def test_a_quoted_header_and_quoted_values_are_read_without_their_quotes() -> None:
     text = f'"interaction_summary";"id"\n"x";" {GONE}"\n"y";"C00001"\n'
     assert edit_csv(text.encode(), ID) == b'"interaction_summary";"id"\n"y";"C00001"\n'
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.NDJSON"])
+def test_a_file_of_documents_may_begin_with_a_line_that_is_none(name: str) -> None:
+    text = f'torn by {GONE}\n{{"id": "{GONE}"}}\n{{"id": "x"}}\n'
+    expected = 'torn by (forgotten)\n{"id": "x"}\n'
+    assert edit_text(name, text.encode(), ID).decode().replace("\n\n", "\n") == expected
+
+
+def test_choices_of_a_page_go_whole_too() -> None:
+    page = f"<select>\n  <option value='{GONE}'>{GONE}</option>\n  <option>C3</option>\n</select>"
+    expected = "<select>\n  <option>C3</option>\n</select>"
+    assert edit_text("page.html", page.encode(), ID).decode() == expected

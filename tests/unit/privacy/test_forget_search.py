@@ -367,3 +367,85 @@ def test_parquet_files_without_texts_or_rows_hold_nobody(tmp_path: Path) -> None
     with pq.ParquetWriter(path, pa.schema({"n": pa.int64()})):
         pass
     assert ids_in(path, r"C\d{5}") == set()
+
+
+@pytest.mark.parametrize("kind", ["large_string", "large_binary", "binary", "string"])
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+def test_texts_and_bytes_of_any_size_and_compression(
+    tmp_path: Path, kind: str, compression: str
+) -> None:
+    path = tmp_path / "a.parquet"
+    column = pa.array([GONE, KEPT, None], pa.string()).cast(getattr(pa, kind)())
+    pq.write_table(pa.table({"note": column, "n": [1, 2, 3]}), path, compression=compression)
+    replaced: list[tuple[bytes, list[int]]] = []
+
+    def before(finished: Path) -> None:
+        replaced.append((path.read_bytes(), pq.read_table(finished)["n"].to_pylist()))
+
+    old = path.read_bytes()
+    scrubbed = scrub_parquet(path, TRACES, before)
+    assert (scrubbed.removed, scrubbed.changed, scrubbed.total) == (1, 0, 1)
+    assert replaced == [(old, [2, 3])], "it is told while the file is still the old one"
+    used = pq.ParquetFile(path).metadata.row_group(0).column(0).compression
+    assert used == ("UNCOMPRESSED" if compression == "none" else compression.upper())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_rows_that_go_and_rows_that_lose_a_mention_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    notes = [GONE, f"of {GONE}", f"to {GONE}", "x", GONE, GONE]
+    pq.write_table(pa.table({"note": notes}), path, row_group_size=4)
+    scrubbed = scrub_parquet(path, TRACES)
+    assert (scrubbed.removed, scrubbed.changed, scrubbed.total) == (3, 2, 5)
+    assert pq.read_table(path)["note"].to_pylist() == ["of (forgotten)", "to (forgotten)", "x"]
+
+
+def test_a_packed_file_is_packed_alike_whenever_it_is_edited(tmp_path: Path) -> None:
+    """Without a time in it, so that equal content has an equal hash."""
+    for name in ("a.csv.gz", "B.CSV.GZ", "packed"):
+        (tmp_path / name).write_bytes(gzip.compress(ROWS, mtime=7))
+        remove_from(tmp_path / name, TRACES)
+        content = (tmp_path / name).read_bytes()
+        assert content[4:8] == bytes(4)
+        assert GONE.encode() not in gzip.decompress(content)
+    kept = f"customer_id,churn\n{KEPT},0\n".encode()
+    assert gzip.decompress((tmp_path / "B.CSV.GZ").read_bytes()) == kept, "known by its name"
+
+
+def test_a_link_that_is_named_after_the_person_goes_and_what_it_leads_to_stays(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "company").mkdir()
+    (tmp_path / "company" / "rows.csv").write_bytes(ROWS)
+    (tmp_path / GONE).symlink_to(tmp_path / "company")
+    remove_from(tmp_path / GONE, TRACES)
+    assert [path.name for path in tmp_path.iterdir()] == ["company"]
+    assert (tmp_path / "company" / "rows.csv").read_bytes() == ROWS
+
+
+def test_a_document_that_is_the_persons_goes_with_its_file(tmp_path: Path) -> None:
+    for name, document in [
+        ("a.json", {"customer_id": GONE}),
+        ("B.JSON", {"customer_id": GONE}),
+        ("c.json", {"customer_id": KEPT, "note": GONE}),
+    ]:
+        (tmp_path / name).write_text(json.dumps(document))
+        remove_from(tmp_path / name, TRACES)
+    (left,) = tmp_path.iterdir()
+    assert json.loads(left.read_text()) == {"customer_id": KEPT, "note": "(forgotten)"}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a.tsv"])
+def test_delimited_files_are_copied_and_never_read_whole(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whole(*_: object) -> bytes:
+        raise AssertionError("it was read whole")
+
+    monkeypatch.setattr("python_ml.privacy.remove._edit", whole)
+    delimiter = b"\t" if name.endswith(".tsv") else b","
+    (tmp_path / name).write_bytes(ROWS.replace(b",", delimiter))
+    remove_from(tmp_path / name, TRACES)
+    kept = f"customer_id,churn\n{KEPT},0\n".encode().replace(b",", delimiter)
+    assert (tmp_path / name).read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir()] == [name]
