@@ -62,7 +62,7 @@ def csv_edits(data: Bytes, traces: Traces) -> Iterator[tuple[slice, bytes]]:
         if not traces.count(record):
             continue
         values = _fields(record, one, field)
-        padded = [*names, *[""] * (len(values) - len(names))]
+        padded = [*names, *[""] * len(values)]
         is_own = span.start > 0 and any(map(traces.is_record, padded, values))
         yield span, b"" if is_own else _redacted(record, traces)
 

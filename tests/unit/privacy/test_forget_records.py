@@ -276,3 +276,7 @@ def test_choices_of_a_page_go_whole_too() -> None:
     page = f"<select>\n  <option value='{GONE}'>{GONE}</option>\n  <option>C3</option>\n</select>"
     expected = "<select>\n  <option>C3</option>\n</select>"
     assert edit_text("page.html", page.encode(), ID).decode() == expected
+
+
+def test_a_record_may_follow_an_empty_first_line() -> None:
+    assert edit_csv(f"\n{GONE},1\nx,2\n".encode(), ID) == b"\nx,2\n"
