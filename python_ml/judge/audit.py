@@ -37,7 +37,7 @@ from python_ml.model.preprocess import filled
 from python_ml.settings import Settings
 
 SOURCE_DATES, TRACES = "silver_source_date", "silver_customer_trace"
-JUMP_CONFIDENCE, JUMP_RESAMPLES = 0.99, 200
+JUMP_CONFIDENCE, RESAMPLES = 0.99, 200
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _jump(
     if previous is None:
         return
     version, theirs = previous
-    weights = resample_weights(len(churn), JUMP_RESAMPLES, settings.model.seed)
+    weights = resample_weights(len(churn), RESAMPLES, settings.model.seed)
     found = estimate(partial(ranking_metrics, churn, score), weights, JUMP_CONFIDENCE)["pr_auc"]
     rise = found.value - theirs
     # The other figure is as uncertain as this one.
@@ -422,7 +422,7 @@ def _ablation(
     with ThreadPoolExecutor(settings.threads) as pool:
         margins = dict(zip(sets, pool.map(margin, sets.values()), strict=True))
     labels = churn[held_out]
-    weights = resample_weights(len(labels), 200, settings.model.seed)
+    weights = resample_weights(len(labels), RESAMPLES, settings.model.seed)
 
     def losses(resamples: np.ndarray) -> dict[str, np.ndarray]:
         reached = {

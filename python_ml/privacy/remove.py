@@ -70,7 +70,7 @@ def _edit(name: str, data: Bytes, traces: Traces) -> bytes:
                 _scrub_tables(connection, traces)
                 edited = connection.serialize()
         case Kind.PARQUET | Kind.DUCKDB:
-            edited = _in_a_file(name, data, traces)
+            edited = _in_a_file(data, traces)
         case Kind.TEXT:
             edited = edit_text(name, _edit_encoded(edited, traces), traces)
         case Kind.UTF16:
@@ -111,9 +111,9 @@ def _edit_zip(data: Bytes, traces: Traces) -> bytes:
     return target.getvalue()
 
 
-def _in_a_file(name: str, data: Bytes, traces: Traces) -> bytes:
+def _in_a_file(data: Bytes, traces: Traces) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(name).name or "content")
+        path = Path(folder) / "content"
         path.write_bytes(data)
         remove_from(path, traces)
         return path.read_bytes()

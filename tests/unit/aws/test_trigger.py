@@ -17,6 +17,8 @@ from moto import mock_aws
 
 from python_ml.aws import trigger, uploads
 from python_ml.aws.uploads import Claim, UploadTable
+from python_ml.engines.dynamodb_ledger import DynamoLedger
+from python_ml.engines.ledger import new_lease
 from tests.unit.aws_fixture import create_runs_table
 
 BUCKET, TABLE, REGION = "lake", "manifest", "eu-south-2"
@@ -366,3 +368,14 @@ def test_a_key_with_two_slashes_is_no_file_of_a_batch(cloud: Any, key: str) -> N
     put(cloud, f"raw/a/{FILES[0]}")
     cloud.delete_object(Bucket=BUCKET, Key=key)
     assert send(f"raw/a/{FILES[0]}") == ["started"]
+
+
+def test_a_batch_that_forgetting_edits_starts_nothing(cloud: Any) -> None:
+    """Nor does one that was deleted before its events came."""
+    keys = upload(cloud, "raw/a/")
+    lease = new_lease("20250106T120000-abcdef", "forget")
+    DynamoLedger(TABLE, "spanishgas", REGION).acquire(lease, 60)
+    UploadTable(TABLE, "spanishgas").hold("raw/a/", lease.run_id)
+    assert send(*keys) == ["held"]
+    assert send("raw/gone/churn_label.csv") == ["incomplete"]
+    assert executions() == []

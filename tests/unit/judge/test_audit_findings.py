@@ -377,6 +377,10 @@ def test_rows_of_gold_that_rest_on_a_later_date_raise_an_alarm() -> None:
     assert leaking.alarm == "future_date:contract"
     assert (leaking.observed_value, leaking.limit_value) == (2.0, 0.0)
     assert leaking.tier is None and leaking.group_name == "" and leaking.subject == "contract"
+    assert (leaking.check_kind, leaking.customer_count, leaking.churner_count) == (
+        *("source_date", 10, 0),
+    )
+    assert np.isnan([leaking.ci_low, leaking.ci_high]).all()
     assert "4 of 10 rows of bronze_customer_contract" in left_out.detail
     assert "2 of 9 rows of gold rest on a later date" in leaking.detail
 
@@ -420,6 +424,10 @@ def test_a_jump_is_told_with_an_interval_as_uncertain_as_both_figures() -> None:
         assert finding.detail == (
             f"PR-AUC out of fold is {found.value:.3f}, that of v1 was {theirs:.3f}: {rise:+.3f}"
         )
+    (finding,) = _jump(SETTINGS, churn, score, ("v1", found.value - 2 * reach))
+    at_limit = SETTINGS.with_overrides({"audit.maximum_pr_auc_jump": finding.ci_low})
+    (finding,) = _jump(at_limit, churn, score, ("v1", found.value - 2 * reach))
+    assert finding.limit_value == finding.ci_low > 0 and finding.alarm is None
 
 
 @pytest.mark.parametrize(

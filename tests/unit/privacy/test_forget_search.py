@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sqlite3
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,15 @@ from python_ml.privacy import containers
 from python_ml.privacy.person import traces_in
 from python_ml.privacy.remove import remove_from
 from python_ml.privacy.scrub import ids_in, scrub_parquet
-from python_ml.privacy.search import BY_HAND, FREE_BLOCKS, UNREADABLE, Find, Searched, search
+from python_ml.privacy.search import (
+    BY_HAND,
+    FREE_BLOCKS,
+    FREE_PAGES,
+    UNREADABLE,
+    Find,
+    Searched,
+    search,
+)
 from python_ml.privacy.traces import Traces
 from python_ml.settings import ASSETS
 
@@ -449,3 +458,89 @@ def test_delimited_files_are_copied_and_never_read_whole(
     kept = f"customer_id,churn\n{KEPT},0\n".encode().replace(b",", delimiter)
     assert (tmp_path / name).read_bytes() == kept
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def in_duckdb(_: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(
+                f"create table t as select * from (values ('{GONE}'), ('{KEPT}')) as t(customer_id)"
+            )
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("packs", "what"),
+    [
+        ([gzip.compress], "mentions"),
+        ([in_zip], "rows.csv: mentions"),
+        ([gzip.compress, in_script], "base64: mentions"),
+        ([in_parquet], "rows, by customer_id"),
+        ([in_parquet, in_script], "base64: rows, by customer_id"),
+        ([in_sqlite], "rows of t.customer_id"),
+        ([in_sqlite, in_zip], "rows.csv: rows of t.customer_id"),
+        ([in_duckdb], "rows of main.t.customer_id"),
+        ([in_duckdb, gzip.compress, in_script], "base64: rows of main.t.customer_id"),
+        ([lambda rows: rows.decode().encode("utf-16")], "mentions"),
+    ],
+)
+def test_a_find_says_what_holds_the_person_and_how_often(
+    tmp_path: Path, packs: list[Callable[[bytes], bytes]], what: str
+) -> None:
+    content = ROWS
+    for pack in packs:
+        content = pack(content)
+    (tmp_path / "file").write_bytes(content)
+    (find,) = search(tmp_path, TRACES).found
+    assert (find.what, find.count, find.is_by_hand) == (what, 1, False)
+    remove_from(tmp_path / "file", TRACES)
+    assert search(tmp_path, TRACES).places == []
+    assert search(tmp_path, Traces(frozenset([KEPT]))).found
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_that_were_deleted_are_counted_in_free_pages(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "a.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("pragma secure_delete = off")
+        connection.execute("create table t (customer_id text)")
+        connection.executemany("insert into t values (?)", [(KEPT,), *[(GONE,)] * rows])
+        connection.commit()
+        connection.execute("delete from t where customer_id = ?", (GONE,))
+        connection.commit()
+    assert search(tmp_path, TRACES).found == [Find("a.sqlite", FREE_PAGES, rows)]
+    remove_from(path, TRACES)
+    assert search(tmp_path, TRACES).places == []
+
+
+@pytest.mark.parametrize("size", [46, 47, 48])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_data_in_base64_are_read_with_and_without_padding(
+    size: int, encode: Callable[[bytes], bytes]
+) -> None:
+    content = bytes(range(200, 200 + size))
+    text = encode(content)
+    for run in (text, text.rstrip(b"=")):
+        (found,) = containers.encoded(b'x = "' + run + b'"')
+        assert found == (slice(5, 5 + len(run)), content)
+    assert list(containers.encoded(text[:59])) == [], "a word may be as long"
+
+
+def test_a_character_too_many_does_not_hide_what_comes_before_it() -> None:
+    content = bytes(range(200, 248))
+    ((place, found),) = containers.encoded(base64.b64encode(content) + b"A")
+    assert (place, found) == (slice(0, 65), content)
+
+
+def test_the_log_of_a_database_is_no_reason_not_to_open_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("create table t (customer_id text)")
+        connection.execute("insert into t values (?)", (GONE,))
+    connection.close()
+    (tmp_path / "a.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert [str(find) for find in search(tmp_path, TRACES).places] == [
+        *("a.gz: rows of t.customer_id", "a.sqlite: rows of t.customer_id"),
+    ]
