@@ -212,7 +212,8 @@ def _reference_sample(model: ChurnModel, frame: pd.DataFrame, learned: set[str])
 def _current_sample(scores: pd.DataFrame, frame: pd.DataFrame, learned: set[str]) -> Sample:
     unseen = scores[~scores["customer_id"].isin(learned)]
     probability = unseen["churn_probability"].to_numpy(dtype=np.float64)
-    return Sample(frame, probability) if len(probability) else Sample(frame)
+    rows = frame["customer_id"].isin(unseen["customer_id"]).to_numpy()
+    return Sample(frame, probability, rows) if len(probability) else Sample(frame)
 
 
 def _label_drift(

@@ -17,12 +17,13 @@ from python_ml.judge.drift.dependence import tell_apart
 from python_ml.judge.drift.statistics import (
     Comparison,
     Floats,
+    Matching,
     adjust,
     as_numbers,
     compare_categories,
     compare_numbers,
     compare_shares,
-    stratum_weights,
+    match,
 )
 from python_ml.settings import DriftSettings
 
@@ -37,6 +38,8 @@ NUMERIC, CATEGORY, MISSING_VALUES, DEPENDENCE, PREDICTION, LABEL = (
 JOINT = "all features together"
 STABLE, WATCH, ALARM, CALENDAR = "stable", "watch", "alarm", "calendar"
 A_DAY = 1 / 30.44
+WINDOW_MONTHS = 12  # of gold's history
+MOST = 0.5
 CONTRACT_MONTHS = 365 / 30.44  # in the unit of the features, months of 30.44 days
 UNTOLD = (
     "moves with the season, and no snapshot of the same month a year before is there to compare"
@@ -68,7 +71,7 @@ class Sample:
 @dataclass
 class Finding:
     """One subject; `plain` against the reference as it was, `judged` against what the calendar
-    makes of it (None where nothing can be said)."""
+    makes of it (None where nothing can be said). `has_odds` says whether odds ratios are judged."""
 
     subject_kind: str
     subject: str
@@ -80,6 +83,7 @@ class Finding:
     reference_mean: float | None
     current_mean: float | None
     note: str = ""
+    has_odds: bool = False
     p_value_adjusted: float = 1.0
     is_alarm: bool = False
     is_alarm_plain: bool = False
@@ -107,14 +111,14 @@ def compare_samples(
         year_before: rows of the same calendar month a year or more before the current one.
         label: the finding on labels, where some have matured.
     """
-    aged = _Aged(columns, reference.frame, months)
+    aged = _Aged(columns, reference.frame, current.frame, months)
     findings = [
         _feature(column, reference.frame, current.frame, aged, year_before) for column in columns
     ]
     for column in columns:
         before, now = (one.frame[column.name].isna().to_numpy() for one in (reference, current))
         if before.any() or now.any():
-            findings.append(_missing(column, before, now, aged, current.frame))
+            findings.append(_missing(column, before, now, aged, (reference.frame, current.frame)))
     if (joint := _dependence(columns, reference.frame, current.frame, aged, limits)) is not None:
         findings.append(joint)
     if reference.scores is not None and current.scores is not None:
@@ -151,9 +155,7 @@ def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: DriftS
         has_effect = found.distance >= limits.minimum_dependence
     else:
         has_effect = found.distance >= limits.minimum_distance
-    # What the calendar makes of a rare share is not known well enough to be judged by its odds.
-    is_share = finding.subject_kind in (CATEGORY, NUMERIC) and finding.judged is finding.plain
-    if has_effect or (is_share and found.odds_ratio >= limits.minimum_odds_ratio):
+    if has_effect or (finding.has_odds and found.odds_ratio >= limits.minimum_odds_ratio):
         return ALARM
     return WATCH if found.psi >= limits.watch_psi else STABLE
 
@@ -161,25 +163,51 @@ def _exceeds(finding: Finding, found: Comparison, p_value: float, limits: DriftS
 class _Aged:
     """The reference as the calendar alone would have left it.
 
-    A column that counts months is moved on by those that have passed. A column that moves with such
-    a clock is expected to be, for each reading of the clock, what it was; so the reference is
-    weighted to the clock's expected readings.
+    A column that counts months (a clock) is moved on by those that have passed. A column that moves
+    with such a clock is expected to be, where all clocks stand alike, what it was; so the reference
+    is weighted to where the clocks of the current customers stand.
     """
 
-    def __init__(self, columns: Sequence[Column], frame: pd.DataFrame, months: float) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        reference: pd.DataFrame,
+        current: pd.DataFrame,
+        months: float,
+    ) -> None:
         self.months = months
         self.expected: dict[str, Floats] = {}
-        self._weights: dict[str, Floats] = {}
-        for column in columns if months else ():
-            if column.calendar in (CLOCK_DOWN, CLOCK_UP):
-                values = frame[column.name].to_numpy(dtype=np.float64)
-                law = count_down if column.calendar == CLOCK_DOWN else count_up
-                self.expected[column.name] = law(values, months)
-                self._weights[column.name] = stratum_weights(values, self.expected[column.name])
-        down = (c.name for c in columns if c.calendar == CLOCK_DOWN and c.name in self.expected)
-        self.renewal = next(down, None)
-        up = (c.name for c in columns if c.calendar == CLOCK_UP and c.name in self.expected)
-        self.tenure = next(up, None)
+        clocks = [c for c in columns if months and c.calendar in (CLOCK_DOWN, CLOCK_UP)]
+        for column in clocks:
+            law = count_down if column.calendar == CLOCK_DOWN else count_up
+            values = reference[column.name].to_numpy(dtype=np.float64)
+            self.expected[column.name] = law(values, months)
+        self.renewal = next((c.name for c in clocks if c.calendar == CLOCK_DOWN), None)
+        self.tenure = next((c.name for c in clocks if c.calendar == CLOCK_UP), None)
+        self._frames = (reference, current)
+        self._matchings: dict[str, Matching] = {}
+
+    def matching(self, clock: str | None) -> Matching | None:
+        """Customers whose clocks stand alike, `clock` most closely; None where it is no clock."""
+        if clock is None or clock not in self.expected:
+            return None
+        if clock not in self._matchings:
+            self._matchings[clock] = self.match(clock, *self._frames)
+        return self._matchings[clock]
+
+    def match(self, clock: str, reference: pd.DataFrame, current: pd.DataFrame) -> Matching:
+        """As `matching`, of other rows."""
+        clocks = [clock, *(name for name in self.expected if name != clock)]
+        return match(*(f[clocks].to_numpy(dtype=np.float64) for f in (reference, current)))
+
+    def told(self) -> str:
+        return f"against the reference weighted to {' and '.join(self.expected)} as they are now"
+
+    def remained(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Which rows of both samples are of customers on both dates; None unless most are."""
+        before, now = (frame["customer_id"] for frame in self._frames)
+        own, new = before.isin(now).to_numpy(), now.isin(before).to_numpy()
+        return (own, new) if min(own.mean(), new.mean()) > MOST else None
 
     def stayed(self, current: pd.DataFrame) -> np.ndarray | None:
         """Which current customers were there on the reference's date; None where all were.
@@ -191,8 +219,18 @@ class _Aged:
         tenure = current[self.tenure].to_numpy(dtype=np.float64)
         return ~(tenure < self.months - A_DAY)
 
-    def weights(self, clock: str | None) -> Floats | None:
-        return None if clock is None else self._weights.get(clock)
+    def full_windows(
+        self, reference: pd.DataFrame, current: pd.DataFrame
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Which rows are of customers who have been there for the whole window; None where that is
+        not known, or where either sample has none."""
+        if self.tenure is None:
+            return None
+        before, now = (
+            ~(frame[self.tenure].to_numpy(dtype=np.float64) < WINDOW_MONTHS - A_DAY)
+            for frame in (reference, current)
+        )
+        return (before, now) if before.any() and now.any() else None
 
 
 def count_down(values: Floats, months: float) -> Floats:
@@ -222,23 +260,21 @@ def _feature(
     plain = compare(first, second, None)
     judged: Comparison | None = plain
     note = ""
-    stayed = aged.stayed(current) if column.calendar in (HISTORY, CLOCK_UP, aged.tenure) else None
-    if stayed is not None:
-        second = second[stayed]
     if aged.months and column.calendar == SEASON:
         judged, note = None, UNTOLD
         if year_before is not None:
             judged = compare(read(year_before[column.name]), second, None)
             note = "against the same month a year before"
-    elif column.calendar == HISTORY and stayed is not None:
-        judged = compare(first, second, None)
-        note = f"without the {(~stayed).sum():,} who came since"
+    elif column.calendar == HISTORY and (full := aged.full_windows(reference, current)):
+        before, now = full
+        judged = compare(first[before], second[now], None)
+        note = f"without the {(~now).sum():,} who have been customers for less than a year"
     elif column.name in aged.expected:
-        judged = compare(read(aged.expected[column.name]), second, None)
+        judged = _compare_clock(read(aged.expected[column.name]), second, aged, column, current)
         note = f"against the reference {aged.months:.1f} months on"
-    elif (weights := aged.weights(column.calendar)) is not None:
-        judged = compare(first, second, weights)
-        note = f"against the reference weighted to {column.calendar} {aged.months:.1f} months on"
+    elif (matching := aged.matching(column.calendar)) is not None:
+        judged = compare(first, second, matching)
+        note = aged.told()
     return Finding(
         subject_kind=CATEGORY if column.is_category else NUMERIC,
         subject=column.name,
@@ -250,24 +286,46 @@ def _feature(
         reference_mean=_mean(column, reference),
         current_mean=_mean(column, current),
         note=note,
+        # Shares that are computed from the clock itself hang on how closely it is matched, the more
+        # so the rarer they are.
+        has_odds=judged is plain or column.from_text,
     )
+
+
+def _compare_clock(
+    expected: Floats, found: Floats, aged: _Aged, column: Column, current: pd.DataFrame
+) -> Comparison:
+    """Whether a clock has gone on as it should, by those who were there on both dates: who leaves
+    and who joins is not spread evenly over its readings."""
+    if (both := aged.remained()) is not None:
+        before, now = both
+        return compare_numbers(expected[before], found[now])
+    if column.calendar == CLOCK_UP and (stayed := aged.stayed(current)) is not None:
+        found = found[stayed]
+    return compare_numbers(expected, found)
 
 
 def _reader(column: Column) -> tuple[Callable[..., np.ndarray], Callable[..., Comparison]]:
     """How values are read, nulls filled as for the model, and how two samples are compared."""
-    if column.is_category:
-        fill = str(column.fill)
-        return lambda s: pd.Series(s).fillna(fill).astype(str).to_numpy(object), compare_categories
+
+    def levels(values: pd.Series) -> np.ndarray:
+        return pd.Series(values).fillna(str(column.fill)).astype(str).to_numpy(object)
 
     def numbers(values: pd.Series | Floats) -> Floats:
         filled = pd.Series(values).astype("float64")
         return as_numbers(filled if column.fill is None else filled.fillna(float(column.fill)))
 
-    def compare(reference: Floats, current: Floats, weights: Floats | None) -> Comparison:
-        is_flag = np.isin(reference, (0.0, 1.0)).all() and np.isin(current, (0.0, 1.0)).all()
-        return (compare_shares if is_flag else compare_numbers)(reference, current, weights)
+    def compare(
+        reference: np.ndarray, current: np.ndarray, matching: Matching | None
+    ) -> Comparison:
+        weights = None if matching is None else matching.weights
+        if column.is_category:
+            return compare_categories(reference, current, weights)
+        if np.isin(reference, (0.0, 1.0)).all() and np.isin(current, (0.0, 1.0)).all():
+            return compare_shares(reference, current, matching)
+        return compare_numbers(reference, current, weights)
 
-    return numbers, compare
+    return levels if column.is_category else numbers, compare
 
 
 def _missing(
@@ -275,26 +333,24 @@ def _missing(
     reference: np.ndarray,
     current: np.ndarray,
     aged: _Aged,
-    frame: pd.DataFrame,
+    frames: tuple[pd.DataFrame, pd.DataFrame],
 ) -> Finding:
     """The share of nulls of a feature, compared as its values are.
 
     Args:
         reference: which values are null.
         current: likewise.
-        frame: the current rows.
+        frames: the rows of both.
     """
     plain = compare_shares(reference, current)
     judged: Comparison | None = plain
     note = "share of missing values"
-    clock = column.name if column.name in aged.expected else column.calendar
     if aged.months and column.calendar == SEASON:
         judged, note = None, UNTOLD
-    elif column.calendar == HISTORY and (stayed := aged.stayed(frame)) is not None:
-        # Who came lately has no history yet, on either date: one of both shares is expected.
-        judged = max(plain, compare_shares(reference, current[stayed]), key=lambda it: it.p_value)
-    elif (weights := aged.weights(clock)) is not None:
-        judged = compare_shares(reference, current, weights)
+    elif column.calendar == HISTORY and (full := aged.full_windows(*frames)):
+        judged = compare_shares(reference[full[0]], current[full[1]])
+    elif (matching := aged.matching(column.calendar)) is not None:
+        judged = compare_shares(reference, current, matching)
     return Finding(
         subject_kind=MISSING_VALUES,
         subject=column.name,
@@ -365,10 +421,12 @@ def _prediction(reference: Sample, current: Sample, aged: _Aged) -> Finding:
     first, second = as_numbers(reference.scores), as_numbers(current.scores)
     plain = compare_numbers(first, second)
     judged, note = plain, ""
-    if (weights := aged.weights(aged.renewal)) is not None:
-        of_scored = weights if reference.scored is None else weights[reference.scored]
-        judged = compare_numbers(first, second, of_scored)
-        note = f"against the reference weighted to {aged.renewal} {aged.months:.1f} months on"
+    if aged.renewal is not None:
+        rows = (
+            it.frame if it.scored is None else it.frame[it.scored] for it in (reference, current)
+        )
+        judged = compare_numbers(first, second, aged.match(aged.renewal, *rows).weights)
+        note = aged.told()
     return Finding(
         subject_kind=PREDICTION,
         subject="churn_probability",

@@ -6,7 +6,7 @@ its size is then Kish's effective one, (Σw)² / Σw².
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ CHI2 = "chi2"
 PSI_BINS = 10
 # Below this expected count chi-square is no good guide; rarer levels are put together.
 MINIMUM_EXPECTED = 5.0
+_STRATA, _STRATA_WITHIN = 20, 6  # of the first driver, and of the next within each of them
+_LEAST_IN_STRATUM = 25  # rows of the reference
 MISSING = float(np.finfo(np.float32).min)  # below every value, so that a share of nulls can drift
 
 
@@ -35,6 +37,23 @@ class Comparison:
     p_value: float
     odds_ratio: float = 1.0
     statistic: str = "ks"
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Which rows of two samples are alike in what drives a variable: a stratum of each row, from 0.
+    Every stratum has rows of the reference."""
+
+    reference: NDArray[np.int64]
+    current: NDArray[np.int64]
+
+    @property
+    def weights(self) -> Floats:
+        """Of the reference, to give it the distribution over the strata that the current has."""
+        count = int(self.reference.max()) + 1
+        have = np.bincount(self.reference, minlength=count)
+        want = np.bincount(self.current, minlength=count)
+        return np.asarray((want / have)[self.reference], dtype=np.float64)
 
 
 def as_numbers(values: object) -> Floats:
@@ -106,23 +125,45 @@ def compare_categories(
 def compare_shares(
     reference: NDArray[np.bool_] | Floats,
     current: NDArray[np.bool_] | Floats,
-    weights: Floats | None = None,
+    matching: Matching | None = None,
 ) -> Comparison:
     """Compare the shares of customers of whom something is true, by chi-square and odds ratio.
+
+    With a matching, distance and odds are of the reference weighted to the current strata, and the
+    p-value is that of Cochran, Mantel and Haenszel over the strata: weights make rare events of a
+    few rows count for many, and a test on them finds little.
 
     Args:
         reference: true or false, or 1 and 0.
         current: likewise.
-        weights: of the reference, or None.
+        matching: of the rows, or None.
     """
-    size = float(len(reference)) if weights is None else effective_size(weights)
-    counts = np.array(
-        [
-            size * np.average(np.asarray(reference, dtype=np.float64), weights=weights),
-            float(np.asarray(current, dtype=np.float64).sum()),
-        ]
+    first, second = (np.asarray(one, dtype=np.float64) for one in (reference, current))
+    weights = None if matching is None else matching.weights
+    size = float(len(first)) if weights is None else effective_size(weights)
+    counts = np.array([size * np.average(first, weights=weights), second.sum()])
+    found = _of_counts(counts, np.array([size, float(len(second))]))
+    if matching is None:
+        return found
+    return replace(found, p_value=_stratified_p_value(first, second, matching))
+
+
+def _stratified_p_value(reference: Floats, current: Floats, matching: Matching) -> float:
+    """Of equal odds in each stratum, by the test of Cochran, Mantel and Haenszel."""
+    count = int(matching.reference.max()) + 1
+    before, now = (
+        np.bincount(strata, minlength=count).astype(np.float64)
+        for strata in (matching.reference, matching.current)
     )
-    return _of_counts(counts, np.array([size, float(len(current))]))
+    true_before = np.bincount(matching.reference, weights=reference, minlength=count)
+    true_now = np.bincount(matching.current, weights=current, minlength=count)
+    both, true = before + now, true_before + true_now
+    expected = true * now / both
+    variance = true * (both - true) * before * now / (both**2 * np.maximum(both - 1, 1))
+    if not variance.sum() > 0:
+        return 1.0
+    excess = (true_now - expected).sum()
+    return float(stats.chi2.sf(excess**2 / variance.sum(), 1))
 
 
 def _of_counts(counts: Floats, sizes: Floats) -> Comparison:
@@ -183,6 +224,35 @@ def stratum_weights(driver: Floats, expected: Floats, strata: int = 40) -> Float
     have = np.bincount(own, minlength=len(edges) + 2)
     want = np.bincount(aged, minlength=len(edges) + 2)
     return (want / np.maximum(have, 1))[own].astype(np.float64)
+
+
+def match(reference: Floats, current: Floats) -> Matching:
+    """Put together the rows of two samples whose drivers are alike.
+
+    The first driver is cut into groups of equal size in the reference, each of these by the second,
+    and so on; NaN counts as the lowest value.
+
+    Args:
+        reference: n × k values of the k drivers.
+        current: m × k.
+    """
+    first, second = (np.nan_to_num(one, nan=-np.inf) for one in (reference, current))
+    own, now = np.zeros(len(first), dtype=np.int64), np.zeros(len(second), dtype=np.int64)
+    for driver in range(first.shape[1]):
+        most = _STRATA if driver == 0 else _STRATA_WITHIN
+        finer_own, finer_now, count = np.empty_like(own), np.empty_like(now), 0
+        for group in range(int(own.max()) + 1):
+            before, after = own == group, now == group
+            values = first[before, driver]
+            parts = max(1, min(most, len(values) // _LEAST_IN_STRATUM))
+            ranks = np.linspace(0, 1, parts + 1)[1:-1]
+            edges = np.unique(np.quantile(values, ranks, method="higher"))
+            edges = edges[edges > values.min()]  # below the lowest edge somebody must be
+            finer_own[before] = count + np.searchsorted(edges, values, side="right")
+            finer_now[after] = count + np.searchsorted(edges, second[after, driver], side="right")
+            count += len(edges) + 1
+        own, now = finer_own, finer_now
+    return Matching(own, now)
 
 
 def _weighted_distance(reference: Floats, current: Floats, weights: Floats) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
-from python_ml.contracts.gold import Column
+from python_ml.contracts.gold import GOLD, MODEL_FILE, Column
 from python_ml.judge.drift.distributions import distribution_table
 from python_ml.judge.drift.monitor import months_between, watch_drift
 from python_ml.judge.drift.samples import (
@@ -23,11 +24,13 @@ from python_ml.judge.drift.samples import (
     label_finding,
 )
 from python_ml.judge.drift.statistics import (
+    Matching,
     as_numbers,
     compare_categories,
     compare_numbers,
     compare_shares,
     effective_size,
+    match,
     psi,
 )
 from python_ml.pipeline.train import train
@@ -174,8 +177,63 @@ def test_shares_are_compared_by_the_odds() -> None:
     )
     nobody = compare_shares(np.zeros(50), np.zeros(60))
     assert (nobody.p_value, nobody.odds_ratio) == (1.0, 1.0)
-    weighted = compare_shares(np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([3.0, 1.0]))
-    assert weighted.distance == pytest.approx(0.25)
+
+
+def test_shares_are_compared_among_those_who_are_alike() -> None:
+    """Ten times as frequent in one stratum as in the other, of which few are left: as expected."""
+    random = np.random.default_rng(6)
+
+    def drawn(near: int, far: int, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        stratum = np.repeat([0, 1], [near, far])
+        return stratum, random.random(near + far) < np.where(stratum == 0, 0.1, 0.01) * factor
+
+    before, complained = drawn(1000, 2000)
+    now, complains = drawn(200, 2800)
+    assert compare_shares(complained, complains).odds_ratio > 1.8
+    quiet = compare_shares(complained, complains, Matching(before, now))
+    assert quiet.distance < 0.005
+    assert quiet.p_value > 0.05
+    now, complains = drawn(200, 2800, 2.0)
+    doubled = compare_shares(complained, complains, Matching(before, now))
+    assert doubled.odds_ratio > 1.5
+    assert doubled.p_value < 1e-4
+    assert compare_shares(complained, complains).p_value > 0.01, "the calendar hides it"
+
+
+def test_the_stratified_test_is_that_of_cochran_mantel_and_haenszel() -> None:
+    """Of one stratum it is the chi-square test but for n − 1; of two, by hand: the excess is
+    (20 − 15) + (12 − 10), the variance 100·100·30·170/(200²·199) + 50·50·20·80/(100²·99)."""
+    one = compare_shares(
+        np.arange(100) < 10,
+        np.arange(100) < 20,
+        Matching(np.zeros(100, dtype=np.int64), np.zeros(100, dtype=np.int64)),
+    )
+    chi_square = stats.chi2_contingency([[10, 90], [20, 80]], correction=False)[0]
+    assert one.p_value == pytest.approx(stats.chi2.sf(chi_square * 199 / 200, 1))
+    strata = np.repeat([0, 1], [100, 50])
+    before, now = (
+        np.concatenate([np.arange(100) < a, np.arange(50) < b]) for a, b in ((10, 8), (20, 12))
+    )
+    variance = 100 * 100 * 30 * 170 / (200**2 * 199) + 50 * 50 * 20 * 80 / (100**2 * 99)
+    two = compare_shares(before, now, Matching(strata, strata))
+    assert two.p_value == pytest.approx(stats.chi2.sf(7**2 / variance, 1))
+
+
+def test_rows_are_matched_on_all_drivers() -> None:
+    random = np.random.default_rng(8)
+    reference = random.random((3000, 2))
+    current = np.column_stack([random.beta(2, 1, 2000), random.beta(1, 3, 2000)])
+    current[0], reference[0] = np.nan, np.nan
+    matching = match(reference, current)
+    known = ~np.isnan(reference).any(axis=1)
+    weights = matching.weights[known]
+    means = np.average(reference[known], axis=0, weights=weights)
+    assert means == pytest.approx(np.nanmean(current, axis=0), abs=0.01)
+    assert weights.sum() == pytest.approx(2000, rel=0.01)
+    assert set(matching.current) <= set(matching.reference)
+    assert min(np.bincount(matching.reference)) >= 20
+    ties = match(np.zeros((60, 1)), np.ones((60, 1)))
+    assert ties.weights.tolist() == [1.0] * 60
 
 
 def test_features_that_no_longer_go_together_are_an_alarm() -> None:
@@ -271,10 +329,13 @@ def test_a_change_is_found_also_when_time_has_passed(
     reference = customers(2000, 1)
     current = customers(2000, 2, months=months, arrived=60 if months else 0)
     changed = current.assign(**{column: change(current)})
+    if column == "renewal":
+        changed["is_near"] = (changed["renewal"] <= 3).astype(int)
     found = verdicts(compared(reference, changed, months))
     assert found[column] == "alarm"
     alarms = {name for name, verdict in found.items() if verdict == "alarm"}
-    others = alarms - {column, "trend", f"{column} {MISSING_VALUES}", JOINT}
+    follows = {"renewal": {"is_near"}}.get(column, set()) if not months else set()
+    others = alarms - {column, "trend", f"{column} {MISSING_VALUES}", JOINT} - follows
     assert not others
 
 
@@ -288,7 +349,68 @@ def test_what_the_calendar_moves_is_told_apart(months: float) -> None:
     near = found["is_near"]
     assert near.judged is not None
     assert near.judged.distance < near.plain.distance
-    assert "who came since" in found["months_of_use"].note
+    assert "less than a year" in found["months_of_use"].note
+
+
+def _said(calendar: str | None) -> Column:
+    return Column("complains", "integer", "feature", "2A", from_text=True, calendar=calendar)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "calendar"), (2.0, "alarm")])
+def test_a_rare_flag_that_follows_the_renewals(factor: float, verdict: str) -> None:
+    """Complaints are frequent near the renewal, and the bunch of renewals is over: that they are
+    rarer is the calendar's doing; that they double is not."""
+    columns = (*COLUMNS, _said("renewal"))
+    random = np.random.default_rng(9)
+    samples = []
+    for seed, months, times in ((1, 0.0, 1.0), (2, 7.0, factor)):
+        frame = customers(6000, seed, months=months, arrived=300 if months else 0)
+        risk = np.where(frame["renewal"] <= 3, 0.08, 0.008) * times
+        complains = (random.random(len(frame)) < risk).astype(int)
+        samples.append(Sample(frame.assign(complains=complains)))
+    found = {it.subject: it for it in compare_samples(columns, samples[0], samples[1], 7.0, LIMITS)}
+    assert found["complains"].verdict == verdict
+    assert found["complains"].plain.distance < LIMITS.minimum_distance
+
+
+def test_windows_that_fill_up_are_no_drift() -> None:
+    """Who joined before the training date had two months of history then, and has five now."""
+    reference, current = customers(3000, 1), customers(3000, 2, months=3.0)
+    for frame, newest, months_of_use in ((reference, 300, 2.0), (current, 700, 5.0)):
+        frame.loc[:newest, "tenure"] = months_of_use
+        frame.loc[:newest, "months_of_use"] = months_of_use
+    found = compared(reference, current, 3.0)["months_of_use"]
+    assert found.plain.distance > 0.1
+    assert found.verdict == "calendar"
+
+
+def test_who_leaves_and_who_joins_does_not_stop_the_clock() -> None:
+    """Customers leave when their contract ends, and those who join have a year before them."""
+    reference = customers(4000, 1)
+    reference["renewal"] = np.random.default_rng(1).uniform(0, 12, 4000)
+    stay = reference[(reference["renewal"] > 3) | (reference.index % 2 == 0)]
+    aged = stay["renewal"] - 3.0
+    later = stay.assign(
+        renewal=np.where(aged < 0, aged + 365 / 30.44, aged), tenure=stay["tenure"] + 3
+    )
+    joined = customers(500, 2).assign(renewal=11.0, tenure=1.0)
+    current = pd.concat([later, joined], ignore_index=True)
+    current["is_near"] = (current["renewal"] <= 3).astype(int)
+    reference["is_near"] = (reference["renewal"] <= 3).astype(int)
+    found = compared(reference, current, 3.0)
+    assert found["renewal"].verdict == "calendar"
+    assert found["is_near"].verdict in ("calendar", "stable")
+    stopped = current.assign(renewal=pd.concat([stay["renewal"], joined["renewal"]]).to_numpy())
+    assert compared(reference, stopped, 3.0)["renewal"].verdict == "alarm"
+
+
+def test_what_customers_say_moves_with_the_calendar() -> None:
+    """Those about to leave say it, and who is about to leave follows from the renewals."""
+    models = yaml.safe_load(MODEL_FILE.read_text(encoding="utf-8"))["models"]
+    columns = next(model["columns"] for model in models if model["name"] == GOLD)
+    text = [c for c in columns if c["config"]["meta"].get("from_text")]
+    assert len(text) > 10
+    assert [c["name"] for c in text if "calendar" not in c["config"]["meta"]] == []
 
 
 def test_a_season_is_compared_with_that_of_a_year_before() -> None:

@@ -10,6 +10,7 @@ from python_ml.judge.drift.statistics import (
     CHI2,
     MISSING,
     Comparison,
+    Matching,
     adjust,
     as_numbers,
     compare_categories,
@@ -207,12 +208,12 @@ def test_what_is_true_of_nobody_or_of_all_has_not_changed(count: int) -> None:
 
 
 def test_a_weighted_share_is_one_of_the_effective_size() -> None:
-    weights = np.repeat([3.0, 1.0], 50)
-    found = compare_shares(yes(50, 100), yes(50, 100), weights)
-    size = 200**2 / (50 * 9 + 50)
-    table = [[size * 0.75, 50], [size * 0.25, 50]]
-    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=False)[1])
+    strata = np.repeat([0, 1], 50), np.repeat([0, 1], [75, 25])
+    found = compare_shares(yes(50, 100), yes(50, 100), Matching(*strata))
+    assert np.unique(Matching(*strata).weights).tolist() == [0.5, 1.5]
+    size = 100**2 / (50 * 1.5**2 + 50 * 0.5**2)
     assert found.distance == pytest.approx(0.25)
+    assert found.odds_ratio == pytest.approx((size * 0.75 + 0.5) / (size * 0.25 + 0.5))
 
 
 def test_the_odds_of_categories_are_those_of_the_level_that_has_changed_most_surely() -> None:
