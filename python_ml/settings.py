@@ -934,6 +934,11 @@ class Settings(Section, BaseSettings):
     memory_limit: Text = Field(
         "2GB", description="Memory of DuckDB; beyond it, DuckDB spills to disk."
     )
+    customers_per_part: PositiveCount = Field(
+        50_000,
+        description="Largest number of customers that `score` reads, scores and writes at a time. "
+        "Fewer take less memory; results are the same.",
+    )
     athena: AthenaSettings = AthenaSettings()
     doctor: DoctorSettings = DoctorSettings()
     metabase: MetabaseSettings = MetabaseSettings()

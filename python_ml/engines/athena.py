@@ -4,12 +4,12 @@ in Glue."""
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import logging
+import tempfile
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -182,14 +182,17 @@ class AthenaWarehouse(Warehouse):
             for table in page["TableList"]
         }
 
-    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
-        typed = self._typed(table, frame)
+    @contextmanager
+    def writing_external(self, table: str, run_id: str) -> Iterator[Callable[[pd.DataFrame], None]]:
+        schema = self._external_arrow_schema(table)
         registered = self._registered(table)
-        content = io.BytesIO()
-        pq.write_table(typed, content, compression="snappy")
         folder = f"{self._lake}/ml/{table}/run_id={run_id}/"
         bucket, key = bucket_and_key(f"{folder}part-0.parquet")
-        self._s3.put_object(Bucket=bucket, Key=key, Body=content.getvalue())
+        with tempfile.TemporaryFile() as file:
+            with pq.ParquetWriter(file, schema, compression="snappy") as writer:
+                yield lambda frame: writer.write_table(self._typed(table, frame))
+            file.seek(0)
+            self._s3.upload_fileobj(Fileobj=file, Bucket=bucket, Key=key)
         # Only now does anyone see it. A part that the run wrote before has just been replaced.
         answer = self._glue.batch_create_partition(
             DatabaseName=self.ml_schema,

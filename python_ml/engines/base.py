@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -41,15 +41,23 @@ class Warehouse(ABC):
         types (those of models/sources.yml), from the catalog."""
 
     @abstractmethod
-    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
-        """Write `frame` as the run's part of an external table of source `ml`, all or nothing.
+    def writing_external(
+        self, table: str, run_id: str
+    ) -> AbstractContextManager[Callable[[pd.DataFrame], None]]:
+        """To write the run's part of an external table of source `ml` frame by frame.
 
-        The frame has the table's columns but `run_id`; it is cast to the types in
-        models/sources.yml. A part that the same run wrote before is replaced.
+        Readers see all of it when the block ends, and nothing if it raises. Each frame has the
+        table's columns but `run_id`; it is cast to the types in models/sources.yml. A part that the
+        same run wrote before is replaced.
 
         Raises:
             SpanishGasError: a column is missing, unknown or cannot be cast.
         """
+
+    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
+        """The same with one frame."""
+        with self.writing_external(table, run_id) as write:
+            write(frame)
 
     @abstractmethod
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -94,14 +94,30 @@ class DuckDBWarehouse(Warehouse):
             for table, rows in columns.groupby("table_name")
         }
 
-    def write_external(self, table: str, frame: pd.DataFrame, run_id: str) -> None:
-        typed = self._typed(table, frame)
+    @contextmanager
+    def writing_external(self, table: str, run_id: str) -> Iterator[Callable[[pd.DataFrame], None]]:
+        schema = self._external_arrow_schema(table)
         part = self.lake / "ml" / table / f"run_id={run_id}" / "part-0.parquet"
         unfinished = part.with_suffix(".parquet.tmp")
         with on_disk(part):
             part.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(typed, unfinished, compression="zstd")
-            unfinished.replace(part)
+            writer = pq.ParquetWriter(unfinished, schema, compression="zstd")
+
+        def write(frame: pd.DataFrame) -> None:
+            typed = self._typed(table, frame)
+            with on_disk(part):
+                writer.write_table(typed)
+
+        try:
+            yield write
+            with on_disk(part):
+                writer.close()
+                unfinished.replace(part)
+        except BaseException:
+            with suppress(OSError):  # what went wrong is told, not that nothing is left of it
+                writer.close()
+                unfinished.unlink()
+            raise
 
     def read_external(self, table: str, run_id: str | None = None) -> pd.DataFrame:
         schema = self._external_arrow_schema(table)

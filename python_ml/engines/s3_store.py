@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
 from python_ml.engines import cloud
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.engines.store import Store
@@ -10,10 +15,11 @@ from python_ml.settings import AthenaSettings
 
 
 class S3Store(Store):
-    """Objects under `athena.lake`. S3 shows an object whole or not at all, and reads its writes."""
+    """Objects under a place. S3 shows an object whole or not at all, and reads its writes."""
 
-    def __init__(self, athena: AthenaSettings) -> None:
-        self._bucket, self._prefix = bucket_and_prefix(athena.lake)
+    def __init__(self, athena: AthenaSettings, place: str | None = None) -> None:
+        """A store at `place`, by default `athena.lake`."""
+        self._bucket, self._prefix = bucket_and_prefix(place or athena.lake)
         self._s3 = cloud.client("s3", athena.region)
 
     def read(self, key: str) -> bytes:
@@ -23,6 +29,13 @@ class S3Store(Store):
             raise SpanishGasError(f"{self.place(key)} is not there") from error
         content: bytes = answer["Body"].read()
         return content
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[IO[bytes]]:
+        with tempfile.TemporaryFile() as file:
+            yield file
+            file.seek(0)
+            self._s3.upload_fileobj(Fileobj=file, Bucket=self._bucket, Key=f"{self._prefix}{key}")
 
     def write(self, key: str, content: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}{key}", Body=content)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from python_ml.errors import ServiceError, SpanishGasError, on_disk
 
@@ -27,8 +30,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def writing(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """To write or replace a file bit by bit: it is there when the block ends, and as it was
+        before if the block raises."""
+
     def write(self, key: str, content: bytes) -> None:
         """Write or replace a file."""
+        with self.writing(key) as file:
+            file.write(content)
 
     @abstractmethod
     def exists(self, key: str) -> bool:
@@ -58,13 +67,20 @@ class FolderStore(Store):
                 raise SpanishGasError(f"{self.place(key)} is not there") from error
             raise
 
-    def write(self, key: str, content: bytes) -> None:
+    @contextmanager
+    def writing(self, key: str) -> Iterator[IO[bytes]]:
         path = self._root / key
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with on_disk(self.place(key)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
+        try:
+            with on_disk(self.place(key)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with unfinished.open("wb") as file:
+                    yield file
+                unfinished.replace(path)
+        except BaseException:
+            with suppress(OSError):  # what was refused is told, not that nothing is left of it
+                unfinished.unlink()
+            raise
 
     def exists(self, key: str) -> bool:
         return (self._root / key).is_file()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,102 @@ from python_ml.settings import Settings
 SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
 
 
-def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) -> pa.Table:
-    """All rows of gold_master for one as-of date, typed by the contract, sorted by customer.
+@dataclass(frozen=True)
+class GoldPart:
+    """Neighbours among the customers of an as-of date, sorted by id; both ends belong to it."""
+
+    first_id: str
+    last_id: str
+    customer_count: int
+
+
+def gold_parts(
+    warehouse: Warehouse, as_of_date: date, customers_per_part: int, fewest: int = 1
+) -> list[GoldPart | None]:
+    """The rows of gold_master for one as-of date in parts of one size, in the order of customers.
+
+    Args:
+        warehouse: with gold_master.
+        as_of_date: whose rows are meant.
+        customers_per_part: at most so many in a part.
+        fewest: as many parts at least, where there are as many customers.
+
+    Returns:
+        Parts for `read_gold`; None stands for all rows, where a part has room for the whole table.
+
+    Raises:
+        SpanishGasError: a customer is there twice, or there is no row.
+    """
+    whole = warehouse.row_counts([GOLD]).get(GOLD)
+    if fewest == 1 and whole is not None and whole <= customers_per_part:
+        return [None]
+    found = warehouse.query(
+        f"""
+        with customers as (
+            select
+                customer_id,
+                row_number() over (order by customer_id) as place,
+                count(*) over () as customer_count
+            from {GOLD}
+            where {_of_date(as_of_date)}
+        ),
+
+        placed as (
+            select
+                customer_id,
+                floor(
+                    (place - 1)
+                    * greatest(ceil(customer_count / {customers_per_part}e0), {fewest}e0)
+                    / customer_count
+                ) as part
+            from customers
+        )
+
+        select min(customer_id) as first_id, max(customer_id) as last_id, count(*) as customer_count
+        from placed
+        group by part
+        """
+    ).sort_values("first_id")
+    columns = (found[name].to_list() for name in ("first_id", "last_id", "customer_count"))
+    parts = [GoldPart(first, last, int(count)) for first, last, count in zip(*columns, strict=True)]
+    if not parts:
+        raise _no_row(as_of_date)
+    if any(one.last_id >= other.first_id for one, other in pairwise(parts)):
+        raise _twice(as_of_date)
+    return list(parts)
+
+
+def _of_date(as_of_date: date) -> str:
+    return f"as_of_date = date {literal(f'{as_of_date:%Y-%m-%d}')}"
+
+
+def _no_row(as_of_date: date) -> SpanishGasError:
+    return SpanishGasError(f"{GOLD} has no row for the as-of date {as_of_date}")
+
+
+def _twice(as_of_date: date) -> SpanishGasError:
+    return SpanishGasError(f"{GOLD} holds a customer twice for the as-of date {as_of_date}")
+
+
+def read_gold(
+    warehouse: Warehouse, contract: GoldContract, as_of_date: date, part: GoldPart | None = None
+) -> pa.Table:
+    """Rows of gold_master for one as-of date, typed by the contract, sorted by customer.
+
+    Args:
+        warehouse: with gold_master.
+        contract: of gold_master.
+        as_of_date: whose rows are meant.
+        part: one of `gold_parts`; all rows by default.
 
     Raises:
         OldTablesError: a column is missing or not declared.
-        SpanishGasError: a customer is there twice, or there is no row.
+        SpanishGasError: a customer is there twice, or there is no row; the part is not what it was.
     """
-    frame = warehouse.read_table(
-        GOLD, where=f"as_of_date = date {literal(f'{as_of_date:%Y-%m-%d}')}"
-    )
+    where = _of_date(as_of_date)
+    if part is not None:
+        where += f" and customer_id between {literal(part.first_id)} and {literal(part.last_id)}"
+    frame = warehouse.read_table(GOLD, where=where)
     declared = {column.name for column in contract.columns}
     missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
     if missing or unknown:
@@ -44,9 +131,11 @@ def read_gold(warehouse: Warehouse, contract: GoldContract, as_of_date: date) ->
             "version has built is built anew by `spanishgas run`"
         )
     if frame.empty:
-        raise SpanishGasError(f"{GOLD} has no row for the as-of date {as_of_date}")
+        raise _no_row(as_of_date)
     if frame["customer_id"].duplicated().any():
-        raise SpanishGasError(f"{GOLD} holds a customer twice for the as-of date {as_of_date}")
+        raise _twice(as_of_date)
+    if part is not None and len(frame) != part.customer_count:
+        raise SpanishGasError(f"{GOLD} was changed while it was read; start a new run")
     frame = frame.sort_values("customer_id", ignore_index=True)
     schema = contract.arrow_schema()
     return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
@@ -85,18 +174,59 @@ def take_snapshot(
     """
     dates = [*earlier, as_of_date]
     table = pa.concat_tables([read_gold(warehouse, contract, day) for day in dates])
-    digest = content_hash(table)
+    with keeping_rows(settings, contract, run_id, kind) as keep:
+        keep(table)
+    return Snapshot(run_id, table.to_pandas(), content_hash(table))
+
+
+@contextmanager
+def keeping_rows(
+    settings: Settings, contract: GoldContract, run_id: str, kind: str = SCORED_ROWS
+) -> Iterator[Callable[[pa.Table], None]]:
+    """To write the rows of gold_master that a run uses, table by table; they are there when the
+    block ends. Where the run has written them before, they are compared instead.
+
+    Raises:
+        SpanishGasError: gold has changed since then.
+    """
     store, key = open_store(settings), snapshot_key(run_id, kind)
     if store.exists(key):
-        if content_hash(pq.read_table(pa.BufferReader(store.read(key)))) != digest:
-            raise SpanishGasError(
-                f"{GOLD} has changed since run {run_id} took its snapshot; start a new run"
-            )
+        kept = _KeptRows(store.read(key))
+        changed = SpanishGasError(
+            f"{GOLD} has changed since run {run_id} took its snapshot; start a new run"
+        )
+
+        def compare(table: pa.Table) -> None:
+            if content_hash(kept.take(len(table))) != content_hash(table):
+                raise changed
+
+        yield compare
+        if len(kept.take(1)):
+            raise changed
     else:
-        content = io.BytesIO()
-        pq.write_table(table, content, compression="zstd")
-        store.write(key, content.getvalue())
-    return Snapshot(run_id, table.to_pandas(), digest)
+        schema = contract.arrow_schema()
+        with store.writing(key) as file, pq.ParquetWriter(file, schema, compression="zstd") as rows:
+            yield rows.write_table
+
+
+class _KeptRows:
+    """The rows of a Parquet file from the first to the last, a few at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        self._batches = file.iter_batches()
+        self._next = file.schema_arrow.empty_table()
+
+    def take(self, count: int) -> pa.Table:
+        """The next rows; fewer at the end."""
+        while len(self._next) < count:
+            try:
+                batch = next(self._batches)
+            except StopIteration:
+                break
+            self._next = pa.concat_tables([self._next, pa.Table.from_batches([batch])])
+        taken, self._next = self._next.slice(0, count), self._next.slice(count)
+        return taken
 
 
 def training_rows_of(origin: Mapping[str, Any]) -> str:

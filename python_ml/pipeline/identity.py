@@ -27,6 +27,7 @@ _WITHOUT_EFFECT = (
         "home",
         "threads",
         "memory_limit",
+        "customers_per_part",
         "simulate",
         "runs",
         "doctor",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
+
+import pandas as pd
+import pyarrow as pa
 
 from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
 from python_ml.judge.between_dates import between_dates
 from python_ml.judge.shipped import ESTIMATE, OUTCOME, estimate_scores
-from python_ml.judge.snapshot import take_snapshot
+from python_ml.judge.snapshot import gold_parts, keeping_rows, read_gold
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.explain import top_reasons
 from python_ml.pipeline.results import ScoreResult
-from python_ml.registry import APPROVED, Registry, open_registry
+from python_ml.registry import APPROVED, RegisteredModel, Registry, open_registry
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
 
@@ -33,6 +38,64 @@ def require_approved(registry: Registry, version: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class ScoredPart:
+    """Some customers of an as-of date.
+
+    Attributes:
+        rows: n rows of gold_master, sorted by customer.
+        scores: rows of `customer_score`, n in the same order.
+        reasons: rows of `score_reason`, in the order of the customers.
+    """
+
+    rows: pa.Table
+    scores: pd.DataFrame
+    reasons: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """An approved version, ready to score rows of gold_master that it fits."""
+
+    registered: RegisteredModel
+    tiers: pd.DataFrame
+    threads: int
+
+    def part(self, rows: pa.Table, as_of_date: date) -> ScoredPart:
+        """Score and explain n rows; each comes out the same whatever others are beside it."""
+        frame, model = rows.to_pandas(), self.registered.model
+        scores = model.predict(frame)
+        scores.insert(0, "customer_id", frame["customer_id"].to_numpy())
+        scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), self.tiers)
+        scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin_eur"].to_numpy()
+        scores["segment"] = frame["segment"].to_numpy()
+        scores = scores.assign(model_version=self.registered.version, as_of_date=as_of_date)
+        reasons = top_reasons(model, frame, threads=self.threads).assign(as_of_date=as_of_date)
+        return ScoredPart(rows, scores, reasons)
+
+
+def open_scorer(
+    warehouse: Warehouse, settings: Settings, contract: GoldContract, model_version: str | None
+) -> Scorer:
+    """The version that is to score, by default the champion.
+
+    Raises:
+        SpanishGasError: there is no such version, it is not approved, or gold does not offer the
+            features that it was trained on.
+    """
+    registry = open_registry(settings)
+    version = model_version or registry.require_champion()
+    require_approved(registry, version)
+    registered = registry.load(version)
+    model = registered.model
+    # A version may have learned from what later ones leave out.
+    offered = contract.experiment(settings, model.experiment)
+    learned = {*model.features, *(c.name for c in contract.learned(settings, model.experiment))}
+    model.check_features([column for column in offered if column.name in learned])
+    _check_sentiment(settings, version, registered.origin["sentiment_backend"])
+    return Scorer(registered, read_tiers(warehouse), settings.threads)
+
+
 def score(
     warehouse: Warehouse,
     settings: Settings,
@@ -45,46 +108,31 @@ def score(
 
     Writes `customer_score`, `score_reason` and `score_estimate`, what the scores promise; the rows
     used are the run's feature snapshot, from which the same version gives the same scores, bit for
-    bit.
+    bit. Gold is read, scored and written in parts of `customers_per_part`, and readers see either
+    all of a table or nothing.
 
     Args:
         model_version: an approved version; the champion by default.
 
     Raises:
-        SpanishGasError: there is no such version, it is not approved, or gold does not offer the
-            features that it was trained on.
+        SpanishGasError: as for `open_scorer`.
     """
     start = time.perf_counter()
-    registry = open_registry(settings)
-    version = model_version or registry.require_champion()
-    require_approved(registry, version)
-    registered = registry.load(version)
-    model = registered.model
-    # A version may have learned from what later ones leave out.
-    offered = contract.experiment(settings, model.experiment)
-    learned = {*model.features, *(c.name for c in contract.learned(settings, model.experiment))}
-    model.check_features([column for column in offered if column.name in learned])
-    _check_sentiment(settings, version, registered.origin["sentiment_backend"])
-    frame = take_snapshot(warehouse, settings, contract, run_id, as_of_date).frame
-    tiers = read_tiers(warehouse)
-    scores = model.predict(frame)
-    scores.insert(0, "customer_id", frame["customer_id"].to_numpy())
-    scores["risk_tier"] = assign_tier(scores["churn_probability"].to_numpy(), tiers)
-    scores["avg_monthly_margin_eur"] = frame["avg_monthly_margin_eur"].to_numpy()
-    scores["segment"] = frame["segment"].to_numpy()
-    named = {"as_of_date": as_of_date}
-    warehouse.write_external(
-        "customer_score", scores.assign(model_version=version, **named), run_id
+    scorer = open_scorer(warehouse, settings, contract, model_version)
+    parts = gold_parts(warehouse, as_of_date, settings.customers_per_part)
+    scored = (
+        scorer.part(read_gold(warehouse, contract, as_of_date, part), as_of_date) for part in parts
     )
-    trained_on = date.fromisoformat(registered.origin["as_of_date"])
+    scores = _write_parts(warehouse, settings, contract, run_id, scored)
+    registered, tiers = scorer.registered, scorer.tiers
+    version, origin = registered.version, registered.origin
+    trained_on = date.fromisoformat(origin["as_of_date"])
     between = between_dates(warehouse.read_external(OUTCOME), as_of_date, settings)
-    promised = estimate_scores(
-        scores, registered.origin.get("calibration_covariance"), between, settings
+    promised = estimate_scores(scores, origin.get("calibration_covariance"), between, settings)
+    promised = promised.assign(
+        model_version=version, training_as_of_date=trained_on, as_of_date=as_of_date
     )
-    promised = promised.assign(model_version=version, training_as_of_date=trained_on, **named)
     warehouse.write_external(ESTIMATE, promised, run_id)
-    reasons = top_reasons(model, frame, threads=settings.threads)
-    warehouse.write_external("score_reason", reasons.assign(**named), run_id)
     counts = scores["risk_tier"].value_counts()
     return ScoreResult(
         model_version=version,
@@ -95,6 +143,35 @@ def score(
         tier_counts={tier: int(counts.get(tier, 0)) for tier in tiers["risk_tier"]},
         seconds=time.perf_counter() - start,
     )
+
+
+def _write_parts(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    run_id: str,
+    parts: Iterable[ScoredPart],
+) -> pd.DataFrame:
+    """Write parts one after the other as one run's rows, scores and reasons.
+
+    Returns:
+        What estimates and counts need of each customer.
+    """
+    kept = []
+    with (
+        keeping_rows(settings, contract, run_id) as keep_rows,
+        warehouse.writing_external("customer_score", run_id) as write_scores,
+        warehouse.writing_external("score_reason", run_id) as write_reasons,
+    ):
+        for part in parts:
+            keep_rows(part.rows)
+            write_scores(part.scores)
+            write_reasons(part.reasons)
+            kept.append(
+                part.scores[["churn_probability", "is_flagged", "risk_tier", "segment"]].copy()
+            )
+            del part  # before the next one is made
+    return pd.concat(kept, ignore_index=True)
 
 
 def _check_sentiment(settings: Settings, version: str, trained_with: str | None) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from python_ml.engines.sql import say_where_the_lake_is
@@ -112,6 +114,35 @@ def test_score_mode_uses_the_champion(home: Path, first_run: dict[str, Any]) -> 
     assert done.returncode == 0, done.stderr
     assert "train" not in [step["step"] for step in json.loads(done.stdout)["steps"]]
     assert scores(home) == before
+
+
+def test_customers_are_scored_in_parts_as_all_at_once(
+    home: Path, first_run: dict[str, Any]
+) -> None:
+    """Two parts and eight equal one in every cell of what `score` and `drift` write."""
+
+    def rows(run_id: str, table: str) -> pd.DataFrame:
+        (part,) = (home / "lake" / "ml" / table / f"run_id={run_id}").iterdir()
+        return pd.read_parquet(part, partitioning=None)
+
+    tables = (
+        *("feature_snapshot", "customer_score", "score_reason", "score_estimate"),
+        *("drift_result", "drift_distribution"),
+    )
+    written = {}
+    for customers in (CUSTOMERS, CUSTOMERS // 2, CUSTOMERS // 8):
+        done = spanishgas("score", home=home, SPANISHGAS_CUSTOMERS_PER_PART=str(customers))
+        assert done.returncode == 0, done.stderr
+        newest = json.loads(spanishgas("status", home=home).stdout)["runs"][0]["run_id"]
+        written[customers] = {table: rows(newest, table) for table in tables}
+        snapshot = home / "lake" / "ml" / "feature_snapshot" / f"run_id={newest}"
+        groups = pq.ParquetFile(snapshot / "part-0.parquet").num_row_groups
+        assert groups == CUSTOMERS // customers, "gold was read part by part"
+    whole = written.pop(CUSTOMERS)
+    assert len(whole["customer_score"]) == CUSTOMERS
+    for in_parts in written.values():
+        for table, expected in whole.items():
+            pd.testing.assert_frame_equal(in_parts[table], expected, check_exact=True, obj=table)
 
 
 def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(

@@ -163,7 +163,7 @@ def test_what_a_disk_refuses_says_where_and_what_to_do(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(number, "the system says why")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", fail)
+    monkeypatch.setattr("pathlib.Path.open", fail)
     with pytest.raises(SpanishGasError) as told:
         FolderStore(tmp_path).write("models/a/b.json", b"")
     assert type(told.value) is kind

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +16,7 @@ import pytest
 from python_ml.contracts.gold import read_contract
 from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
-from python_ml.judge.snapshot import read_snapshot
+from python_ml.judge.snapshot import gold_parts, read_gold, read_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.results import ScoreResult
@@ -110,6 +112,109 @@ def test_scores_come_again_bit_for_bit_from_snapshot_and_artifact(trained: Train
     run(trained, run_id="run-2")
     other = warehouse.read_external("customer_score", "run-2")
     pd.testing.assert_frame_equal(stored.drop(columns="run_id"), other.drop(columns="run_id"))
+
+
+def written(trained: Trained, run_id: str) -> dict[str, pd.DataFrame]:
+    """What a run has written, without its id."""
+    settings, warehouse, _ = trained
+    tables = {
+        name: warehouse.read_external(name, run_id).drop(columns="run_id")
+        for name in ("customer_score", "score_reason", "score_estimate")
+    }
+    return {**tables, "feature_snapshot": read_snapshot(settings, run_id).frame}
+
+
+@pytest.mark.parametrize("parts", [2, 8])
+def test_parts_come_out_as_the_whole_cell_by_cell(trained: Trained, parts: int) -> None:
+    settings, warehouse, _ = trained
+    result = run(trained, run_id="run-2")
+    reads: list[str | None] = []
+
+    def read_table(relation: str, where: str | None = None) -> pd.DataFrame:
+        reads.append(where)
+        return type(warehouse).read_table(warehouse, relation, where)
+
+    small = settings.with_overrides({"customers_per_part": math.ceil(1500 / parts)})
+    with mock.patch.object(warehouse, "read_table", read_table):
+        in_parts = run(trained, run_id="run-3", settings=small)
+    assert replace(in_parts, seconds=result.seconds) == result
+    of_gold = [where for where in reads if where is not None]
+    assert len(of_gold) == len(set(of_gold)) == parts
+    whole, together = written(trained, "run-2"), written(trained, "run-3")
+    for name, expected in whole.items():
+        pd.testing.assert_frame_equal(together[name], expected, check_exact=True, obj=name)
+    hashes = {read_snapshot(settings, run_id).sha256 for run_id in ("run-2", "run-3")}
+    assert len(hashes) == 1
+
+
+def test_rows_that_a_run_has_trained_on_are_compared_part_by_part(trained: Trained) -> None:
+    settings, _, version = trained  # run-1 has trained, and so has taken its snapshot
+    small = settings.with_overrides({"customers_per_part": 400})
+    assert run(trained, settings=small).customer_count == 1500
+    for change in (pd.DataFrame.head, lambda frame, _: frame.replace({"segment": {"SME": "Firm"}})):
+        other = gold.warehouse_with(settings, change(gold.gold_frame(), 1499))
+        with pytest.raises(SpanishGasError, match="has changed since run run-1"):
+            run((settings, other, version), settings=small)
+    more = gold.warehouse_with(settings, gold.gold_frame().head(1200))
+    with pytest.raises(SpanishGasError, match="has changed since run run-1"):
+        run((settings, more, version), settings=small)
+
+
+def test_a_part_that_fails_leaves_nothing_to_be_seen(trained: Trained) -> None:
+    settings, warehouse, _ = trained
+    before = sorted(path for path in settings.layout.lake.rglob("*") if path.is_file())
+    small = settings.with_overrides({"customers_per_part": 400})
+
+    calls: list[object] = []
+
+    def fail_third(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise SpanishGasError("out of memory")
+        return read_gold(*arguments)
+
+    with (
+        mock.patch("python_ml.pipeline.score.read_gold", fail_third),
+        pytest.raises(SpanishGasError, match="out of memory"),
+    ):
+        run(trained, run_id="run-2", settings=small)
+    for table in ("customer_score", "score_reason", "score_estimate"):
+        assert warehouse.read_external(table, "run-2").empty
+    assert sorted(path for path in settings.layout.lake.rglob("*") if path.is_file()) == before
+    assert run(trained, run_id="run-2", settings=small).customer_count == 1500
+
+
+def test_a_customer_at_the_border_of_two_parts_is_not_there_twice(trained: Trained) -> None:
+    settings, _, version = trained
+    frame = gold.gold_frame()
+    frame["customer_id"] = frame["customer_id"].replace("C00751", "C00750")
+    other = gold.warehouse_with(settings, frame)
+    small = settings.with_overrides({"customers_per_part": 750})
+    with pytest.raises(SpanishGasError, match="holds a customer twice"):
+        run((settings, other, version), run_id="run-2", settings=small)
+
+
+def test_gold_that_changes_between_two_parts_is_noticed(trained: Trained) -> None:
+    settings, warehouse, version = trained
+    small = settings.with_overrides({"customers_per_part": 750})
+
+    def read_late(*arguments: Any) -> Any:
+        gold.warehouse_with(settings, gold.gold_frame().drop(index=1400))
+        return read_gold(*arguments)
+
+    with (
+        mock.patch("python_ml.pipeline.score.read_gold", read_late),
+        pytest.raises(SpanishGasError, match="was changed while it was read"),
+    ):
+        run((settings, warehouse, version), run_id="run-2", settings=small)
+
+
+def test_a_date_without_customers_has_no_parts(trained: Trained) -> None:
+    _, warehouse, _ = trained
+    with pytest.raises(SpanishGasError, match="no row for the as-of date 2023-12-31"):
+        gold_parts(warehouse, gold.AS_OF_DATE.replace(year=2023), 400)
+    parts = gold_parts(warehouse, gold.AS_OF_DATE, 5000, fewest=4)
+    assert [part and part.customer_count for part in parts] == [375] * 4
 
 
 def test_a_quiet_customer_scores_as_one_whose_gaps_were_filled(trained: Trained) -> None:
