@@ -36,7 +36,7 @@ ROUNDED_GB = 19e-6  # a customer's year of readings as Parquet, with three decim
 HOURLY_GB = 80e-6  # the same with every digit of a double; the bill counts these
 GOLD_GB = 0.25e-6  # a customer's row of gold_master as Parquet
 CORE_ROWS = 6.4e6  # readings that one core adds up in a second
-SCORE_GB = (0.3, 4.5e-6)  # memory of scoring: fixed, and of a customer
+SCORE_GB = (0.45, 1.0e-6)  # memory of scoring: fixed, and of a customer
 SCORE_SECONDS = 61e-6  # of a customer, on two cores
 MACHINES = {  # memory in GB, of which a job may use four fifths
     "ml.m5.xlarge": 16,

@@ -53,6 +53,7 @@ module "step_functions" {
   tags                 = local.tags
   instance_types       = module.sagemaker.instance_types
   land_volume_gb       = var.land_volume_gb
+  score_machines       = var.score_machines
   ml_image_uri         = var.image_uris["ml"]
   results_bucket       = module.s3.results_bucket
   topic_arn            = module.monitoring.topic_arn

@@ -101,6 +101,12 @@ variable "land_volume_gb" {
   default     = 100
 }
 
+variable "score_machines" {
+  type        = number
+  description = "Number of machines that score customers together."
+  default     = 1
+}
+
 variable "default_mode" {
   type        = string
   description = "Mode of an upload that says none: train or score."

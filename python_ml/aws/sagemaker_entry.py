@@ -27,8 +27,10 @@ from typing import Any
 import yaml
 
 from python_ml.aws.step import WORK, run_step
+from python_ml.documents import read_json
 from python_ml.engines import open_store
 from python_ml.errors import UsageError, foreseen
+from python_ml.pipeline.context import ALONE, Share
 from python_ml.registry.sagemaker import ARTIFACTS
 from python_ml.settings import Settings, load_settings
 
@@ -113,8 +115,23 @@ def run_processing(root: Path, step: str) -> None:
     """
     if not (run_id := os.environ.get("SPANISHGAS_RUN_ID")):
         raise UsageError("SPANISHGAS_RUN_ID names the run that the job belongs to")
-    outcome = run_step(job_settings(root), run_id, step)
+    outcome = run_step(job_settings(root), run_id, step, share=job_share(root))
     _report(root / "processing/output", step, outcome.result)
+
+
+def job_share(root: Path) -> Share:
+    """Which of a job's machines this one is, from `config/resourceconfig.json`.
+
+    The job's name, in `config/processingjobconfig.json`, tells one attempt from the next.
+    """
+    resources, job = (
+        read_json(root / "config" / f"{name}config.json") or {}
+        for name in ("resource", "processingjob")
+    )
+    hosts = sorted(resources.get("hosts", []))
+    if len(hosts) < 2:
+        return ALONE
+    return Share(hosts.index(resources["current_host"]), len(hosts), job["ProcessingJobName"])
 
 
 def job_settings(root: Path) -> Settings:

@@ -27,10 +27,10 @@ from python_ml.judge.drift.monitor import DriftResult
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land import LandResult
 from python_ml.pipeline import resume
-from python_ml.pipeline.context import ChosenModel
+from python_ml.pipeline.context import ALONE, ChosenModel, Share
 from python_ml.pipeline.flow import take
 from python_ml.pipeline.identity import BatchIdentity, identify_batch
-from python_ml.pipeline.plan import STEPS
+from python_ml.pipeline.plan import SCORE_SHARE, STEPS
 from python_ml.pipeline.results import ScoreResult, TrainResult
 from python_ml.pipeline.workspace import Run, prepare
 from python_ml.progress import peak_memory_mb
@@ -47,6 +47,7 @@ class StepContext:
     folder: RunFolder
     request: RunRequest
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    share: Share = ALONE
 
     @property
     def own_settings(self) -> Settings:
@@ -70,6 +71,7 @@ class StepContext:
         else:
             run.identity = self._identity()
         run.can_resume = True  # each step leaves its state behind
+        run.share = self.share
         return run
 
     def _identity(self) -> BatchIdentity:
@@ -94,7 +96,11 @@ Work = Callable[[StepContext], Outcome]
 
 
 def run_step(
-    settings: Settings, run_id: str, step: str, overrides: Mapping[str, Any] | None = None
+    settings: Settings,
+    run_id: str,
+    step: str,
+    overrides: Mapping[str, Any] | None = None,
+    share: Share = ALONE,
 ) -> Outcome:
     """Run one step and leave its document, done or failed, and its reports in the run's folder.
 
@@ -103,6 +109,8 @@ def run_step(
         run_id: whose step.
         step: one of WORK.
         overrides: settings by dotted name, of a training alone.
+        share: of this machine, where several take the step together. The one that leads leaves the
+            step's document; the others leave theirs only if they fail, which ends the job.
 
     Raises:
         UsageError: there is no such step.
@@ -111,7 +119,7 @@ def run_step(
     if step not in WORK:
         raise UsageError(f"step {step!r}: it is one of {', '.join(WORK)}")
     folder = RunFolder(open_store(settings), run_id)
-    context = StepContext(settings, folder, folder.request(), overrides or {})
+    context = StepContext(settings, folder, folder.request(), overrides or {}, share)
     start = time.perf_counter()
     document: dict[str, Any] = {"step": step, "started_at": iso(datetime.now(UTC))}
     try:
@@ -131,6 +139,8 @@ def run_step(
     finally:
         if "run" in vars(context):
             context.run.tools.close()
+    if not share.leads:
+        return outcome
     folder.keep_reports(settings.layout.reports)
     document |= {"status": "done", "row_count": outcome.row_count, "result": dict(outcome.result)}
     folder.write(step, {**document, **_measured(start)})
@@ -187,6 +197,11 @@ def _score(context: StepContext) -> Outcome:
     registered = context.folder.read("register")
     if registered:
         context.run.results.put(ChosenModel(registered["result"]["model_version"]))
+    if context.share.machines > 1:
+        run = context.run
+        shared = SCORE_SHARE.function(run.context, **SCORE_SHARE.inputs(run.results))
+        if not context.share.leads:
+            return Outcome({"machine": context.share.machine}, shared.row_count)
     take(context.run, STEPS["score"])
     scored = context.run.results.require(ScoreResult)
     return _outcome(context, {"model_version": scored.model_version})

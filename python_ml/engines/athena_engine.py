@@ -50,6 +50,9 @@ class AthenaEngine(Engine):
     def store(self) -> Store:
         return S3Store(self._athena)
 
+    def handover(self, run_id: str) -> Store:
+        return S3Store(self._athena, f"{self._athena.staging}/runs/{run_id}")
+
     def ledger(self) -> RunLedger:
         return DynamoLedger(self._athena.runs_table, self._athena.schema, self._athena.region)
 

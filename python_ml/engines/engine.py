@@ -18,7 +18,7 @@ from python_ml.engines.base import Warehouse
 from python_ml.engines.belongings import Belongings
 from python_ml.engines.costs import CostReport
 from python_ml.engines.ledger import RunLedger
-from python_ml.engines.store import Store
+from python_ml.engines.store import FolderStore, Store
 from python_ml.errors import UsageError
 from python_ml.progress import Reporter, silent
 from python_ml.settings import Settings
@@ -45,6 +45,10 @@ class Engine(ABC):
     @abstractmethod
     def store(self) -> Store:
         """The lake's files by key: `models/…` and `ml/feature_snapshot/…`."""
+
+    def handover(self, run_id: str) -> Store:
+        """Files that the machines of a run hand to each other; they are gone soon after it."""
+        return FolderStore(self._layout.work / run_id)
 
     @abstractmethod
     def ledger(self) -> RunLedger:

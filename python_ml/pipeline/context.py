@@ -50,6 +50,28 @@ class ParentModel:
     model_version: str
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one machine of several does for a step.
+
+    Attributes:
+        machine: from 0; the first one leads.
+        machines: how many there are.
+        attempt: the same for all machines, and another one when they are started again.
+    """
+
+    machine: int = 0
+    machines: int = 1
+    attempt: str = ""
+
+    @property
+    def leads(self) -> bool:
+        return self.machine == 0
+
+
+ALONE = Share()
+
+
 class Tools:
     """What the steps of one run share; each is opened on first use."""
 
@@ -100,6 +122,7 @@ class RunContext:
         publish: makes the run's tables the published ones, as long as the run holds the lease.
         surviving: around what comes after the work, whose failure is a warning.
         report: hears how far the step is.
+        share: what this machine does of a step that several take together.
     """
 
     settings: Settings
@@ -113,6 +136,7 @@ class RunContext:
     publish: Callable[[], None] = field(repr=False)
     surviving: Callable[[str], AbstractContextManager[None]] = field(repr=False)
     report: Reporter = field(default=silent, repr=False)
+    share: Share = ALONE
 
     @property
     def engine(self) -> Engine:

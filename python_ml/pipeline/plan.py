@@ -40,5 +40,8 @@ def plan_of(mode: str) -> list[Step]:
     return [replace(STEPS[name], is_gate=name == "evaluate") for name in names]
 
 
+# What each machine does before the step, where several score together.
+SCORE_SHARE = Step("score_share", f"{_STEPS}.scores:score_share_step")
+
 # Published gold scored again.
 RESCORE = [STEPS[name] for name in _RESULT]

@@ -79,6 +79,13 @@ class TrainResult:
 
 
 @dataclass(frozen=True)
+class ShareResult:
+    """What one machine of several has scored; `row_count` is the number of customers."""
+
+    row_count: int
+
+
+@dataclass(frozen=True)
 class ScoreResult:
     """What was scored, and the date of the labels that the model learned from; tiers run from the
     lowest to the highest."""

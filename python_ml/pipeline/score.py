@@ -15,10 +15,11 @@ from python_ml.engines import Warehouse
 from python_ml.errors import UsageError
 from python_ml.judge.between_dates import between_dates
 from python_ml.judge.shipped import ESTIMATE, OUTCOME, estimate_scores
-from python_ml.judge.snapshot import gold_parts, keeping_rows, read_gold
+from python_ml.judge.snapshot import GoldPart, gold_parts, keeping_rows, read_gold
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.explain import top_reasons
 from python_ml.pipeline.results import ScoreResult
+from python_ml.pipeline.scored_parts import HandedOn, ScoredPart
 from python_ml.registry import APPROVED, RegisteredModel, Registry, open_registry
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
@@ -36,21 +37,6 @@ def require_approved(registry: Registry, version: str) -> None:
             f"run`), go back (`spanishgas promote --rollback`), or approve this one all the same "
             f"(`spanishgas promote {version} --force --reason ...`)."
         )
-
-
-@dataclass(frozen=True)
-class ScoredPart:
-    """Some customers of an as-of date.
-
-    Attributes:
-        rows: n rows of gold_master, sorted by customer.
-        scores: rows of `customer_score`, n in the same order.
-        reasons: rows of `score_reason`, in the order of the customers.
-    """
-
-    rows: pa.Table
-    scores: pd.DataFrame
-    reasons: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -103,6 +89,7 @@ def score(
     run_id: str,
     as_of_date: date,
     model_version: str | None = None,
+    handed_on: HandedOn | None = None,
 ) -> ScoreResult:
     """Probability, decision, tier and reasons of every customer of the as-of date.
 
@@ -113,16 +100,23 @@ def score(
 
     Args:
         model_version: an approved version; the champion by default.
+        handed_on: parts that several machines score, in the place of being scored here.
 
     Raises:
-        SpanishGasError: as for `open_scorer`.
+        SpanishGasError: as for `open_scorer`, and for `HandedOn.wait_for`.
     """
     start = time.perf_counter()
     scorer = open_scorer(warehouse, settings, contract, model_version)
-    parts = gold_parts(warehouse, as_of_date, settings.customers_per_part)
-    scored = (
-        scorer.part(read_gold(warehouse, contract, as_of_date, part), as_of_date) for part in parts
-    )
+    parts = _parts(warehouse, settings, as_of_date, handed_on)
+    scored: Iterable[ScoredPart]
+    if handed_on is None:
+        scored = (
+            scorer.part(read_gold(warehouse, contract, as_of_date, part), as_of_date)
+            for part in parts
+        )
+    else:
+        version = scorer.registered.version
+        scored = (handed_on.wait_for(number, version) for number in range(len(parts)))
     scores = _write_parts(warehouse, settings, contract, run_id, scored)
     registered, tiers = scorer.registered, scorer.tiers
     version, origin = registered.version, registered.origin
@@ -143,6 +137,39 @@ def score(
         tier_counts={tier: int(counts.get(tier, 0)) for tier in tiers["risk_tier"]},
         seconds=time.perf_counter() - start,
     )
+
+
+def score_share(
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: GoldContract,
+    as_of_date: date,
+    model_version: str | None,
+    handed_on: HandedOn,
+) -> int:
+    """Score one machine's share of the parts and hand them on; nothing is to be seen of it.
+
+    Returns:
+        Number of customers.
+
+    Raises:
+        SpanishGasError: as for `open_scorer`.
+    """
+    scorer = open_scorer(warehouse, settings, contract, model_version)
+    parts, share, count = _parts(warehouse, settings, as_of_date, handed_on), handed_on.share, 0
+    for number in range(share.machine, len(parts), share.machines):
+        rows = read_gold(warehouse, contract, as_of_date, parts[number])
+        handed_on.write(number, scorer.part(rows, as_of_date))
+        count += len(rows)
+    return count
+
+
+def _parts(
+    warehouse: Warehouse, settings: Settings, as_of_date: date, handed_on: HandedOn | None
+) -> list[GoldPart | None]:
+    """The parts to score, the same on every machine."""
+    machines = 1 if handed_on is None else handed_on.share.machines
+    return gold_parts(warehouse, as_of_date, settings.customers_per_part, machines)
 
 
 def _write_parts(

@@ -31,7 +31,7 @@ from python_ml.errors import (
 )
 from python_ml.judge.verdict import EvaluateResult
 from python_ml.land.result import LandResult
-from python_ml.pipeline.context import Batch, Published, RunContext, Tools
+from python_ml.pipeline.context import ALONE, Batch, Published, RunContext, Share, Tools
 from python_ml.pipeline.flow import Results
 from python_ml.pipeline.identity import BatchIdentity, work_hash
 from python_ml.pipeline.record import begin_record, finish_record, save_record
@@ -67,6 +67,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)  # what failed and did not end the run
     is_failing: bool = False
     is_tidy: bool = False  # what runs that will not be resumed have left is removed
+    share: Share = ALONE  # of a step that several machines take together
 
     @cached_property
     def work_sha256(self) -> str:
@@ -91,6 +92,7 @@ class Run:
             tools=self.tools,
             publish=self.publish,
             surviving=self.surviving,
+            share=self.share,
         )
 
     @property

@@ -16,6 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.engines.sql import say_where_the_lake_is
+from python_ml.pipeline.context import Share
+from python_ml.pipeline.flow import take_all
+from python_ml.pipeline.on_published import on_published
+from python_ml.pipeline.plan import RESCORE, SCORE_SHARE
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 from tests.integration.command import spanishgas, spanishgas_anew
 
 CUSTOMERS = 1000
@@ -116,10 +122,22 @@ def test_score_mode_uses_the_champion(home: Path, first_run: dict[str, Any]) -> 
     assert scores(home) == before
 
 
-def test_customers_are_scored_in_parts_as_all_at_once(
-    home: Path, first_run: dict[str, Any]
-) -> None:
-    """Two parts and eight equal one in every cell of what `score` and `drift` write."""
+def scored_by(home: Path, machines: int, customers_per_part: int = CUSTOMERS) -> str:
+    """Score again and publish: `spanishgas score`, by several machines; returns the run's id."""
+    changed = {"home": str(home), "customers_per_part": customers_per_part}
+    run = Run(load_settings(changed, environ={}), "rescore")
+    with on_published(run):
+        if machines > 1:
+            for machine in reversed(range(machines)):
+                run.share = Share(machine, machines, "1")
+                SCORE_SHARE.function(run.context, **SCORE_SHARE.inputs(run.results))
+            assert not list((home / "lake" / "ml").glob(f"*/run_id={run.run_id}"))
+        take_all(run, RESCORE)
+    return run.run_id
+
+
+def test_parts_and_machines_score_as_one(home: Path, first_run: dict[str, Any]) -> None:
+    """Two and eight equal one in every cell of what `score` and `drift` write."""
 
     def rows(run_id: str, table: str) -> pd.DataFrame:
         (part,) = (home / "lake" / "ml" / table / f"run_id={run_id}").iterdir()
@@ -129,20 +147,23 @@ def test_customers_are_scored_in_parts_as_all_at_once(
         *("feature_snapshot", "customer_score", "score_reason", "score_estimate"),
         *("drift_result", "drift_distribution"),
     )
-    written = {}
-    for customers in (CUSTOMERS, CUSTOMERS // 2, CUSTOMERS // 8):
-        done = spanishgas("score", home=home, SPANISHGAS_CUSTOMERS_PER_PART=str(customers))
-        assert done.returncode == 0, done.stderr
-        newest = json.loads(spanishgas("status", home=home).stdout)["runs"][0]["run_id"]
-        written[customers] = {table: rows(newest, table) for table in tables}
-        snapshot = home / "lake" / "ml" / "feature_snapshot" / f"run_id={newest}"
-        groups = pq.ParquetFile(snapshot / "part-0.parquet").num_row_groups
-        assert groups == CUSTOMERS // customers, "gold was read part by part"
-    whole = written.pop(CUSTOMERS)
+    alone = scored_by(home, 1)
+    whole = {table: rows(alone, table) for table in tables}
     assert len(whole["customer_score"]) == CUSTOMERS
-    for in_parts in written.values():
+    before = scores(home)
+    for run_id, count in (
+        (scored_by(home, 1, CUSTOMERS // 2), 2),
+        (scored_by(home, 1, CUSTOMERS // 8), 8),
+        (scored_by(home, 2), 2),
+        (scored_by(home, 8), 8),
+    ):
+        snapshot = home / "lake" / "ml" / "feature_snapshot" / f"run_id={run_id}"
+        groups = pq.ParquetFile(snapshot / "part-0.parquet").num_row_groups
+        assert groups == count, "gold was read part by part"
         for table, expected in whole.items():
-            pd.testing.assert_frame_equal(in_parts[table], expected, check_exact=True, obj=table)
+            found = rows(run_id, table)
+            pd.testing.assert_frame_equal(found, expected, check_exact=True, obj=table)
+        assert scores(home) == before
 
 
 def test_a_version_that_was_evaluated_twice_shows_the_newest_evaluation(

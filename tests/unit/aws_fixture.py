@@ -57,6 +57,7 @@ VARIABLES = {
     "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
     "land_instance": "ml.m5.xlarge",
     "land_volume_gb": "50",
+    "score_machines": "2",
     "ml_instance": "ml.m5.xlarge",
     "train_instance": "ml.m5.xlarge",
     "ml_image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/sg-test-ml@sha256:1",

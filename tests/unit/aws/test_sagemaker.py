@@ -9,6 +9,7 @@ import pwd
 import subprocess
 import sys
 import tarfile
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,20 @@ import boto3
 import numpy as np
 import pytest
 
+from python_ml import progress
 from python_ml.aws import step
 from python_ml.aws.run_folder import RunFolder, RunRequest
-from python_ml.aws.sagemaker_entry import become, job_settings, main
+from python_ml.aws.sagemaker_entry import become, job_settings, job_share, main
 from python_ml.aws.sagemaker_launch import launch
 from python_ml.aws.step import Outcome
 from python_ml.engines import open_store, open_warehouse
 from python_ml.errors import BadInputError, SpanishGasError, UsageError
 from python_ml.model.churn_model import ChurnModel
+from python_ml.pipeline.context import ALONE, RunContext
+from python_ml.pipeline.flow import Step
+from python_ml.pipeline.results import ScoreResult, ShareResult
 from python_ml.pipeline.train import train
+from python_ml.pipeline.workspace import Run
 from python_ml.registry import APPROVED, PENDING, REJECTED, open_registry
 from python_ml.registry.base import Registry
 from python_ml.registry.sagemaker import ARCHIVE, ARTIFACTS
@@ -141,6 +147,79 @@ def test_a_processing_job_that_fails_ends_with_the_exit_code_and_a_message(
     store = open_store(job_settings(opt_ml))
     assert place == store.place("runs/r1/reports/data_docs/index.html")
     assert store.read("runs/r1/reports/data_docs/index.html") == b"province_code"
+
+
+def a_machine(root: Path, number: int, machines: int) -> None:
+    """What SageMaker tells one machine of a processing job."""
+    hosts = [f"algo-{one}" for one in range(1, machines + 1)]
+    config = root / "config"
+    config.mkdir(exist_ok=True)
+    (config / "resourceconfig.json").write_text(
+        json.dumps({"current_host": hosts[number], "hosts": hosts})
+    )
+    (config / "processingjobconfig.json").write_text(json.dumps({"ProcessingJobName": "job-1"}))
+
+
+@pytest.fixture
+def scoring(opt_ml: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the machines of a scoring job do, in words, as they do it."""
+    done: list[str] = []
+
+    def score_share(context: RunContext) -> ShareResult:
+        share = context.share
+        done.append(f"{share.attempt}: share {share.machine} of {share.machines}")
+        if share.machine == 2:
+            raise BadInputError("gold_master.segment holds infinite values")
+        return ShareResult(100)
+
+    def take(run: Run, taken: Step) -> None:
+        done.append(f"{taken.name} for {run.context.share.machines}")
+        result = ScoreResult("v1", gold.AS_OF_DATE, gold.AS_OF_DATE, 200, 9, {"Low": 200}, 1.0)
+        run.results.put(result)
+        run.steps.append(progress.Step(taken.name, rows=200))
+
+    def open_run(context: step.StepContext) -> Run:
+        run = Run(context.settings, "score", context.run_id, share=context.share)
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        opened: Run = vars(context).setdefault("opened", run)
+        return opened
+
+    share = types.SimpleNamespace(function=score_share, inputs=lambda _: {})
+    monkeypatch.setattr(step.StepContext, "run", property(open_run))
+    monkeypatch.setattr(step, "SCORE_SHARE", share)
+    monkeypatch.setattr(step, "take", take)
+    monkeypatch.setenv("SPANISHGAS_RUN_ID", "r1")
+    return done
+
+
+def test_the_machines_of_a_job_score_their_shares_and_the_first_one_leads(
+    opt_ml: Path, scoring: list[str]
+) -> None:
+    folder = RunFolder(open_store(job_settings(opt_ml)), "r1")
+    assert job_share(opt_ml) == ALONE
+    assert main(["score"], opt_ml) == 0
+    assert scoring == ["score for 1"], "without others there is nothing to hand on"
+    scoring.clear()
+
+    a_machine(opt_ml, 1, 2)
+    folder.write("score", {"status": "running"})
+    assert main(["score"], opt_ml) == 0
+    assert folder.read("score") == {"status": "running", "attempt": "a1"}, "the first one tells"
+    a_machine(opt_ml, 0, 2)
+    assert main(["score"], opt_ml) == 0
+    assert scoring == ["job-1: share 1 of 2", "job-1: share 0 of 2", "score for 2"]
+    document = folder.read("score")
+    assert document is not None
+    assert (document["status"], document["row_count"]) == ("done", 200)
+
+
+def test_a_machine_that_fails_says_why_for_the_whole_job(opt_ml: Path, scoring: list[str]) -> None:
+    a_machine(opt_ml, 2, 3)
+    assert main(["score"], opt_ml) == 3
+    document = RunFolder(open_store(job_settings(opt_ml)), "r1").read("score")
+    assert document is not None
+    assert (document["status"], document["exit_code"]) == ("failed", 3)
+    assert "infinite values" in document["error"]
 
 
 def test_an_unknown_step_is_usage(opt_ml: Path) -> None:
@@ -268,6 +347,16 @@ def test_a_job_launched_by_hand_is_that_of_the_state_machine(
         job = client.describe_processing_job(ProcessingJobName=name)
         image = job["AppSpecification"]["ImageUri"]
     assert image == aws.VARIABLES["ml_image"]
+
+
+def test_scoring_alone_is_a_job_of_several_machines() -> None:
+    counts = {
+        name: state["Parameters"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+        for name, state in json.loads(aws.render())["States"].items()
+        if state.get("Resource", "").endswith("createProcessingJob.sync")
+    }
+    assert counts.pop("Score") == int(aws.VARIABLES["score_machines"])
+    assert set(counts.values()) == {1}
 
 
 def test_a_state_that_is_no_job_cannot_be_launched(registry: Registry) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,18 @@ import pandas as pd
 import pytest
 
 from python_ml.contracts.gold import read_contract
-from python_ml.engines import Warehouse
-from python_ml.errors import SpanishGasError
+from python_ml.engines import Warehouse, open_engine, open_warehouse
+from python_ml.errors import SpanishGasError, TransientError
 from python_ml.judge.snapshot import gold_parts, read_gold, read_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
+from python_ml.pipeline import scored_parts
+from python_ml.pipeline.context import Share
 from python_ml.pipeline.evaluate import evaluate
 from python_ml.pipeline.results import ScoreResult
-from python_ml.pipeline.score import score
+from python_ml.pipeline.score import score, score_share
+from python_ml.pipeline.scored_parts import HandedOn
 from python_ml.pipeline.train import train
-from python_ml.registry import REJECTED, open_registry
+from python_ml.registry import APPROVED, REJECTED, open_registry
 from python_ml.settings import Settings
 from tests.unit import gold_fixture as gold
 
@@ -32,17 +37,26 @@ pytestmark = pytest.mark.slow
 Trained = tuple[Settings, Warehouse, str]
 
 
-@pytest.fixture
-def trained(tmp_path: Path) -> Trained:
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home with an approved model, one customer without a label, and quiet customers."""
-    settings = gold.settings_for(tmp_path)
+    home = tmp_path_factory.mktemp("home")
+    settings = gold.settings_for(home)
     frame = gold.gold_frame()
     frame["churn"] = frame["churn"].astype("Int64")
     frame.loc[7, "churn"] = None
     warehouse = gold.warehouse_with(settings, frame)
     version = train(warehouse, settings, gold.contract(), "run-1", gold.AS_OF_DATE).model_version
     evaluate(warehouse, settings, gold.contract(), "run-1", version).raise_if_rejected()
-    return settings, warehouse, version
+    return home, version
+
+
+@pytest.fixture
+def trained(trained_home: tuple[Path, str], tmp_path: Path) -> Trained:
+    """A copy of it."""
+    home, version = trained_home
+    settings = gold.settings_for(shutil.copytree(home, tmp_path / "home"))
+    return settings, open_warehouse(settings), version
 
 
 def run(trained: Trained, run_id: str = "run-1", **changes: Any) -> ScoreResult:
@@ -286,3 +300,66 @@ def test_tiers_that_leave_a_gap_are_refused(minima: list[float]) -> None:
     )
     with pytest.raises(SpanishGasError, match="risk_tiers"):
         read_tiers(seeds)
+
+
+class TestSeveralMachines:
+    """Each scores its share and hands it on; the one that leads writes them as one run's rows."""
+
+    @staticmethod
+    def handed_on(settings: Settings, machine: int, machines: int, attempt: str = "1") -> HandedOn:
+        store = open_engine(settings).handover("run-3")
+        return HandedOn(store, Share(machine, machines, attempt))
+
+    def share(self, trained: Trained, machine: int, machines: int, attempt: str = "1") -> int:
+        settings, warehouse, version = trained
+        handed_on = self.handed_on(settings, machine, machines, attempt)
+        return score_share(
+            warehouse, settings, gold.contract(), gold.AS_OF_DATE, version, handed_on
+        )
+
+    @pytest.mark.parametrize("machines", [2, 8])
+    def test_together_they_score_as_one_cell_by_cell(self, trained: Trained, machines: int) -> None:
+        settings, warehouse, _ = trained
+        alone = run(trained, run_id="run-2")
+        shares = [self.share(trained, machine, machines) for machine in range(machines)]
+        assert sum(shares) == 1500 and max(shares) - min(shares) <= 1
+        assert warehouse.external_runs("customer_score") == ["run-2"], "nothing is seen as yet"
+        together = run(trained, run_id="run-3", handed_on=self.handed_on(settings, 0, machines))
+        assert replace(together, seconds=alone.seconds) == alone
+        found = written(trained, "run-3")
+        for name, expected in written(trained, "run-2").items():
+            pd.testing.assert_frame_equal(found[name], expected, check_exact=True, obj=name)
+
+    def test_the_one_that_leads_waits_for_the_others(self, trained: Trained) -> None:
+        settings = trained[0]
+        self.share(trained, 0, 2)
+        late = threading.Timer(1.0, self.share, (trained, 1, 2))
+        late.start()
+        scored = run(trained, run_id="run-3", handed_on=self.handed_on(settings, 0, 2))
+        late.join()
+        assert scored.customer_count == 1500
+
+    def test_a_share_that_does_not_come_is_named_and_nothing_is_seen(
+        self, trained: Trained, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings, warehouse, _ = trained
+        self.share(trained, 0, 2)
+        self.share(trained, 1, 2, attempt="0")  # of a job that failed
+        monkeypatch.setattr(scored_parts, "WAIT_SECONDS", 0.0)
+        with pytest.raises(TransientError, match=r"machine 2 of 2: no .*part-1"):
+            run(trained, run_id="run-3", handed_on=self.handed_on(settings, 0, 2))
+        assert warehouse.read_external("customer_score").empty
+
+    def test_shares_of_another_model_are_refused(self, trained: Trained) -> None:
+        settings, warehouse, version = trained
+        self.share(trained, 0, 1)
+        registry = open_registry(settings)
+        again = train(warehouse, settings, gold.contract(), "run-4", gold.AS_OF_DATE).model_version
+        registry.decide(again, APPROVED, "better", "maria")
+        with pytest.raises(SpanishGasError, match=f"part 0 was scored with {version}, not {again}"):
+            run(
+                trained,
+                run_id="run-3",
+                model_version=again,
+                handed_on=self.handed_on(settings, 0, 1),
+            )

@@ -13,6 +13,10 @@ locals {
     "metabase-endpoints"    = { from = "metabase", to = "endpoints", port = 443 }
     "loadbalancer-metabase" = { from = "loadbalancer", to = "metabase", port = 3000 }
     "metabase-database"     = { from = "metabase", to = "database", port = 5432 }
+    # Machines of one job: SageMaker encrypts what they say to each other by IPsec (IKE and ESP).
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html
+    "jobs-jobs-ike" = { from = "jobs", to = "jobs", port = 500, protocol = "udp" }
+    "jobs-jobs-esp" = { from = "jobs", to = "jobs", protocol = "50" }
   }
 }
 
@@ -30,9 +34,9 @@ resource "aws_vpc_security_group_ingress_rule" "between" {
 
   security_group_id            = aws_security_group.this[each.value.to].id
   referenced_security_group_id = aws_security_group.this[each.value.from].id
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  ip_protocol                  = "tcp"
+  from_port                    = try(each.value.port, null)
+  to_port                      = try(each.value.port, null)
+  ip_protocol                  = try(each.value.protocol, "tcp")
   description                  = "From ${each.value.from}"
 }
 
@@ -41,9 +45,9 @@ resource "aws_vpc_security_group_egress_rule" "between" {
 
   security_group_id            = aws_security_group.this[each.value.from].id
   referenced_security_group_id = aws_security_group.this[each.value.to].id
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  ip_protocol                  = "tcp"
+  from_port                    = try(each.value.port, null)
+  to_port                      = try(each.value.port, null)
+  ip_protocol                  = try(each.value.protocol, "tcp")
   description                  = "To ${each.value.to}"
 }
 

@@ -27,6 +27,7 @@ resource "aws_sfn_state_machine" "this" {
     kms_key_arn        = var.kms_key_arn
     land_instance      = var.instance_types["land"]
     land_volume_gb     = var.land_volume_gb
+    score_machines     = var.score_machines
     ml_instance        = var.instance_types["ml"]
     train_instance     = var.instance_types["train"]
     ml_image           = var.ml_image_uri

@@ -64,6 +64,12 @@ variable "land_volume_gb" {
   default     = 100
 }
 
+variable "score_machines" {
+  type        = number
+  description = "Machines of the scoring job."
+  default     = 1
+}
+
 variable "ml_image_uri" {
   type        = string
   description = "Image of the ML jobs, by digest."
