@@ -249,3 +249,14 @@ def test_the_weighted_distance_is_the_largest_between_two_distributions() -> Non
     size = 64 / (1 + 16 + 4 + 1)
     rows = round(size * 4 / (size + 4))
     assert found.p_value == pytest.approx(stats.kstwo.sf(found.distance, rows))
+
+
+def test_a_stratum_of_one_row_stands_for_all_that_are_expected_in_it() -> None:
+    driver = np.array([*np.arange(50.0), np.nan])
+    expected = np.array([*np.arange(49.0), np.nan, np.nan])
+    assert stratum_weights(driver, expected)[-1] == 2.0
+
+
+def test_a_level_that_nobody_has_any_more_counts() -> None:
+    found = compare_categories(levels(a=50, z=50), levels(a=100))
+    assert found.distance == pytest.approx(0.5)

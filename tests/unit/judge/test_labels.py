@@ -13,6 +13,7 @@ from python_ml.engines import Warehouse, open_warehouse
 from python_ml.errors import BadInputError
 from python_ml.judge.labels import (
     LabelledDate,
+    apart,
     labelled_dates,
     recalibration_dates,
     require_snapshots,
@@ -251,3 +252,14 @@ def test_a_calibration_without_enough_labels_since_is_refused(
         recalibrated_on(tmp_path, fitted_until, **limits)
     assert refusal.value.exit_code == 3
     assert "spanishgas run" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("months", "is_apart"), [(1, True), (2, False)])
+def test_months_are_counted_over_the_turn_of_a_year(
+    tmp_path: Path, months: int, is_apart: bool
+) -> None:
+    newest, before = date(2025, 1, 31), date(2024, 12, 31)
+    limits = settings_of(tmp_path, **{"model.training_dates.months_apart": months})
+    day = LabelledDate(before, newest, 800, 80)
+    found = apart(newest, [day], limits.model.training_dates)
+    assert found == ((before, newest) if is_apart else (newest,))
