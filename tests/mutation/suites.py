@@ -25,7 +25,10 @@ _FORGET = (
 SUITES: dict[str, tuple[str, ...]] = {
     "python_ml/aws/trigger.py": ("tests/unit/aws/test_trigger.py",),
     "python_ml/judge/drift/statistics.py": ("tests/unit/judge/test_drift_statistics.py",),
-    "python_ml/pipeline/forget.py": ("tests/integration/test_forget.py",),
+    "python_ml/pipeline/forget.py": (
+        "tests/unit/pipeline/test_forget_manifest.py",
+        "tests/integration/test_forget.py",
+    ),
     "python_ml/privacy/containers.py": _FORGET,
     "python_ml/privacy/person.py": _FORGET,
     "python_ml/privacy/records.py": _FORGET,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from python_ml.engines.ledger import (
     BatchClaim,
     RunRecord,
 )
+from python_ml.land.result import LandResult
 from python_ml.pipeline import retention
 from python_ml.pipeline.retention import apply_retention, clear_leftovers, mend
 from python_ml.pipeline.workspace import Run
@@ -312,3 +314,27 @@ def test_a_champion_that_is_not_in_the_registry_any_more_keeps_nothing(
     apply_retention(run)
     parts = kept(run.settings.layout.lake / "ml" / "feature_snapshot", "run_id=")
     assert parts == RUNS[3:]
+
+
+def test_records_of_runs_that_nothing_rests_on_go_after_their_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeRegistry, "versions", lambda self: [])
+    apply_retention(run)
+    assert sorted(record.run_id for record in run.ledger.runs()) == RUNS[2:]
+    parts = run.settings.layout.lake / "ml" / "pipeline_run"
+    assert kept(parts, "run_id=") == RUNS[2:]
+
+
+def test_an_engine_drops_batches_beside_the_one_that_was_landed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[str] = []
+    monkeypatch.setattr(
+        type(run.engine), "remove_other_batches", lambda _, batch_id: dropped.append(batch_id)
+    )
+    apply_retention(run)
+    assert dropped == [], "a run that landed nothing knows of none"
+    run.results.put(LandResult("b7", "h", "2024-12", date(2024, 12, 31), {}))
+    apply_retention(run)
+    assert dropped == ["b7"]

@@ -204,3 +204,10 @@ def test_times_of_other_zones_are_written_as_utc(run: Run) -> None:
     write_run_tables(run.settings, RunRecord(RUN_ID, "train", "duckdb", steps=steps))
     found = table(run, "pipeline_step").sort_values("step_number")["started_at"]
     assert str(found.iloc[0]) == "2025-01-06 12:00:00" and pd.isna(found.iloc[1])
+
+
+def test_a_record_names_the_backend_of_the_sentiment(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "sentiment_backend", lambda settings: f"of {settings.target}")
+    assert record_of(run).sentiment_backend == "of duckdb"
