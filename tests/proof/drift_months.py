@@ -4,7 +4,8 @@ For each seed a company of twenty-one as-of dates is simulated, whose churn rise
 renewals. A training every quarter learns from the newest date with matured labels, so months are
 compared with a date three, four and five months before: twelve quiet months a company. The first
 three dates are left out, as in the proof of monitoring, whose data sets these are. Then changes are
-planted in each of the months: complaints double, and one value in 25 of a feature is lost.
+planted in each of the months: complaints double, and one value in 25 of a feature is lost. The
+share of customers with a contact is shown besides.
 
 Columns that move with the season are told apart. The simulator's prices of its first year are not
 those of later years, so that their alarms are no false ones.
@@ -33,9 +34,10 @@ from python_ml.judge.drift.monitor import months_between
 from python_ml.judge.drift.samples import Sample, compare_samples
 from python_ml.settings import DriftSettings
 from tests.proof.drift_pairs import LEAST_FOUND, PLANTED, plant, rate
-from tests.proof.golds import DataSet, build
+from tests.proof.golds import build
 from tests.proof.monitoring import FIRST_LEARNED, HORIZON_MONTHS, LAST_MONTH, MONTHS, QUARTER
 
+SETTLED_MONTHS = 6
 MOST_FALSE, MOST_FALSE_OF_CONTACTS = 0.2, 0.05  # shares of quiet months
 COMPLAINTS, VALUES = "complaints doubled", "4% of values lost"
 
@@ -64,11 +66,11 @@ class QuietMonth:
         return {(one.subject_kind, one.subject) for one in found if one.is_alarm}
 
 
-def quiet_months(data: DataSet) -> Iterator[QuietMonth]:
+def quiet_months(gold: pd.DataFrame) -> Iterator[QuietMonth]:
     """A year of scored dates, with the newest date that a training every quarter learns from."""
     frames = [
         (pd.Timestamp(str(day)).date(), rows.reset_index(drop=True))
-        for day, rows in data.gold().groupby("as_of_date")
+        for day, rows in gold.groupby("as_of_date")
     ]
     for number in range(MONTHS):
         learned = FIRST_LEARNED + number - number % QUARTER
@@ -78,19 +80,38 @@ def quiet_months(data: DataSet) -> Iterator[QuietMonth]:
         yield QuietMonth(months_between(before, now), reference, current, year_before)
 
 
+def tell_contacts(gold: pd.DataFrame) -> None:
+    """Who has contacted the company, by outcome: on the first date, later, and in single months."""
+    known = gold[gold["churn"].notna()]
+    first = known["as_of_date"] == known["as_of_date"].min()
+    print("\nshare with a contact: first date, later dates, range of these")
+    settled = known["tenure_months"] >= SETTLED_MONTHS
+    for who, asked in (("all", settled | True), ("of six months and more", settled)):
+        for name, churn in (("churners", 1), ("others", 0)):
+            there = asked & (known["churn"] == churn)
+            later = known[there & ~first].groupby("as_of_date")["has_interaction"].mean()
+            print(
+                f"  {name}, {who}: {known.loc[there & first, 'has_interaction'].mean():.1%}, "
+                f"{known.loc[there & ~first, 'has_interaction'].mean():.1%}, "
+                f"{later.min():.1%} to {later.max():.1%}"
+            )
+
+
 def main(flags: argparse.Namespace) -> int:
     by_subject: Counter[tuple[str, str]] = Counter()
     quiet: list[set[tuple[str, str]]] = []
     found = dict.fromkeys((COMPLAINTS, VALUES), 0)
+    gold: list[pd.DataFrame] = []
     seasonal: set[str] = set()
     said: set[str] = set()
     for seed in flags.seeds:
         data = build(flags.home, flags.customers, seed, months=LAST_MONTH)
+        gold.append(data.gold())
         settings = data.settings
         columns = data.contract().learned(settings, settings.model.experiment)
         seasonal = {column.name for column in columns if column.calendar == SEASON}
         said = {it.name for it in columns if it.from_text or "interaction" in it.name} - seasonal
-        for number, month in enumerate(quiet_months(data)):
+        for number, month in enumerate(quiet_months(gold[-1])):
             quiet.append(month.alarms(Sample(month.current), columns, settings.drift))
             by_subject.update(quiet[-1])
             for kind in found:
@@ -107,6 +128,7 @@ def main(flags: argparse.Namespace) -> int:
     print(f"  on contacts and what they say    {rate(false_said, count)}")
     for (kind, subject), times in by_subject.most_common():
         print(f"    {subject} ({kind}) {times}")
+    tell_contacts(pd.concat(gold))
     failed = ["false alarms"] if false > MOST_FALSE * count else []
     if false_said > MOST_FALSE_OF_CONTACTS * count:
         failed.append("false alarms on contacts")

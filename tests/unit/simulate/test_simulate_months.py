@@ -227,8 +227,11 @@ def test_texts_know_of_later_outcomes_what_they_knew_at_first(course: Course) ->
     here = course.is_customer(month)
     told = np.isin(np.arange(len(here)), list(moods))
     label = course.label(month)
-    assert told[here & label].mean() == pytest.approx(0.5485, abs=0.06)
-    assert told[here & ~label].mean() == pytest.approx(0.2941, abs=0.03)
+    settled, joined = course.cohort <= month - 6, course.cohort > month - 3
+    assert told[here & settled & label].mean() == pytest.approx(0.5485, abs=0.04)
+    assert told[here & settled & ~label].mean() == pytest.approx(0.2941, abs=0.02)
+    assert told[here & joined & label].mean() < 0.4, "exports lag, so that few notes are theirs"
+    assert told[here & label].mean() == pytest.approx(0.51, abs=0.04)
     complains = {
         customer: "complain" in text.lower() or "escalat" in text.lower()
         for customer, text in moods.items()
