@@ -280,3 +280,21 @@ def test_choices_of_a_page_go_whole_too() -> None:
 
 def test_a_record_may_follow_an_empty_first_line() -> None:
     assert edit_csv(f"\n{GONE},1\nx,2\n".encode(), ID) == b"\nx,2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.json", '{"n": "año", "ids": ["C00002", "C3"]}', '{"n": "año", "ids": ["C3"]}'),
+        ("a.txt", "año de C00002", "año de (forgotten)"),
+        ("a.md", "| C00002 |\n| año |\n", "| año |\n"),
+        ("a.html", "<li>C00002</li><li>año</li>", "<li>año</li>"),
+    ],
+)
+def test_what_is_no_utf_8_comes_out_as_it_went_in(name: str, text: str, expected: str) -> None:
+    assert edit_text(name, text.encode("latin-1"), ID) == expected.encode("latin-1")
+
+
+def test_a_number_that_looks_like_the_id_is_left_to_the_search() -> None:
+    text = '[12345, {"n": 12345, "id": 7}]'
+    assert edit_json(text, Traces(frozenset(["12345"]))) == text
