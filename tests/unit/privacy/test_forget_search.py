@@ -544,3 +544,20 @@ def test_the_log_of_a_database_is_no_reason_not_to_open_it(tmp_path: Path) -> No
     assert [str(find) for find in search(tmp_path, TRACES).places] == [
         *("a.gz: rows of t.customer_id", "a.sqlite: rows of t.customer_id"),
     ]
+
+
+def test_a_mention_in_a_delimited_file_is_replaced_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(ROWS + f"{KEPT},of {GONE}\n".encode())
+    remove_from(tmp_path / "a.csv", TRACES)
+    kept = f"customer_id,churn\n{KEPT},0\n{KEPT},of (forgotten)\n"
+    assert (tmp_path / "a.csv").read_text() == kept
+
+
+def test_bytes_in_a_database_that_are_no_text_go_with_their_row(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        connection.execute("create table t (n integer, raw blob)")
+        rows = [(1, b"\xff " + GONE.encode()), (2, b"\xff"), (3, None)]
+        connection.executemany("insert into t values (?, ?)", rows)
+    remove_from(tmp_path / "a.sqlite", TRACES)
+    with sqlite3.connect(tmp_path / "a.sqlite") as connection:
+        assert connection.execute("select * from t order by n").fetchall() == rows[1:]
