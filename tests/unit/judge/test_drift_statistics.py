@@ -17,6 +17,7 @@ from python_ml.judge.drift.statistics import (
     compare_numbers,
     compare_shares,
     effective_size,
+    match,
     psi,
     stratum_weights,
 )
@@ -260,3 +261,37 @@ def test_a_stratum_of_one_row_stands_for_all_that_are_expected_in_it() -> None:
 def test_a_level_that_nobody_has_any_more_counts() -> None:
     found = compare_categories(levels(a=50, z=50), levels(a=100))
     assert found.distance == pytest.approx(0.5)
+
+
+def test_shares_in_strata_are_compared_as_cochran_mantel_and_haenszel_did() -> None:
+    """True of how many of how many, before and now, stratum by stratum; nobody is in the last."""
+    strata = [(10, 40, 25, 60), (3, 30, 6, 20), (0, 1, 0, 0)]
+    before = np.concatenate([yes(true, rows) for true, rows, _, _ in strata])
+    now = np.concatenate([yes(true, rows) for _, _, true, rows in strata])
+    own = np.repeat(np.arange(3), [rows for _, rows, _, _ in strata])
+    other = np.repeat(np.arange(3), [rows for _, _, _, rows in strata])
+    found = compare_shares(before, now, Matching(own, other))
+    excess = variance = 0.0
+    for true_before, rows_before, true_now, rows_now in strata[:2]:
+        rows, true = rows_before + rows_now, true_before + true_now
+        excess += true_now - true * rows_now / rows
+        variance += true * (rows - true) * rows_before * rows_now / (rows**2 * (rows - 1))
+    assert found.p_value == pytest.approx(stats.chi2.sf(excess**2 / variance, 1), rel=1e-9)
+
+
+def test_rows_are_matched_by_groups_of_equal_size_whose_lowest_value_is_inside() -> None:
+    reference = np.arange(100.0)[:, None]
+    current = np.array([-5.0, 24.9, 25.0, 74.9, 75.0, 200.0, np.nan])[:, None]
+    found = match(reference, current)
+    assert found.reference.tolist() == np.repeat([0, 1, 2, 3], 25).tolist()
+    assert found.current.tolist() == [0, 0, 1, 2, 3, 3, 0]
+    few = match(np.arange(49.0)[:, None], np.arange(3.0)[:, None])
+    assert set(few.reference) == set(few.current) == {0}, "fifty rows are needed for two groups"
+
+
+def test_of_the_first_driver_there_are_twenty_groups_and_six_in_each_of_the_next() -> None:
+    rows = np.arange(6000)
+    reference = np.column_stack([rows // 300, rows % 300]).astype(np.float64)
+    found = match(reference, reference[::7])
+    assert found.reference.tolist() == (rows // 50).tolist()
+    assert found.current.tolist() == (rows[::7] // 50).tolist()
