@@ -52,9 +52,10 @@ run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<
 test: setup lint ## lint, types, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-athena: setup ## the whole project on a local Athena (a JDK 17, Maven, npm, Terraform, Go)
+test-athena: setup ## the whole project on a local Athena, and its images (a JDK 17, Maven, npm, Terraform, Go, buildah)
 	@tests/infra/install.sh $(BIN)/python
-	@$(BIN)/python -m pytest tests/athena -W ignore::DeprecationWarning
+	@tests/images/install.sh
+	@$(BIN)/python -m pytest tests/images tests/athena -W ignore::DeprecationWarning
 
 test-dashboards: setup ## dashboards against tools of Metabase's makers and a Postgres (npm, Postgres)
 	@tests/dashboards/install.sh $(BIN)/python

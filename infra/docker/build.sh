@@ -10,7 +10,7 @@ mkdir -p "$target"
 sha="$(git rev-parse HEAD)"
 for image in dbt ml trigger; do
   docker buildx build --platform linux/amd64 --provenance=false --build-arg "GIT_SHA=$sha" \
-    --file "infra/docker/$image.Dockerfile" --output "type=oci,dest=$target/$image.tar" .
+    --file infra/docker/Dockerfile --target "$image" --output "type=oci,dest=$target/$image.tar" .
 done
 # The server that the compose file runs too, and whose API the tests hold our requests against.
 metabase="$(sed -n 's/^ *image: \(metabase[^ ]*\).*/\1/p' infra/metabase/compose.yml)"

@@ -1,8 +1,8 @@
 """The deployment on the emulators: what one apply makes, and what AWS then runs in it.
 
-The deployed definition is executed by moto's interpreter. Each of its tasks is a process of its own
-that holds what its image holds, with an empty home: the steps of a run share nothing but the
-bucket, the catalog and the table of runs.
+The deployed definition is executed by moto's interpreter. Each of its tasks is a fresh container of
+its real image, under the image's own user: the steps of a run share nothing but the bucket, the
+catalog and the table of runs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import pytest
 from moto.core.config import default_user_config
 
 from python_ml.settings import PROJECT_DIR, Settings
-from tests.athena.images import Image
 from tests.athena.local.iam import Guard
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import NO_GATE, athena_settings
+from tests.images.images import NAMES, Image
 from tests.infra.policies import Rendered
 from tests.unit import aws_fixture as aws
 
@@ -67,10 +67,13 @@ class Deployment:
             RuntimeError: it ended with another exit code than 0.
         """
         began = time.monotonic()
-        home = self._home(step)
-        run = self._task if "Overrides" in parameters else self._sagemaker_job
-        done = run(parameters, home)
-        home.with_suffix(".log").write_text(done.stderr, encoding="utf-8")
+        place = self._place(step)
+        done = (
+            self._task(parameters)
+            if "Overrides" in parameters
+            else self._sagemaker_job(parameters, place / "opt-ml")
+        )
+        (place / "log").write_text(done.stderr, encoding="utf-8")
         self.seconds[step] = time.monotonic() - began
         if done.returncode != 0:
             raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-3000:]}")
@@ -86,8 +89,9 @@ class Deployment:
             "EXECUTION_SECONDS": "43200",
         }
         role = "control" if "state_machine" in handler else "trigger"
-        environment = self._environment(self._home("function"), role) | own
-        return self.images["trigger"].invoke(handler, event, environment)
+        environment = self._environment(role) | own
+        answer: dict[str, Any] = self.images["trigger"].invoke(handler, event, environment)
+        return answer
 
     def control(self, payload: Any) -> dict[str, Any]:
         return self.function("python_ml.aws.state_machine.handler", payload)
@@ -112,17 +116,15 @@ class Deployment:
         records = [{"bucket": {"name": DATA}, "object": {"key": key}} for key in keys]
         return [{"Records": [{"eventSource": "aws:s3", "s3": record}]} for record in records]
 
-    def _task(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
+    def _task(self, parameters: Mapping[str, Any]) -> CompletedProcess[str]:
         (container,) = parameters["Overrides"]["ContainerOverrides"]
         own = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
-        return self.images["dbt"].run(container["Command"], self._environment(home, "dbt") | own)
+        return self.images["dbt"].run(container["Command"], self._environment("dbt") | own)
 
-    def _sagemaker_job(self, parameters: Mapping[str, Any], home: Path) -> CompletedProcess[str]:
+    def _sagemaker_job(self, parameters: Mapping[str, Any], root: Path) -> CompletedProcess[str]:
         """An /opt/ml with the job's input, and a look at what it leaves there."""
-        root = home.with_suffix(".opt-ml")
         (root / "input/config").mkdir(parents=True)
-        environment = self._environment(home, "ml") | parameters["Environment"]
-        environment |= {"SPANISHGAS_HOME": str(home), "SAGEMAKER_BASE_DIR": str(root)}
+        environment = self._environment("ml") | parameters["Environment"]
         if is_training := "HyperParameters" in parameters:
             # One that a training does not read: the other jobs go on with their own.
             text = json.dumps(parameters["HyperParameters"] | {"evaluate.bootstrap_count": "999"})
@@ -130,21 +132,21 @@ class Deployment:
             arguments = ["train"]
         else:
             arguments = parameters["AppSpecification"]["ContainerArguments"]
-        done = self.images["ml"].run(arguments, environment)
+        done = self.images["ml"].run(arguments, environment, {root: "/opt/ml"})
         said = root / "output" / ("failure" if is_training else "message")
         assert said.exists() == (done.returncode != 0), done.stderr
         return done
 
-    def _home(self, name: str) -> Path:
+    def _place(self, name: str) -> Path:
+        """Where this machine keeps what a job had mounted, and what it said."""
         self._count += 1
-        home = self.work / f"{self._count:02}-{name}"
-        home.mkdir()
-        return home
+        place = self.work / f"{self._count:02}-{name}"
+        place.mkdir()
+        return place
 
-    def _environment(self, home: Path, role: str) -> dict[str, str]:
-        """Of one container: settings, the credentials of its role, and a home of its own."""
-        own = {"AWS_ACCESS_KEY_ID": role, "SPANISHGAS_HOME": str(home)}
-        return {**self.athena.environment, **self.variables, **own}
+    def _environment(self, role: str) -> dict[str, str]:
+        """Of one container: settings, and the credentials of its role."""
+        return {**self.athena.environment, **self.variables, "AWS_ACCESS_KEY_ID": role}
 
 
 @contextmanager
@@ -166,7 +168,7 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
             athena.client("glue").create_database(DatabaseInput=database)
         athena.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         variables = _variables(settings)
-        images = {name: Image.build(name, work / "images") for name in ("dbt", "ml", "trigger")}
+        images = {name: Image.build(name) for name in NAMES}
         rendered = Rendered.apply(work / "terraform", aws.ACCOUNT, REGION)
         state = rendered.state
         athena.guard = guard = Guard(

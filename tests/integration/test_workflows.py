@@ -234,8 +234,9 @@ def test_ci_calls_targets_and_images_that_exist(runner: Runner) -> None:
     runner.run("ci", "images", {})
     calls = runner.calls.read_text()
     for image in ("dbt", "ml", "trigger"):
-        assert f"--file infra/docker/{image}.Dockerfile" in calls
-        assert (runner.workspace / "infra" / "docker" / f"{image}.Dockerfile").is_file()
+        assert f"--file infra/docker/Dockerfile --target {image} " in calls
+        stages = (runner.workspace / "infra" / "docker" / "Dockerfile").read_text()
+        assert f"\nFROM project AS {image}\n" in stages
     assert "pip-audit" in calls and "oci-archive:images/metabase.tar" in calls
 
 

@@ -182,7 +182,7 @@ def effect_part(count: int) -> bool:
     sound = sum(_is_found("sound", number) for number in range(draws))
     print(f"sound ones that are called broken: {wilson(sound, draws)}")
     return (
-        covered.mean() >= 0.93
+        bool(covered.mean() >= 0.93)
         and wins <= 0.05 * count
         and all(hits >= 0.95 * draws for hits in found.values())
     )

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import boto3
@@ -24,7 +20,6 @@ from python_ml.documents import write_json
 from python_ml.errors import SpanishGasError
 from python_ml.land.write import MANIFEST
 from python_ml.settings import Settings, load_settings
-from tests.athena.images import Image
 
 
 def found(settings: Settings) -> dict[str, Check]:
@@ -33,44 +28,6 @@ def found(settings: Settings) -> dict[str, Check]:
 
 def settings_for(home: Path, **values: Any) -> Settings:
     return load_settings({"home": str(home), **values}, environ={})
-
-
-# An image has the libraries, but not our own package installed as this environment has it.
-IN_IMAGE = """
-import sys
-from importlib import metadata
-find = metadata.distribution
-def without_ours(name):
-    if name == "spanishgas":
-        raise metadata.PackageNotFoundError(name)
-    return find(name)
-metadata.distribution = without_ours
-import python_ml
-assert python_ml.__file__.startswith(sys.argv.pop(1)), python_ml.__file__
-from python_ml.cli.main import main
-main()
-"""
-
-
-@pytest.mark.parametrize("name", ["dbt", "ml", "trigger"])
-def test_the_doctor_works_inside_an_image(tmp_path: Path, name: str) -> None:
-    image = Image.build(name, tmp_path)
-    environment = {"SPANISHGAS_HOME": str(tmp_path / "home"), "SPANISHGAS_GIT_SHA": "abc"}
-
-    def call(*arguments: Any) -> CompletedProcess[str]:
-        command = [sys.executable, "-c", IN_IMAGE, str(image.app), *arguments]
-        own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(image.app), **environment}
-        return subprocess.run(
-            command, cwd=image.app, env=own, capture_output=True, text=True, check=False
-        )
-
-    done = call("doctor", "--json")
-    assert done.stdout, done.stderr
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert checks["packages"]["status"] == OK, checks["packages"]
-    assert checks["python"]["status"] == OK
-    assert "Traceback" not in done.stderr
-    assert call("--version").stdout.startswith("spanishgas, version ")
 
 
 def test_an_empty_home_is_healthy_and_says_what_to_do_next(tmp_path: Path) -> None:
