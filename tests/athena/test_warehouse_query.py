@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
+import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from python_ml.contracts.gold import read_contract
+from python_ml.engines import open_warehouse
 from python_ml.engines.athena import AthenaWarehouse
 from python_ml.engines.athena_costs import costs_of
 from python_ml.errors import SpanishGasError
+from python_ml.judge.snapshot import gold_parts, read_gold
 from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.local.server import REGION, LocalAthena
 from tests.athena.project import BUCKET
 from tests.athena.queries import Queries
+from tests.unit import gold_fixture as gold
 
 SCHEMA = "test_warehouse_query"
 ROWS = """-- {"card": "a comment before it"}
@@ -119,3 +127,39 @@ def test_statements_have_ids_that_costs_are_asked_by(
     node = '/* {"node_id": "model.spanishgas.a"} */'
     costs = costs_of(section, [f"{node} select a from made", f"{node} select a + 1 as a from made"])
     assert [(cost.node, cost.query_count) for cost in costs.costs] == [("model.spanishgas.a", 2)]
+
+
+def test_gold_comes_in_the_same_parts_as_from_duckdb(
+    warehouse: AthenaWarehouse, queries: Queries, tmp_path: Path
+) -> None:
+    """Ids of small letters and accents too: both engines sort them as Python does."""
+    columns = {
+        "customer_id": ("varchar", {"role": "key"}),
+        "as_of_date": ("date", {"role": "key"}),
+        "usage": ("double", {"role": "feature", "tier": "1A", "fill": "keep"}),
+        "churn": ("integer", {"role": "target"}),
+    }
+    contract, newest = read_contract(gold.manifest(columns)), date(2024, 12, 31)
+    ids = [f"{'CcÑñ é'[number % 6]}{number * 7919 % 1003:04}" for number in range(1003)]
+    values = ", ".join(f"('{customer_id}')" for customer_id in ids)
+    select = (
+        "select customer_id, day as as_of_date, 0.5e0 as usage, cast(null as integer) as churn "
+        f"from (values {values}) as t (customer_id) "
+        "cross join (values (date '2024-11-30'), (date '2024-12-31')) as d (day)"
+    )
+    done = queries.run(
+        f"create table {SCHEMA}.gold_master with (table_type = 'iceberg', is_external = false, "
+        f"location = 's3://{BUCKET}/query/data/gold/', format = 'parquet') as {select}"
+    )
+    assert done.state == "SUCCEEDED", done.reason
+    settings = load_settings({"home": str(tmp_path)}, environ={})
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.execute(f"create table gold_master as {select}")
+    with open_warehouse(settings) as local:
+        for size, fewest in ((5000, 1), (400, 1), (5000, 8), (126, 2)):
+            parts = gold_parts(warehouse, newest, size, fewest)
+            assert parts == gold_parts(local, newest, size, fewest)
+            tables = [read_gold(warehouse, contract, newest, part) for part in parts]
+            assert pa.concat_tables(tables)["customer_id"].to_pylist() == sorted(ids)
+            assert max(len(table) for table in tables) <= size
+            assert len(tables) == max(math.ceil(1003 / size), fewest)
