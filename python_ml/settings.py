@@ -112,7 +112,8 @@ with warnings.catch_warnings():
         )
         staging: Text = Field(
             "s3://spanishgas-staging",
-            description="Bucket or prefix of query results; they may expire after a day.",
+            description="Bucket or prefix of query results, and of what machines of a job hand to "
+            "each other; both may expire after a day.",
         )
         threads: PositiveCount = Field(
             4, description="Threads of dbt: it waits for Athena, not for this machine."
