@@ -9,7 +9,7 @@ from pathlib import Path
 
 from python_ml.documents import hash_file, read_json, write_json
 from python_ml.engines import open_warehouse
-from python_ml.engines.ledger import user_name
+from python_ml.engines.ledger import iso, user_name
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.pages.preview import preview_folder, write_preview
@@ -71,7 +71,7 @@ def forget_customer(run: Run, survey: Survey) -> ForgetResult:
     with workspace(run, of_published=has_published), run.step("forget") as (step, report):
         stones = read_tombstones(run.engine.store())
         # With the tombstone the salt is kept, by which the next call knows the file that follows.
-        stones.add(survey.customer_id, datetime.now(UTC).isoformat(timespec="seconds"), user_name())
+        stones.add(survey.customer_id, iso(datetime.now(UTC)), user_name())
         pending = Pending(layout.home, stones, survey.customer_id)
         pending.write(survey.traces)
         remover = _Remover(run, survey.traces, stones, report)

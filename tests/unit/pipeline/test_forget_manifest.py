@@ -1,4 +1,4 @@
-"""After forgetting, the manifest of a landed batch says what its files are now."""
+"""Forgetting: the home that is named, and what the manifest of a landed batch says after it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from python_ml.documents import hash_file
+from python_ml.errors import UsageError
 from python_ml.land.write import MANIFEST, stamp
-from python_ml.pipeline.forget import _renew_manifest
+from python_ml.pipeline.forget import _renew_manifest, survey_customer
+from python_ml.pipeline.workspace import Run
+from python_ml.settings import load_settings
 
 CHANGED, SAME = (f"consumption_hourly/month=2024-{n}/part-0.parquet" for n in ("01", "02"))
 
@@ -72,3 +75,10 @@ def test_a_batch_without_a_manifest_gets_none(batch: Path) -> None:
     (batch / MANIFEST).unlink()
     _renew_manifest(batch)
     assert not (batch / MANIFEST).exists()
+
+
+def test_a_home_that_is_not_there_is_named(tmp_path: Path) -> None:
+    run = Run(load_settings({"home": str(tmp_path / "gone")}, environ={}))
+    with pytest.raises(UsageError, match="gone: no such folder; --home names"):
+        survey_customer(run, "C00002")
+    assert not (tmp_path / "gone").exists()
