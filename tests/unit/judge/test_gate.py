@@ -95,7 +95,7 @@ def test_chance_is_what_it_says(rows: int) -> None:
     for _ in range(400):
         churn = fresh.random(rows) < probability
         gaps = [abs(churn[part].mean() - probability[part].mean()) for part in parts]
-        beyond += np.mean(gaps) > limit
+        beyond += int(np.mean(gaps) > limit)
     assert 0.01 <= beyond / 400 <= 0.10
 
 
