@@ -298,3 +298,8 @@ def test_what_is_no_utf_8_comes_out_as_it_went_in(name: str, text: str, expected
 def test_a_number_that_looks_like_the_id_is_left_to_the_search() -> None:
     text = '[12345, {"n": 12345, "id": 7}]'
     assert edit_json(text, Traces(frozenset(["12345"]))) == text
+
+
+def test_a_file_whose_first_character_is_a_quote_has_quotes() -> None:
+    text = f'"id","n"\n"{GONE}","a\nb"\n"x","y"\n'
+    assert edit_csv(text.encode(), ID) == b'"id","n"\n"x","y"\n'
