@@ -22,6 +22,8 @@ TIME_ZONE = "Europe/Madrid"
 _NULL_WORDS = ("null", "none", "na", "n/a", "nan", "nat")
 _NO_VALUE = ("#n/d", "#n/a", "n/d", "(null)", r"\n")  # in text, too
 _ZERO_DATES = ("00/00/0000", "0000-00-00", "00-00-0000", "00.00.0000", "0000/00/00")
+# What stands for nothing in one column or another, in lower case.
+MISSING_WORDS = (*_NULL_WORDS, *_NO_VALUE, *_ZERO_DATES)
 _CLEAR = 0.95  # share of the values that tell; the others are wrong
 _FEW, _MANY = 0.05, 10  # share of dates with a number above 12 that proves nothing among so many
 _ORDER = "Write them as YYYY-MM-DD, or state the order in the mapping."

@@ -12,7 +12,7 @@ import duckdb
 
 from python_ml.contracts.schema import DELIMITERS, ColumnSchema, TableSchema
 from python_ml.engines.sql import files, literal, literals, one_row
-from python_ml.land.convert import BOOLEAN_WORDS, YEAR_LAST
+from python_ml.land.convert import BOOLEAN_WORDS, MISSING_WORDS, YEAR_LAST
 from python_ml.land.discover import Entry, RawFile, kind_of
 from python_ml.land.mapping import ColumnMapping, SourceMapping
 from python_ml.land.parts import prepare, text_stream
@@ -27,6 +27,8 @@ _SHAPES = {
     "C and digits": r"C[0-9]{5,9}",
     "digits": r"[0-9]+",
 }
+# A decimal comma, with or without points between thousands.
+_COMMA = r"^[-+]?(\d*|\d{1,3}(\.\d{3})+),\d+$"
 _YES_NO = (*BOOLEAN_WORDS["true"], *BOOLEAN_WORDS["false"])
 
 
@@ -204,13 +206,14 @@ def _column(
     shapes = ", ".join(
         f"count_if(regexp_full_match(v, {literal(pattern)}))" for pattern in _SHAPES.values()
     )
-    number = "try_cast(coalesce(if(is_comma, replace(v, ',', '.'), v)) as double)"
+    comma = "try_cast(replace(replace(v, '.', ''), ',', '.') as double)"
+    number = f"if(is_comma, {comma}, try_cast(v as double))"
     row = one_row(
         connection,
         f"""
         select count(v), approx_count_distinct(v),
             count_if(not is_comma and try_cast(v as double) is not null),
-            count_if(is_comma and try_cast(replace(v, ',', '.') as double) is not null),
+            count_if(is_comma and {comma} is not null),
             count_if(regexp_matches(v, '^\\d{{4}}[-/]\\d{{2}}[-/]\\d{{2}}')),
             count_if(regexp_matches(v, {year_last})),
             count_if(try_cast(regexp_extract(v, {year_last}, 1) as integer) > 12),
@@ -219,8 +222,9 @@ def _column(
             min({number}), max({number}), avg({number}),
             min(try_cast(v as date))::varchar, max(try_cast(v as date))::varchar,
             coalesce(avg(length(v)), 0), min(v), max(v), any_value(v), {shapes}
-        from (select *, regexp_matches(v, '^[-+]?\\d*,\\d+$') as is_comma from (
-            select nullif(trim(cast({raw} as varchar)), '') as v from {relation}))
+        from (select *, regexp_matches(v, {literal(_COMMA)}) as is_comma from (
+            select case when lower(trimmed) not in ({literals(MISSING_WORDS)}) then trimmed end as v
+            from (select nullif(trim(cast({raw} as varchar)), '') as trimmed from {relation})))
         """,
     )
     filled, distinct, *counts = row[:9]

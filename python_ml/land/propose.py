@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -39,9 +40,21 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "last_product_change_date": ("date_modif_prod", "fecha_modificacion", "ultimo_cambio"),
     "next_renewal_date": ("date_end", "fecha_fin", "vencimiento", "fecha_renovacion"),
     "pricing_date": ("price_date", "fecha_precio", "desde", "fecha"),
-    "variable_price_tier1_eur_kwh": ("price_peak_var", "precio_punta", "precio_p1", "p1"),
-    "variable_price_tier2_eur_kwh": ("price_mid_peak_var", "precio_llano", "precio_p2", "p2"),
-    "variable_price_tier3_eur_kwh": ("price_off_peak_var", "precio_valle", "precio_p3", "p3"),
+    "variable_price_tier1_eur_kwh": ("price_peak_var", "precio_punta", "punta", "precio_p1", "p1"),
+    "variable_price_tier2_eur_kwh": (
+        "price_mid_peak_var",
+        "precio_llano",
+        "llano",
+        "precio_p2",
+        "p2",
+    ),
+    "variable_price_tier3_eur_kwh": (
+        "price_off_peak_var",
+        "precio_valle",
+        "valle",
+        "precio_p3",
+        "p3",
+    ),
     "elec_fixed_fee_eur_month": ("cuota_fija", "termino_fijo", "fijo"),
     "elec_var_cost_eur_kwh": ("coste_energia", "coste"),
     "peaje_elec_eur_kwh": ("peaje", "toll"),
@@ -378,7 +391,9 @@ def _likeness(column: ColumnSchema, fact: ColumnFacts) -> tuple[float, str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    """In lower case, without accents, and with one sign between words."""
+    letters = unicodedata.normalize("NFD", name.lower())
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"[\u0300-\u036f]", "", letters)).strip("_")
 
 
 def _proposal(column: ColumnSchema, fact: ColumnFacts, score: float, why: str) -> ColumnProposal:

@@ -174,6 +174,26 @@ def test_readings_land_by_a_proposed_mapping_as_by_one_that_a_person_wrote(
     pd.testing.assert_frame_equal(found[1], found[0])
 
 
+def test_prices_that_a_spanish_excel_saved_are_recognized(settings: Settings) -> None:
+    """Among words for nothing (#N/D, 00/00/0000), accents, and points between thousands."""
+    found = inspect_folder(str(PROJECT_DIR / "examples" / "excel_es"), settings)
+    assert "price_history" not in missing(found.sources)
+    (prices,) = [it for it in found.sources if it.name == "price_history"]
+    assert prices.file is not None and prices.file.label == "Precios.csv"
+    assert {it.ours: it.theirs for it in prices.columns} == {
+        "customer_id": "Cliente",
+        "pricing_date": "Desde",
+        "variable_price_tier1_eur_kwh": "Punta",
+        "variable_price_tier2_eur_kwh": "Llano",
+        "variable_price_tier3_eur_kwh": "Valle",
+        "elec_fixed_fee_eur_month": "Término fijo",
+    }
+    facts = {it.name: it for it in prices.file.columns}
+    assert facts["Valle"].filled == 3, "#N/D is no value"
+    assert (facts["Desde"].kind, facts["Desde"].filled) == ("date", 4)
+    assert facts["Término fijo"].maximum == 1012.5
+
+
 def test_days_without_hours_are_asked_about(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "raw").mkdir()
     rows = "cups,fecha,consumo_kwh\n" + "".join(
