@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ NAME = "sg-dev"
 DATA, RESULTS = f"{NAME}-data-{aws.ACCOUNT}", f"{NAME}-results-{aws.ACCOUNT}"
 PREFIX = "raw/train/2024/"  # of the upload
 DEAD = "20240101T000000-dead00"  # a run whose execution could not record its end
+SCORE_MACHINES = 2
 GROUP, TOPIC = f"{NAME}-churn", f"{NAME}-runs"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{aws.ACCOUNT}:stateMachine:{NAME}"
 # As infra/terraform/main.tf names them.
@@ -122,18 +124,41 @@ class Deployment:
         return self.images["dbt"].run(container["Command"], self._environment("dbt") | own)
 
     def _sagemaker_job(self, parameters: Mapping[str, Any], root: Path) -> CompletedProcess[str]:
-        """An /opt/ml with the job's input, and a look at what it leaves there."""
-        (root / "input/config").mkdir(parents=True)
+        """Its machines beside each other; that of the first that failed, or of the first."""
         environment = self._environment("ml") | parameters["Environment"]
-        if is_training := "HyperParameters" in parameters:
+        if "HyperParameters" in parameters:
             # One that a training does not read: the other jobs go on with their own.
-            text = json.dumps(parameters["HyperParameters"] | {"evaluate.bootstrap_count": "999"})
-            (root / "input/config/hyperparameters.json").write_text(text, encoding="utf-8")
-            arguments = ["train"]
-        else:
-            arguments = parameters["AppSpecification"]["ContainerArguments"]
+            given = parameters["HyperParameters"] | {"evaluate.bootstrap_count": "999"}
+            return self._machine(["train"], environment, root, {"hyperparameters": given})
+        arguments = parameters["AppSpecification"]["ContainerArguments"]
+        cluster = parameters["ProcessingResources"]["ClusterConfig"]
+        hosts = [f"algo-{number + 1}" for number in range(cluster["InstanceCount"])]
+        job = {"ProcessingJobName": parameters["ProcessingJobName"]}
+
+        def run(host: str) -> CompletedProcess[str]:
+            resources = {"current_host": host, "hosts": hosts}
+            documents = {"resourceconfig": resources, "processingjobconfig": job}
+            return self._machine(arguments, environment, root / host, documents)
+
+        with ThreadPoolExecutor(len(hosts)) as pool:
+            ended = list(pool.map(run, hosts))
+        return next((done for done in ended if done.returncode != 0), ended[0])
+
+    def _machine(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        root: Path,
+        documents: Mapping[str, Any],
+    ) -> CompletedProcess[str]:
+        """A job's container on one machine, with /opt/ml as SageMaker fills and reads it."""
+        # A training finds its documents in `input/config`, a processing job in `config`.
+        config = root / ("input/config" if arguments == ["train"] else "config")
+        config.mkdir(parents=True)
+        for name, document in documents.items():
+            (config / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
         done = self.images["ml"].run(arguments, environment, {root: "/opt/ml"})
-        said = root / "output" / ("failure" if is_training else "message")
+        said = root / "output" / ("failure" if arguments == ["train"] else "message")
         assert said.exists() == (done.returncode != 0), done.stderr
         return done
 
@@ -169,7 +194,9 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
         athena.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         variables = _variables(settings)
         images = {name: Image.build(name) for name in NAMES}
-        rendered = Rendered.apply(work / "terraform", aws.ACCOUNT, REGION)
+        rendered = Rendered.apply(
+            work / "terraform", aws.ACCOUNT, REGION, score_machines=SCORE_MACHINES
+        )
         state = rendered.state
         athena.guard = guard = Guard(
             policies=rendered.policies,

@@ -103,12 +103,14 @@ class Rendered:
     region: str
 
     @classmethod
-    def apply(cls, folder: Path, account: str = ACCOUNT, region: str = REGION) -> Rendered:
-        """Apply it with the tests' own provider."""
+    def apply(
+        cls, folder: Path, account: str = ACCOUNT, region: str = REGION, **variables: Any
+    ) -> Rendered:
+        """Apply it with the tests' own provider, and more variables if need be."""
         work = Workspace(folder, "dev")
         registry = f"{account}.dkr.ecr.{region}.amazonaws.com/{NAME}"
         work.variables["TEST_PROVIDER_ACCOUNT"] = account
-        work.write_variables("own", {**OWN, "region": region})
+        work.write_variables("own", {**OWN, "region": region, **variables})
         images = {n: f"{registry}/{n}@{DIGEST}" for n in ("dbt", "ml", "trigger", "metabase")}
         work.write_variables("pushed", {"image_uris": images})
         work.init()
