@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.settings import PROJECT_DIR
-from tests.images.runtime_api import RuntimeApi
+from tests.images.runtime_api import Answer, RuntimeApi
 
 NAMES = ("dbt", "ml", "trigger")
 BASE = "localhost/spanishgas-test/base:bookworm"
 GIT_SHA = "c0ffee"
+# Before it changes the root, buildah seals a copy of itself in memory. The kernel refuses that as
+# long as a page of it is held elsewhere, as on a busy machine; nothing has begun then.
+_NOT_BEGUN = "sealing memfd copy"
+_ATTEMPTS = 10
 _ISOLATION = ("--isolation", "chroot")
 
 
@@ -90,9 +94,13 @@ class Image:
         """Run another command than the entry point."""
         with self.container() as container:
             line = self._line(container, command, environment or {}, volumes or {})
-            return subprocess.run(
-                line, capture_output=True, text=True, timeout=seconds, check=False
-            )
+            for _ in range(_ATTEMPTS):
+                done = subprocess.run(
+                    line, capture_output=True, text=True, timeout=seconds, check=False
+                )
+                if _NOT_BEGUN not in done.stderr:
+                    break
+            return done
 
     def invoke(
         self, handler: str, event: Any, environment: Mapping[str, str], seconds: float = 110
@@ -106,16 +114,10 @@ class Image:
         with self.container() as container, RuntimeApi(event) as api:
             given = {**environment, **api.environment}
             line = self._line(container, [*self.entrypoint, handler], given, {})
-            with tempfile.TemporaryFile("w+") as said:
-                process = subprocess.Popen(line, stdout=said, stderr=said, text=True)
-                try:
-                    answer = api.answer(seconds, lambda: process.poll() is None)
-                finally:
-                    api.end()
-                    process.terminate()
-                    process.wait(timeout=30)
-                said.seek(0)
-                log = said.read()
+            for _ in range(_ATTEMPTS):
+                answer, log = _answer(line, api, seconds)
+                if _NOT_BEGUN not in log:
+                    break
         assert answer is not None, log
         if answer.is_error:
             print(log)
@@ -143,7 +145,23 @@ class Image:
         return ["buildah", "run", *_ISOLATION, *given, *mounts, container, "--", *command]
 
 
+def _answer(line: Sequence[str], api: RuntimeApi, seconds: float) -> tuple[Answer | None, str]:
+    """What a function's container says to the runtime API, and what it printed."""
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(line, stdout=said, stderr=said, text=True)
+        try:
+            answer = api.answer(seconds, lambda: process.poll() is None)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+        said.seek(0)
+        return answer, said.read()
+
+
 def _call(command: Sequence[str], seconds: float = 60) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    for _ in range(_ATTEMPTS):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        if _NOT_BEGUN not in done.stderr:
+            break
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done.stdout
