@@ -103,7 +103,8 @@ def promote(
     """Make a model version the champion and score with it.
 
     VERSION is a registered model: one that waits for approval, an earlier champion, or with --force
-    and --reason any other. The decision is recorded with its evidence.
+    and --reason any other whose leakage alarms are all accepted. The decision is recorded with its
+    evidence.
     """
     from python_ml.pipeline import commands
     from python_ml.pipeline.closing import Closing
