@@ -30,10 +30,12 @@ checks as (
 ),
 
 runs as (
-    select
-        *,
-        max(started_at) over () as newest_started_at
-    from {{ ref('mart_pipeline_run') }}
+    select * from {{ ref('mart_pipeline_run') }}
+),
+
+-- By its id: ids sort by time and none is given twice, while two runs may begin within one second.
+newest_run as (
+    select max(run_id) as run_id from runs
 ),
 
 findings as (
@@ -126,7 +128,8 @@ findings as (
                 || coalesce(cast(as_of_date as varchar), 'an unknown date')
         end as detail
     from runs
-    where started_at = newest_started_at
+    inner join newest_run
+        on runs.run_id = newest_run.run_id
 ),
 
 final as (
