@@ -7,8 +7,8 @@ from mart_health as health
 cross join mart_pipeline_run as runs
 where
     health.verdict = 'alarm'
-    and runs.started_at = (
-        select max(newest.started_at)
+    and runs.run_id = (
+        select max(newest.run_id)
         from mart_pipeline_run as newest
     )
 order by health.area_number

@@ -14,7 +14,7 @@ select
     run_id
 from mart_pipeline_run
 where
-    started_at = (
-        select max(newest.started_at)
+    run_id = (
+        select max(newest.run_id)
         from mart_pipeline_run as newest
     )

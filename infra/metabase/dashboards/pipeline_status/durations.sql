@@ -6,7 +6,7 @@ from mart_pipeline_step as steps
 inner join (
     select
         run_id,
-        row_number() over (order by started_at desc) as recency_rank
+        row_number() over (order by run_id desc) as recency_rank
     from mart_pipeline_run
 ) as runs
     on steps.run_id = runs.run_id

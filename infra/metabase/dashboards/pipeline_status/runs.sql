@@ -19,5 +19,5 @@ from mart_pipeline_run
 where
     run_id is not null
     [[and status = {{status}}]]
-order by started_at desc
+order by run_id desc
 limit 500
