@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -28,6 +29,8 @@ from python_ml.settings import PROJECT_DIR, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 # By this variable models differ in more than their statements: in what they keep.
 _SHAPING = ("touched_months",)
@@ -316,7 +319,12 @@ def _is_proof(result: Any) -> bool:
 
 
 def _proved(nodes: Sequence[DbtNode], query: Callable[[str], pd.DataFrame]) -> list[DbtNode]:
-    """The nodes, of which those fail whose rules are broken; a query proves many of them."""
+    """The nodes, of which those fail whose rules are broken; a query proves many of them.
+
+    One that fails so is proved alone, as dbt would: a run is not stopped by what an engine finds
+    in a statement of ten tables and not in the table. (DuckDB 1.5 has done that: a key of a small
+    view was broken in a row, twice in some hundred runs.)
+    """
     parts = [
         f"select {literal(node.name)} as test_name, table_name, column_name, rule,"
         f" broken_row_count\nfrom (\n{node.proof}\n) as proof"
@@ -331,6 +339,9 @@ def _proved(nodes: Sequence[DbtNode], query: Callable[[str], pd.DataFrame]) -> l
             what = f"{row['table_name']}{column} breaks {row['rule']}"
             told = f"{what} in {int(row['broken_row_count'])} rows"
             broken.setdefault(row["test_name"], []).append(told)
+    for node in nodes:
+        if node.name in broken and node.proof and query(node.proof).empty:
+            log.warning("%s; proved alone, nothing is broken", "; ".join(broken.pop(node.name)))
     return [
         replace(node, status="fail", message="; ".join(broken[node.name]))
         if node.name in broken
