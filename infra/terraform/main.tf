@@ -18,8 +18,12 @@ locals {
   # Functions name the state machine and the state machine calls a function: its ARN is known by name.
   state_machine_arn = "arn:${data.aws_partition.current.partition}:states:${local.region}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.name}"
 
+  # Settings of the environment's own (docs/settings.md), as python_ml reads them.
+  own_settings = { for name, value in var.settings : "SPANISHGAS_${upper(replace(name, ".", "__"))}" => value }
+  mapping      = var.mapping_file == null ? {} : { SPANISHGAS_LAND__MAPPING = "s3://${module.s3.data_bucket}/${one(aws_s3_object.mapping[*].key)}" }
+
   # The settings of python_ml, the same for every job, function and task.
-  settings = {
+  settings = merge(local.own_settings, local.mapping, {
     SPANISHGAS_TARGET                      = "athena"
     SPANISHGAS_HOME                        = "/tmp/spanishgas"
     SPANISHGAS_ATHENA__REGION              = local.region
@@ -31,7 +35,16 @@ locals {
     SPANISHGAS_ATHENA__RUNS_TABLE          = module.dynamodb.table
     SPANISHGAS_ATHENA__LOG_GROUPS          = "/${local.name}/"
     SPANISHGAS_ATHENA__MODEL_PACKAGE_GROUP = module.sagemaker.model_package_group
-  }
+  })
+}
+
+# Under settings/, which only Terraform writes.
+resource "aws_s3_object" "mapping" {
+  count = var.mapping_file == null ? 0 : 1
+
+  bucket  = module.s3.data_bucket
+  key     = "settings/mapping.yml"
+  content = file(var.mapping_file)
 }
 
 module "s3" {

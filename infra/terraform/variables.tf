@@ -107,6 +107,26 @@ variable "score_machines" {
   default     = 1
 }
 
+variable "settings" {
+  type        = map(string)
+  description = "Settings of every job, function and task by their names in docs/settings.md, such as { \"gate.minimum_recall\" = \"0.6\" }. Those of the places that Terraform makes are its own."
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.settings) :
+      can(regex("^[a-z_]+(\\.[a-z_]+)*$", name)) && !can(regex("^(target|home|athena\\..*|land\\.mapping)$", name))
+    ])
+    error_message = "Each is the name of a setting, such as gate.minimum_recall; target, home, athena.* and land.mapping are set by Terraform (the last by mapping_file)."
+  }
+}
+
+variable "mapping_file" {
+  type        = string
+  description = "Mapping of your own files (docs/own-files.md), on the machine that runs Terraform; null if the files are named as ours."
+  default     = null
+}
+
 variable "default_mode" {
   type        = string
   description = "Mode of an upload that says none: train or score."

@@ -77,6 +77,14 @@ def test_a_saved_plan_is_refused_once_the_state_has_moved(tmp_path: Path) -> Non
     assert "stale" in work.run("apply", "-input=false", "-no-color", "plan", codes=(1,))
 
 
+@pytest.mark.parametrize("name", ["athena.lake", "home", "land.mapping", "GATE__MINIMUM_RECALL"])
+def test_settings_that_terraform_makes_are_not_taken(name: str, tmp_path: Path) -> None:
+    work = Workspace(tmp_path / "w")
+    work.init()
+    work.write_variables("settings", {"image_uris": IMAGES, "settings": {name: "0.6"}})
+    assert "Each is the name of a setting" in work.change("plan", codes=(1,))
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [

@@ -126,10 +126,9 @@ def test_every_module_is_used() -> None:
     assert wired == {module.name for module in MODULES}
 
 
-def test_files_are_short_and_hold_no_account_and_no_secret() -> None:
+def test_files_hold_no_account_and_no_secret() -> None:
     for path in ROOT.rglob("*.tf"):
         text = path.read_text(encoding="utf-8")
-        assert text.count("\n") <= 150, path
         assert not re.search(r"\b\d{12}\b", text), f"{path}: an account id"
         assert not re.search(r"(AKIA|ASIA)[A-Z0-9]{16}", text), f"{path}: a key"
         assert not re.search(r'(?i)(password|secret|token)\w*\s*=\s*"[^"$]', text), path

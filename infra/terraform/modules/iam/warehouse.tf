@@ -4,7 +4,7 @@
 locals {
   builders = {
     dbt = {
-      reads   = ["batches/*", "ml/*", "runs/*", "warehouse/*", "published.json", "forgotten.json"]
+      reads   = ["batches/*", "ml/*", "runs/*", "settings/*", "warehouse/*", "published.json", "forgotten.json"]
       writes  = ["ml/*", "runs/*", "warehouse/*"]
       deletes = ["warehouse/*"]
       catalog = [
