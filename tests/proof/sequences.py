@@ -215,10 +215,12 @@ def require_whole(home: Path, *, pointer_may_lag: bool) -> None:
         for part in (home / "lake" / "ml" / "model_gate").glob("run_id=[0-9]*")
         if version in pq.ParquetFile(part / "part-0.parquet").read()["model_version"].to_pylist()
     )
-    newest = [run for run in evaluations if run <= run_id][-1:]
+    # Marts show the newest that there was when they were built: by the published run, or since then
+    # by `forget`, which adds up anew.
+    newest = [[run for run in evaluations if run <= run_id][-1:], evaluations[-1:]]
     for mart in ("mart_model_performance", "mart_policy_value"):
         shown = [row[0] for row in query(home, f"select distinct evaluation_run_id from {mart}")]
-        assert shown == newest, f"{mart} shows the evaluations {shown}, the newest is {newest}"
+        assert shown in newest, f"{mart} shows the evaluations {shown}, the newest is {newest}"
 
 
 class Sequences(RuleBasedStateMachine):
