@@ -137,6 +137,7 @@ def test_nothing_is_left_and_nobody_else_is_touched(home: Path, source: Path) ->
     } <= found, "the search finds what is there"
     result = forget(home)
     assert {place.path for place in result.places} == found
+    assert SqliteLedger(home).runs(limit=1)[0].as_of_date == "2024-12-31", "of what is published"
     assert search(home, TRACES).places == []
     assert tree_hash(source) == company, "files outside the home are the company's"
 

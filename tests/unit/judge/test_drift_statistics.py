@@ -80,6 +80,8 @@ def test_weights_count_in_the_stability_index_and_in_the_size() -> None:
 def test_no_p_value_is_above_one_and_the_tiniest_sample_has_one() -> None:
     found = compare_numbers(np.array([1.0]), np.array([1.0]), np.array([1.0]))
     assert found.distance == 0 and found.p_value == 1.0
+    found = compare_numbers(np.array([0.0, 1.0]), np.array([0.5]), np.ones(2))
+    assert found.distance == 0.5 and found.p_value == 1.0, "of two rows against one, one counts"
 
 
 def test_categories_are_compared_by_chi_square() -> None:
@@ -109,6 +111,18 @@ def test_the_smaller_sample_decides_what_is_rare() -> None:
     small = compare_categories(levels(a=960, b=40), levels(a=100, c=4))
     oracle = stats.chi2_contingency([[960, 40], [100, 4]], correction=False)
     assert small.p_value == pytest.approx(oracle[1])
+
+
+def test_a_single_row_of_a_rare_level_counts() -> None:
+    found = compare_categories(levels(a=100, b=99, c=1), levels(a=100, b=100))
+    tested = stats.chi2_contingency([[100, 99, 1], [100, 100, 0]], correction=False)
+    assert found.p_value == pytest.approx(tested.pvalue)
+
+
+def test_a_level_whose_rows_weigh_nothing_does_not_count() -> None:
+    weights = np.repeat([1.0, 0.0], [120, 3])
+    found = compare_categories(levels(a=60, b=60, c=3), levels(a=60, b=60), weights)
+    assert found.distance == 0 and found.p_value == 1.0
 
 
 def test_weighted_categories_have_the_effective_size() -> None:

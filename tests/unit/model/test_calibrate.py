@@ -143,6 +143,7 @@ def test_the_share_of_the_trees_is_their_part_of_the_slopes() -> None:
     assert found == pytest.approx(0.75, abs=0.04) and found == round(found, 4)
     turned = fit_tree_weight(margins[:, ::-1], churn, 0.1)
     assert turned == pytest.approx(1 - found, abs=1e-4)
+    assert fit_tree_weight(*two_models(0.3, 0.3), 0.1) == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_trees_have_at_least_the_minimum_and_all_where_neither_model_tells_anything() -> None:

@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from python_ml.privacy import containers
+from python_ml.privacy.containers import sqlite_bytes
 from python_ml.privacy.person import traces_in
 from python_ml.privacy.remove import remove_from
 from python_ml.privacy.scrub import ids_in, scrub_parquet
@@ -561,3 +563,25 @@ def test_bytes_in_a_database_that_are_no_text_go_with_their_row(tmp_path: Path) 
     remove_from(tmp_path / "a.sqlite", TRACES)
     with sqlite3.connect(tmp_path / "a.sqlite") as connection:
         assert connection.execute("select * from t order by n").fetchall() == rows[1:]
+
+
+def test_nobody_writes_to_an_sqlite_file_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table t as select 1 as a")
+        connection.commit()
+    read_bytes = Path.read_bytes
+
+    def read_beside_a_writer(self: Path) -> bytes:
+        with (
+            closing(sqlite3.connect(path, timeout=0)) as writer,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            writer.execute("insert into t values (2)")
+            writer.commit()
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_beside_a_writer)
+    assert sqlite_bytes(path) == read_bytes(path)
