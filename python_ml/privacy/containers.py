@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from enum import Enum
+from enum import Enum, auto
 from pathlib import Path
 from urllib.parse import quote
 
@@ -40,14 +40,14 @@ _HEAD = 1 << 16
 class Kind(Enum):
     """A format, known by its first bytes."""
 
-    GZIP = "gzip"
-    ZIP = "zip"
-    SQLITE = "sqlite"
-    PARQUET = "parquet"
-    DUCKDB = "duckdb"
-    UTF16 = "utf-16"
-    TEXT = "text"
-    OTHER = "other"
+    GZIP = auto()
+    ZIP = auto()
+    SQLITE = auto()
+    PARQUET = auto()
+    DUCKDB = auto()
+    UTF16 = auto()
+    TEXT = auto()
+    OTHER = auto()
 
 
 _MAGIC: dict[Kind, tuple[int, bytes | tuple[bytes, ...]]] = {
