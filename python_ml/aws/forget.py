@@ -22,6 +22,7 @@ from python_ml.engines.belongings import LogStream
 from python_ml.engines.ledger import user_name
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import SpanishGasError, UsageError
+from python_ml.land.mapping import id_columns
 from python_ml.pipeline.forget_result import (
     ForgetResult,
     Survey,
@@ -109,7 +110,7 @@ class Account:
         others: set[str] = set()
         for customer, text in self._buckets.said():
             (own if customer == customer_id else others).add(text)
-        traces = traces_in(customer_id, own, others)
+        traces = traces_in(customer_id, own, others, id_columns(self.run.settings))
         if left := Pending(home, stones, customer_id).read():
             traces = traces.joined(left)
         searched = self._search(traces)

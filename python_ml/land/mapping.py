@@ -456,6 +456,14 @@ def id_pattern(settings: Settings) -> str:
     return str(found or customer_id_pattern())
 
 
+def id_columns(settings: Settings) -> frozenset[str]:
+    """What the company's own files call customer ids, by the mapping; in lower case."""
+    mapping = read_mapping(settings.land.mapping)
+    found = [source.columns.get("customer_id") for source in mapping.sources.values()]
+    names = [name for column in found if column for name in (column.column, *(column.first or ()))]
+    return frozenset(name.lower() for name in names if name is not None)
+
+
 def id_shape(pattern: str) -> str:
     """What identifiers look like, in words; where none is declared, how to declare one."""
     if pattern != customer_id_pattern():

@@ -11,6 +11,7 @@ from python_ml.documents import hash_file, read_json, write_json
 from python_ml.engines import open_warehouse
 from python_ml.engines.ledger import iso, user_name
 from python_ml.errors import SpanishGasError, UsageError
+from python_ml.land.mapping import id_columns
 from python_ml.land.write import MANIFEST, stamp
 from python_ml.pages.preview import preview_folder, write_preview
 from python_ml.pipeline.forget_result import (
@@ -44,7 +45,7 @@ def survey_customer(run: Run, customer_id: str) -> Survey:
     if not layout.home.is_dir():
         raise UsageError(f"{layout.home}: no such folder; --home names the one to search")
     stones = read_tombstones(run.engine.store())
-    traces = traces_of(layout.home, customer_id)
+    traces = traces_of(layout.home, customer_id, id_columns(run.settings))
     if left := Pending(layout.home, stones, customer_id).read():
         traces = traces.joined(left)
     searched = _search(run, traces)

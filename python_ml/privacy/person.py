@@ -37,25 +37,32 @@ _OWN_WORDS = ("seeds", "infra/metabase", "python_ml/pages")  # nobody is known b
 _Said = tuple[str, str]
 
 
-def traces_of(home: Path, customer_id: str) -> Traces:
-    """What gives a customer away under a home, where everything that anybody said is looked up."""
+def traces_of(home: Path, customer_id: str, own_names: frozenset[str] = frozenset()) -> Traces:
+    """What gives a customer away under a home, where everything that anybody said is looked up.
+
+    Args:
+        home: where to look.
+        customer_id: of the person.
+        own_names: of the columns with ids in the company's own files, in lower case.
+    """
     own: set[str] = set()
     others: set[str] = set()
     for customer, text in _everything_said(home):
         (own if customer == customer_id else others).add(text)
-    return traces_in(customer_id, own, others)
+    return traces_in(customer_id, own, others, own_names)
 
 
-def traces_in(customer_id: str, own: set[str], others: set[str]) -> Traces:
+def traces_in(
+    customer_id: str, own: set[str], others: set[str], own_names: frozenset[str] = frozenset()
+) -> Traces:
     """The same from what the person and everybody else said."""
     known = {plain_words(text.encode()) for text in others}
     alone = sorted(text for text in own if plain_words(text.encode()) not in known)
     of_others = b"".join([*known, *_own_words()])
     hashes = {hashlib.md5(text.strip(" ").lower().encode()).hexdigest() for text in alone}
     words = tuple(plain_words(text.encode()) for text in alone)
-    return Traces(
-        frozenset([customer_id]), fragments_of(alone, of_others), words, frozenset(hashes)
-    )
+    fragments = fragments_of(alone, of_others)
+    return Traces(frozenset([customer_id]), fragments, words, frozenset(hashes), own_names)
 
 
 class Pending:
@@ -200,5 +207,5 @@ def _names_texts(head: bytes) -> bool:
 
 def _texts(rows: Iterable[dict[str, Any]], customer: str, text: str) -> Iterator[_Said]:
     for row in rows:
-        if isinstance(row[customer], str) and isinstance(row[text], str):
-            yield row[customer].strip(), row[text]
+        if isinstance(row[customer], str | int) and isinstance(row[text], str):
+            yield str(row[customer]).strip(), row[text]

@@ -59,12 +59,26 @@ def csv_edits(data: Bytes, traces: Traces) -> Iterator[tuple[slice, bytes]]:
     names = [each.strip().lower() for each in _fields(header, one, field)]
     for span in _records(data, one, field, traces):
         record = data[span]
-        if not traces.count(record):
+        if not traces.may_be_in(record):
             continue
         values = _fields(record, one, field)
         padded = [*names, *[""] * len(values)]
+        if not traces.count(record) and not any(map(traces.is_in_field, padded, values)):
+            continue
         is_own = span.start > 0 and any(map(traces.is_record, padded, values))
         yield span, b"" if is_own else _redacted(record, traces)
+
+
+def count_numbered(data: Bytes, traces: Traces) -> int:
+    """Records of a CSV that a column of ids, with a number for an id, says are the person's."""
+    end_of_header = re.search(rb"[\r\n]|\Z", data)
+    assert end_of_header is not None
+    names = re.split(rb"[,;\t|]", bytes(data[: end_of_header.start()]).lower())
+    if traces.id_columns.isdisjoint(
+        name.strip(b' "\xef\xbb\xbf').decode("latin-1") for name in names
+    ):
+        return 0
+    return sum(not replacement for _, replacement in csv_edits(data, traces))
 
 
 def _records(data: Bytes, delimiter: bytes, field: bytes, traces: Traces) -> Iterator[slice]:
@@ -173,7 +187,7 @@ def _is_record(value: Any, traces: Traces, *, own_keys_only: bool = False) -> bo
     if isinstance(value, list):
         return any(isinstance(each, str) and traces.is_record("", each) for each in value)
     if isinstance(value, dict):
-        texts = [(key, each) for key, each in value.items() if isinstance(each, str)]
+        texts = [(key, str(each)) for key, each in value.items() if isinstance(each, str | int)]
         if own_keys_only:
             texts = [(key, each) for key, each in texts if key.lower() in traces.own_columns]
         return any(traces.is_record(key.lower(), each) for key, each in texts)

@@ -21,7 +21,7 @@ from python_ml.privacy import containers
 from python_ml.privacy.containers import Bytes, Kind
 from python_ml.privacy.records import csv_edits, edit_json, edit_text, is_record_of
 from python_ml.privacy.scrub import scrub_parquet
-from python_ml.privacy.search import as_bytes, duckdb_values, sqlite_values
+from python_ml.privacy.search import as_text, duckdb_values, sqlite_values
 from python_ml.privacy.traces import Traces
 
 
@@ -129,7 +129,7 @@ def _scrub_tables(connection: sqlite3.Connection, traces: Traces) -> None:
     connection.execute("pragma secure_delete = on")
     for table, column in containers.sqlite_columns(connection):
         for value, _ in sqlite_values(connection, table, column, traces):
-            text = as_bytes(value).decode(errors="surrogateescape")
+            text = as_text(value)
             if isinstance(value, bytes) or traces.is_record(column[1:-1].lower(), text):
                 connection.execute(f"delete from {table} where {column} = ?", (value,))
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -45,12 +45,22 @@ def holds_text(kind: pa.DataType) -> bool:
     )
 
 
-def distinct_texts(source: Source) -> Iterator[tuple[str, pa.Array]]:
+def distinct_texts(
+    source: Source, id_columns: Collection[str] = ()
+) -> Iterator[tuple[str, pa.Array]]:
     """Column, and different texts of it in one group of rows, of a Parquet file.
 
     Only the dictionaries of the file are looked at where it has some, which is quick.
+
+    Args:
+        source: the file.
+        id_columns: names, in lower case, of columns that are looked at whatever they hold.
     """
-    fields = [field for field in pq.ParquetFile(source).schema_arrow if holds_text(field.type)]
+    fields = [
+        field
+        for field in pq.ParquetFile(source).schema_arrow
+        if holds_text(field.type) or field.name.lower() in id_columns
+    ]
     names = [field.name for field in fields]
     plain = [field.name for field in fields if is_text(field.type)]
     file = pq.ParquetFile(_again(source), read_dictionary=plain)
@@ -76,9 +86,9 @@ def ids_in(path: Path, id_pattern: str) -> set[str]:
 def matching_values(source: Source, traces: Traces) -> dict[str, set[str]]:
     """Column -> its different texts that hold a trace."""
     found: dict[str, set[str]] = {}
-    for name, texts in distinct_texts(source):
+    for name, texts in distinct_texts(source, traces.id_columns if traces.numbers else ()):
         hits = _suspects(texts, traces)
-        if values := {value for value in hits if traces.is_in(value)}:
+        if values := {value for value in hits if traces.is_in_field(name.lower(), value)}:
             found.setdefault(name, set()).update(values)
     return found
 
@@ -164,7 +174,7 @@ def _decide(
     changed: dict[str, dict[str, str]] = {}
     for name, texts in values.items():
         for text in texts:
-            if traces.is_record(name, text) or not is_text(schema.field(name).type):
+            if traces.is_record(name.lower(), text) or not is_text(schema.field(name).type):
                 gone.setdefault(name, set()).add(text)
             else:
                 changed.setdefault(name, {})[text] = traces.redact(text)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from python_ml.documents import hash_file
 from python_ml.privacy import containers
 from python_ml.privacy.containers import Bytes, Kind
+from python_ml.privacy.records import count_numbered
 from python_ml.privacy.scrub import count_rows, matching_values
 from python_ml.privacy.traces import Traces
 from python_ml.settings import ASSETS
@@ -146,7 +147,8 @@ def _in_parquet(data: Bytes, traces: Traces, path: Path | None) -> Iterator[_Fou
 
 
 def _in_text(data: Bytes, traces: Traces, _: Path | None) -> Iterator[_Found]:
-    if count := traces.count_long(data):
+    count = traces.count_long(data)
+    if count := count or (count_numbered(data, traces) if traces.numbers else 0):
         yield "mentions", count
     for _place, content in containers.encoded(data):
         for what, count in _in_data(content, traces):
@@ -163,8 +165,8 @@ def _in_nothing(_data: Bytes, _traces: Traces, _: Path | None) -> Iterator[_Foun
 
 def _in_bytes(data: Bytes, traces: Traces) -> int:
     """Mentions in the bytes of a binary format, which packs values without anything in between."""
-    ids = b"|".join(re.escape(each.encode()) for each in sorted(traces.customer_ids))
-    packed = len(re.findall(rb"(?:" + ids + rb")(?![0-9])", data))
+    ids = b"|".join(re.escape(each.encode()) for each in sorted(traces.names))
+    packed = len(re.findall(rb"(?:" + ids + rb")(?![0-9])", data)) if ids else 0
     return packed or traces.count_long(data)
 
 
@@ -176,7 +178,7 @@ def _in_sqlite(data: Bytes, traces: Traces, _: Path | None) -> Iterator[_Found]:
         connection.execute("vacuum")
         fresh = connection.serialize()
     # What is there more often than in a database without free pages lies in free pages.
-    for each in sorted(traces.customer_ids):
+    for each in sorted(traces.names):
         id_bytes = each.encode()
         if left := len(re.findall(re.escape(id_bytes), data)) - fresh.count(id_bytes):
             yield FREE_PAGES, max(left, 1)
@@ -194,12 +196,13 @@ def sqlite_values(
     rows = connection.execute(
         f"select {column}, count(*) from {table} where {hits} group by {column}", traces.seeds
     ).fetchall()
-    return [(value, n) for value, n in rows if traces.count(as_bytes(value))]
+    name = column[1:-1].lower()
+    return [(value, n) for value, n in rows if traces.is_in_field(name, as_text(value))]
 
 
-def as_bytes(value: str | bytes) -> bytes:
+def as_text(value: str | bytes) -> str:
     """A value of SQLite, whose texts and blobs need not be what they are declared as."""
-    return value if isinstance(value, bytes) else str(value).encode(errors="surrogateescape")
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 def _in_duckdb(data: Bytes, traces: Traces, path: Path | None) -> Iterator[_Found]:
@@ -230,7 +233,8 @@ def duckdb_values(
         f"where {hits} group by value",
         list(traces.seeds),
     ).fetchall()
-    return [(value, n) for value, n in rows if traces.is_in(value)]
+    name = column[1:-1].lower()
+    return [(value, n) for value, n in rows if traces.is_in_field(name, value)]
 
 
 def _is_our_own(path: Path) -> bool:

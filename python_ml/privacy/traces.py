@@ -3,6 +3,9 @@
 Files quote one text in many ways: escaped for JSON, HTML or a URL, in UTF-8 or Latin-1, with
 another line break, cut in two. All of them agree on the runs of ASCII letters and digits, so ids
 and texts are compared as sequences of those.
+
+An id of digits alone is any number that happens to be the same. It is one only where ids stand: in
+a column or member that is named for them, or after such a name in a text.
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ _ESCAPE = re.compile(_ESCAPED.encode())
 _WORD = re.compile(rb"[a-z0-9]+")
 _BEFORE = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbfv])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
 _BETWEEN = rf"(?:{_ESCAPED}|[^A-Za-z0-9])+"
+_EXPLAINED = "explain"  # in names of files
+# What a text calls the number of a customer, besides the names of columns.
+_ID_WORDS = ("customer", "client", "cliente")
+_AFTER_NAME = rf"(?:{_ESCAPED}|[^A-Za-z0-9\r\n]){{1,12}}"
 _BLOCK, _OVERLAP = 1 << 24, 1 << 16  # bytes that are searched at a time
 
 
@@ -72,12 +79,13 @@ def fragments_of(texts: Iterable[str], of_others: bytes) -> tuple[bytes, ...]:
 @dataclass(frozen=True)
 class Traces:
     """Customer ids, fragments of texts as `fragments_of` gives them, whole texts as `plain_words`
-    gives them, and hashes of those."""
+    gives them, hashes of those, and what the company's own files call customer ids."""
 
     customer_ids: frozenset[str]
     fragments: tuple[bytes, ...] = ()
     texts: tuple[bytes, ...] = ()
     text_hashes: frozenset[str] = frozenset()
+    own_names: frozenset[str] = frozenset()
 
     @property
     def short_text_count(self) -> int:
@@ -99,15 +107,22 @@ class Traces:
             tuple(dict.fromkeys((*self.fragments, *other.fragments))),
             tuple(dict.fromkeys((*self.texts, *other.texts))),
             self.text_hashes | other.text_hashes,
+            self.own_names | other.own_names,
         )
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether a text holds anything that a trace is made of."""
+        low = data.lower()
+        return any(seed in low for seed in self._seeds)
 
     def count(self, data: bytes) -> int:
         """Mentions in a text, encoded in anything that contains ASCII."""
-        low = data.lower()
-        if not any(seed in low for seed in self._seeds):
+        if not self.may_be_in(data):
             return 0
         words = plain_words(data)
         mentions = sum(words.count(each) for each in self._ids)
+        if self.numbers:
+            mentions += len(self._named_number_bytes.findall(data))
         return mentions + any(fragment in words for fragment in self.fragments)
 
     def count_long(self, data: bytes | mmap.mmap) -> int:
@@ -118,9 +133,20 @@ class Traces:
         """Whether a value mentions the person."""
         return bool(self.count(value.encode(errors="surrogateescape")))
 
+    def is_in_field(self, column: str, value: str) -> bool:
+        """Whether a value of a column, whose name is in lower case, is or mentions the person."""
+        return self._is_number_of(column, value) or self.is_in(value)
+
     def is_record(self, column: str, value: str) -> bool:
-        """Whether a record is the person's because of this value, not only mentions the person."""
-        if value.strip().upper() in self._upper_ids or value in self.text_hashes:
+        """Whether a record is the person's because of this value, not only mentions the person.
+
+        Args:
+            column: name in lower case; "" where values have none.
+            value: of the record.
+        """
+        if value in self.text_hashes or self._is_number_of(column, value):
+            return True
+        if value.strip().upper() in self._upper_ids - self.numbers:
             return True
         if column == SOURCE_LINE:
             return self.is_in(value)
@@ -128,7 +154,29 @@ class Traces:
 
     def redact(self, value: str) -> str:
         """A text with every mention replaced."""
-        return self._mention.sub(REMOVED, value) if self.is_in(value) else value
+        if not self.is_in(value):
+            return value
+        if self.numbers:
+            value = self._named_number.sub(lambda match: match[1] + REMOVED, value)
+        return self._mention.sub(REMOVED, value) if self._mention.pattern else value
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Ids of digits alone."""
+        return frozenset(each for each in self.customer_ids if each.isdecimal())
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The other ids, which nothing but the person is called."""
+        return self.customer_ids - self.numbers
+
+    @cached_property
+    def id_columns(self) -> frozenset[str]:
+        """Columns that hold customer ids, by their names in lower case."""
+        return customer_columns() | self.own_names | {*_ID_WORDS}
+
+    def _is_number_of(self, column: str, value: str) -> bool:
+        return value.strip() in self.numbers and column in self.id_columns
 
     @cached_property
     def _seeds(self) -> tuple[bytes, ...]:
@@ -136,7 +184,8 @@ class Traces:
 
     @cached_property
     def _ids(self) -> tuple[bytes, ...]:
-        return tuple(plain_words(each.encode()) for each in self.customer_ids | self.text_hashes)
+        ids = self.names | self.text_hashes
+        return tuple(plain_words(each.encode()) for each in ids)
 
     @cached_property
     def _upper_ids(self) -> frozenset[str]:
@@ -145,7 +194,7 @@ class Traces:
     @cached_property
     def own_columns(self) -> frozenset[str]:
         """Columns that say whose a record is."""
-        return customer_columns() | text_columns()
+        return self.id_columns | text_columns()
 
     def _quotes(self, value: str) -> bool:
         words = plain_words(value.encode(errors="surrogateescape"))
@@ -153,12 +202,26 @@ class Traces:
 
     @cached_property
     def _mention(self) -> re.Pattern[str]:
-        wanted = [re.escape(each) for each in sorted(self.customer_ids | self.text_hashes)]
+        ids = self.names | self.text_hashes
+        wanted = [re.escape(each) for each in sorted(ids)]
         # A whole text goes whole, also what others have said like it; then what is left of one.
         whole = [text.decode().split() for text in self.texts]
         wanted += [_BETWEEN.join(words) for words in whole if len(words) >= _SHORTEST]
         wanted += [_BETWEEN.join(words) for words in _merged(self.fragments)]
-        return re.compile(rf"{_BEFORE}(?:{'|'.join(wanted)})(?![A-Za-z0-9])", re.IGNORECASE)
+        pattern = rf"{_BEFORE}(?:{'|'.join(wanted)})(?![A-Za-z0-9])" if wanted else ""
+        return re.compile(pattern, re.IGNORECASE)
+
+    @cached_property
+    def _named_number(self) -> re.Pattern[str]:
+        """A number that is an id, right after what it is called, which is the first group."""
+        names = "|".join(map(re.escape, sorted({*self.id_columns, _EXPLAINED})))
+        numbers = "|".join(sorted(self.numbers))
+        lead = rf"((?<![A-Za-z0-9])(?:{names}){_AFTER_NAME})"
+        return re.compile(rf"{lead}(?:{numbers})(?![A-Za-z0-9]|[.,][0-9])", re.IGNORECASE)
+
+    @cached_property
+    def _named_number_bytes(self) -> re.Pattern[bytes]:
+        return re.compile(self._named_number.pattern.encode(), re.IGNORECASE)
 
 
 def _merged(fragments: Collection[bytes]) -> list[list[str]]:

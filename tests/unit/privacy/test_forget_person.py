@@ -101,7 +101,7 @@ def test_what_was_said_is_learned_from_any_table_of_a_database(tmp_path: Path) -
         b"",
         b"\0\1\2",
         b'["a", 1, null]',
-        json.dumps([{"customer_id": 2, "interaction_summary": WORDS}]).encode(),
+        json.dumps([{"customer_id": 2.5, "interaction_summary": WORDS}]).encode(),
         json.dumps([{"customer_id": GONE, "interaction_summary": None}]).encode(),
         b"PAR1 torn",
     ],
