@@ -60,7 +60,7 @@ def execution(deployment: Deployment, duckdb_run: Settings) -> dict[str, Any]:
     assert [deployment.trigger(event) for event in events[-2:]] == [["started"], ["known"]]
     states = deployment.athena.client("stepfunctions")
     (started,) = states.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
-    ended = aws.wait_for(started["executionArn"], seconds=900)
+    ended = aws.wait_for(started["executionArn"], seconds=1800)
     jobs = [f"{step} {seconds:.0f} s" for step, seconds in deployment.seconds.items()]
     deployment.athena.notes.append(f"deployment: {', '.join(jobs)}")
     assert ended["status"] == "SUCCEEDED", ended
