@@ -35,7 +35,8 @@ runs as (
 
 -- By its id: ids sort by time and none is given twice, while two runs may begin within one second.
 newest_run as (
-    select max(run_id) as run_id from runs
+    select * from runs
+    where run_id = (select max(newest.run_id) from runs as newest)
 ),
 
 findings as (
@@ -127,9 +128,7 @@ findings as (
                 upper(substring(status, 1, 1)) || substring(status, 2) || ', as of '
                 || coalesce(cast(as_of_date as varchar), 'an unknown date')
         end as detail
-    from runs
-    inner join newest_run
-        on runs.run_id = newest_run.run_id
+    from newest_run
 ),
 
 final as (
