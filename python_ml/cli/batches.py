@@ -171,7 +171,7 @@ def land(settings: Settings, as_json: bool, source: str | None, mapping: str | N
     files of your own and --mapping.
     """
     from python_ml.engines import open_engine
-    from python_ml.pipeline.commands import land_batch
+    from python_ml.pipeline.land_batch import land_batch
     from python_ml.pipeline.workspace import Run
     from python_ml.view import summary
 

@@ -7,9 +7,7 @@ from python_ml.engines.published import published_run, require_home
 from python_ml.errors import UsageError
 from python_ml.judge.alarms import require_accepted
 from python_ml.judge.verdict import EvaluateResult
-from python_ml.land import LandResult, land
 from python_ml.land.discover import require_source
-from python_ml.land.mapping import read_mapping
 from python_ml.pages.plots import backtest_plot, ladder_plot
 from python_ml.pipeline.backtest import BacktestResult, run_backtest
 from python_ml.pipeline.context import ChosenModel, ParentModel, Published
@@ -22,22 +20,6 @@ from python_ml.pipeline.score import require_approved
 from python_ml.pipeline.workspace import Run, workspace
 from python_ml.registry import open_registry
 from python_ml.registry.promotion import approve, chosen_version
-
-
-def land_batch(run: Run, source: str) -> LandResult:
-    """Check a raw batch and make it the current one of the lake.
-
-    Raises:
-        BadInputError: the batch was refused; the lake is as before.
-    """
-    require_source(source)
-    read_mapping(run.settings.land.mapping)
-    run.mode, run.source = "land", source
-    with workspace(run), run.step("land") as (step, report):
-        landed = land(source, run.settings, progress=report)
-        run.results.put(landed)
-        step.rows = landed.row_count
-    return landed
 
 
 def train_candidate(run: Run, recalibrate: str | None = None) -> TrainResult:

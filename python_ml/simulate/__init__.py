@@ -6,7 +6,6 @@ simulate(Path("data/raw"), customers=2000, seed=7)
 append_month(Path("data/raw"), "2025-01", shift="price-shock")
 """
 
-from python_ml.simulate.report import ReportRow, simulation_report
 from python_ml.simulate.run import SimulationResult, append_month, simulate
 
-__all__ = ["ReportRow", "SimulationResult", "append_month", "simulate", "simulation_report"]
+__all__ = ["SimulationResult", "append_month", "simulate"]

@@ -16,7 +16,7 @@ from python_ml.cli.main import cli
 from python_ml.engines.ledger import RunRecord
 from python_ml.errors import SpanishGasError
 from python_ml.judge.customer import spellings
-from python_ml.pipeline import campaigns, commands, preview, status
+from python_ml.pipeline import campaigns, commands, land_batch, preview, status
 
 RUN_ID = "20261128T224756-ae88bd"
 
@@ -96,7 +96,7 @@ def test_the_list_of_commands_is_not_cut_at_80_columns() -> None:
 
 
 RUNS = [  # a command that is a run, and the function that does it
-    ("land", commands, "land_batch"),
+    ("land", land_batch, "land_batch"),
     ("train", commands, "train_candidate"),
     ("evaluate", commands, "evaluate_candidate"),
     ("score", commands, "rescore"),

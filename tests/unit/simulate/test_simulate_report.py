@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import BadInputError
-from python_ml.simulate import simulate, simulation_report, tolerance
+from python_ml.simulate import simulate, tolerance
+from python_ml.simulate.report import simulation_report
 
 pytestmark = pytest.mark.slow
 
