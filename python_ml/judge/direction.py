@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -26,13 +26,9 @@ from python_ml.duckdb_connection import open_duckdb
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import identifier, literal, literals
 from python_ml.judge.gate import Check
+from python_ml.model.churn_model import ChurnModel
 from python_ml.settings import Settings
 from python_ml.transform.dbt import DbtRunner
-
-if (
-    TYPE_CHECKING
-):  # it brings XGBoost along, which a command that only shows results need not wait for
-    from python_ml.model.churn_model import ChurnModel
 
 AS_IS = "as_is"
 TOLERANCE = 1e-6  # of a probability: a sum of trees in float32 is no more exact

@@ -50,13 +50,7 @@ def edit_csv(data: Bytes, traces: Traces) -> bytes:
 
 def csv_edits(data: Bytes, traces: Traces) -> Iterator[tuple[slice, bytes]]:
     """Which records of a CSV are the person's or mention the person, and what takes their place."""
-    end_of_header = re.search(rb"[\r\n]|\Z", data)
-    assert end_of_header is not None
-    header = data[: end_of_header.start()]
-    delimiter = max(DELIMITERS.encode(), key=header.count)
-    one = re.escape(bytes([delimiter]))
-    field = rb'(?:"(?:[^"]|"")*+"(?=' + one + rb"|[\r\n]|\Z)|[^\r\n" + one + rb"]*)"
-    names = [each.strip().lower() for each in _fields(header, one, field)]
+    names, one, field = _layout(data)
     for span in _records(data, one, field, traces):
         record = data[span]
         if not traces.may_be_in(record):
@@ -71,14 +65,20 @@ def csv_edits(data: Bytes, traces: Traces) -> Iterator[tuple[slice, bytes]]:
 
 def count_numbered(data: Bytes, traces: Traces) -> int:
     """Records of a CSV that a column of ids, with a number for an id, says are the person's."""
-    end_of_header = re.search(rb"[\r\n]|\Z", data)
-    assert end_of_header is not None
-    names = re.split(rb"[,;\t|]", bytes(data[: end_of_header.start()]).lower())
-    if traces.id_columns.isdisjoint(
-        name.strip(b' "\xef\xbb\xbf').decode("latin-1") for name in names
-    ):
+    if traces.id_columns.isdisjoint(_layout(data)[0]):
         return 0
     return sum(not replacement for _, replacement in csv_edits(data, traces))
+
+
+def _layout(data: Bytes) -> tuple[list[str], bytes, bytes]:
+    """Names of a CSV's columns in lower case, and the patterns of its delimiter and of a field."""
+    end_of_header = re.search(rb"[\r\n]|\Z", data)
+    assert end_of_header is not None
+    header = data[: end_of_header.start()]
+    delimiter = max(DELIMITERS.encode(), key=header.count)
+    one = re.escape(bytes([delimiter]))
+    field = rb'(?:"(?:[^"]|"")*+"(?=' + one + rb"|[\r\n]|\Z)|[^\r\n" + one + rb"]*)"
+    return [each.strip().lower() for each in _fields(header, one, field)], one, field
 
 
 def _records(data: Bytes, delimiter: bytes, field: bytes, traces: Traces) -> Iterator[slice]:

@@ -4,8 +4,8 @@ Files quote one text in many ways: escaped for JSON, HTML or a URL, in UTF-8 or 
 another line break, cut in two. All of them agree on the runs of ASCII letters and digits, so ids
 and texts are compared as sequences of those.
 
-An id of digits alone is any number that happens to be the same. It is one only where ids stand: in
-a column or member that is named for them, or after such a name in a text.
+An id of digits alone equals any number that happens to be the same. It counts only where ids stand:
+in a column or member that is named for them, or in a text right after such a name.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Traces:
         """
         if value in self.text_hashes or self._is_number_of(column, value):
             return True
-        if value.strip().upper() in self._upper_ids - self.numbers:
+        if value.strip().upper() in self._upper_names:
             return True
         if column == SOURCE_LINE:
             return self.is_in(value)
@@ -184,12 +184,11 @@ class Traces:
 
     @cached_property
     def _ids(self) -> tuple[bytes, ...]:
-        ids = self.names | self.text_hashes
-        return tuple(plain_words(each.encode()) for each in ids)
+        return tuple(plain_words(each.encode()) for each in self.names | self.text_hashes)
 
     @cached_property
-    def _upper_ids(self) -> frozenset[str]:
-        return frozenset(each.upper() for each in self.customer_ids)
+    def _upper_names(self) -> frozenset[str]:
+        return frozenset(each.upper() for each in self.names)
 
     @cached_property
     def own_columns(self) -> frozenset[str]:
@@ -202,8 +201,7 @@ class Traces:
 
     @cached_property
     def _mention(self) -> re.Pattern[str]:
-        ids = self.names | self.text_hashes
-        wanted = [re.escape(each) for each in sorted(ids)]
+        wanted = [re.escape(each) for each in sorted(self.names | self.text_hashes)]
         # A whole text goes whole, also what others have said like it; then what is left of one.
         whole = [text.decode().split() for text in self.texts]
         wanted += [_BETWEEN.join(words) for words in whole if len(words) >= _SHORTEST]

@@ -322,8 +322,7 @@ def _proved(nodes: Sequence[DbtNode], query: Callable[[str], pd.DataFrame]) -> l
     """The nodes, of which those fail whose rules are broken; a query proves many of them.
 
     One that fails so is proved alone, as dbt would: a run is not stopped by what an engine finds
-    in a statement of ten tables and not in the table. (DuckDB 1.5 has done that: a key of a small
-    view was broken in a row, twice in some hundred runs.)
+    in a statement of ten tables and not in the table. That is told as a warning.
     """
     parts = [
         f"select {literal(node.name)} as test_name, table_name, column_name, rule,"
