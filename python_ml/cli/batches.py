@@ -84,11 +84,11 @@ def simulate(
     In an appended month, customers react to the campaigns that the home has started.
     """
     from python_ml.progress import reporting
-    from python_ml.simulate import append_month
     from python_ml.simulate.batch import read_campaigns, simulate_batch
     from python_ml.simulate.offers import Conduct
     from python_ml.simulate.report import simulation_report
-    from python_ml.view import summary
+    from python_ml.simulate.run import append_month
+    from python_ml.view.batches import show_simulation
 
     settings = settings.with_overrides(
         {
@@ -134,7 +134,7 @@ def simulate(
     if as_json:
         print_json({**result.as_dict(), "report": [row.as_dict() for row in rows]})
     else:
-        summary.show_simulation(result, was_there, rows)
+        show_simulation(result, was_there, rows)
 
 
 @click.command()
@@ -173,7 +173,7 @@ def land(settings: Settings, as_json: bool, source: str | None, mapping: str | N
     from python_ml.engines import open_engine
     from python_ml.pipeline.land_batch import land_batch
     from python_ml.pipeline.workspace import Run
-    from python_ml.view import summary
+    from python_ml.view.batches import show_landing
 
     if not open_engine(settings).lies_in_home:
         raise UsageError(
@@ -187,4 +187,4 @@ def land(settings: Settings, as_json: bool, source: str | None, mapping: str | N
     if as_json:
         print_json(landed.as_dict())
     else:
-        summary.show_landing(landed)
+        show_landing(landed)

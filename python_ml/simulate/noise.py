@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,6 +41,8 @@ def uniform(seed: int, name: str, index: Integers) -> Floats:
 
 def normal(seed: int, name: str, index: Integers) -> Floats:
     """Standard normal draws."""
+    from scipy.special import ndtri  # 0.4 s that landing, which asks for texts, need not wait
+
     return np.asarray(ndtri(uniform(seed, name, index)), dtype=np.float64)
 
 

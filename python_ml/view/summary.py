@@ -1,9 +1,9 @@
-"""What a person sees at the end of a command: tables in the terminal, on stdout."""
+"""What a person sees at the end of a run, a training or an evaluation: tables on stdout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -17,17 +17,12 @@ from python_ml.judge.direction import skipped_changes
 from python_ml.judge.drift import DriftResult
 from python_ml.judge.metrics import Estimate
 from python_ml.judge.verdict import EvaluateResult
-from python_ml.land.result import LandResult
 from python_ml.pages.preview import PreviewResult
 from python_ml.pipeline.closing import Closing
 from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.workspace import Run
 from python_ml.quality import QualityResult
 from python_ml.transform.sentiment import SentimentResult
-
-if TYPE_CHECKING:  # libraries of the simulator, which a run does not need
-    from python_ml.simulate.report import ReportRow
-    from python_ml.simulate.run import SimulationResult
 
 # Shown in this order; names are those of evaluate.
 METRIC_TITLES = {
@@ -43,50 +38,6 @@ DEFINED_TERMS = ("at_risk", "flagged", "expected_loss", "offer_cost", "net_value
 
 def euros(amount: float | None) -> str:
     return "not known" if amount is None or pd.isna(amount) else f"{amount:,.0f} €"
-
-
-def show_simulation(result: SimulationResult, was_there: bool, report: Sequence[ReportRow]) -> None:
-    """What was written, and how it compares with the published aggregates."""
-    console = open_console()
-    hours = sum(n for name, n in result.rows.items() if name.startswith("consumption_hourly"))
-    done = "is there already" if was_there else f"simulated in {result.seconds:.0f} s"
-    console.print(
-        f"{result.customers:,} customers, {hours:,} hourly rows, "
-        f"{result.byte_count / 1e6:,.0f} MB in {result.folder}, as of {result.as_of_date}: {done}",
-    )
-    if not report:
-        return
-    table = new_table("Published against simulated", "Aggregate", "Published", "Simulated", "±", "")
-    for row in report:
-        verdict = line(("✓", "green") if row.is_within else ("✗", "red"))
-        values = (f"{value:,.4g}" for value in (row.published, row.simulated, row.tolerance))
-        table.add_row(row.aggregate, *values, verdict)
-    console.print(table)
-    within = sum(row.is_within for row in report)
-    console.print(f"{within} of {len(report)} aggregates within tolerance")
-
-
-def show_landing(landed: LandResult) -> None:
-    """What became of each file of a batch."""
-    console = open_console()
-    title = f"Batch {landed.batch_id}, as of {landed.as_of_date}"
-    table = new_table(title, "Table", "Rows", "Landed", "Set aside", "Parquet MB", "Seconds", "")
-    for result in landed.tables.values():
-        table.add_row(
-            result.name,
-            f"{result.rows_in:,}",
-            f"{result.rows_landed:,}",
-            f"{result.rows_set_aside:,}",
-            f"{result.byte_count / 1e6:,.1f}",
-            f"{result.seconds:.1f}",
-            "" if result.taken == "rewritten" else result.taken,
-        )
-    console.print(table)
-    for result in landed.tables.values():
-        for reason, count in result.set_aside.items():
-            console.print(f"  {result.name}: {count:,} rows set aside, {reason}")
-    for warning in landed.warnings:
-        console.print(line("  ", ("note", "yellow"), f" {warning}"))
 
 
 def show_training(trained: TrainResult) -> None:

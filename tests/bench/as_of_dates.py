@@ -22,7 +22,7 @@ import duckdb
 from python_ml.engines import open_warehouse
 from python_ml.land import land
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.transform.dbt import DbtRunner
 from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 
 FORMAT = "format parquet, compression zstd"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from tests.integration.command import spanishgas
 
 QUICK = {

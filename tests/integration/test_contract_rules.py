@@ -15,7 +15,7 @@ import pytest
 from python_ml.engines import open_warehouse
 from python_ml.errors import QualityGateError
 from python_ml.land import land
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.transform.dbt import DbtRunner
 from tests.integration.dbt_home import build, dbt, settings_of, write_scores
 

@@ -20,7 +20,7 @@ from python_ml.pipeline.results import TrainResult
 from python_ml.pipeline.run import Run, run_pipeline
 from python_ml.registry import open_registry
 from python_ml.settings import load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.view.summary import show_evaluation
 
 # With some 30 leavers the limits of the full size would decide by chance.

@@ -19,7 +19,7 @@ from python_ml.contracts.gold import read_contract
 from python_ml.engines import open_warehouse
 from python_ml.judge.direction import changed_customers
 from python_ml.land import land
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.transform.dbt import DbtRunner
 from tests.integration.dbt_home import (
     ROOT,

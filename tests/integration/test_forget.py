@@ -39,7 +39,7 @@ from python_ml.privacy.search import search
 from python_ml.privacy.tombstones import read_tombstones
 from python_ml.privacy.traces import Traces
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import append_month, simulate
+from python_ml.simulate.run import append_month, simulate
 from tests.integration.command import spanishgas
 from tests.integration.raw_batch import RawBatch, landed, tree_hash
 

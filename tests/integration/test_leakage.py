@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from python_ml.land import land
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from tests.integration.dbt_home import build, dbt, query, settings_of
 
 AS_OF = date(2025, 1, 31)

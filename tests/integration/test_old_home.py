@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from tests.proof.sequences import DONE, USAGE, query, require_whole, run_command
 
 OLD = Path(__file__).resolve().parents[1] / "homes" / "2026-11-28.tar.xz"

@@ -15,7 +15,7 @@ from python_ml.contracts.needs import switched_off
 from python_ml.contracts.schema import load_source
 from python_ml.land import land
 from python_ml.settings import load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from tests.integration.dbt_home import build, query
 
 LAYERS = "resource_type:seed bronze silver gold mart_missing_input"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from tests.proof.old_homes import PROJECT, environment
 
 # What the command does, and then the processes that it has started and not ended.

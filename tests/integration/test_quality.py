@@ -24,7 +24,7 @@ from python_ml.land.result import LandResult
 from python_ml.quality import QualityProcess, QualityResult, check_layer
 from python_ml.quality.rules import LAYERS, load_rules
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.transform.dbt import DbtRunner
 
 AS_OF_DATE = date(2024, 12, 31)

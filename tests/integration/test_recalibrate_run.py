@@ -15,7 +15,7 @@ import pytest
 from python_ml.engines import open_warehouse
 from python_ml.registry import open_registry
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import append_month, simulate
+from python_ml.simulate.run import append_month, simulate
 from tests.integration.command import spanishgas
 
 # With some 30 leavers the limits of the full size would decide by chance.

@@ -30,9 +30,9 @@ import pandas as pd
 from python_ml.errors import SpanishGasError
 from python_ml.pipeline.campaigns import measure_campaigns, record_contacts, start_campaign
 from python_ml.pipeline.workspace import Run
-from python_ml.simulate import append_month, simulate
 from python_ml.simulate.batch import read_campaigns
 from python_ml.simulate.offers import Conduct
+from python_ml.simulate.run import append_month, simulate
 from tests.proof.faults_world import OWN, Tables, finish, settings_of
 from tests.proof.faults_world import start as start_run
 

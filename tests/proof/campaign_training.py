@@ -31,11 +31,11 @@ from python_ml.pipeline.workspace import Run
 from python_ml.registry import open_registry
 from python_ml.registry.base import RegisteredModel
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import append_month, simulate
 from python_ml.simulate.batch import read_campaigns
 from python_ml.simulate.lifecycle import draw_course, label_probability
 from python_ml.simulate.offers import Conduct
 from python_ml.simulate.panel import province_costs
+from python_ml.simulate.run import append_month, simulate
 from python_ml.simulate.world import World
 from python_ml.transform.dbt import DbtRunner
 from tests.proof.faults_world import LENIENT

@@ -105,7 +105,7 @@ def build_cases(
     home: Path, customers: int, seed: int
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """All six cases; what is there from an earlier call is read."""
-    from python_ml.simulate import append_month, simulate
+    from python_ml.simulate.run import append_month, simulate
 
     folder = home / f"{customers}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.pipeline.run import run_pipeline
 from python_ml.pipeline.workspace import Run
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 
 # What differs from run to run although nothing is wrong: names of runs and models, and times.
 OWN = ("run_id", "model_version", "evaluation_run_id", "training_run_id")

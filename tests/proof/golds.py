@@ -15,7 +15,7 @@ from python_ml.contracts.gold import GoldContract, read_contract
 from python_ml.engines import open_warehouse
 from python_ml.land import land
 from python_ml.settings import Settings, load_settings
-from python_ml.simulate import append_month, simulate
+from python_ml.simulate.run import append_month, simulate
 from python_ml.transform.dbt import DbtRunner
 from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 

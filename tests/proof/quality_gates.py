@@ -27,7 +27,7 @@ from python_ml.land import land
 from python_ml.quality import QualityProcess, check_layer
 from python_ml.quality.rules import LAYERS
 from python_ml.settings import load_settings
-from python_ml.simulate import simulate
+from python_ml.simulate.run import simulate
 from python_ml.transform.dbt import DbtRunner
 from python_ml.transform.sentiment import label_sentiment, sentiment_backend
 

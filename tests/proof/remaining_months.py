@@ -29,10 +29,10 @@ from python_ml.engines import open_warehouse
 from python_ml.judge.profit import economics_values
 from python_ml.land import land
 from python_ml.settings import load_settings
-from python_ml.simulate import append_month, simulate
 from python_ml.simulate.lifecycle import Course, _draw_leaving, draw_course
 from python_ml.simulate.panel import province_costs
 from python_ml.simulate.reference import calibration
+from python_ml.simulate.run import append_month, simulate
 from python_ml.simulate.world import World
 from python_ml.transform.dbt import DbtRunner
 

@@ -250,6 +250,21 @@ assert "pydantic" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("command", [["land", "nowhere"], ["status"]])
+def test_who_lands_or_looks_does_not_wait_for_learners(tmp_path: Path, command: list[str]) -> None:
+    script = """
+import sys
+from contextlib import suppress
+from python_ml.cli.main import cli
+with suppress(Exception):
+    cli([*sys.argv[2:], "--home", sys.argv[1]], standalone_mode=False)
+assert "python_ml.engines" in sys.modules  # it began
+assert not {"xgboost", "sklearn", "scipy", "matplotlib", "dbt"} & set(sys.modules)
+"""
+    arguments = [sys.executable, "-c", script, str(tmp_path), *command]
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+
+
 def test_settings_made_anywhere_else_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     monkeypatch.setenv("SPANISHGAS_THREADS", "9")

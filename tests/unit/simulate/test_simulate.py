@@ -19,11 +19,11 @@ from scipy.stats import chi2_contingency
 
 from python_ml.errors import UsageError
 from python_ml.simulate import run as simulate_run
-from python_ml.simulate import simulate
 from python_ml.simulate.churn import churn_logit, churn_probability, draw_churn
 from python_ml.simulate.fit import fit_lifecycle
 from python_ml.simulate.interactions import draw_interactions
 from python_ml.simulate.panel import draw_panel, province_costs
+from python_ml.simulate.run import simulate
 from python_ml.simulate.traits import draw_traits
 from python_ml.simulate.world import World
 

@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import chi2_contingency, ks_2samp
 
 from python_ml.errors import UsageError
-from python_ml.simulate import append_month, simulate
 from python_ml.simulate.contacts import draw_month_contacts
 from python_ml.simulate.lifecycle import Course, draw_course, label_probability
 from python_ml.simulate.panel import province_costs
+from python_ml.simulate.run import append_month, simulate
 from python_ml.simulate.world import World
 from tests.unit.simulate.test_simulate import digests
 

@@ -12,9 +12,9 @@ import pytest
 from python_ml.contracts.schema import load_source
 from python_ml.errors import UsageError
 from python_ml.land.discover import assign, list_source
-from python_ml.simulate import append_month, simulate
 from python_ml.simulate.offers import CALLS, Campaigns, Conduct
 from python_ml.simulate.response import TRUTH
+from python_ml.simulate.run import append_month, simulate
 from tests.unit.simulate.test_simulate import digests
 
 pytestmark = pytest.mark.slow

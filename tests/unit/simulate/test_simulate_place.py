@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from python_ml.errors import UsageError
-from python_ml.simulate import append_month, place, simulate
+from python_ml.simulate import place
+from python_ml.simulate.run import append_month, simulate
 from tests.unit.simulate.test_simulate import digests
 
 
@@ -44,7 +45,7 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path: Path) -> None:
 def test_two_simulations_at_once_leave_one_whole_batch(tmp_path: Path) -> None:
     out = tmp_path / "raw"
     code = (
-        "import pathlib, sys; from python_ml.simulate import simulate; "
+        "import pathlib, sys; from python_ml.simulate.run import simulate; "
         "simulate(pathlib.Path(sys.argv[1]), customers=60, seed=int(sys.argv[2]), "
         "readings='typical-days', threads=1)"
     )

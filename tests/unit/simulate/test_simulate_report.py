@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from python_ml.errors import BadInputError
-from python_ml.simulate import simulate, tolerance
+from python_ml.simulate import tolerance
 from python_ml.simulate.report import simulation_report
+from python_ml.simulate.run import simulate
 
 pytestmark = pytest.mark.slow
 

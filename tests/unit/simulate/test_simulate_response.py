@@ -11,8 +11,8 @@ import pytest
 
 from python_ml.contracts.schema import load_source
 from python_ml.land.discover import assign, list_source
-from python_ml.simulate import simulate
 from python_ml.simulate.response import TRUTH
+from python_ml.simulate.run import simulate
 
 pytestmark = pytest.mark.slow
 
