@@ -6,11 +6,13 @@ from pathlib import Path
 
 import duckdb
 
+from python_ml.interrupts import stop_on_interrupt
+
 
 def open_duckdb(
     place: Path | None = None, *, read_only: bool = False, **config: str | bool | int
 ) -> duckdb.DuckDBPyConnection:
-    """A connection that writes nothing on its own account.
+    """A connection that writes nothing on its own account, and whose statements Ctrl-C ends.
 
     DuckDB draws a progress bar on stdout once a statement takes longer than two seconds. Stdout is
     the command's result, with `--json` a document; progress is told by python_ml.progress.
@@ -30,4 +32,5 @@ def open_duckdb(
         ":memory:" if place is None else str(place), read_only=read_only, config={**config}
     )
     connection.execute("set enable_progress_bar = false")
+    stop_on_interrupt(connection)
     return connection

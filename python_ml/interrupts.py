@@ -4,6 +4,9 @@ Python raises KeyboardInterrupt wherever the main thread happens to be. In a fin
 callback of a library it is printed and forgotten, and DuckDB turns it into an error of its own
 ("Query interrupted"). So it is remembered too: long work asks between its steps, and an error that
 follows it is not taken for a failure.
+
+Nor is a query waited for whose result nobody will have: DuckDB's threads go on with it, and closing
+the connection waits for them, unless they are told to stop.
 """
 
 from __future__ import annotations
@@ -11,8 +14,20 @@ from __future__ import annotations
 import signal
 from threading import Event, current_thread, main_thread
 from types import FrameType
+from typing import Protocol
+from weakref import ref
+
+
+class Interruptible(Protocol):
+    """A connection whose statement another thread can end."""
+
+    def interrupt(self) -> None: ...
+
 
 _seen = Event()
+# By address, which the next connection takes over: nothing need run as one goes, where an interrupt
+# could be lost.
+_running: dict[int, ref[Interruptible]] = {}
 
 
 def remember_interrupts() -> None:
@@ -22,6 +37,11 @@ def remember_interrupts() -> None:
         return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def stop_on_interrupt(connection: Interruptible) -> None:
+    """Have what a connection runs stopped by an interrupt, for as long as the connection lives."""
+    _running[id(connection)] = ref(connection)
 
 
 def was_interrupted(error: BaseException | None = None) -> bool:
@@ -41,4 +61,7 @@ def raise_if_interrupted() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _seen.set()
+    for found in list(_running.values()):
+        if (connection := found()) is not None:
+            connection.interrupt()
     signal.default_int_handler(number, frame)
