@@ -234,6 +234,7 @@ class Sequences(RuleBasedStateMachine):
         self.home = self.place / "home"
         self.history: list[str] = []
         self.pointer_may_lag = False  # a kill came between, and nothing was written since
+        self.forgotten: set[str] = set()
         self.broken: str | None = None  # which invariant, and after what
 
     def teardown(self) -> None:
@@ -404,9 +405,14 @@ class Sequences(RuleBasedStateMachine):
         self.do(line, {DONE, USAGE, MODEL_GATE}, kill=kill)
 
     # ---------------------------------------------------------------- the others
-    @rule(line=st.sampled_from(["drift", "dashboards preview", "rebuild", "explain C00011"]))
+    @rule(line=st.sampled_from(["drift", "dashboards preview", "rebuild"]))
     def read(self, line: str) -> None:
         self.do(line, {DONE} if self.is_published else {USAGE})
+
+    @rule()
+    def explain(self) -> None:
+        is_known = self.is_published and "C00011" not in self.forgotten
+        self.do("explain C00011", {DONE} if is_known else {USAGE})
 
     @rule()
     def ladder(self) -> None:
@@ -418,7 +424,8 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(customer=st.sampled_from(["C00011", "C00012", "C99999"]))
     def forget(self, customer: str) -> None:
-        self.do(f"forget {customer} --yes", {DONE, USAGE})
+        if self.do(f"forget {customer} --yes", {DONE, USAGE}).code == DONE:
+            self.forgotten.add(customer)
 
 
 READING = ("status", "drift", "dashboards", "rebuild", "explain", "simulate")

@@ -28,7 +28,9 @@ from tests.mutation.runner import KILLED, SURVIVED, Outcome, copy_project, prelo
 from tests.mutation.sql_mutants import SqlMutant, mutants
 
 FOLDERS = ("models/bronze", "models/silver", "models/gold", "models/marts", "macros")
-KINDS = ("as-of filter", "tariff hour", "order", "macro", "other")
+# Of Athena are the branches of macros that DuckDB never takes: `make test-athena` builds them.
+OF_ATHENA = "macro of Athena"
+KINDS = ("as-of filter", "tariff hour", "order", "macro", "other", OF_ATHENA)
 UNCHANGED = "models/silver/silver_customer_month.sql"  # a comment in it must survive
 DATABASE = "dev.duckdb"  # where dbt by hand builds, in the top folder
 # What a run of dbt leaves behind, which nobody reads here.
@@ -112,7 +114,7 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS[:-1])
     parser.add_argument("--path", action="append", help="only mutants of this file")
     parser.add_argument("--sample", type=int, help="so many mutants, at random")
     parser.add_argument("--seed", type=int, default=1)
