@@ -94,13 +94,7 @@ class Image:
         """Run another command than the entry point."""
         with self.container() as container:
             line = self._line(container, command, environment or {}, volumes or {})
-            for _ in range(_ATTEMPTS):
-                done = subprocess.run(
-                    line, capture_output=True, text=True, timeout=seconds, check=False
-                )
-                if _NOT_BEGUN not in done.stderr:
-                    break
-            return done
+            return _completed(line, seconds)
 
     def invoke(
         self, handler: str, event: Any, environment: Mapping[str, str], seconds: float = 110
@@ -158,10 +152,16 @@ def _answer(line: Sequence[str], api: RuntimeApi, seconds: float) -> tuple[Answe
         return answer, said.read()
 
 
-def _call(command: Sequence[str], seconds: float = 60) -> str:
+def _completed(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """What became of a command that has begun."""
     for _ in range(_ATTEMPTS):
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         if _NOT_BEGUN not in done.stderr:
             break
+    return done
+
+
+def _call(command: Sequence[str], seconds: float = 60) -> str:
+    done = _completed(command, seconds)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done.stdout
