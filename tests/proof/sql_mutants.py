@@ -5,7 +5,8 @@
     python -m tests.proof.sql_mutants --path models/bronze/bronze_customer.sql
 
 Each mutant is built on the micro-data by dbt, on DuckDB, with what comes after it and all of its
-tests (`state:modified+`); a mutant of a macro that passes so is tried with the whole project. One
+tests (`state:modified+`); a mutant of a macro that passes so is tried with the whole project, and
+then as a run builds: on tables of which one month is out of date and another no longer landed. One
 that behaves like the original is reviewed by a person and listed with the reason in
 tests/mutation/equivalent.csv; it is counted apart.
 """
@@ -31,8 +32,11 @@ FOLDERS = ("models/bronze", "models/silver", "models/gold", "models/marts", "mac
 # Of Athena are the branches of macros that DuckDB never takes: `make test-athena` builds them.
 OF_ATHENA = "macro of Athena"
 KINDS = ("as-of filter", "tariff hour", "order", "macro", "other", OF_ATHENA)
-UNCHANGED = "models/silver/silver_customer_month.sql"  # a comment in it must survive
+# Comments in them must survive.
+UNCHANGED = ("models/silver/silver_customer_month.sql", "macros/flag.sql")
 DATABASE = "dev.duckdb"  # where dbt by hand builds, in the top folder
+OUTDATED = "2024-02"  # the month that a build as a run's reads again
+GOING_ON = ("--vars", f"{{touched_months: ['{OUTDATED}']}}", "--select", "bronze_customer_month+")
 # What a run of dbt leaves behind, which nobody reads here.
 QUIET = ("--no-use-colors", "--no-write-json", "--log-level-file", "none")
 
@@ -66,6 +70,20 @@ def settle() -> int:
     return 0 if found and found[0] else 1
 
 
+def age() -> int:
+    """Make the built tables those of another day, for a build that goes on with them."""
+    with duckdb.connect(DATABASE) as connection:
+        connection.execute(
+            f"update bronze_customer_month set elec_kwh = elec_kwh + 1 "
+            f"where month_start = date '{OUTDATED}-01'"
+        )
+        connection.execute(
+            "insert into bronze_customer_month select * replace (date '2019-01-01' as month_start) "
+            "from bronze_customer_month where month_start = date '2024-01-01'"
+        )
+    return 0
+
+
 def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
     """A worker's copy of the project, built once, and what builds it with a mutant in it."""
     copy_project(ROOT, folder)
@@ -76,8 +94,11 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
     settled = run_child(folder, settle, timeout_seconds=60)
     if settled.result != SURVIVED or (folder / f"{DATABASE}.wal").exists():
         raise SystemExit(f"{DATABASE} holds not all that dbt has built\n{settled.log}")
-    good = folder.parent / f"{folder.name}.duckdb"
+    good, aged = (folder.parent / f"{folder.name}-{name}.duckdb" for name in ("good", "aged"))
     shutil.copyfile(folder / DATABASE, good)
+    if (outcome := run_child(folder, age, timeout_seconds=60)).result != SURVIVED:
+        raise SystemExit(f"{DATABASE} cannot be changed\n{outcome.log}")
+    (folder / DATABASE).rename(aged)
     state = folder.parent / f"{folder.name}.state"
     shutil.copytree(folder / "target", state)
     touched = ("--select", "state:modified+", "--state", str(state))
@@ -89,12 +110,14 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
         place.write_text(mutant.text, encoding="utf-8")
         began = time.monotonic()
         # dbt need not see what a macro changes: hooks, and what is called by a computed name.
-        tries = [(*QUIET, *touched), QUIET] if mutant.kind == "macro" else [(*QUIET, *touched)]
-        for options in tries:
-            shutil.copyfile(good, folder / DATABASE)
+        tries: list[tuple[Path, tuple[str, ...]]] = [(good, touched)]
+        if mutant.kind == "macro":
+            tries += [(good, ()), (aged, GOING_ON)]
+        for tables, options in tries:
+            shutil.copyfile(tables, folder / DATABASE)
             # Left by a dbt that a signal ended, it would be replayed into another file: a crash.
             (folder / f"{DATABASE}.wal").unlink(missing_ok=True)
-            outcome = build(folder, options, timeout_seconds=300)
+            outcome = build(folder, (*QUIET, *options), timeout_seconds=300)
             if outcome.result != SURVIVED:
                 break
         place.write_text(original, encoding="utf-8")
@@ -104,10 +127,11 @@ def prepare(folder: Path) -> Callable[[Mutant], Outcome]:
             )
         return Outcome(outcome.result, time.monotonic() - began, outcome.log)
 
-    text = (folder / UNCHANGED).read_text(encoding="utf-8")
-    control = SqlMutant(UNCHANGED, 1, "comment", "", f"-- the same\n{text}")
-    if (outcome := trial(control)).result != SURVIVED:
-        raise SystemExit(f"a comment in {UNCHANGED} is taken for a fault\n{outcome.log[-4000:]}")
+    for path in UNCHANGED:
+        text = (folder / path).read_text(encoding="utf-8")
+        control = SqlMutant(path, 1, "comment", "", f"{{# the same #}}\n{text}")
+        if (outcome := trial(control)).result != SURVIVED:
+            raise SystemExit(f"a comment in {path} is taken for a fault\n{outcome.log[-4000:]}")
     return trial
 
 
