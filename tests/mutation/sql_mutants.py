@@ -85,14 +85,28 @@ def mutants(root: Path, path: str) -> list[SqlMutant]:
 
 
 def _lines_of_athena(text: str) -> set[int]:
-    """Numbers of the lines that DuckDB never takes: a branch of its own stands beside them."""
+    """Numbers of the lines that DuckDB never takes: a branch of its own stands beside them, or
+    nothing but such branches calls their macro."""
     macros = {match[1]: match for match in _MACRO.finditer(text)}
+    callers = {
+        name: {other for other, match in macros.items() if name in match[2] and other != name}
+        for name in macros
+    }
+    of_athena: set[str] = set()
+    for name in macros:
+        own = re.sub("^(default|athena)__", "duckdb__", name)
+        if own != name and own in macros and own not in callers[name]:
+            of_athena.add(name)
+    while more := {
+        name
+        for name in set(macros) - of_athena
+        if name.startswith("_") and callers[name] and callers[name] <= of_athena
+    }:
+        of_athena |= more
     found: set[int] = set()
-    for name, match in macros.items():
-        own = macros.get(re.sub("^(default|athena)__", "duckdb__", name))
-        if name.startswith(("default__", "athena__")) and own and name not in own[2]:
-            first = text.count("\n", 0, match.start()) + 1
-            found |= set(range(first, first + match[0].count("\n") + 1))
+    for name in of_athena:
+        first = text.count("\n", 0, macros[name].start()) + 1
+        found |= set(range(first, first + macros[name][0].count("\n") + 1))
     return found
 
 
