@@ -36,7 +36,10 @@ KINDS = ("as-of filter", "tariff hour", "order", "macro", "other", OF_ATHENA)
 UNCHANGED = ("models/silver/silver_customer_month.sql", "macros/flag.sql")
 DATABASE = "dev.duckdb"  # where dbt by hand builds, in the top folder
 OUTDATED = "2024-02"  # the month that a build as a run's reads again
-GOING_ON = ("--vars", f"{{touched_months: ['{OUTDATED}']}}", "--select", "bronze_customer_month+")
+GOING_ON = (
+    *("--vars", f"{{touched_months: ['{OUTDATED}']}}", "--select", "bronze_customer_month+"),
+    *("--exclude-resource-type", "unit_test"),  # they know no such variables
+)
 # What a run of dbt leaves behind, which nobody reads here.
 QUIET = ("--no-use-colors", "--no-write-json", "--log-level-file", "none")
 
