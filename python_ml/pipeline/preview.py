@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from python_ml.engines import open_warehouse
-from python_ml.pages.preview import preview_folder, write_preview
 from python_ml.pipeline.record import keep_warnings
 from python_ml.pipeline.workspace import Run
 
@@ -16,6 +15,9 @@ def refresh_preview(run: Run) -> None:
     settings = run.settings
     if run.engine.bills_queries or not (run.steps and run.engine.holds_published()):
         return
+    # sqlglot: 0.2 s that landing into a home without pages need not wait.
+    from python_ml.pages.preview import preview_folder, write_preview
+
     before = len(run.warnings)
     with (
         run.surviving("the pages of the dashboards are not written"),

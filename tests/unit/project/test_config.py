@@ -259,7 +259,7 @@ from python_ml.cli.main import cli
 with suppress(Exception):
     cli([*sys.argv[2:], "--home", sys.argv[1]], standalone_mode=False)
 assert "python_ml.engines" in sys.modules  # it began
-assert not {"xgboost", "sklearn", "scipy", "matplotlib", "dbt"} & set(sys.modules)
+assert not {"xgboost", "sklearn", "scipy", "matplotlib", "dbt", "sqlglot"} & set(sys.modules)
 """
     arguments = [sys.executable, "-c", script, str(tmp_path), *command]
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
