@@ -148,13 +148,16 @@ def test_what_fails_after_publishing_is_a_warning_and_the_run_has_succeeded(
     assert not run.work_dir.exists()
 
 
-@pytest.mark.parametrize("name", ["write_preview", "open_warehouse"])
+@pytest.mark.parametrize(
+    "name",
+    ["python_ml.pages.preview.write_preview", "python_ml.pipeline.preview.open_warehouse"],
+)
 def test_pages_that_cannot_be_written_are_a_warning_on_record(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, run: Run, name: str
 ) -> None:
     work(run, publishes=True)
     duckdb.connect(str(settings.layout.warehouse)).close()
-    monkeypatch.setattr(preview, name, raising(OSError(28, "No space left on device")))
+    monkeypatch.setattr(name, raising(OSError(28, "No space left on device")))
     preview.refresh_preview(run)
     (kept,) = open_ledger(settings).runs()
     assert kept.status == "succeeded"
