@@ -19,15 +19,15 @@ from weakref import ref
 
 
 class Interruptible(Protocol):
-    """A connection whose statement another thread can end."""
+    """A connection whose statement can be stopped while it runs."""
 
     def interrupt(self) -> None: ...
 
 
 _seen = Event()
-# By address, which the next connection takes over: nothing need run as one goes, where an interrupt
+# By address, which a later connection takes over: nothing need run as one goes, where an interrupt
 # could be lost.
-_running: dict[int, ref[Interruptible]] = {}
+_connections: dict[int, ref[Interruptible]] = {}
 
 
 def remember_interrupts() -> None:
@@ -41,7 +41,7 @@ def remember_interrupts() -> None:
 
 def stop_on_interrupt(connection: Interruptible) -> None:
     """Have what a connection runs stopped by an interrupt, for as long as the connection lives."""
-    _running[id(connection)] = ref(connection)
+    _connections[id(connection)] = ref(connection)
 
 
 def was_interrupted(error: BaseException | None = None) -> bool:
@@ -61,7 +61,7 @@ def raise_if_interrupted() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _seen.set()
-    for found in list(_running.values()):
+    for found in list(_connections.values()):
         if (connection := found()) is not None:
             connection.interrupt()
     signal.default_int_handler(number, frame)

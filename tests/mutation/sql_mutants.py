@@ -40,7 +40,7 @@ class SqlMutant:
 
     @property
     def kind(self) -> str:
-        """What sort of rule it breaks: one of KINDS in tests/proof/sql_mutants.py."""
+        """What sort of rule it breaks; one of Athena's alone cannot be tried on DuckDB."""
         if self.path.endswith(".csv"):
             return "tariff hour"
         if self.is_of_athena:
