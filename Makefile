@@ -16,7 +16,7 @@ UNFINISHED := $(VENV)/.unfinished
 export HOME_DIR RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run metabase test test-athena test-dashboards test-infra test-kernels lint layering check coverage dictionary settings-page docs docs-site bench clean lock
+.PHONY: help setup run metabase test test-tools test-athena test-dashboards test-infra test-kernels lint layering check coverage dictionary settings-page docs docs-site bench clean lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -51,6 +51,11 @@ run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<
 
 test: setup lint ## lint, types, then every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-tools: setup # what the next three need beside the Python environment
+	@tests/infra/install.sh $(BIN)/python
+	@tests/images/install.sh
+	@tests/dashboards/install.sh $(BIN)/python
 
 test-athena: setup ## the whole project on a local Athena, and its images (a JDK 17, Maven, npm, Terraform, Go, buildah)
 	@tests/infra/install.sh $(BIN)/python

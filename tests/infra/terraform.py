@@ -61,10 +61,12 @@ def build_provider() -> Path:
     binary = folder / f"terraform-provider-aws_v{version}"
     if not binary.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["go", "build", "-trimpath", "-o", str(binary.with_suffix(".new")), "."]
+        # Under a name of its own, since two suites may begin at once.
+        unfinished = folder / f"unfinished-{os.getpid()}"
+        command = ["go", "build", "-trimpath", "-o", str(unfinished), "."]
         environment = {**os.environ, "CGO_ENABLED": "0"}
         subprocess.run(command, cwd=source, env=environment, check=True, timeout=900)
-        binary.with_suffix(".new").rename(binary)
+        unfinished.rename(binary)
     return mirror
 
 
