@@ -6,6 +6,7 @@ environment, its exit code, what it prints, nobody to ask.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import subprocess
@@ -21,30 +22,34 @@ CONTEXT.set_forkserver_preload(["tests.forked_preload"])
 
 
 def run_forked(
-    arguments: Sequence[str], environ: Mapping[str, str]
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    program: str = "spanishgas",
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `spanishgas <arguments>` in an environment."""
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder) / "stdout", Path(folder) / "stderr"
+    """Run `<program> <arguments>`, spanishgas or dbt, in an environment and a folder."""
+    command = [program, *arguments]
+    with tempfile.TemporaryDirectory() as place:
+        out, err = Path(place) / "stdout", Path(place) / "stderr"
         process = CONTEXT.Process(
-            target=_call, args=(list(arguments), dict(environ), str(Path.cwd()), out, err)
+            target=_call, args=(command, dict(environ), folder or Path.cwd(), out, err)
         )
         process.start()
         process.join()
         assert process.exitcode is not None
         # As `text=True` reads what a process prints.
         printed = (path.read_text(encoding="utf-8") for path in (out, err))
-        return subprocess.CompletedProcess(list(arguments), process.exitcode, *printed)
+        return subprocess.CompletedProcess(command, process.exitcode, *printed)
 
 
 def _call(
-    arguments: list[str], environ: dict[str, str], folder: str, out: Path, err: Path
+    command: list[str], environ: dict[str, str], folder: Path, out: Path, err: Path
 ) -> NoReturn:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
     print_to(out, err)
-    end_with_command(arguments)
+    end_with_command(*command)
 
 
 def print_to(out: Path, err: Path) -> None:
@@ -55,19 +60,22 @@ def print_to(out: Path, err: Path) -> None:
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def end_with_command(arguments: Sequence[str]) -> NoReturn:
-    """Do what the command does, and end this process as it would end."""
+def end_with_command(program: str, *arguments: str) -> NoReturn:
+    """Do what spanishgas or dbt does, and end this process as it would end."""
+    from dbt.cli.main import cli
+
     from python_ml.cli.main import main
 
-    sys.argv = ["spanishgas", *arguments]
+    sys.argv = [program, *arguments]
     code: int | str | None = 0
     try:
-        main()
+        {"spanishgas": main, "dbt": cli}[program]()
     except SystemExit as ended:
         code = ended.code
     except BaseException:
         traceback.print_exc()
         code = 1
+    atexit._run_exitfuncs()  # dbt closes its databases there
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0)

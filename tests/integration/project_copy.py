@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.forked import run_forked
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -38,14 +40,8 @@ def plain_environment(**variables: str) -> dict[str, str]:
 
 def dbt(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Type a dbt command at the top of a project."""
-    return subprocess.run(
-        [BIN / "dbt", "--no-use-colors", *arguments],
-        cwd=project,
-        env=plain_environment(**variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = plain_environment(**variables)
+    return run_forked(["--no-use-colors", *arguments], environment, "dbt", project)
 
 
 def ran(target: Path) -> dict[str, str]:

@@ -70,7 +70,7 @@ def test_what_dbt_does_not_promise_is_still_there(tmp_path: Path) -> None:
         ("risk_tiers", "seed", "success")
     }, "results name nodes in another way: runs could not tell a failed test from an error"
     other = DbtRunner(settings, tmp_path / "warehouse.duckdb", tmp_path / "other", {"run_id": "r9"})
-    other._manifest, other._manifest_dir = runner._parsed(), tmp_path / "dbt"
+    other._manifest = runner._parsed()
     with open_warehouse(settings) as warehouse:
         warehouse.declare_external_tables()
     sql = other.compile("mart_drift")

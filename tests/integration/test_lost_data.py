@@ -59,7 +59,7 @@ COMMANDS = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that has run."""
     home = tmp_path_factory.mktemp("lost") / "whole"
-    for command in ("simulate --customers 300", "run"):
+    for command in ("simulate --customers 300 --readings typical-days", "run"):
         done = spanishgas(*command.split(), home=home, **QUICK)
         assert done.returncode == 0, done.stderr
     return home

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.project_copy import BIN, ROOT, copy_project, plain_environment, ran
+from tests.integration.project_copy import BIN, ROOT, copy_project, dbt, plain_environment, ran
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 MAKE = """#!/bin/sh
@@ -236,7 +236,7 @@ def test_ci_calls_targets_and_images_that_exist(runner: Runner) -> None:
     for image in ("dbt", "ml", "trigger"):
         assert f"--file infra/docker/Dockerfile --target {image} " in calls
         stages = (runner.workspace / "infra" / "docker" / "Dockerfile").read_text()
-        assert f"\nFROM project AS {image}\n" in stages
+        assert f" AS {image}\n" in stages
     assert "pip-audit" in calls and "oci-archive:images/metabase.tar" in calls
 
 
@@ -262,13 +262,6 @@ def test_the_job_of_dbt_cloud_is_what_its_page_says(runner: Runner) -> None:
     commands = re.findall(r"\| Commands \| `(dbt .*?)` \|", page)
     assert len(commands) == 1
     for command in commands:
-        done = subprocess.run(
-            [BIN / "dbt", *command.split()[1:]],
-            cwd=runner.workspace,
-            env=plain_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = dbt(runner.workspace, *command.split()[1:])
         assert done.returncode == 0, done.stdout[-3000:]
     assert "gold_master" in ran(runner.workspace / "target")

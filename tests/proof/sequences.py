@@ -150,7 +150,7 @@ def _call(
         die("end", name)
 
     mock.patch.object(Run, "step", telling).start()  # as long as the process lives
-    end_with_command(arguments)
+    end_with_command("spanishgas", *arguments)
 
 
 def session_of(pid: int) -> list[int]:

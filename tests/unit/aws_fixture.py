@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -30,6 +31,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
     StatesErrorNameType,
 )
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service,
@@ -124,6 +126,8 @@ def cloud() -> Iterator[None]:
         # A client takes longer to make than all that a step asks of it.
         patch.setattr(boto3, "client", cache(boto3.client))
         patch.setattr(boto3, "resource", cache(boto3.resource))
+        # The interpreter waits between attempts, a second at least.
+        patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=_wait_a_little))
         place = {"LocationConstraint": REGION}
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=LAKE, CreateBucketConfiguration=place)
@@ -135,6 +139,10 @@ def cloud() -> Iterator[None]:
             create_table("spanishgas_ml", table, f"s3://{LAKE}/ml/{table}/", ["run_id"])
         create_topic()
         yield
+
+
+def _wait_a_little(seconds: float) -> None:
+    time.sleep(seconds / 20)
 
 
 def create_topic(name: str = TOPIC) -> str:
