@@ -90,8 +90,7 @@ class DbtRunner:
             **engine.dbt_environment(schema),
         }
         self._manifest: Any = None
-        self._document: dict[str, Any] | None = None
-        self._manifest_dir = target_dir
+        self._document: dict[str, Any] = {}
         self._kept = _KEPT if engine.shares_parsed_project else None
 
     def build(
@@ -140,8 +139,7 @@ class DbtRunner:
         runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         runner._kept = self._kept
         if open_engine(self.settings).shares_parsed_project:
-            runner._manifest, runner._manifest_dir = self._parsed(), self._manifest_dir
-            runner._document = self._document
+            runner._manifest, runner._document = self._parsed(), self._document
         return runner
 
     def register_external_tables(
@@ -170,9 +168,6 @@ class DbtRunner:
     def manifest(self) -> dict[str, Any]:
         """The project's manifest, as dbt's JSON document."""
         self._parsed()
-        if self._document is None:
-            written = self._manifest_dir / "manifest.json"
-            self._document = json.loads(written.read_text(encoding="utf-8"))
         return self._document
 
     def _parsed(self) -> Any:
@@ -183,6 +178,9 @@ class DbtRunner:
         """
         if self._manifest is None:
             self._manifest = self._parse()
+            written = self.target_dir / "manifest.json"
+            self._manifest.write(str(written))
+            self._document = json.loads(written.read_text(encoding="utf-8"))
         return self._manifest
 
     def _parse(self) -> Any:
@@ -251,8 +249,8 @@ class DbtRunner:
             *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
             *("--target-path", str(self.target_dir), "--log-path", str(self.target_dir / "logs")),
             *("--quiet", "--no-use-colors", "--log-level", "none"),
-            # The manifest is the same after every command; writing it takes half a second.
-            "--write-json" if arguments[0] == "parse" else "--no-write-json",
+            # Documents after every command, and that of metrics, which takes half a second.
+            "--no-write-json",
         ]
 
         told: dict[str, list[str]] = {}
