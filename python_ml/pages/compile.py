@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
 from python_ml.pages import drawing
-from python_ml.pages.marts import mart_columns
+from python_ml.pages.marts import mart_columns, mart_schema
 from python_ml.pages.model import (
     GRID_WIDTH,
     Card,
@@ -251,9 +251,8 @@ class Reader:
                 place = statement.place(_line_of(sql, table))
                 self.problems.add(*place, f"{table} is no mart; cards select from marts only")
                 return (), (), None
-        schema: dict[str, object] = {name: marts[name] for name in tables}
         try:
-            tree = qualify(template.tree.copy(), schema=schema, dialect="duckdb")
+            tree = qualify(template.tree.copy(), schema=mart_schema(), dialect="duckdb")
         except SqlglotError as error:
             name = re.search(r"['\"]([a-z0-9_.\"]+)['\"]", str(error))
             line = _line_of(sql, name[1].split(".")[-1].strip('"')) if name else 1

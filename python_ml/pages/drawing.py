@@ -16,7 +16,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 
-from python_ml.pages.marts import mart_columns, mart_keys
+from python_ml.pages.marts import mart_keys, mart_schema
 from python_ml.pages.model import Dashboard, Position
 from python_ml.pages.problems import Entry
 from python_ml.pages.visualization import CONTRAST, column_key, contrast_in_cell, unreadable
@@ -218,8 +218,7 @@ def _check_series(drawing: Drawing) -> None:
 
 def _types(tree: exp.Query) -> dict[str, Any]:
     """Column of the result -> kind of type, by SQLGlot's names."""
-    schema: dict[str, object] = dict(mart_columns())
-    annotated = annotate_types(tree.copy(), schema=schema, dialect="duckdb")
+    annotated = annotate_types(tree.copy(), schema=mart_schema(), dialect="duckdb")
     return {
         it.alias_or_name: it.type.this if it.type is not None else None for it in annotated.selects
     }

@@ -19,7 +19,7 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from python_ml.engines import Warehouse
-from python_ml.pages.marts import mart_columns
+from python_ml.pages.marts import mart_columns, mart_schema
 from python_ml.pages.model import Dashboard
 from python_ml.pages.results import plain_column
 from python_ml.pages.template import parse
@@ -37,8 +37,7 @@ def columns_needed(page: Dashboard) -> dict[str, list[str]]:
     for card in page.cards:
         if not card.tags:
             continue
-        schema: dict[str, object] = {name: marts[name] for name in card.tables}
-        tree = qualify(parse(card.sql).tree.copy(), schema=schema, dialect="duckdb")
+        tree = qualify(parse(card.sql).tree.copy(), schema=mart_schema(), dialect="duckdb")
         for table in card.tables:
             needed.setdefault(table, set())
         for scope_column in tree.find_all(exp.Column):

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import yaml
+from sqlglot import MappingSchema
 
 from python_ml.settings import PROJECT_DIR
 
@@ -25,6 +26,13 @@ def mart_columns() -> dict[str, dict[str, str]]:
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
         for model in _models()
     }
+
+
+@cache
+def mart_schema() -> MappingSchema:
+    """The same as SQLGlot reads it, who works it out anew for every query that is given a mapping;
+    names are lower case as they stand."""
+    return MappingSchema(dict(mart_columns()), dialect="duckdb", normalize=False)
 
 
 @cache
