@@ -71,11 +71,9 @@ Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$"
 
 
 @cache
-def project() -> dict[str, Any]:
-    """What pyproject.toml says of the project; images hold the file, but no installed package."""
-    text = (PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8")
-    document: dict[str, Any] = tomllib.loads(text)["project"]
-    return document
+def pyproject() -> dict[str, Any]:
+    """pyproject.toml; images hold the file, but no installed package."""
+    return tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 class Section(BaseModel):

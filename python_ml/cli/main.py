@@ -30,9 +30,9 @@ from python_ml.interrupts import remember_interrupts, was_interrupted
 
 
 def _show_version(context: click.Context) -> None:
-    from python_ml.settings import project  # pydantic: 0.2 s that --help need not wait
+    from python_ml.settings import pyproject  # pydantic: 0.2 s that --help need not wait
 
-    click.echo(f"spanishgas, version {project()['version']}")
+    click.echo(f"spanishgas, version {pyproject()['project']['version']}")
     context.exit()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from python_ml.engines import open_engine, open_warehouse
 from python_ml.engines.sql import file_pattern, places_of
 from python_ml.errors import SpanishGasError
-from python_ml.settings import Settings, project
+from python_ml.settings import Settings, pyproject
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20}
@@ -95,24 +95,34 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    """Installed versions against the project's own requirements."""
+    """Installed versions against the project's own requirements, or those of its functions."""
     from packaging.requirements import Requirement
 
-    wanted = [Requirement(line) for line in project()["dependencies"]]
+    asked = pyproject()
+    wanted = [Requirement(line) for line in asked["project"]["dependencies"]]
+    if _version("awslambdaric"):  # in the image of the functions, which has a part of them
+        part = {Requirement(line).name for line in asked["dependency-groups"]["functions"]}
+        wanted = [entry for entry in wanted if entry.name in part]
+    found = {entry.name: _version(entry.name) for entry in wanted}
     wrong = []
     for entry in wanted:
-        try:
-            found = metadata.version(entry.name)
-        except metadata.PackageNotFoundError:
+        version = found[entry.name]
+        if version is None:
             wrong.append(f"{entry.name} is missing")
-            continue
-        if not entry.specifier.contains(found, prereleases=True):
-            wrong.append(f"{entry.name} {found}, wanted {entry.specifier}")
+        elif not entry.specifier.contains(version, prereleases=True):
+            wrong.append(f"{entry.name} {version}, wanted {entry.specifier}")
     if wrong:
         return Check("packages", FAIL, "; ".join(wrong), "make setup")
     shown = ("dbt-core", "duckdb", "dbt-athena", "xgboost-cpu")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in shown)
+    versions = ", ".join(f"{name} {found[name]}" for name in shown if name in found)
     return Check("packages", OK, f"{len(wanted)} as required ({versions})")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _home(settings: Settings) -> Check:

@@ -11,7 +11,8 @@ import pytest
 
 from tests.images.images import GIT_SHA, NAMES, Image
 
-LARGEST_BYTES = 1.1e9  # on disk; about a third of it in a registry
+# On disk; about a third of it in a registry.
+LARGEST_BYTES = {"dbt": 1.05e9, "ml": 1.05e9, "trigger": 0.6e9}
 CLI = ("python", "-m", "python_ml.cli")
 USER = 10001
 
@@ -23,7 +24,7 @@ def image(request: pytest.FixtureRequest) -> Image:
 
 def test_an_image_is_no_larger_than_it_was(image: Image) -> None:
     print(f"{image.name}: {image.byte_count / 1e6:,.0f} MB")
-    assert image.byte_count < LARGEST_BYTES
+    assert image.byte_count < LARGEST_BYTES[image.name]
 
 
 def test_a_container_s_user_may_not_write_to_the_code(image: Image) -> None:
@@ -46,7 +47,7 @@ def test_a_container_s_user_may_not_write_to_the_code(image: Image) -> None:
 def test_an_image_says_that_it_is_healthy(image: Image) -> None:
     """Its own health check; Docker's engine would call it every minute."""
     text = (Path(__file__).parents[2] / "infra/docker/Dockerfile").read_text(encoding="utf-8")
-    stage = text[text.index(f"\nFROM project AS {image.name}\n") :]
+    stage = text[text.index(f" AS {image.name}\n") :]
     command = stage[stage.index("HEALTHCHECK") :].splitlines()[0].partition(" CMD ")[2]
     done = image.call(json.loads(command))
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,23 @@ def test_nothing_may_lie_where_dbt_or_a_run_writes(
     given = {f"athena.{name}": place for name, place in places.items()}
     settings = settings_for(tmp_path, **ATHENA | given)
     assert aws_doctor.locations(settings.athena).status == status
+
+
+@pytest.mark.parametrize(("with_client", "status"), [(False, FAIL), (True, OK)])
+def test_the_image_of_the_functions_needs_a_part_of_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_client: bool, status: str
+) -> None:
+    """It is known by Lambda's client; anywhere else dbt and XGBoost are missed."""
+    installed = metadata.version
+
+    def version(name: str) -> str:
+        if name == "awslambdaric" and with_client:
+            return "4.2.2"
+        if name in ("awslambdaric", "dbt-core", "xgboost-cpu", "great-expectations"):
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    check = found(settings_for(tmp_path))["packages"]
+    assert check.status == status
+    assert ("dbt-core is missing" in check.detail) == (not with_client)
