@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +17,7 @@ from python_ml.errors import SpanishGasError
 from python_ml.model.additive import AdditiveModel, fit_additive
 from python_ml.model.calibrate import PlattScaling, choose_threshold, fit_platt
 from python_ml.model.contributions import TreeTable, contributions, tree_tables
+from python_ml.model.digest import model_digest
 from python_ml.model.preprocess import Preprocessor
 from python_ml.settings import Settings
 
@@ -175,8 +174,7 @@ class ChurnModel:
 
     def sha256(self) -> str:
         """Hash of everything that decides a score."""
-        definition = json.dumps(self.definition(), sort_keys=True).encode()
-        return hashlib.sha256(definition + b"\n" + self.booster_bytes()).hexdigest()
+        return model_digest(self.definition(), self.booster_bytes())
 
     @classmethod
     def from_parts(cls, definition: Mapping[str, Any], booster: bytes, threads: int) -> ChurnModel:

@@ -25,6 +25,7 @@ from python_ml.engines import open_engine, open_store
 from python_ml.engines.published import CHAMPION
 from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError, UsageError
+from python_ml.model.digest import model_digest
 from python_ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Registry(ABC):
     @abstractmethod
     def load(self, version: str) -> RegisteredModel:
         """A version, its hash checked.
+
+        Raises:
+            SpanishGasError: it is not there, or not what was stored.
+        """
+
+    @abstractmethod
+    def verify(self, version: str) -> str:
+        """The SHA-256 of a version whose files are those that were stored; loads no model.
 
         Raises:
             SpanishGasError: it is not there, or not what was stored.
@@ -183,10 +192,20 @@ class StoredRegistry(Registry):
         from python_ml.model.churn_model import ChurnModel  # a function that decides loads no model
 
         model = ChurnModel.from_parts(document["definition"], booster, self._threads)
-        if model.sha256() != document["sha256"]:
+        self._require_same(version, model.sha256(), document)
+        return RegisteredModel(version, model, document["sha256"], document["origin"])
+
+    def _require_same(self, version: str, digest: str, document: Mapping[str, Any]) -> None:
+        if digest != document["sha256"]:
             place = self._store.place(_key(version, "model.json"))
             raise SpanishGasError(f"{place}: the artifact is not what was registered")
-        return RegisteredModel(version, model, document["sha256"], document["origin"])
+
+    def verify(self, version: str) -> str:
+        document = self._document(version)
+        booster = self._store.read(_key(version, "booster.json"))
+        found = model_digest(document["definition"], booster)
+        self._require_same(version, found, document)
+        return found
 
     def attach_evaluation(self, version: str, evaluation: Mapping[str, Any]) -> None:
         self._require(version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,20 @@ def test_a_tampered_artifact_is_not_loaded(
         text = json.dumps(document)
     assert text != path.read_text()
     path.write_text(text)
-    with pytest.raises(SpanishGasError, match="not what was registered"):
+    for read in (registry.load, registry.verify):
+        with pytest.raises(SpanishGasError, match="not what was registered"):
+            read("v1")
+
+
+def test_a_version_is_verified_without_the_library_that_runs_it(
+    registry: Registry, model: ChurnModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the image of the functions, which has no XGBoost."""
+    registry.register("v1", model, {})
+    loaded = registry.load("v1").sha256
+    monkeypatch.setitem(sys.modules, "python_ml.model.churn_model", None)
+    assert registry.verify("v1") == loaded
+    with pytest.raises(ImportError):
         registry.load("v1")
 
 
