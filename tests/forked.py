@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -66,10 +66,11 @@ def end_with_command(program: str, *arguments: str) -> NoReturn:
 
     from python_ml.cli.main import main
 
+    programs: dict[str, Callable[[], object]] = {"spanishgas": main, "dbt": cli}
     sys.argv = [program, *arguments]
     code: int | str | None = 0
     try:
-        {"spanishgas": main, "dbt": cli}[program]()
+        programs[program]()
     except SystemExit as ended:
         code = ended.code
     except BaseException:
