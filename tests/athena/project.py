@@ -19,6 +19,7 @@ from python_ml.engines.costs import CostReport
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
 from python_ml.transform.dbt import DbtNode, DbtRunner
 from tests.athena.local.server import REGION, LocalAthena
+from tests.integration.command import FEW_TREES
 
 CUSTOMERS = 500
 BUCKET = "spanishgas-local"
@@ -30,8 +31,7 @@ PLACES = {
 }
 # Five hundred customers are too few for a model that passes the gate, and for many trees.
 NO_GATE = {
-    "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "60",
-    "SPANISHGAS_MODEL__XGBOOST__LEARNING_RATE": "0.1",
+    **FEW_TREES,
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
     "SPANISHGAS_GATE__MINIMUM_RECALL": "0.0",
     "SPANISHGAS_GATE__MAXIMUM_ECE": "1.0",

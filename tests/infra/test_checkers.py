@@ -168,8 +168,8 @@ def test_retraining_waits_for_no_reviewer_and_has_a_role_of_its_own() -> None:
 
 def test_the_base_image_is_named_by_its_digest() -> None:
     text = (PROJECT_DIR / "infra/docker/Dockerfile").read_text(encoding="utf-8")
-    stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
-    assert {of for of, _ in stages} <= {"${BASE}", *(name for _, name in stages)}, (
+    stages = dict(re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE))
+    assert stages.keys() == {"${BASE}", "build", "user", "platform"}, (
         "each stage is of the base, or of another"
     )
     assert re.search(r"^ARG BASE=[\w:./-]+@sha256:[0-9a-f]{64}$", text, re.MULTILINE)

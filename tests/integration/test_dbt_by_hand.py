@@ -12,13 +12,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.integration.command import spanishgas
+from tests.integration.command import FEW_TREES, spanishgas
 from tests.integration.project_copy import copy_project, dbt, ran
 
 CUSTOMERS = 300
 NO_GATE = {
-    "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "60",
-    "SPANISHGAS_MODEL__XGBOOST__LEARNING_RATE": "0.1",
+    **FEW_TREES,
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
     "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
     "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
@@ -132,7 +131,7 @@ def test_after_a_run_dbt_builds_what_is_published_beside_it(clone: Path, tmp_pat
         assert done.returncode == 0, done.stderr
     published = home / "warehouse.duckdb"
     before = hashlib.sha256(published.read_bytes()).hexdigest()
-    done = dbt(clone, "build", "--exclude-resource-type", "unit_test")
+    done = dbt(clone, "build")
     assert done.returncode == 0, done.stdout[-5000:]
     assert hashlib.sha256(published.read_bytes()).hexdigest() == before
     names = rows(published, "select table_name as t from duckdb_tables() order by 1")["t"].tolist()

@@ -16,12 +16,11 @@ from python_ml.engines import open_warehouse
 from python_ml.registry import open_registry
 from python_ml.settings import Settings, load_settings
 from python_ml.simulate.run import append_month, simulate
-from tests.integration.command import spanishgas
+from tests.integration.command import FEW_TREES, spanishgas
 
 # With some 30 leavers the limits of the full size would decide by chance.
 QUICK = {
-    "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "60",
-    "SPANISHGAS_MODEL__XGBOOST__LEARNING_RATE": "0.1",
+    **FEW_TREES,
     "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
     "SPANISHGAS_BACKTEST__MINIMUM_CHURNER_COUNT": "10",
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.2",

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import trino_sql_validator
 import yaml
@@ -293,3 +294,23 @@ def test_tariff_periods_are_those_of_the_regulation() -> None:
     }
     tiers = {(row["tariff_period"], row["price_tier"]) for row in read_seed("tariff_periods")}
     assert tiers == {("peak", "1"), ("standard", "2"), ("off_peak", "3")}
+
+
+def test_dbt_by_hand_reads_the_section_athena_of_the_settings() -> None:
+    """As a run does through dbt's own variables; only the schema is another, beside the run's."""
+    given = {
+        **{"region": "eu-west-9", "work_group": "wg-x", "poll_seconds": "0.25"},
+        **{"schema": "sg_x", "staging": "s3://staging-x", "data": "s3://data-x"},
+    }
+    variables = {f"SPANISHGAS_ATHENA__{name.upper()}": value for name, value in given.items()}
+    environment = jinja2.Environment()
+    environment.filters["as_number"] = float
+    profiles = environment.from_string((ROOT / "profiles.yml").read_text(encoding="utf-8"))
+    text = profiles.render(env_var=variables.get)
+    athena = yaml.safe_load(text)["spanishgas"]["outputs"]["athena"]
+    expected = {
+        **{"region_name": "eu-west-9", "work_group": "wg-x", "poll_interval": "0.25"},
+        **{"schema": "sg_x_dev", "s3_staging_dir": "s3://staging-x/dbt/"},
+        **{"s3_data_dir": "s3://data-x/"},
+    }
+    assert {name: athena[name] for name in expected} == expected
