@@ -69,7 +69,10 @@ def plan(settings: Settings, as_json: bool, name: str, **terms: Any) -> None:
 @click.argument("name")
 @_terms
 def start(settings: Settings, as_json: bool, name: str, **terms: Any) -> None:
-    """Draw the arms of a campaign and freeze them. Starting it again changes nothing."""
+    """Draw the arms of a campaign and freeze them.
+
+    Starting it again changes nothing.
+    """
     from python_ml.pipeline.campaigns import start_campaign
     from python_ml.pipeline.workspace import Run
     from python_ml.view.campaigns import show_started
@@ -88,7 +91,10 @@ def start(settings: Settings, as_json: bool, name: str, **terms: Any) -> None:
 @click.argument("name")
 @click.option("--out", metavar="DIR", help="Where to write (default: reports/campaigns/NAME).")
 def export(settings: Settings, as_json: bool, name: str, out: str | None) -> None:
-    """Write the call list and the control group of a campaign as CSV and Parquet."""
+    """Write the call list and the control group.
+
+    Both are written as CSV and as Parquet.
+    """
     from python_ml.pipeline.campaigns import export_campaign
 
     exported = export_campaign(settings, name, Path(out) if out else None)
@@ -107,9 +113,10 @@ def export(settings: Settings, as_json: bool, name: str, out: str | None) -> Non
 @common
 @click.argument("file")
 def record(settings: Settings, as_json: bool, file: str) -> None:
-    """Record what the CRM reports of contacts. The same contacts again are counted once.
+    """Record what the CRM reports of contacts.
 
-    FILE is CSV, Parquet or JSON with the columns of the raw table campaign_contacts.
+    FILE is CSV, Parquet or JSON with the columns of the raw table campaign_contacts. The same
+    contacts again are counted once.
     """
     from python_ml.pipeline.campaigns import record_contacts
     from python_ml.pipeline.workspace import Run
@@ -128,7 +135,10 @@ def record(settings: Settings, as_json: bool, file: str) -> None:
 @common
 @click.argument("name", required=False)
 def status(settings: Settings, as_json: bool, name: str | None) -> None:
-    """Show campaigns, running and past: who takes part, what was done, what it cost."""
+    """Show running and past campaigns.
+
+    Says who takes part, what was done and what it cost.
+    """
     from python_ml.pipeline.campaigns import campaign_status
     from python_ml.view.campaigns import show_status
 
@@ -144,7 +154,9 @@ def status(settings: Settings, as_json: bool, name: str | None) -> None:
 @click.argument("name", required=False)
 @click.option("--tiers", is_flag=True, help="Show each risk tier, too.")
 def effect(settings: Settings, as_json: bool, name: str | None, tiers: bool) -> None:
-    """Measure what campaigns have achieved, as far as outcomes are known, with a verdict.
+    """Measure what campaigns have achieved.
+
+    Counts customers whose outcome is known and ends with a verdict.
 
     NAME is a campaign (default: all). Intervals stay valid however often one looks.
     """
@@ -166,7 +178,10 @@ def effect(settings: Settings, as_json: bool, name: str | None, tiers: bool) -> 
 @click.argument("name")
 @click.option("--reason", default="", help="Recorded with the stop.")
 def stop(settings: Settings, as_json: bool, name: str, reason: str) -> None:
-    """Stop a campaign: its lists are no longer exported. Its effect is measured all the same."""
+    """Stop a campaign.
+
+    Its lists are no longer exported; its effect is measured all the same.
+    """
     from python_ml.pipeline.campaigns import stop_campaign
     from python_ml.pipeline.workspace import Run
 

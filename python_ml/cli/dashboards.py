@@ -33,7 +33,7 @@ _no_descriptions = click.option(
 @_url
 @_no_descriptions
 def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bool) -> None:
-    """Show what `apply` would change on the server, without changing it."""
+    """Show what `apply` would change on the server."""
     from python_ml.pages.metabase import server
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
     from python_ml.pages.metabase.descriptions import mart_manifest
@@ -62,11 +62,11 @@ def plan(settings: Settings, as_json: bool, url: str | None, no_descriptions: bo
 def apply(
     settings: Settings, as_json: bool, url: str | None, no_descriptions: bool, reconnect: bool
 ) -> None:
-    """Apply the definitions to a Metabase server; set up a blank one first.
+    """Apply the definitions to a Metabase server.
 
-    Ids and addresses stay, what left the code is archived, and nothing outside of the managed
-    collection is touched. At the end everything is read again and each card is run once: exit code
-    5 if something differs or fails.
+    A blank server is set up first. Ids and addresses stay, what left the code is archived, and
+    nothing outside of the managed collection is touched. At the end everything is read again and
+    each card is run once: exit code 5 if something differs or fails.
     """
     from python_ml.pages.metabase.apply import apply as apply_definitions
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
@@ -94,10 +94,10 @@ def apply(
 @_url
 @click.option("--offline", is_flag=True, help="Check the definitions only, without a server.")
 def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> None:
-    """Check the definitions, that the server matches them, and that every card runs.
+    """Check the definitions and the server.
 
-    Exit code 2 for a definition that contradicts itself, the grid or the marts; 5 when the server
-    differs or a card fails.
+    The server must match the definitions, and every card must run. Exit code 2 for a definition
+    that contradicts itself, the grid or the marts; 5 when the server differs or a card fails.
     """
     from python_ml.pages.metabase.apply import verify
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
@@ -134,7 +134,10 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
 @_url
 @click.argument("file", type=click.Path(dir_okay=False))
 def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> None:
-    """Create or renew an API key for machines and write it to FILE (mode 0600)."""
+    """Create or renew an API key for machines.
+
+    The key is written to FILE (mode 0600).
+    """
     from python_ml.pages.metabase import server
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
 
@@ -159,9 +162,10 @@ def api_key(settings: Settings, as_json: bool, url: str | None, file: str) -> No
     "--out", metavar="DIR", help="Output folder (default: reports/dashboards/ in the data home)."
 )
 def preview(settings: Settings, as_json: bool, out: str | None) -> None:
-    """Write the pages as static HTML that needs no server and no network.
+    """Write the pages as static HTML.
 
-    The rows come from the published marts; open index.html in any browser.
+    They need no server and no network; open index.html in any browser. The rows come from the
+    published marts.
     """
     from python_ml.engines import open_warehouse
     from python_ml.pages.preview import preview_folder, write_preview
@@ -180,7 +184,7 @@ def preview(settings: Settings, as_json: bool, out: str | None) -> None:
 @dashboards.command(name="publish-marts")
 @common
 def publish_marts(settings: Settings, as_json: bool) -> None:
-    """Load the marts into the Postgres that Metabase reads.
+    """Load the marts into Metabase's Postgres.
 
     In one transaction: readers see the marts of the run before until they see all of the new ones.
     """

@@ -198,7 +198,7 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @common
-@click.option("--hours", type=click.FloatRange(0), help="Back (default: 24).")
+@click.option("--hours", type=click.FloatRange(0), help="Hours to look back (default: 24).")
 @click.option("--dashboards", is_flag=True, help="Open every page once and count that instead.")
 def cost(settings: Settings, as_json: bool, hours: float | None, dashboards: bool) -> None:
     """Show what queries scanned and cost (Athena only).

@@ -90,8 +90,9 @@ def test_quiet_prints_no_progress_and_verbose_every_message(
     progress.set_level(is_quiet=False, is_verbose=False)
 
 
-def test_the_list_of_commands_is_not_cut_at_80_columns() -> None:
-    text = CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["--help"]).output
+@pytest.mark.parametrize("group", [[], ["campaign"], ["dashboards"]])
+def test_the_list_of_commands_is_not_cut_at_80_columns(group: list[str]) -> None:
+    text = CliRunner(env={"COLUMNS": "80"}).invoke(cli, [*group, "--help"]).output
     assert "..." not in text.split("Commands:")[1]
 
 
