@@ -102,14 +102,11 @@ def check(settings: Settings, as_json: bool, url: str | None, offline: bool) -> 
     from python_ml.pages.metabase.apply import verify
     from python_ml.pages.metabase.client import Credentials, MetabaseClient
     from python_ml.pages.metabase.wanted import load_wanted
-    from python_ml.pages.template import card_sql
 
     if offline and url is not None:
         raise UsageError("--url does not go with --offline, which asks no server")
     settings = settings.with_overrides({"metabase.url": url})
     wanted = load_wanted(settings)
-    for card in wanted.cards:
-        card_sql(card.sql, settings.metabase.engine)
     outcome = {
         "dashboards": len(wanted.dashboards),
         "cards": len(wanted.cards),

@@ -49,6 +49,7 @@ from python_ml.settings import PROJECT_DIR
 
 DEFINITIONS = PROJECT_DIR / "infra" / "metabase" / "dashboards"
 KEY = re.compile(r"[a-z][a-z0-9_]*")
+Reads = dict[str, tuple[str, ...]]  # mart -> its columns
 LINK = re.compile(r"\(dashboard:([a-z0-9_]*)(?:/([a-z0-9_]*))?\)")
 
 
@@ -156,7 +157,7 @@ class Reader:
         if (shared := entry.optional_text("sql")) is not None:
             path = entry.path.parent / shared
         display = entry.choice("display", DISPLAYS)
-        statement, template, columns, tables, tree = self._query(entry, path)
+        statement, template, columns, reads, tree = self._query(entry, path)
         tags = tuple(self._tags(statement, key, template))
         rows = entry.value("rows")
         if rows is not None and (display != "table" or not isinstance(rows, int) or rows < 1):
@@ -170,6 +171,7 @@ class Reader:
             description=entry.text("description", ""),
             display=display,
             sql=statement.sql,
+            statements={it: card_sql(statement.sql, it) for it in DIALECTS} if template else {},
             tags=tags,
             mappings=tuple(
                 ParameterMapping(tag.name, self.parameters[tag.name].id, tag.name)
@@ -178,7 +180,7 @@ class Reader:
             ),
             visualization_settings=read_settings(entry, display, columns),
             columns=columns,
-            tables=tables,
+            reads=reads,
             position=(position := self._position(entry, is_optional=True)),
             tab=self._tab_of(entry, is_placed=position is not None),
             click=self._click(entry, columns, parameters),
@@ -207,14 +209,14 @@ class Reader:
 
     def _query(
         self, entry: Entry, path: Path
-    ) -> tuple[Statement, Template | None, tuple[str, ...], tuple[str, ...], exp.Query | None]:
-        """The statement, parsed; the columns that it returns, the marts that it reads, and its
-        tree with every column qualified."""
+    ) -> tuple[Statement, Template | None, tuple[str, ...], Reads, exp.Query | None]:
+        """The statement, parsed; the columns that it returns, the marts and columns that it reads,
+        and its tree with every column qualified."""
         try:
             statement = read_statement(path)
         except OSError as error:
             entry.complain("key", f"there is no {error.filename}")
-            return Statement("", path), None, (), (), None
+            return Statement("", path), None, (), {}, None
         try:
             statement = with_lists(statement, self._lists(entry, statement))
             template = parse(statement.sql)
@@ -222,7 +224,7 @@ class Reader:
                 card_sql(statement.sql, target)
         except SqlError as error:
             self.problems.add(*statement.place(error.line), str(error))
-            return statement, None, (), (), None
+            return statement, None, (), {}, None
         return statement, template, *self._columns(statement, template)
 
     def _lists(self, entry: Entry, statement: Statement) -> dict[str, list[str]]:
@@ -241,7 +243,7 @@ class Reader:
 
     def _columns(
         self, statement: Statement, template: Template
-    ) -> tuple[tuple[str, ...], tuple[str, ...], exp.Query | None]:
+    ) -> tuple[tuple[str, ...], Reads, exp.Query | None]:
         marts, sql = mart_columns(), statement.sql
         common = {it.alias for it in template.tree.find_all(exp.CTE)}
         named = [table.name for table in template.tree.find_all(exp.Table)]
@@ -250,16 +252,17 @@ class Reader:
             if table not in marts:
                 place = statement.place(_line_of(sql, table))
                 self.problems.add(*place, f"{table} is no mart; cards select from marts only")
-                return (), (), None
+                return (), {}, None
         try:
             tree = qualify(template.tree.copy(), schema=mart_schema(), dialect="duckdb")
         except SqlglotError as error:
             name = re.search(r"['\"]([a-z0-9_.\"]+)['\"]", str(error))
             line = _line_of(sql, name[1].split(".")[-1].strip('"')) if name else 1
             self.problems.add(*statement.place(line), str(error).split("\n")[0])
-            return (), tuple(tables), None
-        names = tuple(tree.named_selects)
-        return names, tuple(tables), tree if isinstance(tree, exp.Query) else None
+            return (), dict.fromkeys(tables, ()), None
+        read = {column.name for column in tree.find_all(exp.Column)}
+        reads = {table: tuple(it for it in marts[table] if it in read) for table in tables}
+        return tuple(tree.named_selects), reads, tree if isinstance(tree, exp.Query) else None
 
     def _tags(
         self, statement: Statement, card: str, template: Template | None

@@ -15,14 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlglot import exp
-from sqlglot.optimizer.qualify import qualify
 
 from python_ml.engines import Warehouse
-from python_ml.pages.marts import mart_columns, mart_schema
+from python_ml.pages.marts import mart_columns
 from python_ml.pages.model import Dashboard
 from python_ml.pages.results import plain_column
-from python_ml.pages.template import parse
 
 LONG = 50_000  # rows
 STEPS = ((r"_eur_(kwh|m3)$", 100_000), (r"_eur$", 100), (r"(_kwh|_m3)$", 100))
@@ -32,20 +29,13 @@ TYPES = {"double": "real", "integer": "integer", "bigint": "integer", "boolean":
 
 def columns_needed(page: Dashboard) -> dict[str, list[str]]:
     """Mart -> columns that the filtered cards of a page name, in the mart's order."""
-    marts = mart_columns()
     needed: dict[str, set[str]] = {}
     for card in page.cards:
-        if not card.tags:
-            continue
-        tree = qualify(parse(card.sql).tree.copy(), schema=mart_schema(), dialect="duckdb")
-        for table in card.tables:
-            needed.setdefault(table, set())
-        for scope_column in tree.find_all(exp.Column):
-            for table in card.tables:
-                if scope_column.name in marts[table]:
-                    needed[table].add(scope_column.name)
+        for table, names in card.reads.items() if card.tags else ():
+            needed.setdefault(table, set()).update(names)
     return {
-        table: [name for name in marts[table] if name in names] for table, names in needed.items()
+        table: [name for name in mart_columns()[table] if name in names]
+        for table, names in needed.items()
     }
 
 

@@ -111,7 +111,7 @@ class Click:
 
 @dataclass(frozen=True)
 class Card:
-    """A question in SQL. `dialect.card_sql` gives the statement for an engine."""
+    """A question in SQL."""
 
     dashboard: str
     key: str
@@ -119,11 +119,12 @@ class Card:
     description: str
     display: str
     sql: str  # of DuckDB, with {{tags}} and [[optional clauses]]
+    statements: Mapping[str, str]  # the same in the dialect of each target, by its name
     tags: tuple[TemplateTag, ...]
     mappings: tuple[ParameterMapping, ...]
     visualization_settings: Mapping[str, Any]  # of the card, without click_behavior
     columns: tuple[str, ...]  # of the result, in order
-    tables: tuple[str, ...]  # marts that it reads
+    reads: Mapping[str, tuple[str, ...]]  # marts, and the columns of each that it names
     position: Position | None  # None: kept in the collection, not shown on the dashboard
     tab: str | None
     click: Click | None
@@ -131,6 +132,11 @@ class Card:
     rows: int | None = None  # that a table promises to show without scrolling
     is_scrolled: bool = False  # a table that may have more rows than it promises
     is_model: bool = False  # a model of Metabase, which people explore without SQL; on no page
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Marts that it reads."""
+        return tuple(self.reads)
 
     @property
     def symbol(self) -> str:

@@ -17,13 +17,12 @@ from typing import Any, ClassVar
 
 from python_ml.embedding import in_html, in_script
 from python_ml.engines import Warehouse
-from python_ml.pages.compile import load_dashboards
+from python_ml.pages.compiled import compiled_dashboards
 from python_ml.pages.embed import as_script, page_database
 from python_ml.pages.marts import mart_columns
 from python_ml.pages.model import Card, Dashboard, Parameter, ValueCard
 from python_ml.pages.results import filter_values, run_card
 from python_ml.pages.start import write_start_page
-from python_ml.pages.template import card_sql
 from python_ml.pages.visualization import theme
 from python_ml.settings import ASSETS, Settings
 
@@ -63,7 +62,7 @@ def write_preview(warehouse: Warehouse, settings: Settings, folder: Path) -> Pre
         OldTablesError: another version has published, without these marts.
     """
     start = time.perf_counter()
-    pages = load_dashboards()
+    pages = compiled_dashboards()
     state = warehouse.read_table("mart_overview").iloc[0]
     shown: dict[str, Any] = {
         "as_of_date": f"{state['as_of_date']:%Y-%m-%d}",
@@ -155,7 +154,7 @@ def _card(card: Card, rows: list[list[Any]]) -> dict[str, Any]:
         "settings": card.visualization_settings,
         "columns": card.columns,
         "rows": rows,
-        "sql": card_sql(card.sql, "sqlite") if card.tags else None,
+        "sql": card.statements["sqlite"] if card.tags else None,
         "tags": {tag.name: tag.default for tag in card.tags},
         "position": None if card.position is None else asdict(card.position),
         "tab": card.tab,

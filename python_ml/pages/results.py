@@ -14,7 +14,7 @@ from python_ml.embedding import visible
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.pages.model import Card, Dashboard
-from python_ml.pages.template import card_sql, with_values
+from python_ml.pages.template import with_values
 
 Rows = list[list[Any]]
 
@@ -31,7 +31,7 @@ def statement(card: Card, target: str, values: Mapping[str, str] | None = None) 
 
     Args:
         card: with its tags.
-        target: a key of `DIALECTS`.
+        target: a key of the card's statements.
         values: of filters, by name; those that are no tag of the card are left out, and a tag
             without a value has its default. One of type number stands without quotes.
     """
@@ -40,7 +40,7 @@ def statement(card: Card, target: str, values: Mapping[str, str] | None = None) 
         for tag in card.tags
         if (value := (values or {}).get(tag.name, tag.default)) is not None
     }
-    return with_values(card_sql(card.sql, target), literals)
+    return with_values(card.statements[target], literals)
 
 
 def filter_values(page: Dashboard) -> dict[str, str]:

@@ -18,7 +18,6 @@ from python_ml.pages.metabase.client import Json
 from python_ml.pages.metrics import Metric, load_metrics, with_fields
 from python_ml.pages.model import Card, Click, Dashboard, Parameter, TextCard, ValueCard
 from python_ml.pages.subscriptions import NO_MAIL, Mail, load_mail
-from python_ml.pages.template import card_sql
 from python_ml.pages.visualization import FORMATS, column_key, format_of
 from python_ml.settings import Settings
 
@@ -132,7 +131,7 @@ class Wanted:
 
     def card_body(self, card: Card, ids: Ids) -> Json:
         """A card with its query in the legacy envelope, which all servers accept."""
-        native: Json = {"query": card_sql(card.sql, self.engine)}
+        native: Json = {"query": card.statements[self.engine]}
         if card.tags:
             native["template-tags"] = {tag.name: _tag(tag) for tag in card.tags}
         return {
