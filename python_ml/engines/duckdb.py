@@ -27,6 +27,7 @@ class DuckDBWarehouse(Warehouse):
         self.database = database
         self.lake = lake
         self._threads, self._memory_limit = threads, memory_limit
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     def _open(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         return open_duckdb(
@@ -39,9 +40,7 @@ class DuckDBWarehouse(Warehouse):
     def query(self, sql: str) -> pd.DataFrame:
         if not self.database.exists():
             raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")
-        with self._open(read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute(say_where_the_lake_is(self.lake))
+        with self._reading() as connection:
             try:
                 return connection.execute(sql).df()
             except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -63,13 +62,27 @@ class DuckDBWarehouse(Warehouse):
                 ) from error
 
     @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for a query: the one that is held, or one of its own."""
+        if self._held is not None:
+            yield self._held
+            return
+        with self._open(read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(say_where_the_lake_is(self.lake))
+            yield connection
+
+    @contextmanager
     def held(self) -> Iterator[None]:
         """Keeps the file open to read, so that a query need not load its catalog again."""
-        if not self.database.exists():
+        if self._held is not None or not self.database.exists():
             yield
             return
-        with self._open(read_only=True):
-            yield
+        with self._reading() as self._held:
+            try:
+                yield
+            finally:
+                self._held = None
 
     def external_runs(self, table: str) -> list[str]:
         parts = (self.lake / "ml" / table).glob("run_id=*/*.parquet")
