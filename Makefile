@@ -50,7 +50,7 @@ run: setup ## raw files to scored customers; CUSTOMERS=20099 TARGET=duckdb RAW=<
 	@$(BIN)/spanishgas run --home "$$HOME_DIR" --target $(TARGET) --raw "$${RAW:-$$HOME_DIR/raw}"
 
 test: setup lint ## lint, types, then every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-tools: setup # what the next three need beside the Python environment
 	@tests/infra/install.sh $(BIN)/python
