@@ -78,7 +78,8 @@ class DuckDBWarehouse(Warehouse):
         if self._held is not None or not self.database.exists():
             yield
             return
-        with self._reading() as self._held:
+        with self._reading() as connection:
+            self._held = connection
             try:
                 yield
             finally:

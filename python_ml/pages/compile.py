@@ -170,7 +170,6 @@ class Reader:
             name=entry.text("name"),
             description=entry.text("description", ""),
             display=display,
-            sql=statement.sql,
             statements={it: card_sql(statement.sql, it) for it in DIALECTS} if template else {},
             tags=tags,
             mappings=tuple(

@@ -118,8 +118,7 @@ class Card:
     name: str
     description: str
     display: str
-    sql: str  # of DuckDB, with {{tags}} and [[optional clauses]]
-    statements: Mapping[str, str]  # the same in the dialect of each target, by its name
+    statements: Mapping[str, str]  # by target, with {{tags}} and [[optional clauses]]
     tags: tuple[TemplateTag, ...]
     mappings: tuple[ParameterMapping, ...]
     visualization_settings: Mapping[str, Any]  # of the card, without click_behavior

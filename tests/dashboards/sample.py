@@ -19,6 +19,7 @@ from python_ml.pages.model import (
     parameter_id,
     tag_id,
 )
+from python_ml.pages.template import DIALECTS, card_sql
 
 TIERS = "select risk_tier, count(*) as customer_count from mart_customer_risk"
 
@@ -32,12 +33,13 @@ def card(page: str, key: str, sql: str, position: Position | None, **more: Any) 
         "mappings": (),
         "visualization_settings": {},
         "columns": (),
-        "tables": ("mart_customer_risk",),
+        "statements": {target: card_sql(sql, target) for target in DIALECTS},
+        "reads": {"mart_customer_risk": ()},
         "tab": None,
         "click": None,
         "empty": "Nobody.",
     }
-    return Card(dashboard=page, key=key, sql=sql, position=position, **(values | more))
+    return Card(dashboard=page, key=key, position=position, **(values | more))
 
 
 def filtered(page: str, key: str, parameter: str) -> dict[str, Any]:

@@ -355,7 +355,7 @@ def terms(places: Places) -> list[Fact]:
         said = {"mart_definition": term["definition"]}
         for page in PAGES.values():
             cards = [it for it in page.cards if it.key == "definitions"]
-            if cards and f"'{term['term_key']}'" in cards[0].sql:
+            if cards and f"'{term['term_key']}'" in cards[0].statements["duckdb"]:
                 said |= places.card(f"{page.key}.definitions", "definition", "term", term["term"])
         fact = Fact(f"{term['term']} means", {place: str(text) for place, text in said.items()})
         if term["term_key"] in DEFINED_TERMS:

@@ -343,7 +343,8 @@ def test_subscriptions_that_filter_stay(console: Console, fake: FakeMetabase) ->
 def test_a_card_that_fails_ends_with_the_exit_code_of_a_quality_gate(
     console: Console, fake: FakeMetabase
 ) -> None:
-    broken = with_card(sample(), "risk.by_tier", sql="select risk_tier from mart_of_nobody")
+    statements = {"postgres": "select risk_tier from mart_of_nobody"}
+    broken = with_card(sample(), "risk.by_tier", statements=statements)
     with pytest.raises(QualityGateError, match=r"1 of 5 cards fail.*risk\.by_tier.*mart_of_nobody"):
         console.apply(broken)
 

@@ -308,7 +308,8 @@ def test_cards_share_a_statement_by_the_lists_that_they_give(folder: Path) -> No
     _edit(
         "risk.yml", "    name: Tiers\n", "    name: Tiers\n    lists: {wanted: [SME, O'Neill]}\n"
     )(folder)
-    assert "segment in ('SME', 'O''Neill')" in load_dashboards(folder)[0].cards[0].sql
+    card = load_dashboards(folder)[0].cards[0]
+    assert "segment IN ('SME', 'O''Neill')" in card.statements["duckdb"]
 
 
 BROKEN = {
@@ -668,7 +669,7 @@ def test_what_cards_begin_with_is_told_by_the_file_that_it_stands_in(
     own = "-- begins with ../shared/chosen.sql\n\n" + CUSTOMERS
     (folder / "risk" / "customers.sql").write_text(own)
     card = load_dashboards(folder)[0].cards[1]
-    assert card.sql == SHARED + "\n" + CUSTOMERS.strip()
+    assert card.statements["duckdb"] == card_sql(SHARED + "\n" + CUSTOMERS.strip(), "duckdb")
     path = folder / broken
     path.write_text(path.read_text().replace("from mart_customer_risk", "from gold_master"))
     with pytest.raises(DefinitionError) as refused:

@@ -36,7 +36,7 @@ def test_a_changed_statement_is_compiled(folder: Path, tmp_path: Path) -> None:
     compiled_dashboards(folder, kept)
     page = folder / "overview.yml"
     page.write_text(page.read_text(encoding="utf-8") + "\ncolour: red\n", encoding="utf-8")
-    with pytest.raises(SpanishGasError, match="overview.yml:.*colour"):
+    with pytest.raises(SpanishGasError, match=r"overview\.yml:.*colour"):
         compiled_dashboards(folder, kept)
 
 
