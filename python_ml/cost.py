@@ -18,7 +18,7 @@ def dashboard_costs(settings: Settings) -> CostReport:
     Raises:
         SpanishGasError: a card's query fails; the message is the engine's.
     """
-    from python_ml.pages.compiled import compiled_dashboards
+    from python_ml.pages.compiled import compiled_dashboards  # sqlglot: 0.2 s, as below
 
     cards = [(page, card) for page in compiled_dashboards() for card in page.cards]
     return open_engine(settings).costs_of([first_view(*shown) for shown in cards])

@@ -1,4 +1,8 @@
-"""`spanishgas dashboards …`: parses, calls, prints."""
+"""`spanishgas dashboards …`: parses, calls, prints.
+
+A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
+`--help` and other commands need not wait.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Commands about runs: start or resume one, see what became of them, forget a person."""
+"""Commands about runs: start or resume one, see what became of them, forget a person.
+
+A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
+`--help` and other commands need not wait.
+"""
 
 from __future__ import annotations
 

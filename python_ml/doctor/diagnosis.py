@@ -1,6 +1,7 @@
 """Whether a run can succeed here: the machine, the data home and, for Athena, the account.
 
 Nothing is repaired, and what is tried out is removed again; each finding says what to do about it.
+A check imports what it needs itself, so that a package which is missing is a finding.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from python_ml.console import Column, fitting_table, open_console
 from python_ml.engines import open_ledger
 from python_ml.engines.ledger import FAILED, RUNNING, SUCCEEDED, Lease, RunRecord
 from python_ml.engines.published import lost_of_published, lost_text, published_run, require_home
+from python_ml.pipeline.resume import FILE
 from python_ml.settings import Settings
 
 _COLUMNS = (
@@ -55,8 +56,6 @@ def read_status(settings: Settings, last: int) -> Status:
         settings: which.
         last: how many runs.
     """
-    from python_ml.pipeline.resume import FILE
-
     require_home(settings)
     ledger = open_ledger(settings)
     holder, runs = ledger.holder(), ledger.runs(last)

@@ -3,6 +3,9 @@
 The warehouse has aggregated; what is left fits into one small frame a layer, which is the pandas
 asset that the expectations are about. There is one expectation for each kind of check and severity,
 so that a layer of four hundred checks is validated in a tenth of a second.
+
+Importing the library takes seconds: only the process of its own (python_ml/quality/process.py)
+imports this module.
 """
 
 from __future__ import annotations
@@ -17,6 +20,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it would call home
+import great_expectations as gx
+import great_expectations.expectations as gxe
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from python_ml.embedding import in_html
 from python_ml.quality.checks import LOWER, UPPER
@@ -107,8 +115,6 @@ class Expectations:
 
     def _validate(self, layer: str, checks: pd.DataFrame) -> list[dict[str, Any]]:
         """Validate a layer as an asset of its own; the results of its expectations."""
-        import great_expectations as gx
-
         rows, expectations = _asset(checks.assign(check_number=range(len(checks))))
         asset = self._source.add_dataframe_asset(layer)
         batch = asset.add_batch_definition_whole_dataframe("checks")
@@ -138,10 +144,6 @@ class Expectations:
 
 
 def _context() -> Any:
-    # Importing the library takes seconds, and it would call home.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-
     for talkative in ("great_expectations", "great_expectations.data_context.types.base"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     context: Any = gx.get_context(mode="ephemeral")
@@ -157,9 +159,6 @@ def _asset(checks: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
     Each kind of check and severity has two columns of its own, value and limit, and one
     expectation. (Row conditions on two columns for all would take five times as long.)
     """
-    import great_expectations.expectations as gxe
-    from great_expectations.expectations.metadata_types import FailureSeverity
-
     # Data Docs show the names as they are given, without escaping them.
     columns = [checks[_INDEX].map(lambda it: in_html(it) if isinstance(it, str) else it)]
     expectations = []

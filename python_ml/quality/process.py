@@ -111,7 +111,7 @@ def serve(descriptor: int) -> None:
 
 def answer(link: Connection) -> None:
     """Do what comes by a link, until its other end is closed."""
-    from python_ml.quality.expectations import Expectations
+    from python_ml.quality.expectations import Expectations  # seconds, in this process alone
 
     with suppress(EOFError, OSError, KeyboardInterrupt):
         expectations = Expectations()

@@ -242,7 +242,7 @@ class DbtRunner:
             SpanishGasError: the command itself could not be run.
         """
         dbtRunner = import_dbt()
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # imports dbt as well
 
         command = [
             *arguments,

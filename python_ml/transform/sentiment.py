@@ -76,9 +76,8 @@ class VaderBackend:
     """VADER (Hutto & Gilbert 2014) with the domain lexicon laid over its own."""
 
     def __init__(self) -> None:
-        from vaderSentiment.vaderSentiment import (
-            SentimentIntensityAnalyzer,
-        )
+        # With requests, which a run without new texts need not wait for.
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
         self.identity = vader_identity()
         self._analyzer = SentimentIntensityAnalyzer()

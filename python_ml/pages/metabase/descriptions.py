@@ -26,7 +26,7 @@ def mart_manifest(settings: Settings) -> Manifest:
     Raises:
         SpanishGasError: the dbt project does not parse.
     """
-    from python_ml.transform.dbt import DbtRunner
+    from python_ml.transform.dbt import DbtRunner  # with it dbt, which a plan without it need not
 
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -65,7 +65,7 @@ def describe(client: MetabaseClient, database_name: str, manifest: Manifest) -> 
     Raises:
         SpanishGasError: a mart or a column of one is not in the database that Metabase reads.
     """
-    import requests
+    import requests  # with dbt-metabase 0.2 s that only a server with descriptions needs
     from dbtmetabase import DbtMetabase
     from dbtmetabase.errors import MetabaseStateError
 
