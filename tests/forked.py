@@ -14,8 +14,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,11 +65,9 @@ def end_with_command(program: str, *arguments: str) -> NoReturn:
     from dbt.cli.main import cli
 
     from python_ml.cli.main import main
-    from python_ml.quality import process
 
     programs: dict[str, Callable[[], object]] = {"spanishgas": main, "dbt": cli}
     sys.argv = [program, *arguments]
-    process.start = _start_quality_process
     code: int | str | None = 0
     try:
         programs[program]()
@@ -84,27 +80,3 @@ def end_with_command(program: str, *arguments: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0)
-
-
-class _Forked:
-    """A process of multiprocessing, with the words of subprocess."""
-
-    def __init__(self, process: ForkServerProcess) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.terminate, self.kill = process.terminate, process.kill
-        self.wait = process.join
-
-
-def _start_quality_process(link: Connection) -> _Forked:
-    """As python_ml.quality.process starts it, but forked from where the library is imported."""
-    process = CONTEXT.Process(target=_answer, args=(link,), daemon=True)
-    process.start()
-    return _Forked(process)
-
-
-def _answer(link: Connection) -> None:
-    from python_ml.quality.process import answer
-
-    os.setpgid(0, 0)  # Ctrl-C is for the run
-    answer(link)

@@ -14,6 +14,6 @@ import_dbt()
 for name in (
     *("dbt.adapters.duckdb", "hypothesis.stateful", "python_ml.cli.main"),
     *("python_ml.pipeline.score", "python_ml.pipeline.run", "python_ml.land"),
-    *("python_ml.pipeline.ladder", "python_ml.quality.expectations"),
+    "python_ml.pipeline.ladder",
 ):
     import_module(name)

@@ -12,21 +12,11 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from python_ml.errors import SpanishGasError
-
-
-class Process(Protocol):
-    """What is asked of the process itself."""
-
-    @property
-    def pid(self) -> int | None: ...
-    def terminate(self) -> None: ...
-    def kill(self) -> None: ...
-    def wait(self) -> object: ...
 
 
 class QualityProcess:
@@ -34,7 +24,12 @@ class QualityProcess:
 
     def __init__(self) -> None:
         self._link, other = Pipe()
-        self._process = start(other)
+        # No child of multiprocessing: a run may itself be in a worker that must not have any.
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"import {__name__} as it; it.serve({other.fileno()})"],
+            pass_fds=[other.fileno()],
+            process_group=0,  # Ctrl-C is for the run, which ends this process
+        )
         other.close()
         self._is_writing = False
 
@@ -94,25 +89,11 @@ def _gone() -> SpanishGasError:
     )
 
 
-def start(link: Connection) -> Process:
-    """A process that answers at the other end of a link, in an interpreter of its own."""
-    # No child of multiprocessing: a run may itself be in a worker that must not have any.
-    return subprocess.Popen(
-        [sys.executable, "-c", f"import {__name__} as it; it.serve({link.fileno()})"],
-        pass_fds=[link.fileno()],
-        process_group=0,  # Ctrl-C is for the run, which ends this process
-    )
-
-
 def serve(descriptor: int) -> None:
     """What the process does: answer until the other end of the connection is closed."""
-    answer(Connection(descriptor))
-
-
-def answer(link: Connection) -> None:
-    """Do what comes by a link, until its other end is closed."""
     from python_ml.quality.expectations import Expectations  # seconds, in this process alone
 
+    link = Connection(descriptor)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         expectations = Expectations()
         while True:
