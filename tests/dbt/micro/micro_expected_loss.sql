@@ -8,7 +8,7 @@ customers (customer_id, churn_probability, margin_eur, expected_eur) as (
     ('C00003', 0.5e0, 0e0, 0e0),
     ('C00004', 0.5e0, -30e0, 0e0),
     ('C00005', 0.5e0, cast(null as double), cast(null as double)),
-    ('C00006', 0.5e0, cast('nan' as double), cast(null as double))
+    ('C00006', 0.5e0, cast('NaN' as double), cast(null as double))
 ),
 
 expected as (
