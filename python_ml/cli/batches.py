@@ -1,8 +1,4 @@
-"""Commands about raw batches: simulate one, land one.
-
-A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
-`--help` and other commands need not wait.
-"""
+"""Commands about raw batches: simulate one, land one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""`spanishgas campaign …`: parses, calls, prints.
-
-A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
-`--help` and other commands need not wait.
-"""
+"""`spanishgas campaign …`: parses, calls, prints."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""`spanishgas dashboards …`: parses, calls, prints.
-
-A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
-`--help` and other commands need not wait.
-"""
+"""`spanishgas dashboards …`: parses, calls, prints."""
 
 from __future__ import annotations
 

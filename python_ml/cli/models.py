@@ -1,8 +1,4 @@
-"""Commands about models: fit, judge, promote, score, explain.
-
-A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
-`--help` and other commands need not wait.
-"""
+"""Commands about models: fit, judge, promote, score, explain."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Commands about runs: start or resume one, see what became of them, forget a person.
-
-A command imports what it does when it does it: dbt, XGBoost and pandas take seconds, which
-`--help` and other commands need not wait.
-"""
+"""Commands about runs: start or resume one, see what became of them, forget a person."""
 
 from __future__ import annotations
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from python_ml.documents import read_json, write_json
+from python_ml.documents import hash_file, read_json, write_json
 from python_ml.errors import SpanishGasError
 from python_ml.pages.compile import DEFINITIONS, load_dashboards
 from python_ml.pages.marts import MARTS_FILE
 from python_ml.pages.model import Dashboard
+from python_ml.pages.visualization import THEME_FILE
 from python_ml.settings import PROJECT_DIR
 
 KEPT = PROJECT_DIR / "target" / "dashboards.json"
@@ -46,10 +47,10 @@ def compiled_dashboards(folder: Path = DEFINITIONS, kept: Path = KEPT) -> tuple[
 
 
 def _key(folder: Path) -> str:
-    """SHA-256 of the definitions, of the marts' contract and of what compiles them."""
+    """SHA-256 of the definitions, the theme, the marts' contract and what compiles them."""
     digest = hashlib.sha256(version("sqlglot").encode())
     of_code = Path(__file__).parent.rglob("*.py")
     of_definitions = (path for path in folder.rglob("*") if path.suffix in (".sql", ".yml"))
-    for path in sorted([*of_code, *of_definitions, MARTS_FILE]):
-        digest.update(f"{path}\0".encode() + path.read_bytes() + b"\0")
+    for path in sorted([*of_code, *of_definitions, MARTS_FILE, THEME_FILE]):
+        digest.update(f"{path}\0{hash_file(path)}\0".encode())
     return digest.hexdigest()

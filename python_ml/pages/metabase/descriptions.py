@@ -16,6 +16,7 @@ from typing import Any
 from python_ml.errors import SpanishGasError
 from python_ml.pages.metabase.client import MetabaseClient
 from python_ml.settings import Settings
+from python_ml.transform.dbt import DbtRunner
 
 Manifest = Mapping[str, Any]
 
@@ -26,8 +27,6 @@ def mart_manifest(settings: Settings) -> Manifest:
     Raises:
         SpanishGasError: the dbt project does not parse.
     """
-    from python_ml.transform.dbt import DbtRunner  # with it dbt, which a plan without it need not
-
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         manifest = DbtRunner(settings, work / "none.duckdb", work / "dbt", {}).manifest()

@@ -24,7 +24,7 @@ actual as (
     select * from ({{ broken_rules(relation, contract_rules(node_of(relation))) }}) as proof_{{ loop.index }}
     {{ 'union all' if not loop.last }}
     {% else %}
-    select * from expected
+    select * from expected where 1 = 0
     {% endfor %}
 )
 

@@ -1,4 +1,4 @@
--- Nothing is lost with a margin that is not positive; with one that is not known, who knows.
+-- The loss is 0 where the margin is not positive, and null where it is not known.
 with
 
 customers (customer_id, churn_probability, margin_eur, expected_eur) as (

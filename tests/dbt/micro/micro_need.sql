@@ -21,7 +21,7 @@ actual as (
         '{{ use.tier }}' as tier
     {{ 'union all' if not loop.last }}
     {% else %}
-    select * from expected
+    select * from expected where 1 = 0
     {% endfor %}
 )
 

@@ -31,7 +31,34 @@ def test_what_is_kept_is_what_was_compiled(
     assert compiled_dashboards(folder, kept) == first
 
 
-def test_a_changed_statement_is_compiled(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["overview.yml", "overview/tiers.sql"])
+def test_a_changed_definition_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path, file: str
+) -> None:
+    kept = tmp_path / "dashboards.json"
+    compiled_dashboards(folder, kept)
+    changed = folder / file
+    changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    monkeypatch.setattr(compiled, "load_dashboards", never)
+    with pytest.raises(AssertionError, match="is compiled"):
+        compiled_dashboards(folder, kept)
+
+
+@pytest.mark.parametrize("name", ["THEME_FILE", "MARTS_FILE"])
+def test_another_theme_or_contract_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path, name: str
+) -> None:
+    kept = tmp_path / "dashboards.json"
+    compiled_dashboards(folder, kept)
+    other = tmp_path / "other.yml"
+    other.write_bytes(getattr(compiled, name).read_bytes() + b"\n")
+    monkeypatch.setattr(compiled, name, other)
+    monkeypatch.setattr(compiled, "load_dashboards", never)
+    with pytest.raises(AssertionError, match="is compiled"):
+        compiled_dashboards(folder, kept)
+
+
+def test_a_broken_definition_is_refused(folder: Path, tmp_path: Path) -> None:
     kept = tmp_path / "dashboards.json"
     compiled_dashboards(folder, kept)
     page = folder / "overview.yml"
