@@ -15,7 +15,6 @@ the words. A code without words is written with spaces.
 {%- macro shown_decision(column) -%}
     {{- _shown(column, {
         'offered': 'Offer to make',
-        'held_out': 'Control group: do not contact',
         'over_budget': 'No offer: over the budget',
         'in_campaign': 'No offer: in a campaign',
         'value_negative': 'No offer: net value negative',

@@ -16,9 +16,12 @@ What the words on pages and in the terminal mean, with the figures of this run a
     'saved_months': whole.format('risk_words.saved_months'),
     'value_horizon_months': whole.format('economics.value_horizon_months'),
     'discount_rate': percent.format('economics.yearly_discount_rate'),
-    'save_share': percent.format('economics.save_probability'),
+    'save_share': "case when rates.least_share < rates.most_share then " ~ percent.format('rates.least_share')
+        ~ " || ' to ' || " ~ percent.format('rates.most_share')
+        ~ " else " ~ percent.format('rates.most_share') ~ " end",
+    'save_basis': "case when rates.is_measured = 1 then 'as campaigns have measured' else 'an assumption' end",
     'drive_away_share': percent_1.format('economics.drive_away_probability'),
-    'holdout_share': percent.format('campaign.holdout_share'),
+    'control_share': percent.format('campaign.control_share'),
     'policy': 'campaign.policy_name',
     'budget': "case when campaign.budget_eur is null then 'without a budget' else 'within a budget of ' || "
         ~ whole.format('campaign.budget_eur') ~ " || ' €' end",
@@ -56,7 +59,6 @@ risk_words as (
 economics as (
     select
         coalesce(max(case when name = 'contact_cost_eur' then value end), 0e0) as contact_cost_eur,
-        coalesce(max(case when name = 'save_probability' then value end), 0e0) as save_probability,
         coalesce(max(case when name = 'drive_away_probability' then value end), 0e0) as drive_away_probability,
         max(case when name = 'value_horizon_months' then value end) as value_horizon_months,
         coalesce(max(case when name = 'yearly_discount_rate' then value end), 0e0) as yearly_discount_rate,
@@ -64,10 +66,19 @@ economics as (
     from {{ ref('economics') }}
 ),
 
+rates as (
+    select
+        min(save_probability) as least_share,
+        max(save_probability) as most_share,
+        max(case when is_measured then 1 else 0 end) as is_measured
+    from {{ ref('mart_offer_rate') }}
+    where is_offer_of_tier
+),
+
 campaign as (
     select
         campaigns.budget_eur,
-        campaigns.holdout_share,
+        campaigns.control_share,
         lower({{ shown_policy('campaigns.policy') }}) as policy_name
     from {{ ref('offer_campaign') }} as campaigns
 ),
@@ -82,6 +93,7 @@ final as (
     cross join tier_words
     cross join risk_words
     cross join economics
+    cross join rates
     cross join campaign
 )
 

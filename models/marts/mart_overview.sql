@@ -34,10 +34,9 @@ risk_totals as (
 offer_totals as (
     select
         count(case when decision = 'offered' then 1 end) as offer_count,
-        count(case when decision not in ('offered', 'low_risk', 'over_budget', 'held_out') then 1 end)
+        count(case when decision not in ('offered', 'low_risk', 'over_budget') then 1 end)
             as withheld_offer_count,
         count(case when decision = 'over_budget' then 1 end) as over_budget_count,
-        count(case when decision = 'held_out' then 1 end) as held_out_count,
         coalesce(round(sum(discount_eur_month order by customer_id), 2), 0) as discount_eur_month,
         coalesce(round(sum(offer_budget_eur order by customer_id), 2), 0) as offer_budget_eur,
         coalesce(round(sum(contact_cost_eur order by customer_id), 2), 0) as contact_cost_eur,
@@ -92,7 +91,6 @@ final as (
         offer_totals.offer_count,
         offer_totals.withheld_offer_count,
         offer_totals.over_budget_count,
-        offer_totals.held_out_count,
         campaign.policy as offer_policy,
         campaign.budget_eur as campaign_budget_eur,
         offer_totals.discount_eur_month,

@@ -24,18 +24,12 @@ current_campaigns as (
     {{ customers_in_campaigns() }}
 ),
 
--- The draw follows from customer and campaign alone, so that who is held out stays held out from run to
--- run of a campaign, and whom to compare with whom is known in advance.
 judged as (
     select
         candidates.*,
-        campaign.campaign,
-        campaign.holdout_share,
         case
             when candidates.verdict <> 'eligible' then candidates.verdict
             when candidates.cumulative_spend_eur > campaign.budget_eur then 'over_budget'
-            when {{ hash_share("campaign.campaign || ':' || candidates.customer_id") }} < campaign.holdout_share
-                then 'held_out'
             else 'offered'
         end as decision
     from candidates
@@ -78,10 +72,6 @@ final as (
             as expected_saved_margin_eur,
         made.expected_net_value_eur,
         made.value_rank,
-        ---------- hold-out
-        made.campaign,
-        made.decision = 'held_out' as is_holdout,
-        case when made.decision in ('offered', 'held_out') then made.holdout_share end as holdout_propensity,
         ---------- campaign that the customer takes part in, or whose cool-down is not over
         current_campaigns.current_campaign,
         current_campaigns.current_arm,

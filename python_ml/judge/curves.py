@@ -114,8 +114,7 @@ def _profit(
     """x: share of customers contacted, highest scores first, y: expected profit in €."""
 
     def profit(resamples: np.ndarray) -> dict[str, np.ndarray]:
-        bins = equal_count_bins(churn, probability, resamples, PROFIT_POINTS)
-        return _named(economics.profit_from_top(bins, resamples.sum(axis=1, dtype=np.int64)))
+        return _named(economics.profit_from_top(churn, probability, resamples, PROFIT_POINTS))
 
     reached = np.cumsum(_bin_sizes(len(churn), PROFIT_POINTS))
     return _curve(

@@ -152,8 +152,10 @@ def _measures(
             **ranking_metrics(churn, probability, weights),
             **decision_metrics(churn, scored.flagged, weights),
             **calibration_metrics(churn, probability, weights, bins),
-            "profit_at_threshold_eur": economics.profit(churn, scored.flagged, weights),
-            "profit_everybody_eur": economics.profit(churn, everybody, weights),
+            "profit_at_threshold_eur": economics.profit(
+                churn, probability, scored.flagged, weights
+            ),
+            "profit_everybody_eur": economics.profit(churn, probability, everybody, weights),
         }
 
     return measure

@@ -19,7 +19,7 @@ from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
 from python_ml.judge.metrics import estimate
-from python_ml.judge.profit import economics_values
+from python_ml.judge.profit import economics_values, learned_save_rates
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.settings import Settings
 
@@ -87,7 +87,7 @@ class OfferEconomics:
         policy = warehouse.read_table("offer_policy")
         tier_names = policy["risk_tier"].astype(str)
         assumed = values.pop("save_probability")
-        learned = _newest_rates(warehouse)
+        learned = learned_save_rates(warehouse)
         # A tier without an offer gets a contact where one pays, as in mart_offer_candidate.
         made = policy["offer"].where(policy["offer"] != "no_offer", CONTACT_ONLY)
         return cls(
@@ -126,14 +126,6 @@ class OfferEconomics:
         discount = discount_share * np.maximum(margin, 0.0) * self.offer_months
         value: np.ndarray = (saved - lost) * margin - discount - self.contact_cost_eur
         return value
-
-
-def _newest_rates(warehouse: Warehouse) -> dict[tuple[str, str], float]:
-    """Share of churners that each offer saves, by offer and tier; none without a campaign."""
-    rates = warehouse.read_external("offer_save_rate")
-    newest = rates[rates["run_id"] == rates["run_id"].max()]
-    keys = zip(newest["offer"], newest["risk_tier"], strict=True)
-    return dict(zip(keys, newest["save_probability"].astype(float), strict=True))
 
 
 def policy_rows(

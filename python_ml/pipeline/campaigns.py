@@ -314,7 +314,7 @@ def _terms(
     seed = warehouse.read_table("offer_campaign").iloc[0]
     if budget_eur is None and pd.notna(seed["budget_eur"]):
         budget_eur = float(seed["budget_eur"])
-    share = float(seed["holdout_share"]) if control_share is None else control_share
+    share = float(seed["control_share"]) if control_share is None else control_share
     return Terms(campaign, policy or str(seed["policy"]), share, budget_eur)
 
 

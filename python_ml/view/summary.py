@@ -181,11 +181,6 @@ def _campaign_line(overview: Mapping[str, Any]) -> str:
     line = f" Policy {overview['offer_policy']}, {limit}."
     if overview["over_budget_count"]:
         line += f" For {overview['over_budget_count']:,} the budget did not reach."
-    if overview["held_out_count"]:
-        line += (
-            f" {overview['held_out_count']:,} more are the control group: drawn at random, not "
-            "contacted, to show what the offers achieve."
-        )
     return line
 
 

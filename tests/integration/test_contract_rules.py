@@ -152,7 +152,7 @@ def test_a_broken_rule_is_named_with_model_column_and_count(
         "mart_recommendation_keeps_contract": (
             "mart_recommendation.decision breaks check decision in ('offered', 'low_risk', "
             "'in_campaign', 'margin_unknown', 'margin_not_positive', 'value_unknown', "
-            "'value_negative', 'no_reason', 'over_budget', 'held_out') in 3 rows"
+            "'value_negative', 'no_reason', 'over_budget') in 3 rows"
         ),
     }
     if is_joint:  # as in a run: one query for both, and one for each that it finds broken

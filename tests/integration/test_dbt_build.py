@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import shutil
@@ -249,12 +248,6 @@ def test_marts_tell_who_why_and_what(scored: Path) -> None:
     assert (offered["avg_monthly_margin_eur"] > 0).all()
     assert (offered["expected_net_value_eur"] >= 0).all()
     assert (offers.loc[offers["risk_tier"] == "Low", "offer"] == "no_offer").all()
-    drawn = offers[offers["decision"].isin(["offered", "held_out"])]
-    assert 0.03 < drawn["is_holdout"].mean() < 0.25, "the seed holds a tenth out"
-    assert (drawn["holdout_propensity"] == 0.1).all()
-    for name in drawn.index:
-        draw = int(hashlib.md5(f"campaign-1:{name}".encode()).hexdigest()[:8], 16) / 2**32
-        assert drawn.loc[name, "is_holdout"] == (draw < 0.1)
     budgets = query(
         scored,
         "select * from mart_offer_budget where save_rate = 'as planned' order by budget_eur",
@@ -263,7 +256,7 @@ def test_marts_tell_who_why_and_what(scored: Path) -> None:
     assert (by_policy["expected_value"] >= by_policy["fixed_tiers"] - 20).all()
     assert by_policy["expected_value"].is_monotonic_increasing
     most = budgets[budgets["policy"] == "fixed_tiers"].iloc[-1]
-    assert most["offer_count"] == len(drawn), "without a limit the whole policy is bought"
+    assert most["offer_count"] == len(offered), "without a limit the whole policy is bought"
     withheld = offers[offers["decision"] == "value_negative"]
     assert len(withheld) > 0
     assert (withheld["expected_net_value_eur"] < 0).all(), "the value is not clipped"
@@ -302,10 +295,6 @@ def test_the_lineage_runs_from_every_raw_file_to_a_dashboard() -> None:
         (
             "guardrail_spend_within_budget",
             "update offer_campaign set budget_eur = 1 where {offered} is not null",
-        ),
-        (
-            "guardrail_holdout_is_left_alone",
-            "update mart_recommendation set is_holdout = true where customer_id = {offered}",
         ),
         (
             "guardrail_reason_for_risk",

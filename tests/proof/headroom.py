@@ -145,7 +145,7 @@ def later(data: DataSet, seed: int) -> pd.DataFrame:
     rows = []
     for kind, used in (("with text", columns), ("without text", without_text(columns))):
         scores = {
-            name: _score_later(gold, chosen, test, used, contract, settings)
+            name: score_later(gold, chosen, test, used, contract, settings)
             for name, chosen in choices.items()
         }
 
@@ -172,7 +172,7 @@ def later(data: DataSet, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _score_later(
+def score_later(
     gold: pd.DataFrame,
     dates: Sequence[date],
     test: pd.DataFrame,
@@ -180,6 +180,7 @@ def _score_later(
     contract: GoldContract,
     settings: Settings,
 ) -> np.ndarray:
+    """Probabilities for the rows of `test`, by the champion's protocol fitted on the `dates`."""
     rows = pd.concat([of_date(gold, day) for day in dates], ignore_index=True)
     model = settings.model
     split = split_by_customer(

@@ -41,8 +41,8 @@ POLICY_TITLES = {
 POLICY_NOTE = (
     "Profit of one campaign on the test set: margin saved less discounts and contacts, at the "
     "values of the seed economics. Expected goes by the probabilities, realised by who left. The "
-    "chance to save a churner is assumed, and the same for all. Customers whose margin is not "
-    "known are left out."
+    "chance to save a churner is the one that campaigns have measured for offer and tier; where "
+    "none has, it is assumed. Customers whose margin is not known are left out."
 )
 DIRECTIONS = {
     "direction_nearer_renewal": "Renewal comes a month nearer",

@@ -21,7 +21,6 @@ TIERS = ("Critical", "High", "Medium", "Low")
 
 DECISIONS = {
     "offered": "Offer to make",
-    "held_out": "Control group: do not contact",
     "low_risk": "No offer: low risk",
     "value_negative": "No offer: net value negative",
     "margin_not_positive": "No offer: margin not positive",

@@ -8,7 +8,7 @@ codes (code, offer_name, decision_name, policy_name) as (
     ('offer_small', 'Small discount', 'offer small', 'offer small'),
     ('offer_very_large', 'Very large discount', 'offer very large', 'offer very large'),
     ('smart_thermostat_free', 'Smart thermostat free', 'smart thermostat free', 'smart thermostat free'),
-    ('held_out', 'Held out', 'Control group: do not contact', 'held out'),
+    ('over_budget', 'Over budget', 'No offer: over the budget', 'over budget'),
     ('fixed_tiers', 'Fixed tiers', 'fixed tiers', 'By risk tier')
 ),
 
