@@ -454,6 +454,11 @@ class ModelSettings(Section):
     seed: Count = Field(42, description="Seed of splits, folds and trees.")
     test_share: Fraction = Field(0.20, description="Share of customers in the test set.")
     folds: Annotated[int, Field(ge=2)] = Field(5, description="Number of cross-validation folds.")
+    maximum_customer_count: PositiveCount = Field(
+        250_000,
+        description="Customers that a training learns from and is tested on, and that drift "
+        "compares. Of more, a random sample of about so many is used, and said to be one.",
+    )
     training_dates: TrainingDatesSettings = Field(
         TrainingDatesSettings(), description="As-of dates that the model learns from."
     )

@@ -64,6 +64,10 @@ class AthenaWarehouse(Warehouse):
         self._glue = cloud.client("glue", settings.region)
         self._s3 = cloud.client("s3", settings.region)
 
+    def hash_share(self, text: str) -> str:
+        digits = f"substr(to_hex(md5(to_utf8({text}))), 1, 8)"
+        return f"cast(from_base({digits}, 16) as double) / 4294967296e0"
+
     def query(self, sql: str) -> pd.DataFrame:
         """The result of one SELECT; its columns need names, all different.
 

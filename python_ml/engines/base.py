@@ -24,6 +24,11 @@ class Warehouse(ABC):
         """The result of one SELECT."""
 
     @abstractmethod
+    def hash_share(self, text: str) -> str:
+        """SQL for a share of 0 or more and below 1 that follows from the SQL of a text, as
+        macros/cross_db/hash_share.sql has it."""
+
+    @abstractmethod
     def external_runs(self, table: str) -> list[str]:
         """Runs that have written an external table, in the order of their ids (by time)."""
 

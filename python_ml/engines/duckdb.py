@@ -37,6 +37,9 @@ class DuckDBWarehouse(Warehouse):
             memory_limit=self._memory_limit,
         )
 
+    def hash_share(self, text: str) -> str:
+        return f"cast(cast('0x' || substr(md5({text}), 1, 8) as bigint) as double) / 4294967296e0"
+
     def query(self, sql: str) -> pd.DataFrame:
         if not self.database.exists():
             raise UsageError(f"{self.database} is not there yet; `spanishgas run` builds it")

@@ -19,7 +19,7 @@ from python_ml.contracts.schema import customer_id_pattern
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError, UsageError
-from python_ml.judge.snapshot import read_snapshot
+from python_ml.judge.snapshot import read_rows_of
 from python_ml.land.mapping import id_pattern, id_shape
 from python_ml.model.churn_model import ChurnModel
 from python_ml.model.explain import shown_value
@@ -178,8 +178,7 @@ def _published(
 
 
 def _snapshot_row(settings: Settings, run_id: str, customer_id: str) -> pd.DataFrame:
-    frame = read_snapshot(settings, run_id).frame
-    return frame[frame["customer_id"] == customer_id].reset_index(drop=True)
+    return read_rows_of(settings, run_id, [customer_id])
 
 
 def _change(

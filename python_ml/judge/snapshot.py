@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,9 +19,10 @@ from python_ml.contracts.gold import GOLD, GoldContract
 from python_ml.engines import Warehouse, open_store
 from python_ml.engines.sql import literal
 from python_ml.errors import OldTablesError, SpanishGasError, UsageError
+from python_ml.judge.sample import EVERYBODY, CustomerSample
 from python_ml.judge.split import of_date
 from python_ml.privacy.tombstones import read_tombstones
-from python_ml.registry.base import learned_from, scored_on
+from python_ml.registry.base import customer_share, learned_from, scored_on
 from python_ml.settings import Settings
 
 SCORED_ROWS, TRAINING_ROWS = "feature_snapshot", "training_snapshot"
@@ -105,7 +106,11 @@ def _twice(as_of_date: date) -> SpanishGasError:
 
 
 def read_gold(
-    warehouse: Warehouse, contract: GoldContract, as_of_date: date, part: GoldPart | None = None
+    warehouse: Warehouse,
+    contract: GoldContract,
+    as_of_date: date,
+    part: GoldPart | None = None,
+    sample: CustomerSample = EVERYBODY,
 ) -> pa.Table:
     """Rows of gold_master for one as-of date, typed by the contract, sorted by customer.
 
@@ -114,6 +119,7 @@ def read_gold(
         contract: of gold_master.
         as_of_date: whose rows are meant.
         part: one of `gold_parts`; all rows by default.
+        sample: of the customers of whole tables.
 
     Raises:
         OldTablesError: a column is missing or not declared.
@@ -122,6 +128,8 @@ def read_gold(
     where = _of_date(as_of_date)
     if part is not None:
         where += f" and customer_id between {literal(part.first_id)} and {literal(part.last_id)}"
+    if not sample.is_everybody:
+        where += f" and {sample.condition(warehouse)}"
     frame = warehouse.read_table(GOLD, where=where)
     declared = {column.name for column in contract.columns}
     missing, unknown = sorted(declared - set(frame.columns)), sorted(set(frame.columns) - declared)
@@ -162,18 +170,20 @@ def take_snapshot(
     as_of_date: date,
     kind: str = SCORED_ROWS,
     earlier: Sequence[date] = (),
+    sample: CustomerSample = EVERYBODY,
 ) -> Snapshot:
     """Write the rows of gold_master that the run uses, once; a second call finds them unchanged.
 
     Args:
-        kind: SCORED_ROWS, or TRAINING_ROWS where a run learns from other dates than it scores.
+        kind: SCORED_ROWS, or TRAINING_ROWS where a run learns from other rows than it scores.
         earlier: more as-of dates, whose rows come before, oldest first.
+        sample: of the customers of all dates.
 
     Raises:
         SpanishGasError: gold breaks its contract, or has changed since the run's first call.
     """
     dates = [*earlier, as_of_date]
-    table = pa.concat_tables([read_gold(warehouse, contract, day) for day in dates])
+    table = pa.concat_tables([read_gold(warehouse, contract, day, sample=sample) for day in dates])
     with keeping_rows(settings, contract, run_id, kind) as keep:
         keep(table)
     return Snapshot(run_id, table.to_pandas(), content_hash(table))
@@ -231,7 +241,8 @@ class _KeptRows:
 
 def training_rows_of(origin: Mapping[str, Any]) -> str:
     """The kind of snapshot that a version was trained on, from what it says of its origin."""
-    return SCORED_ROWS if learned_from(origin) == [scored_on(origin)] else TRAINING_ROWS
+    is_scored = learned_from(origin) == [scored_on(origin)] and customer_share(origin) == 1
+    return SCORED_ROWS if is_scored else TRAINING_ROWS
 
 
 def read_training_rows(settings: Settings, origin: Mapping[str, Any]) -> Snapshot:
@@ -255,12 +266,7 @@ def read_snapshot(
             forgotten since may be missing.
     """
     store, key = open_store(settings), snapshot_key(run_id, kind)
-    if not store.exists(key):
-        raise UsageError(
-            f"the feature snapshot of run {run_id} is not there ({store.place(key)}); "
-            "`spanishgas run` takes one, with a model and scores of its own"
-        )
-    table = pq.read_table(pa.BufferReader(store.read(key)))
+    table = pq.read_table(pa.BufferReader(_kept(settings, run_id, kind)))
     digest = content_hash(table)
     if sha256 is not None and digest not in (
         sha256,
@@ -270,6 +276,53 @@ def read_snapshot(
             f"{store.place(key)} is not the snapshot that the model names: {digest}"
         )
     return Snapshot(run_id, table.to_pandas(), digest)
+
+
+def read_scored_rows(
+    settings: Settings, run_id: str, maximum_count: int | None = None
+) -> pd.DataFrame:
+    """The rows that a run has scored, or those of a sample of about `maximum_count` customers, of
+    which no others are held in memory.
+
+    Raises:
+        UsageError: there are none.
+    """
+    return _scored_rows(
+        settings, run_id, lambda count: CustomerSample.of(count, maximum_count or count).drawn
+    )
+
+
+def read_rows_of(settings: Settings, run_id: str, customer_ids: Collection[str]) -> pd.DataFrame:
+    """The rows of these customers as a run has scored them, without those who were not scored.
+
+    Raises:
+        UsageError: the run has left none.
+    """
+    wanted = set(customer_ids)
+    return _scored_rows(settings, run_id, lambda _: lambda ids: ids.isin(wanted).to_numpy())
+
+
+def _scored_rows(
+    settings: Settings, run_id: str, choose: Callable[[int], Callable[[pd.Series], np.ndarray]]
+) -> pd.DataFrame:
+    file = pq.ParquetFile(pa.BufferReader(_kept(settings, run_id, SCORED_ROWS)))
+    is_wanted = choose(file.metadata.num_rows)
+    parts = [file.schema_arrow.empty_table()]
+    for batch in file.iter_batches():
+        mask = is_wanted(batch.column("customer_id").to_pandas())
+        parts.append(pa.Table.from_batches([batch.filter(pa.array(mask))]))
+    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return frame
+
+
+def _kept(settings: Settings, run_id: str, kind: str) -> bytes:
+    store, key = open_store(settings), snapshot_key(run_id, kind)
+    if not store.exists(key):
+        raise UsageError(
+            f"the feature snapshot of run {run_id} is not there ({store.place(key)}); "
+            "`spanishgas run` takes one, with a model and scores of its own"
+        )
+    return store.read(key)
 
 
 def snapshot_key(run_id: str, kind: str = SCORED_ROWS) -> str:

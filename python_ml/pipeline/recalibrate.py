@@ -23,7 +23,7 @@ from python_ml.judge.audit import audit_training, findings_table
 from python_ml.judge.shipped import calibration_covariance
 from python_ml.judge.split import TRAIN, of_date
 from python_ml.pipeline.results import TrainResult
-from python_ml.pipeline.train import out_of_fold_metrics, take_rows
+from python_ml.pipeline.train import drawn_from, out_of_fold_metrics, take_rows
 from python_ml.registry import RegisteredModel, open_registry
 from python_ml.registry.base import calibrated_on, fitted_until, lineage
 from python_ml.settings import Settings
@@ -109,7 +109,7 @@ def recalibrate(
         sha256=digest,
         experiment=model.experiment,
         message=f"{parent_version} is recalibrated on labels of {told}, to be judged on labels of "
-        f"{as_of_date}",
+        f"{as_of_date}{drawn_from(taken.origin)}",
         as_of_date=as_of_date,
         scoring_as_of_date=scoring_as_of_date,
         feature_count=len(model.features),

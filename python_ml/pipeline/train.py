@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -20,6 +20,7 @@ from python_ml.errors import BadInputError
 from python_ml.judge.audit import audit_training, findings_table
 from python_ml.judge.fingerprint import data_fingerprint
 from python_ml.judge.metrics import calibration_metrics, decision_metrics, ranking_metrics
+from python_ml.judge.sample import sample_of_date
 from python_ml.judge.shipped import calibration_covariance
 from python_ml.judge.snapshot import take_snapshot, training_rows_of
 from python_ml.judge.split import TRAIN, of_date, placed, split_by_customer, split_hash
@@ -33,6 +34,7 @@ from python_ml.model.calibrate import choose_threshold, fit_platt, fit_tree_weig
 from python_ml.model.churn_model import ChurnModel, Classifier, booster_parameters, fit_classifier
 from python_ml.pipeline.results import TrainResult
 from python_ml.registry import Registry, open_registry
+from python_ml.registry.base import customer_share
 from python_ml.settings import Settings
 from python_ml.transform.sentiment import sentiment_backend
 
@@ -108,7 +110,10 @@ def train(
         model_version=version,
         sha256=digest,
         experiment=experiment,
-        message=message + _without(contract, settings, experiment) + _when(days, scored_on),
+        message=message
+        + _without(contract, settings, experiment)
+        + _when(days, scored_on)
+        + drawn_from(taken.origin),
         as_of_date=as_of_date,
         scoring_as_of_date=scored_on,
         feature_count=len(columns),
@@ -150,13 +155,16 @@ def take_rows(
         SpanishGasError: gold breaks its contract, or (BadInputError) there are too few labels.
     """
     *earlier, as_of_date = days
+    sample = sample_of_date(warehouse, as_of_date, settings.model.maximum_customer_count)
     dates: dict[str, Any] = {
+        "customer_share": sample.share,
         "as_of_date": f"{as_of_date}",
         "scoring_as_of_date": f"{scoring_as_of_date}",
         "training_as_of_dates": [f"{day}" for day in days],
     }
+    kind = training_rows_of(dates)
     snapshot = take_snapshot(
-        warehouse, settings, contract, run_id, as_of_date, training_rows_of(dates), earlier
+        warehouse, settings, contract, run_id, as_of_date, kind, earlier, sample
     )
     weights = untreated_weights(warehouse, settings, days)
     write_weights(warehouse, weights, run_id)
@@ -213,6 +221,12 @@ def _when(days: Sequence[date], scoring_as_of_date: date) -> str:
     if earlier:
         told += f"; it learns from labels of {', '.join(map(str, earlier))} too"
     return told
+
+
+def drawn_from(origin: Mapping[str, Any]) -> str:
+    """For the summary, where not all customers are learned from."""
+    share = customer_share(origin)
+    return "" if share == 1 else f", a random {share:.1%} of the customers"
 
 
 def _means(settings: Settings, columns: Sequence[Column]) -> dict[str, Any]:

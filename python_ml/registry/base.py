@@ -340,6 +340,12 @@ def learned_from(origin: Mapping[str, Any]) -> list[str]:
     return dates
 
 
+def customer_share(origin: Mapping[str, Any]) -> float:
+    """Share of the customers that a version learned from and was tested on; 1 is everybody."""
+    share: float = origin.get("customer_share", 1.0)
+    return share
+
+
 def lineage(origin: Mapping[str, Any]) -> list[str]:
     """The versions that a recalibrated one descends from, the one whose trees it has first; none
     for one that was trained."""

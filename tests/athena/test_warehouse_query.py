@@ -18,6 +18,7 @@ from python_ml.engines import open_warehouse
 from python_ml.engines.athena import AthenaWarehouse
 from python_ml.engines.athena_costs import costs_of
 from python_ml.errors import SpanishGasError
+from python_ml.judge.sample import CustomerSample, sample_of_date
 from python_ml.judge.snapshot import gold_parts, read_gold
 from python_ml.settings import AthenaSettings, load_settings
 from tests.athena.local.server import REGION, LocalAthena
@@ -163,3 +164,11 @@ def test_gold_comes_in_the_same_parts_as_from_duckdb(
             assert pa.concat_tables(tables)["customer_id"].to_pylist() == sorted(ids)
             assert max(len(table) for table in tables) <= size
             assert len(tables) == max(math.ceil(1003 / size), fewest)
+        sample = sample_of_date(warehouse, newest, 400)
+        assert sample == sample_of_date(local, newest, 400) == CustomerSample(400 / 1003)
+        drawn = [
+            one for one, is_drawn in zip(ids, sample.drawn(pd.Series(ids)), strict=True) if is_drawn
+        ]
+        for engine in (warehouse, local):
+            rows = read_gold(engine, contract, newest, sample=sample)
+            assert rows["customer_id"].to_pylist() == sorted(drawn)

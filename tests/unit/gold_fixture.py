@@ -181,3 +181,14 @@ def warehouse_with(settings: Settings, gold: pd.DataFrame) -> Warehouse:
             " cross join (select distinct as_of_date from gold_master)"
         )
     return open_warehouse(settings)
+
+
+def write_label_dates(settings: Settings, frame: pd.DataFrame) -> None:
+    """The dates of labels with customer_id, label_date and churn, which mature after 90 days."""
+    with duckdb.connect(str(settings.layout.warehouse)) as connection:
+        connection.register("frame", frame)
+        connection.execute(
+            "create table bronze_label_date as select label_date::date as label_date,"
+            " label_date::date + 90 as matured_date, count(*) as customer_count,"
+            " sum(churn)::bigint as churner_count from frame group by all"
+        )

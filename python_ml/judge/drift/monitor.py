@@ -28,7 +28,7 @@ from python_ml.judge.drift.samples import (
 )
 from python_ml.judge.drift.statistics import stratum_weights
 from python_ml.judge.labels import LabelledDate, labelled_dates
-from python_ml.judge.snapshot import read_snapshot, read_training_rows, snapshot_key
+from python_ml.judge.snapshot import read_scored_rows, read_training_rows, snapshot_key
 from python_ml.judge.split import TRAIN
 from python_ml.judge.untreated import read_weights, repeated, untreated_weights
 from python_ml.model.churn_model import ChurnModel
@@ -92,7 +92,8 @@ def watch_drift(
     trained_on = date.fromisoformat(registered.origin["as_of_date"])
     origin = registered.origin
     reference = read_training_rows(settings, origin).of(trained_on)
-    current = read_snapshot(settings, run_id).frame
+    most = settings.model.maximum_customer_count
+    current = read_scored_rows(settings, run_id, most)
     read = set(registered.model.features)
     offered = contract.experiment(settings, registered.model.experiment)
     columns = [column for column in offered if column.name in read]
@@ -210,7 +211,8 @@ def _reference_sample(model: ChurnModel, frame: pd.DataFrame, learned: set[str])
 
 
 def _current_sample(scores: pd.DataFrame, frame: pd.DataFrame, learned: set[str]) -> Sample:
-    unseen = scores[~scores["customer_id"].isin(learned)]
+    compared = scores[scores["customer_id"].isin(frame["customer_id"])]
+    unseen = compared[~compared["customer_id"].isin(learned)]
     probability = unseen["churn_probability"].to_numpy(dtype=np.float64)
     rows = frame["customer_id"].isin(unseen["customer_id"]).to_numpy()
     return Sample(frame, probability, rows) if len(probability) else Sample(frame)
@@ -281,5 +283,5 @@ def _year_before(
         then = pd.Timestamp(dates.iloc[0]).date()
         is_same_month = then.month == as_of_date.month and then.year < as_of_date.year
         if is_same_month and store.exists(snapshot_key(run)):
-            return read_snapshot(settings, run).frame
+            return read_scored_rows(settings, run, settings.model.maximum_customer_count)
     return None

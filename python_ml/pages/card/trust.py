@@ -12,7 +12,7 @@ from python_ml.model.churn_model import ChurnModel
 from python_ml.pages.card import text as words
 from python_ml.pages.card.document import Block, Table, Text
 from python_ml.pages.card.evidence import Evidence
-from python_ml.registry.base import learned_from
+from python_ml.registry.base import customer_share, learned_from
 
 
 def data(evidence: Evidence) -> list[Block]:
@@ -26,8 +26,11 @@ def data(evidence: Evidence) -> list[Block]:
     made_from = [("Trained and tested as of", origin["as_of_date"]), *more]
     if "recalibration" in origin:
         made_from = _descent(origin)
+    share = customer_share(origin)
+    sample = [("Customers", f"a random {share:.1%}; the rest is only scored")] if share < 1 else []
     rows = [
         *made_from,
+        *sample,
         ("Made to score customers as of", evidence.candidate.scoring_as_of_date),
         ("Features look back", "twelve whole months that end with the as-of date"),
         (

@@ -34,7 +34,7 @@ from python_ml.judge.drift.statistics import (
     psi,
 )
 from python_ml.pipeline.train import train
-from python_ml.settings import Settings, load_settings
+from python_ml.settings import load_settings
 from tests.unit import gold_fixture as gold
 
 LIMITS = load_settings({}, environ={}).drift
@@ -460,7 +460,7 @@ def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     open_yet = labels.assign(label_date=date(2025, 2, 28), churn=1)
     now = date(2025, 5, 1)
     warehouse = gold.warehouse_with(settings, changed.assign(as_of_date=pd.Timestamp(now)))
-    _labels(settings, pd.concat([labels, matured, open_yet]))
+    gold.write_label_dates(settings, pd.concat([labels, matured, open_yet]))
     score(warehouse, settings, gold.contract(), "run-2", now, trained.model_version)
 
     result = watch_drift(warehouse, settings, gold.contract(), "run-2", now, trained.model_version)
@@ -515,15 +515,3 @@ def test_labels_of_bins_tell_small_numbers_apart() -> None:
     labels = list(distribution_table(column, Sample(values), Sample(values))["bin_label"])
     assert len(labels) == 10 == len(set(labels))
     assert labels[0].startswith("up to 0.1") and labels[-1].startswith("above 0.1")
-
-
-def _labels(settings: Settings, frame: pd.DataFrame) -> None:
-    import duckdb
-
-    with duckdb.connect(str(settings.layout.warehouse)) as connection:
-        connection.register("frame", frame)
-        connection.execute(
-            "create table bronze_label_date as select label_date::date as label_date,"
-            " label_date::date + 90 as matured_date, count(*) as customer_count,"
-            " sum(churn)::bigint as churner_count from frame group by all"
-        )
