@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from python_ml.documents import read_json, write_json
-from python_ml.errors import LeaseHeldError, SpanishGasError
+from python_ml.errors import LeaseHeldError, SpanishGasError, UsageError
 from python_ml.land.result import LandResult
 
 MANIFEST = "landing.json"
@@ -165,8 +165,17 @@ def add(lake: Path, staged: Path, batch_id: str) -> None:
 
 
 def current_id(lake: Path) -> str | None:
-    """Name of the current batch."""
+    """Name of the current batch.
+
+    Raises:
+        UsageError: a folder stands in place of the link, so that no batch can be told from others.
+    """
     link = lake / "raw"
+    if not link.is_symlink() and link.exists():
+        raise UsageError(
+            f"{link} is a folder where a link to the newest batch in {lake / 'batches'} was: the "
+            "data folder was copied without its links. Copy it again with them (cp -a, rsync -a)"
+        )
     return link.readlink().name if link.is_symlink() else None
 
 

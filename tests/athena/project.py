@@ -49,6 +49,29 @@ def command(
     Raises:
         AssertionError: it ended with another exit code.
     """
+    return called(home, *arguments, exit_code=exit_code, variables=variables).stderr
+
+
+def document(home: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Any:
+    """The JSON document of a `spanishgas` command.
+
+    Raises:
+        AssertionError: it did not end with 0.
+    """
+    return json.loads(called(home, *arguments, "--json", variables=variables).stdout)
+
+
+def called(
+    home: Path,
+    *arguments: str,
+    exit_code: int = 0,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the `spanishgas` command.
+
+    Raises:
+        AssertionError: it ended with another exit code.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)],
         cwd=PROJECT_DIR,
@@ -58,7 +81,7 @@ def command(
         check=False,
     )
     assert done.returncode == exit_code, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stderr
+    return done
 
 
 def newest_report(home: Path) -> dict[str, Any]:
@@ -86,6 +109,14 @@ class Project:
             *(*arguments, "--target", "athena"),
             exit_code=exit_code,
             variables=variables_of(self.athena),
+        )
+
+    def documents(self, duckdb_home: Path, *arguments: str) -> tuple[Any, Any]:
+        """The JSON documents of a command on a home of DuckDB and on Athena."""
+        there = (*arguments, "--target", "athena")
+        return (
+            document(duckdb_home, *arguments),
+            document(self.athena.layout.home, *there, variables=variables_of(self.athena)),
         )
 
     def dbt(self, schema: str | None = None, **variables: Any) -> DbtRunner:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,11 +24,18 @@ from python_ml.engines.costs import OTHER, PYTHON
 from python_ml.errors import SpanishGasError
 from python_ml.judge.snapshot import read_gold
 from python_ml.registry import open_registry
-from python_ml.settings import Settings
+from python_ml.settings import Settings, load_settings
 from python_ml.transform.dbt import DbtRunner
 from tests.athena.compare import RELATIVE_OF_SCORES, differences
 from tests.athena.local.server import LocalAthena
-from tests.athena.project import BUCKET, CUSTOMERS, Project, run_on_athena
+from tests.athena.project import (
+    BUCKET,
+    CUSTOMERS,
+    Project,
+    command,
+    run_on_athena,
+    variables_of,
+)
 
 BUILT = ("bronze", "silver", "gold", "seeds")
 # Marts that show every run, and what they say of a run beside others.
@@ -365,3 +376,110 @@ class TestWarehouse:
                 warehouse.query("select absent from gold_master")
         keys = athena.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="staging/unload/")
         assert keys["KeyCount"] == 0
+
+
+class TestCampaign:
+    """A campaign from plan to stop on both engines, from the same scores and learned rates."""
+
+    COMPARED = (
+        *("bronze_campaign_assignment", "bronze_campaign_contact", "silver_campaign_customer"),
+        *("mart_campaign", "mart_campaign_customer", "mart_campaign_effect", "mart_offer_rate"),
+        *("mart_offer_value", "mart_offer_candidate", "mart_offer_budget", "mart_recommendation"),
+    )
+    OF_A_RUN = ("run_id", "scored_run_id", "model_version")
+
+    @pytest.fixture(scope="class")
+    def here(self, project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A copy of the home of the run on DuckDB; both engines publish what was scored last, with
+        rates of every customer that a campaign could have taught."""
+        home = tmp_path_factory.mktemp("campaign") / "home"
+        shutil.copytree(project.duckdb.layout.home, home, symlinks=True)
+        project.on_athena("score")
+        for settings in (load_settings({"home": str(home)}, environ={}), project.athena):
+            with open_warehouse(settings) as warehouse:
+                learn(warehouse)
+        return home
+
+    def test_plans_are_the_same(self, project: Project, here: Path) -> None:
+        plans = project.documents(here, "campaign", "plan", "first", *TERMS)
+        assert plans[0]["customer_count"] > 30
+        assert rounded(plans[0]) == rounded(plans[1])
+
+    def test_a_campaign_goes_from_start_to_stop_alike(
+        self, project: Project, here: Path, athena: LocalAthena, tmp_path: Path
+    ) -> None:
+        for started in project.documents(here, "campaign", "start", "first", *TERMS):
+            assert started["is_new"]
+            assert started["treated_count"] > 20
+        again = project.documents(here, "campaign", "start", "first", *TERMS)
+        assert [each["is_new"] for each in again] == [False, False]
+        self.same(project, here, athena, "started")
+
+        lists = []
+        for place, settings in ((here, None), (project.athena.layout.home, project.athena)):
+            out = tmp_path / place.name
+            target = [] if settings is None else ["--target", "athena"]
+            variables = None if settings is None else variables_of(settings)
+            words = ("campaign", "export", "first", "--out", str(out), *target)
+            command(place, *words, variables=variables)
+            lists.append(pd.read_parquet(next(out.glob("*call-list*.parquet"))))
+        assert not differences(lists[0], lists[1], RELATIVE_OF_SCORES)
+
+        crm = tmp_path / "crm.csv"
+        lists[0][["campaign", "customer_id"]].assign(
+            contact_date="2025-01-03", channel="phone", outcome="accepted"
+        ).to_csv(crm, index=False)
+        for recorded in project.documents(here, "campaign", "record", str(crm)):
+            assert recorded["contact_count"] == len(lists[0])
+        for effect in project.documents(here, "campaign", "effect", "first"):
+            whole = [row for row in effect["effects"] if row["arm"] == row["risk_tier"] == "all"]
+            assert [row["verdict"] for row in whole] == ["too early"]
+        for stopped in project.documents(here, "campaign", "stop", "first", "--reason", "a test"):
+            assert stopped["is_new"]
+        for status in project.documents(here, "campaign", "status"):
+            assert [row["state"] for row in status["campaigns"]] == ["stopped"]
+        self.same(project, here, athena, "stopped")
+
+    def same(self, project: Project, here: Path, athena: LocalAthena, moment: str) -> None:
+        local = load_settings({"home": str(here)}, environ={})
+        found, cells = {}, 0
+        with open_warehouse(local) as left, open_warehouse(project.athena) as right:
+            for name in self.COMPARED:
+                expected, actual = (
+                    each.read_table(name).drop(columns=list(self.OF_A_RUN), errors="ignore")
+                    for each in (left, right)
+                )
+                cells += expected.size
+                if different := differences(expected, actual, RELATIVE_OF_SCORES):
+                    found[name] = different
+        athena.notes.append(
+            f"campaign {moment}: {len(self.COMPARED)} tables, {cells} cells, {len(found)} differ"
+        )
+        assert not found, "\n".join(f"{name}: {what}" for name, what in found.items())
+
+
+TERMS = ("--policy", "expected_value", "--control-share", "0.3")
+
+
+def rounded(plan: dict[str, Any]) -> Any:
+    """A plan, its numbers to six digits."""
+    return json.loads(json.dumps(plan), parse_float=lambda text: float(f"{float(text):.6g}"))
+
+
+def learn(warehouse: Warehouse) -> None:
+    """Write what the newest of all runs has learned: rates of offers, and of every customer."""
+    offers = warehouse.query("select distinct offer, risk_tier from mart_offer_value")
+    rates = offers.assign(save_probability=0.25 + 0.01 * offers["offer"].str.len())
+    for name in ("sd", "low", "high"):
+        rates[f"save_probability_{name}"] = 0.1
+    counts = dict.fromkeys(("campaign_count", "treated_count", "control_count"), 7)
+    rates = rates.assign(prior_save_probability=0.3, prior_weight=20.0, **counts)
+    warehouse.write_external("offer_save_rate", rates, LEARNED)
+    each = warehouse.query("select distinct customer_id, offer from mart_offer_value")
+    digit = each["customer_id"].str[-1].astype(int)
+    warehouse.write_external(
+        "customer_save_rate", each.assign(save_probability=0.2 + 0.03 * digit), LEARNED
+    )
+
+
+LEARNED = "29990101T000000Z-aaaaaa"
