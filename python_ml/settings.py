@@ -479,8 +479,8 @@ class ModelSettings(Section):
         AdditiveSettings(), description="Smooth terms that the trees are blended with."
     )
     excluded_features: Sequence[str] = Field(
-        # Positive in December alone: a model that has learned from it is 20 % too low from January.
-        ["province_elec_cost_trend"],
+        # They move with the season and make no scores of later months better (docs/model.md).
+        ["elec_price_volatility_12m", "province_elec_cost_trend", "rolling_margin_trend"],
         description="Features that the model does not learn from, whatever the experiment.",
     )
 

@@ -8,11 +8,20 @@ economics as (
     from {{ ref('economics') }}
 ),
 
+newest_rates as (
+    {{ newest_learning() }}
+),
+
+customer_rates as (
+    {{ rates_by_customer() }}
+),
+
 valued as (
     select
         recommendations.customer_id,
         (
-            recommendations.churn_probability * rates.save_probability * months.saved_value_months
+            recommendations.churn_probability * coalesce(customer_rates.save_probability, rates.save_probability)
+            * months.saved_value_months
             - (1 - recommendations.churn_probability) * economics.drive_away_probability * months.stayer_value_months
         )
         * customers.avg_monthly_margin_eur
@@ -30,6 +39,10 @@ valued as (
         on
             recommendations.offer = rates.offer
             and recommendations.risk_tier = rates.risk_tier
+    left join customer_rates
+        on
+            recommendations.customer_id = customer_rates.customer_id
+            and recommendations.offer = customer_rates.offer
     cross join economics
     where recommendations.offer <> 'no_offer'
 )

@@ -335,6 +335,36 @@ def test_guardrails_stop_the_build(
     assert done.names == {"fail": [guardrail]}
 
 
+def test_rates_of_each_customer_decide_and_keep_the_guardrails(
+    scored: Path, tmp_path: Path
+) -> None:
+    """Once campaigns have taught a rate for each customer, offers pay by it; that of the tier, at
+    which hardly any offer would, no longer counts."""
+    home = tmp_path / "home"
+    shutil.copytree(scored, home, symlinks=True)
+    settings, learned = settings_of(home), "29990101T000000Z-aaaaaa"
+    with open_warehouse(settings) as warehouse:
+        each = warehouse.query("select customer_id, offer, risk_tier from mart_offer_value")
+        of_tier = each[["offer", "risk_tier"]].drop_duplicates().assign(save_probability=0.01)
+        for name in ("sd", "low", "high"):
+            of_tier[f"save_probability_{name}"] = 0.1
+        counts = dict.fromkeys(("campaign_count", "treated_count", "control_count"), 7)
+        of_tier = of_tier.assign(prior_save_probability=0.3, prior_weight=20.0, **counts)
+        warehouse.write_external("offer_save_rate", of_tier, learned)
+        warehouse.write_external(
+            "customer_save_rate",
+            each.drop(columns="risk_tier").assign(save_probability=0.5),
+            learned,
+        )
+    build(home, "mart_offer_rate+", "--vars", f"{{run_id: {RUN}}}")
+    offers = query(home, "select * from mart_recommendation where decision = 'offered'")
+    before = query(scored, "select * from mart_recommendation where decision = 'offered'")
+    assert set(before["customer_id"]) <= set(offers["customer_id"]) and len(before)
+    saved = offers["churn_probability"] * offers["avg_monthly_margin_eur"] * 0.5
+    ratio = offers["expected_saved_margin_eur"] / saved
+    assert ratio.between(5, 60).all(), "months of a saved customer"
+
+
 def wilson(count: int, total: int) -> tuple[float, float]:
     """The 95 % interval by the formula of the textbook."""
     z = 1.959963984540054
