@@ -722,6 +722,9 @@ _KNOWN_ALARMS = {
     "too_good:is_negative_sentiment": "Same customers as sentiment_label, negative.",
     "pure_stay:sentiment_label=positive": "The other end of the same: notes that sound positive "
     "are of customers who stayed.",
+    "pure_churn:contact_count=1": "After months of simulation: customers who get in touch do so "
+    "every quarter, and most of those with a single note wrote it because they leave.",
+    "too_good:contact_count": "Same customers as contact_count, 1.",
 }
 
 

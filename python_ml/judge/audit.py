@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import GOLD, Column, GoldContract
+from python_ml.contracts.gold import CLOCK_UP, GOLD, Column, GoldContract
 from python_ml.engines import Warehouse
 from python_ml.engines.sql import literal
 from python_ml.errors import SpanishGasError
@@ -29,6 +29,8 @@ from python_ml.judge.audit_groups import (
     out_of_fold_rate,
     roc_auc,
     share_interval,
+    strata_of,
+    stratified_roc_auc,
     tails,
 )
 from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
@@ -83,12 +85,14 @@ def audit_training(
     churn = training[contract.target].to_numpy(dtype=np.int64)
     fold = training["cv_fold"].to_numpy(dtype=np.int64)
     traces = read_traces(warehouse, training["customer_id"], as_of_date)
+    clock = next((c.name for c in contract.features if c.calendar == CLOCK_UP), None)
+    cohort = strata_of(training[clock], churn) if clock else np.zeros_like(churn)
     return [
         *_model_alone(settings, churn, out_of_fold),
         *_jump(settings, churn, out_of_fold, previous),
         *_features(settings, training, columns, churn, fold),
         *_traces(settings, traces, churn, fold),
-        *_identifiers(settings, training["customer_id"], churn, fold),
+        *_identifiers(settings, training["customer_id"], cohort, churn, fold),
         *source_date_findings(read_source_dates(warehouse, contract, as_of_date), as_of_date),
         *_ablation(settings, training, columns, churn, fold),
     ]
@@ -277,13 +281,22 @@ def _traces(
 
 
 def _identifiers(
-    settings: Settings, identifiers: pd.Series, churn: np.ndarray, fold: np.ndarray
+    settings: Settings,
+    identifiers: pd.Series,
+    cohort: np.ndarray,
+    churn: np.ndarray,
+    fold: np.ndarray,
 ) -> Iterator[Finding]:
+    """Does a part of the id tell who leaves, among customers who joined at about the same time?
+
+    Most companies number their customers as they join, so that an id tells the tenure.
+    """
     limit = settings.audit.maximum_identifier_auc
     for part, values in identifier_parts(identifiers).items():
         names = group_names(values, settings.audit.minimum_group_size)
         # Many parts are looked at, so each has to be sure of itself.
-        found = roc_auc(out_of_fold_rate(names, churn, fold), churn, 0.999)
+        rate = out_of_fold_rate(names, churn, fold)
+        found = stratified_roc_auc(rate, churn, cohort, 0.999)
         yield _of_auc(
             *("identifier_auc", f"customer_id {part}", None, found, limit, churn),
             f"identifier:{part}",

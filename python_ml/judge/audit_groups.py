@@ -18,6 +18,7 @@ from python_ml.judge.metrics import Estimate
 
 BINS = 20
 MISSING = "=missing"
+STRATA, CHURNERS_PER_STRATUM = 20, 10
 LONGEST_ID = 24  # characters of an id that are looked at from either end
 
 
@@ -110,14 +111,60 @@ def roc_auc(score: np.ndarray, churn: np.ndarray, confidence: float) -> Estimate
 
     The bootstrap of the other figures would take minutes for sixty features.
     """
+    return _reaching(*_auc_and_variance(score, churn), confidence)
+
+
+def _auc_and_variance(score: np.ndarray, churn: np.ndarray) -> tuple[float, float]:
     positive, negative = score[churn == 1], score[churn == 0]
     among_all = rankdata(score)
     above = (among_all[churn == 1] - rankdata(positive)) / len(negative)
     under = (among_all[churn == 0] - rankdata(negative)) / len(positive)
-    value = float(above.mean())
     variance = above.var(ddof=1) / len(positive) + under.var(ddof=1) / len(negative)
+    return float(above.mean()), float(variance)
+
+
+def _reaching(value: float, variance: float, confidence: float) -> Estimate:
     reach = float(norm.ppf((1 + confidence) / 2) * np.sqrt(variance))
     return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def stratified_roc_auc(
+    score: np.ndarray, churn: np.ndarray, stratum: np.ndarray, confidence: float
+) -> Estimate:
+    """ROC-AUC of pairs within a stratum alone: the AUCs of the strata, each weighted by its pairs
+    of one who left and one who stayed. Strata with fewer than two of either do not count.
+
+    Returns:
+        Not a number, if no stratum counts.
+    """
+    total, value, variance = 0.0, 0.0, 0.0
+    for each in np.unique(stratum):
+        inside = stratum == each
+        positive = int(churn[inside].sum())
+        negative = int(inside.sum()) - positive
+        if min(positive, negative) < 2:
+            continue
+        found, spread = _auc_and_variance(score[inside], churn[inside])
+        pairs = positive * negative
+        total, value, variance = (
+            total + pairs,
+            value + pairs * found,
+            variance + pairs**2 * spread,
+        )
+    if not total:
+        return Estimate(np.nan, np.nan, np.nan)
+    return _reaching(value / total, variance / total**2, confidence)
+
+
+def strata_of(values: pd.Series, churn: np.ndarray) -> np.ndarray:
+    """Equal parts of n customers by a number, and one of those without it, n codes.
+
+    As many parts as leave about `CHURNERS_PER_STRATUM` who left in each, at most `STRATA`.
+    """
+    count = int(np.clip(churn.sum() // CHURNERS_PER_STRATUM, 1, STRATA))
+    rank = values.rank(method="average", pct=True).to_numpy(dtype=np.float64)
+    code = np.ceil(np.nan_to_num(rank, nan=0.0) * count)
+    return code.astype(np.int64)
 
 
 def share_interval(group: Group, confidence: float) -> Estimate:

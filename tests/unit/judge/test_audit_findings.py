@@ -41,7 +41,7 @@ from python_ml.judge.audit import (
     read_traces,
     source_date_findings,
 )
-from python_ml.judge.audit_groups import Group
+from python_ml.judge.audit_groups import Group, strata_of
 from python_ml.judge.fingerprint import DataFingerprint
 from python_ml.judge.metrics import Estimate, estimate, ranking_metrics, resample_weights
 from python_ml.model.churn_model import ChurnModel, fit_classifier
@@ -207,7 +207,9 @@ def test_each_feature_is_judged_as_it_is_filled() -> None:
 def test_a_part_of_the_id_is_judged_by_the_lower_end_of_a_wide_interval() -> None:
     _, churn, fold = small_frame()
     telling = pd.Series([f"C{10 * n + 7 * c:05}" for n, c in enumerate(churn)])
-    found = {f.subject: f for f in _identifiers(SETTINGS, telling, churn, fold)}
+    found = {
+        f.subject: f for f in _identifiers(SETTINGS, telling, np.zeros_like(churn), churn, fold)
+    }
     last = found["customer_id remainder_by_10"]
     assert last.alarm == "identifier:remainder_by_10"
     assert last.check_kind == "identifier_auc" and last.tier is None
@@ -215,11 +217,30 @@ def test_a_part_of_the_id_is_judged_by_the_lower_end_of_a_wide_interval() -> Non
     narrow = replace(Estimate(0, 0, 0), value=last.observed_value)
     assert narrow.value == pytest.approx(1.0, abs=0.01)
     plain = pd.Series([f"C{n:05}" for n in range(len(churn))])
-    quiet = list(_identifiers(SETTINGS, plain, churn, fold))
+    quiet = list(_identifiers(SETTINGS, plain, np.zeros_like(churn), churn, fold))
     assert [f.alarm for f in quiet if f.alarm] == []
     # 99.9 %, not 95 %: 3.29 standard errors either side, not 1.96.
     wide = next(f for f in quiet if f.subject == "customer_id order")
     assert wide.ci_high - wide.ci_low > 2.5 * 1.96 * 0.025
+
+
+def test_an_id_may_tell_when_a_customer_joined() -> None:
+    """Customers are numbered as they join, and the newest leave most: no alarm. An id that tells
+    who leaves among those who joined together is one."""
+    rng = np.random.default_rng(7)
+    tenure = np.sort(rng.integers(0, 120, 4000))[::-1]
+    churn = (rng.random(4000) < np.where(tenure < 12, 0.5, 0.05)).astype(np.int64)
+    fold, cohort = rng.integers(1, 6, 4000), strata_of(pd.Series(tenure), churn)
+
+    def raised(ids: pd.Series, cohort: np.ndarray) -> set[str | None]:
+        found = _identifiers(SETTINGS, ids, cohort, churn, fold)
+        return {finding.alarm for finding in found} - {None}
+
+    in_turn = pd.Series([f"C{number:05}" for number in range(4000)])
+    assert "identifier:order" in raised(in_turn, np.zeros_like(churn))
+    assert raised(in_turn, cohort) == set()
+    coded = pd.Series([f"C{10 * n + 7 * c:06}" for n, c in enumerate(churn)])
+    assert "identifier:remainder_by_10" in raised(coded, cohort)
 
 
 def test_each_tier_is_left_out_once_and_what_it_costs_is_told() -> None:

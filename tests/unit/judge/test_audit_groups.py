@@ -15,6 +15,8 @@ from python_ml.judge.audit_groups import (
     out_of_fold_rate,
     roc_auc,
     share_interval,
+    strata_of,
+    stratified_roc_auc,
     tails,
 )
 
@@ -218,3 +220,26 @@ def test_the_remainder_of_a_digit_sum_is_its_last_digit() -> None:
     parts = identifier_parts(pd.Series(["C99", "C19"]))
     assert parts["digit_sum"].tolist() == [18, 10]
     assert parts["digit_sum_remainder_by_10"].tolist() == [8, 0]
+
+
+def test_pairs_count_within_their_stratum_alone() -> None:
+    """By hand: in the first stratum 3 of 4 pairs are in order, in the second 4 of 6; a stratum in
+    which one left does not count."""
+    churn = np.array([1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 0])
+    score = np.array([4.0, 3, 2, 1, 9, 7, 8, 6, 7.5, 1, 2, 3])
+    stratum = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
+    found = stratified_roc_auc(score, churn, stratum, 0.95)
+    assert found.value == pytest.approx((3 + 4) / (4 + 6))
+    assert found.low < found.value < found.high
+    whole = stratified_roc_auc(score, churn, np.zeros(12), 0.95)
+    assert whole == roc_auc(score, churn, 0.95)
+    assert np.isnan(stratified_roc_auc(score, churn, np.arange(12), 0.95).value)
+
+
+def test_strata_are_equal_parts_and_one_of_those_without_a_number() -> None:
+    churn = np.tile([1, 0], 20)
+    values = pd.Series([None, *range(39)], dtype="float")
+    code = strata_of(values, churn)
+    assert code[0] == 0
+    assert np.bincount(code).tolist() == [1, 19, 20]
+    assert set(strata_of(values, np.zeros(40, dtype=int))) == {0, 1}
