@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, attempt, champion
+from python_ml.doctor.check import FAIL, OK, WARN, Check, attempt, champion
 from python_ml.engines import cloud, open_engine, open_ledger, open_warehouse
 from python_ml.engines.location import bucket_and_prefix
 from python_ml.errors import ServiceError

@@ -11,30 +11,20 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from python_ml.doctor.check import FAIL, OK, WARN, Check, attempt, champion
 from python_ml.engines import open_engine, open_warehouse
 from python_ml.engines.sql import file_pattern, places_of
 from python_ml.errors import SpanishGasError
 from python_ml.settings import Settings, pyproject
 
-OK, WARN, FAIL = "ok", "warn", "fail"
 _UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20}
 _UNITS |= {"GIB": 2**30, "TIB": 2**40}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. `fail` keeps a run from succeeding, `warn` does not."""
-
-    name: str
-    status: str
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,14 +68,6 @@ def diagnose(settings: Settings) -> Diagnosis:
 
         checks += check_account(settings)
     return Diagnosis(settings.target, checks + _forgetting(settings))
-
-
-def attempt(name: str, remedy: str, probe: Callable[[], Check]) -> Check:
-    """The finding of a probe; what it raises is a failure."""
-    try:
-        return probe()
-    except Exception as error:  # whatever is broken is what we are here to tell
-        return Check(name, FAIL, f"{error}", remedy)
 
 
 def _python() -> Check:
@@ -253,21 +235,6 @@ def _reads_itself(settings: Settings) -> Check:
         detail = f"{len(other)} views of the warehouse read another home, such as {other[0]}"
         return Check("place", FAIL, detail, "spanishgas run makes them read this one")
     return Check("place", OK, "the warehouse reads its own home, wherever that is")
-
-
-def champion(settings: Settings) -> Check:
-    """The champion is there and is what was registered."""
-    remedy = "spanishgas promote <version>, or run in mode train"
-    return attempt("champion", remedy, lambda: _champion(settings))
-
-
-def _champion(settings: Settings) -> Check:
-    from python_ml.registry import open_registry
-
-    registry = open_registry(settings)
-    if (version := registry.champion()) is None:
-        return Check("champion", WARN, "there is none yet", "spanishgas run --mode train")
-    return Check("champion", OK, f"{version}, sha256 {registry.verify(version)[:12]}…")
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[str]:

@@ -21,12 +21,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from python_ml.documents import json_text
-from python_ml.engines import open_engine, open_store
 from python_ml.engines.published import CHAMPION
 from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError, UsageError
 from python_ml.model.digest import model_digest
-from python_ml.settings import Settings
 
 if TYPE_CHECKING:
     from python_ml.model.churn_model import ChurnModel
@@ -298,15 +296,6 @@ class StoredRegistry(Registry):
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
         text = json_text(document, indent=2, allow_nan=False)
         self._store.write(key, f"{text}\n".encode())
-
-
-def open_registry(settings: Settings) -> Registry:
-    """The registry of `settings.target`; on AWS, SageMaker knows each version too."""
-    if open_engine(settings).model_package_group:
-        from python_ml.registry.sagemaker import SageMakerRegistry
-
-        return SageMakerRegistry(open_store(settings), settings.threads, settings.athena)
-    return StoredRegistry(open_store(settings), settings.threads)
 
 
 def _key(version: str, name: str) -> str:

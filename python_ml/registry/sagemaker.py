@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from python_ml.engines import cloud
 from python_ml.engines.store import Store
 from python_ml.errors import SpanishGasError
-from python_ml.registry import PENDING, StoredRegistry
-from python_ml.registry.base import lineage
+from python_ml.registry.base import PENDING, StoredRegistry, lineage
 from python_ml.settings import AthenaSettings
 
 if TYPE_CHECKING:

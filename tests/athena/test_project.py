@@ -15,7 +15,8 @@ import pytest
 
 from python_ml.contracts.gold import read_contract
 from python_ml.cost import dashboard_costs
-from python_ml.doctor.diagnosis import FAIL, diagnose
+from python_ml.doctor.check import FAIL
+from python_ml.doctor.diagnosis import diagnose
 from python_ml.engines import Warehouse, open_warehouse
 from python_ml.engines.athena_costs import costs_since
 from python_ml.engines.athena_months import begin_with_published

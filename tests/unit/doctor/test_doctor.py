@@ -16,7 +16,8 @@ from moto import mock_aws
 
 from python_ml.cli import main as cli
 from python_ml.doctor import athena as aws_doctor
-from python_ml.doctor.diagnosis import FAIL, OK, WARN, Check, diagnose, parse_bytes
+from python_ml.doctor.check import FAIL, OK, WARN, Check
+from python_ml.doctor.diagnosis import diagnose, parse_bytes
 from python_ml.documents import write_json
 from python_ml.errors import SpanishGasError
 from python_ml.land.write import MANIFEST
