@@ -59,34 +59,6 @@ estimates as (
     group by estimates.run_id, estimates.dimension, estimates.group_name
 ),
 
--- The newest run that has measured a date knows most of who was contacted.
-measuring as (
-    select
-        scored_run_id,
-        max(run_id) as run_id
-    from {{ source('ml', 'score_outcome') }}
-    where run_id <= {{ shown_run_id() }}
-    group by scored_run_id
-),
-
-outcomes as (
-    select
-        {% for measure in ['pr_auc', 'ece', 'calibration_slope'] %}
-        max(case when outcomes.measure = '{{ measure }}' then outcomes.measured_value end) as {{ measure }},
-        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_low end) as {{ measure }}_low,
-        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_high end) as {{ measure }}_high,
-        {% endfor %}
-        outcomes.scored_run_id,
-        outcomes.dimension,
-        outcomes.group_name
-    from {{ source('ml', 'score_outcome') }} as outcomes
-    inner join measuring
-        on
-            outcomes.scored_run_id = measuring.scored_run_id
-            and outcomes.run_id = measuring.run_id
-    group by outcomes.scored_run_id, outcomes.dimension, outcomes.group_name
-),
-
 labels as (
     select * from {{ ref('bronze_churn_label') }}
 ),
@@ -114,6 +86,38 @@ dated as (
             and estimates.dimension = 'all customers'
 ),
 
+-- The newest run that has measured a date knows most of who was contacted.
+measuring as (
+    select
+        outcomes.scored_run_id,
+        max(outcomes.run_id) as run_id
+    from {{ source('ml', 'score_outcome') }} as outcomes
+    inner join dated
+        on
+            outcomes.scored_run_id = dated.run_id
+            and dated.is_measured
+    where outcomes.run_id <= {{ shown_run_id() }}
+    group by outcomes.scored_run_id
+),
+
+outcomes as (
+    select
+        {% for measure in ['pr_auc', 'ece', 'calibration_slope'] %}
+        max(case when outcomes.measure = '{{ measure }}' then outcomes.measured_value end) as {{ measure }},
+        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_low end) as {{ measure }}_low,
+        max(case when outcomes.measure = '{{ measure }}' then outcomes.ci_high end) as {{ measure }}_high,
+        {% endfor %}
+        outcomes.scored_run_id,
+        outcomes.dimension,
+        outcomes.group_name
+    from {{ source('ml', 'score_outcome') }} as outcomes
+    inner join measuring
+        on
+            outcomes.scored_run_id = measuring.scored_run_id
+            and outcomes.run_id = measuring.run_id
+    group by outcomes.scored_run_id, outcomes.dimension, outcomes.group_name
+),
+
 -- Whoever was contacted within the horizon did not leave, or stay, as the score meant it. Of several campaigns
 -- the chances to be left alone multiply.
 campaigns as (
@@ -132,6 +136,8 @@ campaigns as (
     group by customers.customer_id, dated.run_id
 ),
 
+-- Whether a date is measured is asked beside the join: with a condition on one side alone, DuckDB compares each
+-- score with each label, for minutes in the second year.
 known as (
     select
         scores.as_of_date,
@@ -144,7 +150,7 @@ known as (
         dated.matured_date,
         dated.is_forecast,
         dated.is_measured,
-        labels.churn,
+        case when dated.is_measured then labels.churn end as churn,
         -- The control group stands for those who were contacted.
         coalesce(campaigns.weight, 1e0) as weight
     from scores
@@ -154,7 +160,6 @@ known as (
         on
             scores.customer_id = labels.customer_id
             and scores.as_of_date = labels.label_date
-            and dated.is_measured
     left join campaigns
         on
             scores.customer_id = campaigns.customer_id
@@ -244,7 +249,6 @@ judged as (
             sums.run_id = outcomes.scored_run_id
             and sums.dimension = outcomes.dimension
             and sums.group_name = outcomes.group_name
-            and sums.is_measured
 ),
 
 final as (
