@@ -26,7 +26,7 @@ from python_ml.engines import cloud, open_engine, open_ledger, open_store
 from python_ml.engines.ledger import DONE, Lease, RunLedger, iso, new_lease
 from python_ml.engines.published import lost_of_published, lost_text
 from python_ml.errors import LeaseHeldError, NotFoundError, SpanishGasError, UsageError
-from python_ml.pipeline.closing import keep_costs
+from python_ml.pipeline.closing import keep_assignments, keep_costs
 from python_ml.pipeline.identity import identify_batch, work_hash
 from python_ml.pipeline.record import write_run_tables
 from python_ml.pipeline.retention import mend
@@ -171,6 +171,9 @@ def publish(settings: Settings, event: Mapping[str, Any]) -> dict[str, Any]:
     run_id, request = event["run_id"], folder.request()
     open_ledger(settings).beat(_lease(run_id, request.mode), _lease_seconds())
     engine = open_engine(settings)
+    if not engine.is_published(run_id):
+        with engine.warehouse(run_id) as warehouse:
+            keep_assignments(warehouse, run_id)
     engine.publish(run_id)
     # The pointer of the tables decides; a run that dies here is mended by the next.
     open_registry(settings).promote(version, run_id)

@@ -62,6 +62,11 @@ _FIRST_TO_CALL = """
     limit 5
 """
 
+_ASSIGNMENT = [
+    *("customer_id", "as_of_date", "policy", "offer"),
+    *("discount_eur_month", "churn_probability", "expected_net_value_eur"),
+]
+
 _BUDGET_SHARES = (0.1, 0.2, 0.4, 0.6, 1.0)  # of the steps: enough to see what a budget brings
 _POLICIES = ("fixed_tiers", "expected_value")
 _SHOWN = {"offer_count": "offer_count", "value_eur": "expected_net_value_eur"}  # of each policy
@@ -115,6 +120,13 @@ def _budgets(steps: pd.DataFrame) -> pd.DataFrame:
         for ending, column in _SHOWN.items():
             table[f"{policy}_{ending}"] = of_policy[column].reindex(chosen).to_numpy()
     return table
+
+
+def keep_assignments(warehouse: Warehouse, run_id: str) -> None:
+    """Who is offered what, kept as `ml.offer_assignment`: the marts have the newest run alone."""
+    offers = warehouse.read_table("mart_recommendation").sort_values("customer_id")
+    is_assigned = offers["decision"] == "offered"
+    warehouse.write_external("offer_assignment", offers.loc[is_assigned, _ASSIGNMENT], run_id)
 
 
 def keep_costs(warehouse: Warehouse, costs: CostReport, run_id: str) -> None:

@@ -22,11 +22,11 @@ from python_ml.settings import Settings
 if TYPE_CHECKING:
     from python_ml.pipeline.workspace import Run
 
-# Labels are made once for all runs; draws and contacts are what effects are measured from;
-# scores are compared with what happens months later.
+# Labels are made once for all runs; offers are a history; draws and contacts are what effects are
+# measured from; scores are compared with what happens months later.
 KEPT = (
-    *("interaction_sentiment", "campaign_assignment", "campaign_stop"),
-    *("campaign_contact", "campaign_effect"),
+    *("interaction_sentiment", "offer_assignment"),
+    *("campaign_assignment", "campaign_stop", "campaign_contact", "campaign_effect"),
     *("customer_score", "score_estimate", "score_outcome"),
 )
 EVALUATIONS = ("model_gate", "model_metric", "leakage_alarm", "policy_value")

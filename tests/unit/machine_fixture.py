@@ -115,6 +115,7 @@ def state_machine(patch: Any, home: Path, model: ChurnModel) -> Iterator[Jobs]:
     with aws.cloud():
         jobs = Jobs(settings, model)
         # Queries, which tests/athena has an engine for.
+        patch.setattr(control, "keep_assignments", lambda _, run_id: jobs.keep("offers", run_id))
         patch.setattr(control, "keep_costs", lambda _, __, run_id: jobs.keep("costs", run_id))
         aws.install_jobs(patch, jobs, control.handler)
         jobs.machine = aws.create_state_machine()

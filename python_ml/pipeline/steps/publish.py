@@ -6,7 +6,7 @@ from datetime import datetime
 
 from python_ml.land import write
 from python_ml.land.result import LandResult
-from python_ml.pipeline.closing import Closing, keep_costs, read_closing
+from python_ml.pipeline.closing import Closing, keep_assignments, keep_costs, read_closing
 from python_ml.pipeline.context import Published, RunContext
 from python_ml.pipeline.results import MartsResult, ScoreResult
 from python_ml.registry import open_registry
@@ -25,6 +25,7 @@ def publish_step(
         context.tools.settle()
         with warehouse.held():
             closing = read_closing(warehouse)
+        keep_assignments(warehouse, run_id)
         context.publish()
         # That was the moment; after a kill here, `mend` moves both pointers.
         with context.surviving("the next command makes the model champion, which has scored"):

@@ -49,7 +49,7 @@ def test_trained_and_promoted(jobs: Jobs) -> None:
     found = record(jobs, "r1")
     assert (found.status, found.exit_code, found.failed_step) == ("succeeded", 0, None)
     assert published(jobs) == "r1"
-    assert jobs.kept == [("costs", "r1", "r1")]
+    assert jobs.kept == [("offers", "r1", None), ("costs", "r1", "r1")]
     assert aws.parts("spanishgas_ml", "pipeline_run") == ["r1"]
     assert aws.parts("spanishgas_ml", "pipeline_step") == ["r1"]
     assert [entry.step for entry in found.steps] == list(STEPS)
@@ -291,7 +291,7 @@ def test_a_publication_that_died_half_way_is_finished_by_the_retry(
     assert ended["status"] == "SUCCEEDED"
     assert seen == [("r1", None), ("r1", None)]
     assert (published(jobs), champion(jobs)) == ("r1", "churn-r1")
-    assert jobs.kept == [("costs", "r1", "r1")]
+    assert jobs.kept == [("offers", "r1", None), ("costs", "r1", "r1")]
 
 
 def test_an_unknown_mode_ends_before_anything_is_done(jobs: Jobs) -> None:

@@ -30,7 +30,7 @@ from python_ml.settings import Settings, load_settings
 RUNS = [f"2025010{day}T060000-aaaaaa" for day in range(1, 7)]
 TRAINED, EVALUATED = RUNS[0], RUNS[1]
 KEPT = (
-    *("score_estimate", "score_outcome"),
+    *("offer_assignment", "score_estimate", "score_outcome"),
     *("campaign_assignment", "campaign_contact", "campaign_effect", "campaign_stop"),
 )
 TABLES = ("customer_score", "feature_snapshot", "interaction_sentiment", "pipeline_run")
