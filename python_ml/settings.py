@@ -701,7 +701,7 @@ class Acceptance(Section):
 
 
 _BESIDE = "Headline figures stand beside those without text."
-# Known of the text that the simulator imitates (docs/model.md).
+# Known of the texts that the simulator imitates, and of when its customers write (docs/model.md).
 _KNOWN_ALARMS = {
     "pure_churn:customer_intent=Complaint / Escalation": "As published, 97.8 % of those who "
     "complained left: the notes were written knowing it.",

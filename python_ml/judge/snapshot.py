@@ -278,18 +278,15 @@ def read_snapshot(
     return Snapshot(run_id, table.to_pandas(), digest)
 
 
-def read_scored_rows(
-    settings: Settings, run_id: str, maximum_count: int | None = None
-) -> pd.DataFrame:
-    """The rows that a run has scored, or those of a sample of about `maximum_count` customers, of
-    which no others are held in memory.
+def read_scored_rows(settings: Settings, run_id: str, maximum_count: int) -> pd.DataFrame:
+    """The rows that a run has scored, of a sample of about `maximum_count` customers; of others no
+    row is held in memory.
 
     Raises:
         UsageError: there are none.
     """
-    return _scored_rows(
-        settings, run_id, lambda count: CustomerSample.of(count, maximum_count or count).drawn
-    )
+    file = _scored_file(settings, run_id)
+    return _rows_where(file, CustomerSample.of(file.metadata.num_rows, maximum_count).drawn)
 
 
 def read_rows_of(settings: Settings, run_id: str, customer_ids: Collection[str]) -> pd.DataFrame:
@@ -299,14 +296,15 @@ def read_rows_of(settings: Settings, run_id: str, customer_ids: Collection[str])
         UsageError: the run has left none.
     """
     wanted = set(customer_ids)
-    return _scored_rows(settings, run_id, lambda _: lambda ids: ids.isin(wanted).to_numpy())
+    return _rows_where(_scored_file(settings, run_id), lambda ids: ids.isin(wanted).to_numpy())
 
 
-def _scored_rows(
-    settings: Settings, run_id: str, choose: Callable[[int], Callable[[pd.Series], np.ndarray]]
-) -> pd.DataFrame:
-    file = pq.ParquetFile(pa.BufferReader(_kept(settings, run_id, SCORED_ROWS)))
-    is_wanted = choose(file.metadata.num_rows)
+def _scored_file(settings: Settings, run_id: str) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(_kept(settings, run_id, SCORED_ROWS)))
+
+
+def _rows_where(file: pq.ParquetFile, is_wanted: Callable[[pd.Series], np.ndarray]) -> pd.DataFrame:
+    """Rows of the customers that are wanted, read a few at a time."""
     parts = [file.schema_arrow.empty_table()]
     for batch in file.iter_batches():
         mask = is_wanted(batch.column("customer_id").to_pandas())

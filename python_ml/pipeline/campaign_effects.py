@@ -15,7 +15,7 @@ from python_ml.contracts.gold import GoldContract
 from python_ml.engines import Warehouse
 from python_ml.errors import SpanishGasError
 from python_ml.judge.profit import economics_values
-from python_ml.judge.snapshot import read_rows_of, read_scored_rows
+from python_ml.judge.snapshot import read_rows_of, read_snapshot
 from python_ml.judge.tiers import assign_tier, read_tiers
 from python_ml.model.preprocess import ONE_HOT, Preprocessor
 from python_ml.settings import Settings
@@ -129,7 +129,7 @@ def _rates_of_all(
 ) -> pd.DataFrame:
     """Share saved by each offer for each customer of the newest scores."""
     scores = warehouse.read_external("customer_score", scored_run_id)
-    frame = read_scored_rows(settings, scored_run_id).merge(
+    frame = read_snapshot(settings, scored_run_id).frame.merge(
         scores[["customer_id", "churn_probability"]], on="customer_id", suffixes=("_gold", "")
     )
     tier = assign_tier(frame["churn_probability"].to_numpy(), read_tiers(warehouse))

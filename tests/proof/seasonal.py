@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from python_ml.contracts.gold import Column, GoldContract, without_text
+from python_ml.contracts.gold import SEASON, Column, GoldContract, without_text
 from python_ml.engines import open_warehouse
 from python_ml.judge.labels import labelled_dates
 from python_ml.judge.metrics import ranking_metrics, resample_weights
@@ -43,7 +43,7 @@ ALL, EXCLUDED, EVERY = "none", "those excluded", "all of them"
 def choices(contract: GoldContract, settings: Settings) -> dict[str, list[Column]]:
     """What is left out -> the columns that remain of what would be read with nothing left out."""
     everything = contract.experiment(settings, settings.model.experiment)
-    seasonal = sorted(one.name for one in everything if one.calendar == "season")
+    seasonal = sorted(one.name for one in everything if one.calendar == SEASON)
     left_out = {ALL: set[str](), **{name: {name} for name in seasonal}}
     left_out |= {EXCLUDED: set(settings.model.excluded_features), EVERY: set(seasonal)}
     return {

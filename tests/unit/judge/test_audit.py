@@ -320,7 +320,7 @@ def test_an_acceptance_needs_name_reason_author_and_date(entry: dict[str, str] |
         load_settings({"audit.accepted": [entry]}, environ={})
 
 
-def test_shipped_acceptances_are_complete_and_about_text_alone() -> None:
+def test_shipped_acceptances_are_complete_and_about_interactions_alone() -> None:
     """Nothing is waved through but what interactions tell, by their text or by being there."""
     settings = load_settings(environ={})
     accepted = [entry.alarm for entry in settings.audit.accepted]
