@@ -6,9 +6,12 @@ or crashes (seen in a test worker).
 
 from __future__ import annotations
 
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
-from python_ml.transform.dbt import import_dbt
+from python_ml.settings import load_settings
+from python_ml.transform.dbt import DbtRunner, import_dbt
 
 import_dbt()
 for name in (
@@ -17,3 +20,8 @@ for name in (
     "python_ml.pipeline.ladder",
 ):
     import_module(name)
+
+# dbt writes most of its own code (how each kind of node is read) as it reads a project first.
+with tempfile.TemporaryDirectory() as folder:
+    place = Path(folder)
+    DbtRunner(load_settings({"home": folder}, environ={}), place / "no.duckdb", place, {}).manifest()
