@@ -16,6 +16,7 @@ from python_ml.transform.dbt import DbtRunner, import_dbt
 import_dbt()
 for name in (
     *("dbt.adapters.duckdb", "hypothesis.stateful", "python_ml.cli.main"),
+    *("dbt.adapters.athena", "python_ml.engines.athena_engine"),
     *("python_ml.pipeline.score", "python_ml.pipeline.run", "python_ml.land"),
     "python_ml.pipeline.ladder",
 ):
@@ -24,4 +25,5 @@ for name in (
 # dbt writes most of its own code (how each kind of node is read) as it reads a project first.
 with tempfile.TemporaryDirectory() as folder:
     place = Path(folder)
-    DbtRunner(load_settings({"home": folder}, environ={}), place / "no.duckdb", place, {}).manifest()
+    settings = load_settings({"home": folder}, environ={})
+    DbtRunner(settings, place / "no.duckdb", place, {}).manifest()

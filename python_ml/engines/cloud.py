@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
+from botocore.loaders import JSONFileLoader, Loader
 
 from python_ml.errors import (
     AlreadyThereError,
@@ -50,6 +52,22 @@ _TRANSIENT = frozenset(
     }
 )
 _TOO_MANY, _SERVER_ERROR = 429, 500  # HTTP
+
+
+class _ReadOnce(JSONFileLoader):
+    """What botocore brings to describe services, read once in a process and not once a session.
+
+    dbt-athena makes a session for every node and several clients for each: on the local Athena
+    reading these files was 60% of the processor time of dbt.
+    """
+
+    _read = staticmethod(cache(JSONFileLoader().load_file))
+
+    def load_file(self, file_path: str) -> Any:
+        return self._read(file_path)
+
+
+Loader.FILE_LOADER_CLASS = _ReadOnce
 
 
 def client(service: str, region: str | None = None, config: Config | None = None) -> Any:

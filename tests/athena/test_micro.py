@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from python_ml.settings import PROJECT_DIR, Settings
 from tests.athena.compare import differences
 from tests.athena.local.server import LocalAthena
 from tests.athena.project import BUCKET, athena_settings, variables_of
+from tests.forked import run_forked
 
 MICRO = PROJECT_DIR / "tests" / "micro"
 # The place of every file is another one, and what a run was made of is not known by hand.
@@ -45,13 +44,8 @@ class ByHand:
         environment = self.environment | {"SPANISHGAS_TARGET": target}
         environment["DBT_SPANISHGAS_WAREHOUSE"] = str(self.work / "dev.duckdb")
         places = ["--target-path", str(self.work / target), "--log-path", str(self.work / "logs")]
-        done = subprocess.run(
-            [Path(sys.executable).with_name("dbt"), *arguments, *places, "--no-use-colors"],
-            cwd=PROJECT_DIR,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = run_forked(
+            [*arguments, *places, "--no-use-colors"], environment, program="dbt", folder=PROJECT_DIR
         )
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
 

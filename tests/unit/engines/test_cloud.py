@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as aws
@@ -204,3 +205,14 @@ def test_the_record_of_runs_says_whether_a_retry_helps(
 @pytest.mark.parametrize("error", [BadInputError("x"), ValueError("x"), KeyError("x")])
 def test_what_is_ours_or_a_mistake_is_left_as_it_is(error: Exception) -> None:
     assert errors.foreseen(error) is (error if isinstance(error, SpanishGasError) else None)
+
+
+def test_what_describes_services_is_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clients() -> None:
+        session = boto3.session.Session("key", "secret", region_name="eu-south-2")
+        for service in ("athena", "glue"):
+            session.client(service)
+
+    clients()
+    monkeypatch.setattr("json.loads", lambda *_, **__: pytest.fail("read again"))
+    clients()
