@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         ("offer", pa.string()),
         ("churn_probability", pa.float64()),  # without an offer
         ("save_probability", pa.float64()),  # that the offer keeps one who would leave
+        ("drive_away_probability", pa.float64()),  # that the call drives away one who would stay
         ("leaves_without", pa.bool_()),
         ("leaves_with", pa.bool_()),
     ]
@@ -96,11 +97,13 @@ class TruthFile:
         """
         table = calibration()["response"]
         draw = uniform(self._seed, "response", traits.index)
-        is_woken = uniform(self._seed, "woken", traits.index) < woken_share(traits, table)
+        woken = woken_share(traits, table)
+        is_woken = uniform(self._seed, "woken", traits.index) < woken
         ids = traits.customer_id
         probability = churn_probability(traits, panel, costs)
         for offer, saved in save_probability(traits, panel, costs, table).items():
             leaves_with = np.where(leaves, draw >= saved, is_woken)
-            columns = [ids, np.full(len(ids), offer), probability, saved, leaves, leaves_with]
+            columns = [ids, np.full(len(ids), offer), probability, saved, woken]
+            columns += [leaves, leaves_with]
             arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))

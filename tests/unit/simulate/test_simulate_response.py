@@ -57,6 +57,10 @@ def test_draws_follow_the_stated_chances(truth: pd.DataFrame) -> None:
     kept = (~leavers["leaves_with"]).mean()
     expected = leavers["save_probability"].mean()
     assert kept == pytest.approx(expected, abs=4 * np.sqrt(expected / (len(leavers) / 4)))
+    stayers = truth[~truth["leaves_without"] & (truth["offer"] == OFFERS[0])]
+    lost, expected = stayers["leaves_with"].mean(), stayers["drive_away_probability"].mean()
+    assert lost == pytest.approx(expected, abs=4 * np.sqrt(expected / len(stayers)))
+    assert (stayers["drive_away_probability"] == 0).any(), "near their renewal all remember"
 
 
 def test_landing_passes_over_the_truth(batch: Path) -> None:
