@@ -34,7 +34,6 @@ class AthenaEngine(Engine):
     lies_in_home = False
     bills_queries = True
     reads_landed_files = False
-    shares_parsed_project = False  # a run's database is part of dbt's profile
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -103,12 +102,15 @@ class AthenaEngine(Engine):
     def clear(self, keep: Collection[str]) -> None:
         self._publication.clear(keep=keep)
 
+    def dbt_schema(self, schema: str | None = None) -> str:
+        return schema or self._athena.schema
+
     def dbt_environment(self, schema: str | None = None) -> dict[str, str]:
         athena = self._athena
         return {
             "DBT_SPANISHGAS_AWS_REGION": athena.region,
             "DBT_SPANISHGAS_ATHENA_WORK_GROUP": athena.work_group,
-            "DBT_SPANISHGAS_ATHENA_SCHEMA": schema or athena.schema,
+            "DBT_SPANISHGAS_ATHENA_SCHEMA": self.dbt_schema(schema),
             "DBT_SPANISHGAS_RAW_SCHEMA": f"{athena.schema}_raw",
             "DBT_SPANISHGAS_ML_SCHEMA": f"{athena.schema}_ml",
             "DBT_SPANISHGAS_ATHENA_STAGING": f"{athena.staging}/dbt/",

@@ -29,7 +29,6 @@ class DuckDBEngine(Engine):
     lies_in_home = True
     bills_queries = False
     reads_landed_files = True
-    shares_parsed_project = True
 
     def warehouse(self, run_id: str | None = None) -> Warehouse:
         """The published tables, or those of a run: the published ones once they are the same."""

@@ -30,7 +30,6 @@ class Engine(ABC):
     lies_in_home: bool  # all that counts is under the home, and nothing is elsewhere
     bills_queries: bool  # each query costs money, so that none is sent without need
     reads_landed_files: bool  # where they lie, so that a change in place is one to the tables
-    shares_parsed_project: bool  # what dbt has parsed for a run holds for the next, and for a copy
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -144,6 +143,14 @@ class Engine(ABC):
         return
 
     # What dbt and landing hand to it.
+
+    def dbt_schema(self, schema: str | None = None) -> str | None:
+        """The database that dbt builds in, where its name is not the same for all runs.
+
+        Args:
+            schema: database to build in, instead of the published one.
+        """
+        return None
 
     def dbt_environment(self, schema: str | None = None) -> dict[str, str]:
         """What profiles.yml and models/sources.yml read beyond what they do for every engine.

@@ -48,6 +48,8 @@ _ALWAYS_THERE = (
 )
 _KEPT = PROJECT_DIR / "target" / "parsed"
 _STATE = "partial_parse.msgpack"  # dbt's name
+# The database that the project is parsed for, where each run has one of its own.
+_ANY_SCHEMA = "spanishgas_of_any_run"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class DbtRunner:
         self.batch = batch
         self.variables = dict(variables)
         engine = open_engine(settings)
+        self._schema = engine.dbt_schema(schema)
         self._environment = {
             "DBT_SPANISHGAS_LAKE": str(settings.layout.lake),
             # Raw tables are those of the run's batch, which is the current one only once published.
@@ -91,7 +94,7 @@ class DbtRunner:
         }
         self._manifest: Any = None
         self._document: dict[str, Any] = {}
-        self._kept = _KEPT if engine.shares_parsed_project else None
+        self._kept = _KEPT
 
     def build(
         self,
@@ -138,7 +141,7 @@ class DbtRunner:
         local = self.settings.with_overrides({"target": "duckdb"})
         runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         runner._kept = self._kept
-        if open_engine(self.settings).shares_parsed_project:
+        if local.target == self.settings.target:
             runner._manifest, runner._document = self._parsed(), self._document
         return runner
 
@@ -189,16 +192,21 @@ class DbtRunner:
         if shaping.get("touched_months") is not None:
             shaping["touched_months"] = []  # which months, only statements say
         variables = json.dumps(shaping, sort_keys=True)
-        key = hashlib.sha256(variables.encode()).hexdigest()[:16]
-        kept, state = self._kept and self._kept / key / _STATE, self.target_dir / _STATE
-        self.target_dir.mkdir(parents=True, exist_ok=True)
-        if kept is not None and kept.exists():
-            shutil.copyfile(kept, state)
         # The warehouse is not opened, but dbt asks for its name.
-        fixed = {"DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name}
+        fixed = {
+            "DBT_SPANISHGAS_WAREHOUSE": self.settings.layout.warehouse.name,
+            **open_engine(self.settings).dbt_environment(_ANY_SCHEMA),
+        }
+        key = json.dumps([self.settings.target, variables, fixed], sort_keys=True)
+        kept = self._kept / hashlib.sha256(key.encode()).hexdigest()[:16] / _STATE
+        state = self.target_dir / _STATE
+        self.target_dir.mkdir(parents=True, exist_ok=True)
+        if kept.exists():
+            shutil.copyfile(kept, state)
         manifest, _ = self._invoke(["parse", "--vars", variables], environment=fixed)
-        if kept is not None:
-            _keep(state, kept)
+        _keep(state, kept)
+        if self._schema is not None:
+            _move(manifest, _ANY_SCHEMA, self._schema)
         return manifest
 
     def _build(
@@ -293,6 +301,18 @@ def import_dbt() -> Any:
     from dbt.cli.main import dbtRunner
 
     return dbtRunner
+
+
+def _move(manifest: Any, parsed: str, schema: str) -> None:
+    """Let a manifest build in another database than it was parsed for."""
+    places = [(node, "schema") for node in manifest.nodes.values()]
+    places += [(test, "schema") for test in manifest.unit_tests.values()]
+    places += [(m.node_relation, "schema_name") for m in manifest.semantic_models.values()]
+    for place, name in places:
+        for attribute in (name, "relation_name"):
+            if (known := getattr(place, attribute, None)) is not None:
+                setattr(place, attribute, known.replace(parsed, schema))
+    manifest.build_flat_graph()  # from which macros see the nodes
 
 
 def _keep(state: Path, kept: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from python_ml.contracts.schema import load_source
 from python_ml.engines import open_warehouse
 from python_ml.settings import PROJECT_DIR
-from python_ml.transform.dbt import DbtRunner
+from python_ml.transform.dbt import _ANY_SCHEMA, DbtRunner
 from tests.integration.dbt_home import settings_of
 
 
@@ -34,6 +36,29 @@ def test_what_dbt_has_read_serves_the_next_home_which_reads_its_own_lake(tmp_pat
     assert {key: node["created_at"] for key, node in first.items()} == {
         key: node["created_at"] for key, node in second.items()
     }
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of dbt-athena's macros
+def test_what_dbt_has_read_serves_the_next_run_in_a_database_of_its_own(tmp_path: Path) -> None:
+    """On Athena each run builds in another one, which is part of dbt's profile."""
+    given = {"target": "athena", "athena.schema": "of_company", "athena.lake": "s3://a/lake"}
+    settings = settings_of(tmp_path / "home").with_overrides(given)
+    documents = []
+    for schema in ("of_run_1", "of_run_2"):
+        runner = DbtRunner(settings, tmp_path / "none", tmp_path / schema, {}, schema=schema)
+        runner._kept = tmp_path / "kept"
+        manifest = runner.manifest()
+        models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+        assert {node["schema"] for node in models} == {schema}
+        assert {node["schema"] for node in manifest["sources"].values()} == {
+            "of_company_raw",
+            "of_company_ml",
+        }
+        kinds = ("nodes", "sources", "unit_tests", "semantic_models")
+        documents.append(json.dumps({kind: manifest[kind] for kind in kinds}, sort_keys=True))
+        assert _ANY_SCHEMA not in documents[-1]
+    # Even what dbt notes of when it has read a file is the same.
+    assert documents[0].replace("of_run_1", "of_run_2") == documents[1]
 
 
 def test_dbt_is_imported_in_one_place() -> None:

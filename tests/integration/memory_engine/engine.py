@@ -42,7 +42,6 @@ class MemoryEngine(Engine):
     lies_in_home = True
     bills_queries = False
     reads_landed_files = True
-    shares_parsed_project = True
 
     def warehouse(self, run_id: str | None = None) -> Warehouse:
         if run_id is None or self.is_published(run_id):
