@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from python_ml.contracts.schema import load_source
@@ -19,6 +18,7 @@ from python_ml.engines.costs import CostReport
 from python_ml.settings import PROJECT_DIR, Settings, load_settings
 from python_ml.transform.dbt import DbtNode, DbtRunner
 from tests.athena.local.server import REGION, LocalAthena
+from tests.forked import run_forked
 from tests.integration.command import FEW_TREES
 
 CUSTOMERS = 500
@@ -66,20 +66,14 @@ def called(
     *arguments: str,
     exit_code: int = 0,
     variables: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
+) -> CompletedProcess[str]:
     """Run the `spanishgas` command.
 
     Raises:
         AssertionError: it ended with another exit code.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)],
-        cwd=PROJECT_DIR,
-        env={**os.environ, **NO_GATE, **(variables or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, **NO_GATE, **(variables or {})}
+    done = run_forked([*arguments, "--home", str(home)], environment, folder=PROJECT_DIR)
     assert done.returncode == exit_code, done.stdout[-3000:] + done.stderr[-3000:]
     return done
 
