@@ -7,7 +7,7 @@ model has seen, with the difference paired customer by customer and resampled.
 
 Who leaves is what came true, because texts of the demo know it, and so do the scores. Whether an
 offer keeps or drives away is counted with its chance, which nothing that a policy reads knows of:
-one draw of it would only add chance to the difference (it is printed beside, `drawn`).
+one draw of it would only add chance to the difference (it is printed beside, `drawn_eur`).
 
 Budgets are parts of what the tiers spend without a limit. At the whole of it the claim is not made:
 the tiers then reach everybody at risk who is worth it, and there is little left to choose better.
