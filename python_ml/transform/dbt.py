@@ -141,7 +141,7 @@ class DbtRunner:
         local = self.settings.with_overrides({"target": "duckdb"})
         runner = DbtRunner(local, database, target_dir, self.variables, self.batch)
         runner._kept = self._kept
-        if local.target == self.settings.target:
+        if local == self.settings:
             runner._manifest, runner._document = self._parsed(), self._document
         return runner
 
