@@ -939,7 +939,7 @@ class Settings(Section, BaseSettings):
         "are identical for a given number.",
     )
     memory_limit: Text = Field(
-        "2GB", description="Memory of DuckDB; beyond it, DuckDB spills to disk."
+        "1GB", description="Memory of DuckDB; beyond it, DuckDB spills to disk."
     )
     customers_per_part: PositiveCount = Field(
         50_000,

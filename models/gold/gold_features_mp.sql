@@ -1,4 +1,4 @@
--- Longer than most: two tiers are made of the same months, which are sorted and added up once.
+-- Longer than most: two tiers are made of the same months, which are added up once.
 with
 
 customers as (
@@ -33,50 +33,52 @@ dated as (
 ),
 
 behaviour as (
-    {{ aggregates_in_order(
-        'dated',
-        keys=['customer_id', 'as_of_date'],
-        order='month_start',
-        in_order={
-            'total_elec_kwh': ('sum', 'elec_kwh'),
-            'total_gas_m3': ('sum', 'gas_m3'),
-            'gas_revenue_eur': ('sum', 'gas_variable_revenue_eur + gas_fixed_revenue_eur'),
-            'revenue_eur': ('sum', 'revenue_eur'),
-            'std_monthly_elec_kwh': ('stddev_samp', 'elec_kwh'),
-            'std_monthly_gas_m3': ('stddev_samp', 'gas_m3'),
-            'std_margin': ('stddev_samp', 'margin_eur'),
-            'elec_price_volatility': ('stddev_samp', 'variable_price_tier1_eur_kwh'),
-            'newer_margin_eur': ('avg', 'case when month_start >= newer_quarter_start then margin_eur end'),
-            'older_margin_eur': (
-                'avg',
-                'case when month_start >= older_quarter_start and month_start < newer_quarter_start then margin_eur end'
-            ),
-            'total_margin_eur': ('sum', 'margin_eur'),
-        },
-        in_any_order={
-            'month_count': 'count(*)',
-            'active_months_count': 'count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end)',
-            'price_update_count': 'sum(pricing_date_count)',
-            'min_monthly_margin': 'min(margin_eur)',
-            'loss_month_count': 'count(case when margin_eur < 0 then 1 end)',
-            'first_elec_price': 'min_by(variable_price_tier1_eur_kwh, month_start)',
-            'last_elec_price': 'max_by(variable_price_tier1_eur_kwh, month_start)',
-            'first_gas_price': 'min_by(gas_variable_price_eur_m3, month_start)',
-            'last_gas_price': 'max_by(gas_variable_price_eur_m3, month_start)',
-            'margin_month_count': 'count(margin_eur)',
-            'max_reading_date': 'max(max_reading_date)',
-            'max_price_date': 'max(max_price_date)',
-            'max_cost_date': 'max(max_cost_date)',
-        }
-    ) }}
+    select
+        customer_id,
+        as_of_date,
+        ---------- amounts, in no particular order
+        {{ exact_sum('elec_kwh') }} as total_elec_kwh,
+        {{ exact_sum('gas_m3') }} as total_gas_m3,
+        {{ exact_sum('gas_variable_revenue_eur + gas_fixed_revenue_eur', digits=8) }} as gas_revenue_eur,
+        {{ exact_sum('revenue_eur', digits=8) }} as revenue_eur,
+        {{ exact_sum('margin_eur', digits=8) }} as total_margin_eur,
+        {{ exact_mean(
+            'case when month_start >= newer_quarter_start then margin_eur end',
+            digits=8
+        ) }} as newer_margin_eur,
+        {{ exact_mean(
+            'case when month_start >= older_quarter_start and month_start < newer_quarter_start then margin_eur end',
+            digits=8
+        ) }} as older_margin_eur,
+        {{ exact_stddev('elec_kwh', digits=9) }} as std_monthly_elec_kwh,
+        {{ exact_stddev('gas_m3', digits=9) }} as std_monthly_gas_m3,
+        {{ exact_stddev('margin_eur', digits=9) }} as std_margin,
+        {{ exact_stddev('variable_price_tier1_eur_kwh', digits=9) }} as elec_price_volatility,
+        ---------- counts and extremes
+        count(*) as month_count,
+        count(case when elec_kwh > 0 or gas_m3 > 0 then 1 end) as active_months_count,
+        sum(pricing_date_count) as price_update_count,
+        min(margin_eur) as min_monthly_margin,
+        count(case when margin_eur < 0 then 1 end) as loss_month_count,
+        count(margin_eur) as margin_month_count,
+        ---------- ends of the window
+        min_by(variable_price_tier1_eur_kwh, month_start) as first_elec_price,
+        max_by(variable_price_tier1_eur_kwh, month_start) as last_elec_price,
+        min_by(gas_variable_price_eur_m3, month_start) as first_gas_price,
+        max_by(gas_variable_price_eur_m3, month_start) as last_gas_price,
+        max(max_reading_date) as max_reading_date,
+        max(max_price_date) as max_price_date,
+        max(max_cost_date) as max_cost_date
+    from dated
+    group by customer_id, as_of_date
 ),
 
 provinces as (
     select
         province_code,
         as_of_date,
-        avg(elec_var_cost_eur_kwh order by month_start) as mean_elec_cost,
-        avg(gas_var_cost_eur_m3 order by month_start) as mean_gas_cost,
+        {{ exact_mean('elec_var_cost_eur_kwh', digits=12) }} as mean_elec_cost,
+        {{ exact_mean('gas_var_cost_eur_m3', digits=12) }} as mean_gas_cost,
         min_by(elec_var_cost_eur_kwh, month_start) as first_elec_cost,
         max_by(elec_var_cost_eur_kwh, month_start) as last_elec_cost,
         max(max_cost_date) as max_cost_date

@@ -16,7 +16,7 @@ What the words on pages and in the terminal mean, with the figures of this run a
     'saved_months': whole.format('risk_words.saved_months'),
     'value_horizon_months': whole.format('economics.value_horizon_months'),
     'discount_rate': percent.format('economics.yearly_discount_rate'),
-    'save_share': "case when rates.least_share < rates.most_share then " ~ percent.format('rates.least_share')
+    'save_share': "case when round(rates.least_share * 100) < round(rates.most_share * 100) then " ~ percent.format('rates.least_share')
         ~ " || ' to ' || " ~ percent.format('rates.most_share')
         ~ " else " ~ percent.format('rates.most_share') ~ " end",
     'save_basis': "case when rates.is_measured = 1 then 'as campaigns have measured' else 'an assumption' end",

@@ -24,7 +24,6 @@ long as (
     {{ gold_feature_values('gold') }}
 ),
 
--- Doubles are added up in a stated order: another order gives other last digits.
 features as (
     select
         feature,
@@ -35,8 +34,8 @@ features as (
         count(*) - count(number_value) - count(word_value) as null_count,
         -- Quotients of the same two numbers may differ in their last digit from engine to engine.
         count(distinct round(number_value, 9)) + count(distinct word_value) as distinct_count,
-        avg(number_value order by customer_id) as mean_value,
-        stddev_samp(number_value order by customer_id) as sd_value,
+        {{ exact_mean('number_value') }} as mean_value,
+        {{ exact_stddev('number_value') }} as sd_value,
         min(number_value) as minimum_value,
         max(number_value) as maximum_value
     from long

@@ -21,69 +21,64 @@ unpivoted as (
     {{ gold_feature_values('gold') }}
 ),
 
-long as (
+-- Equal values are put together before anything is ranked, so that no row of a customer is kept.
+counted as (
     select
-        customer_id,
-        feature,
-        is_number,
-        number_value,
-        case
-            -- Engines write a double as text in ways of their own.
-            when abs(number_value) < 1e15 and number_value = floor(number_value)
-                then cast(cast(number_value as bigint) as varchar)
-            when abs(number_value) < 1e15
-                then cast(cast(number_value as decimal(18, 3)) as varchar)
-            else word_value
-        end as text_value
+        unpivoted.feature,
+        unpivoted.is_number,
+        unpivoted.number_value,
+        unpivoted.word_value,
+        count(*) as customer_count,
+        {{ exact_sum('scores.churn_probability', digits=9) }} as total_churn_probability
     from unpivoted
+    inner join scores
+        on unpivoted.customer_id = scores.customer_id
+    where unpivoted.word_value is not null or abs(unpivoted.number_value) < 1e15
+    group by unpivoted.feature, unpivoted.is_number, unpivoted.number_value, unpivoted.word_value
 ),
 
-spread as (
+ranked as (
     select
-        feature,
-        count(distinct number_value) as distinct_count
-    from long
-    group by feature
+        *,
+        count(number_value) over (partition by feature) as distinct_count,
+        sum(customer_count) over (partition by feature) as feature_count,
+        sum(customer_count) over (partition by feature order by number_value rows unbounded preceding)
+        - customer_count as smaller_count
+    from counted
 ),
 
 -- Ten bins of about equal counts; equal values share a bin. Few values, and words, are bins themselves.
-ranked as (
-    select
-        long.customer_id,
-        long.feature,
-        long.text_value,
-        case when long.is_number and spread.distinct_count > 12 then long.number_value end as number_value,
-        percent_rank() over (partition by long.feature order by long.number_value) as percent_rank
-    from long
-    inner join spread
-        on long.feature = spread.feature
-    where long.text_value is not null
-),
-
 binned as (
     select
-        customer_id,
         feature,
-        number_value,
-        case when number_value is null then text_value end as text_value,
-        case when number_value is not null then cast(least(floor(percent_rank * 10), 9) as integer) end as bin
+        customer_count,
+        total_churn_probability,
+        case when is_number and distinct_count > 12 then number_value end as number_value,
+        case
+            when is_number and distinct_count > 12 then null
+            -- Engines write a double as text in ways of their own.
+            when number_value = floor(number_value) then cast(cast(number_value as bigint) as varchar)
+            when is_number then cast(cast(number_value as decimal(18, 3)) as varchar)
+            else word_value
+        end as text_value,
+        case
+            when is_number and distinct_count > 12
+                then cast(least(floor(cast(smaller_count as double) / (feature_count - 1) * 10), 9) as integer)
+        end as bin
     from ranked
 ),
 
--- Doubles are added up in a stated order: another order gives other last digits.
 bins as (
     select
-        binned.feature,
-        binned.bin,
-        binned.text_value,
-        min(binned.number_value) as bin_low,
-        max(binned.number_value) as bin_high,
-        count(*) as customer_count,
-        avg(scores.churn_probability order by scores.customer_id) as mean_churn_probability
+        feature,
+        bin,
+        text_value,
+        min(number_value) as bin_low,
+        max(number_value) as bin_high,
+        sum(customer_count) as customer_count,
+        {{ exact_sum('total_churn_probability', digits=9) }} / sum(customer_count) as mean_churn_probability
     from binned
-    inner join scores
-        on binned.customer_id = scores.customer_id
-    group by binned.feature, binned.bin, binned.text_value
+    group by feature, bin, text_value
 ),
 
 final as (
@@ -110,7 +105,7 @@ final as (
         bin_low,
         bin_high,
         ---------- customers
-        customer_count,
+        cast(customer_count as bigint) as customer_count,
         mean_churn_probability
     from bins
 )

@@ -123,9 +123,9 @@ bought as (
         budgets.budget_eur,
         count(eligible.customer_id) as offer_count,
         coalesce(max(eligible.cumulative_spend_eur), 0e0) as spent_eur,
-        coalesce(round(sum(eligible.expected_saved_margin_eur order by eligible.customer_id), 2), 0e0)
+        coalesce(round({{ exact_sum('eligible.expected_saved_margin_eur') }}, 2), 0e0)
             as expected_saved_margin_eur,
-        coalesce(round(sum(eligible.expected_net_value_eur order by eligible.customer_id), 2), 0e0)
+        coalesce(round({{ exact_sum('eligible.expected_net_value_eur') }}, 2), 0e0)
             as expected_net_value_eur
     from budgets
     cross join both_policies

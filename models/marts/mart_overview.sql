@@ -24,8 +24,8 @@ risk_totals as (
         count(*) as customer_count,
         count(case when is_at_risk then 1 end) as at_risk_count,
         count(case when is_flagged then 1 end) as flagged_count,
-        round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
-        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur,
+        round({{ exact_mean('churn_probability', digits=9) }}, 6) as mean_churn_probability,
+        round({{ exact_sum('expected_monthly_loss_eur') }}, 2) as expected_monthly_loss_eur,
         count(case when expected_monthly_loss_eur is null then 1 end) as unknown_margin_count
     from risks
     group by run_id, as_of_date, model_version
@@ -37,10 +37,10 @@ offer_totals as (
         count(case when decision not in ('offered', 'low_risk', 'over_budget') then 1 end)
             as withheld_offer_count,
         count(case when decision = 'over_budget' then 1 end) as over_budget_count,
-        coalesce(round(sum(discount_eur_month order by customer_id), 2), 0) as discount_eur_month,
-        coalesce(round(sum(offer_budget_eur order by customer_id), 2), 0) as offer_budget_eur,
-        coalesce(round(sum(contact_cost_eur order by customer_id), 2), 0) as contact_cost_eur,
-        coalesce(round(sum(case when decision = 'offered' then expected_net_value_eur end order by customer_id), 2), 0)
+        coalesce(round({{ exact_sum('discount_eur_month') }}, 2), 0) as discount_eur_month,
+        coalesce(round({{ exact_sum('offer_budget_eur') }}, 2), 0) as offer_budget_eur,
+        coalesce(round({{ exact_sum('contact_cost_eur') }}, 2), 0) as contact_cost_eur,
+        coalesce(round({{ exact_sum('case when decision = \'offered\' then expected_net_value_eur end') }}, 2), 0)
             as expected_net_value_eur
     from recommendations
 ),

@@ -31,8 +31,8 @@ runs as (
         max(model_version) as model_version,
         count(*) as customer_count,
         count(case when is_at_risk then 1 end) as at_risk_count,
-        round(avg(churn_probability order by customer_id), 6) as mean_churn_probability,
-        round(sum(expected_monthly_loss_eur order by customer_id), 2) as expected_monthly_loss_eur
+        round({{ exact_mean('churn_probability', digits=9) }}, 6) as mean_churn_probability,
+        round({{ exact_sum('expected_monthly_loss_eur') }}, 2) as expected_monthly_loss_eur
     from scores
     group by run_id
 ),

@@ -206,8 +206,8 @@ def _named(name: str, found: tuple[float, ...]) -> dict[str, float]:
 
 def _clipped(found: tuple[float, float, float]) -> tuple[float, float, float]:
     """A share of churners that is saved is at most 1, whatever the arithmetic says."""
-    value, low, high = found
-    return value, low, min(high, _MOST_SHARE)
+    value, low, high = (min(number, _MOST_SHARE) for number in found)
+    return value, low, high
 
 
 def _chance(a: Arrays, every: Arrays, arm: str) -> np.ndarray:
