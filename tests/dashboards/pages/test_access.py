@@ -20,7 +20,7 @@ from tests.dashboards.pages.test_browser import READY, Scheme, apply
 
 PAGES = {page.key: page for page in load_dashboards()}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-SCREENS = {"phone": 390, "tablet": 768, "laptop": 1400, "desktop": 1440}
+SCREENS = {"phone": 390, "tablet": 768, "small laptop": 1100, "laptop": 1400, "desktop": 1440}
 FINDINGS = """async () => {
     const found = await axe.run(document, {resultTypes: ["violations"]});
     return found.violations.flatMap((it) => it.nodes.map((node) => `${it.id}: ${node.target}`));
