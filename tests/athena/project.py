@@ -154,7 +154,9 @@ def run_on_athena(duckdb: Settings, work: Path, running: LocalAthena) -> Project
     return Project(duckdb, athena, project.run, report, costs, work)
 
 
-def athena_settings(home: Path, running: LocalAthena, places: Mapping[str, str]) -> Settings:
+def athena_settings(
+    home: Path, running: LocalAthena, places: Mapping[str, str], poll_seconds: float = 0.05
+) -> Settings:
     """Settings of the target athena; makes its work group and its table of runs."""
     running.client("athena").create_work_group(
         Name=places["work_group"],
@@ -169,7 +171,7 @@ def athena_settings(home: Path, running: LocalAthena, places: Mapping[str, str])
         "target": "athena",
         "athena.region": REGION,
         **{f"athena.{name}": place for name, place in places.items()},
-        "athena.poll_seconds": 0.05,
+        "athena.poll_seconds": poll_seconds,
         "threads": 4,
     }
     settings = load_settings(values, environ={})

@@ -72,6 +72,7 @@ class AthenaApi:
         self._recorder = recorder
         self._executions: dict[str, Execution] = {}
         self.fault: str | None = None  # statements that contain it fail
+        self.latency_seconds = 0.0  # that each query waits before it begins
         self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "StartQueryExecution": self._start,
@@ -95,6 +96,11 @@ class AthenaApi:
             ApiError: the call is refused.
         """
         return self._operations[operation](request)
+
+    def engine_seconds(self, since: float) -> float:
+        """How long queries that were submitted after a moment (Unix time) have computed."""
+        executions = (it for it in self._executions.values() if it.submitted >= since)
+        return sum(execution.result.engine_milliseconds for execution in executions) / 1000
 
     def close(self) -> None:
         """Stop every running query."""
@@ -139,6 +145,7 @@ class AthenaApi:
 
     def _run(self, execution: Execution) -> None:
         execution.state = "RUNNING"
+        time.sleep(self.latency_seconds)
         try:
             statement = execution.statement = classify(execution.sql)
             self._recorder.statement(statement.form)

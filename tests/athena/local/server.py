@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -107,6 +108,19 @@ class LocalAthena:
             yield
         finally:
             self._api.fault = None
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Each query waits before it begins, as it does in AWS."""
+        self._api.latency_seconds = seconds
+        try:
+            yield
+        finally:
+            self._api.latency_seconds = 0.0
+
+    def engine_seconds(self, since: datetime) -> float:
+        """How long the queries since a moment have computed, all together."""
+        return self._api.engine_seconds(since.timestamp())
 
     def stop(self) -> None:
         """End both."""
