@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -59,6 +60,13 @@ def test_no_order_changes_a_digit(
     assert len(in_orders(f"{aggregate}(amount)", amounts)) > 1
     (found,) = aggregated(macro, amounts, digits=8)
     assert found == pytest.approx(expected(amounts), rel=1e-9)  # type: ignore[operator]
+
+
+def test_no_aggregate_of_numbers_sorts_its_rows() -> None:
+    sorting = re.compile(r"\b(sum|avg|stddev\w*|var\w*)\([^()]*\border by\b", re.IGNORECASE)
+    files = [*PROJECT_DIR.glob("models/**/*.sql"), *PROJECT_DIR.glob("macros/**/*.sql")]
+    assert len(files) > 80
+    assert [path.name for path in files if sorting.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_cents_stay_cents() -> None:
