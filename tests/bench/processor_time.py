@@ -22,8 +22,8 @@ from pathlib import Path
 from tests.bench.performance import COMMAND, NO_GATE
 
 CUSTOMERS, ROUNDS = 500, 3
-# Measured on two machines of two cores, and a fifth for what such figures vary by.
-MOST_RATIO = 9.9
+# 4.9 and 5.1 on a busy and a quiet machine, and a fifth for what such figures vary by.
+MOST_RATIO = 6.1
 FIXED_WORK = """
 import duckdb, great_expectations, numpy, xgboost, dbt.cli.main
 random = numpy.random.default_rng(0)
