@@ -22,8 +22,8 @@ from pathlib import Path
 from tests.bench.performance import COMMAND, NO_GATE
 
 CUSTOMERS, ROUNDS = 500, 3
-# 4.9 and 5.1 on a busy and a quiet machine, and a fifth for what such figures vary by.
-MOST_RATIO = 6.1
+# 4.9 and 5.1 on a busy and a quiet machine, and three tenths for what other processors do to it.
+MOST_RATIO = 6.6
 FIXED_WORK = """
 import duckdb, great_expectations, numpy, xgboost, dbt.cli.main
 random = numpy.random.default_rng(0)
