@@ -59,7 +59,8 @@ def main() -> int:
         seconds = time.perf_counter() - start
         computed = athena.engine_seconds(began)
         costs = costs_since(settings.athena, began)
-    for step in newest_report(home)["steps"]:
+        steps = newest_report(home)["steps"]
+    for step in steps:
         print(f"{step['step']:12} {step['seconds']:6.1f} s")
     sent = sum(cost.query_count for cost in costs.costs)
     print(
