@@ -471,7 +471,7 @@ class ModelSettings(Section):
     )
     xgboost: XgboostParameters = Field(
         XgboostParameters(
-            n_estimators=500, learning_rate=0.03, max_depth=3, subsample=0.8, colsample_bytree=0.7
+            n_estimators=150, learning_rate=0.1, max_depth=3, subsample=0.8, colsample_bytree=0.7
         ),
         description="Parameters of the model's trees; any of them can be added.",
     )
