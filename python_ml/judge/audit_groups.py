@@ -46,24 +46,22 @@ def group_names(values: pd.Series, minimum_size: int) -> np.ndarray:
     Returns:
         n names: `=value`, `low..high` (the upper end inside) or `=missing`.
     """
-    names = pd.Series(MISSING, index=values.index, dtype=object)
-    known = values.notna()
     if not pd.api.types.is_numeric_dtype(values):
-        names[known] = "=" + values[known].astype(str)
-        return names.to_numpy()
-    numbers = values[known].astype(float)
-    counts = numbers.value_counts()
-    shared = numbers.isin(counts.index[counts > minimum_size]) | (len(counts) <= BINS)
-    labels = pd.Series(index=numbers.index, dtype=object)
-    labels[shared] = numbers[shared].map("={:.6g}".format)
-    if not shared.all():
-        rest = numbers[~shared]
-        edges = np.unique(np.quantile(rest, np.linspace(0, 1, BINS + 1)))
-        part = np.searchsorted(edges[1:-1], rest)
+        code, distinct = pd.factorize(values)
+        labels = np.array([f"={value}" for value in distinct.astype(str)], dtype=object)
+        return np.append(labels, MISSING)[code]  # the code of what is missing is -1
+    code, numbers = pd.factorize(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    rows = np.bincount(code[code >= 0], minlength=len(numbers))
+    is_shared = (rows > minimum_size) | (len(numbers) <= BINS)
+    labels = np.array([f"={number:.6g}" for number in numbers], dtype=object)
+    if not is_shared.all():
+        rest = numbers[~is_shared]
+        each_row = np.repeat(rest, rows[~is_shared])
+        edges = np.unique(np.quantile(each_row, np.linspace(0, 1, BINS + 1)))
         ranges = [f"{low:.6g}..{high:.6g}" for low, high in pairwise(edges)]
-        labels[~shared] = np.array(ranges or [f"={edges[0]:.6g}"], dtype=object)[part]
-    names[known] = labels
-    return names.to_numpy()
+        part = np.searchsorted(edges[1:-1], rest)
+        labels[~is_shared] = np.array(ranges or [f"={edges[0]:.6g}"], dtype=object)[part]
+    return np.append(labels, MISSING)[code]
 
 
 def groups(names: np.ndarray, churn: np.ndarray) -> list[Group]:

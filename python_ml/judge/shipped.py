@@ -29,7 +29,9 @@ from python_ml.judge.between_dates import ALL_CUSTOMERS, LEVEL, SLOPE, BetweenDa
 from python_ml.judge.metrics import (
     Estimate,
     calibration_metrics,
+    ece_of_outcomes,
     estimate,
+    pr_auc_of_outcomes,
     ranking_metrics,
     resample_weights,
 )
@@ -359,27 +361,14 @@ def _measures_of_draws(
     """Measures of drawn outcomes, one value a draw. The calibration error is that of chance and of
     the calibration's own sample, so that it can be held against one that is measured."""
     bins = settings.evaluate.calibration_bins
-    rows = _left_and_stayed(probability)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a group in which nobody leaves
-        ranked = ranking_metrics(*rows, _weights(drawing.churn))
-        off = calibration_metrics(*rows, _weights(drawing.exact_churn), bins)
+    with np.errstate(invalid="ignore"):  # a group in which nobody leaves
+        ranked = pr_auc_of_outcomes(drawing.churn, probability)
     return {
         CHURN_SHARE: drawing.churn.mean(axis=1),
-        PR_AUC: ranked["pr_auc"],
-        ECE: off["ece"],
+        PR_AUC: ranked,
+        ECE: ece_of_outcomes(drawing.exact_churn, probability, bins),
         _RISK: drawing.risk.mean(axis=1),
     }
-
-
-def _left_and_stayed(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities of 2 n rows: each customer as one that left and as one that stayed,
-    of which a draw counts one."""
-    return np.repeat([1, 0], len(probability)), np.concatenate([probability, probability])
-
-
-def _weights(churn: np.ndarray) -> np.ndarray:
-    """Which of these rows a draw of outcomes (draws, n) counts."""
-    return np.concatenate([churn, ~churn], axis=1).astype(np.uint8)
 
 
 def _measures(

@@ -16,8 +16,10 @@ from python_ml.judge.metrics import (
     calibration_metrics,
     chance_ece,
     decision_metrics,
+    ece_of_outcomes,
     equal_count_bins,
     estimate,
+    pr_auc_of_outcomes,
     ranking_metrics,
     resample_weights,
 )
@@ -188,14 +190,37 @@ def test_rows_at_either_end_of_the_ranking_count(churn: list[int], score: list[i
     assert ranked["roc_auc"][0] == pytest.approx(reference.roc_auc_score(*given))
 
 
-@pytest.mark.parametrize("bins", [3, 10])
-def test_with_fewer_rows_than_bins_each_row_is_one(bins: int) -> None:
+@pytest.mark.parametrize("bins", [3, 6])
+def test_a_row_may_be_a_bin_or_two(bins: int) -> None:
     """What labels drawn from the probabilities themselves miss them by, of a thousand draws."""
     probability = np.array([0.9, 0.2, 0.5])
     drawn = np.random.default_rng(4).random((1000, 3)) < np.sort(probability)
     gaps = np.abs(drawn - np.sort(probability)).mean(axis=1)
     found = chance_ece(probability, bins, 0.8, seed=4)
     assert found == pytest.approx(np.quantile(gaps, 0.8))
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+@pytest.mark.parametrize("rows", [7, 10, 403])
+def test_outcomes_are_measured_as_labels_are(rows: int, decimals: int) -> None:
+    probability = np.random.default_rng(1).beta(1, 2, rows).round(decimals)
+    outcomes = np.random.default_rng(2).random((30, rows)) < probability
+    outcomes[0] = False
+    errors = ece_of_outcomes(outcomes, probability, 10)
+    left = outcomes[outcomes.any(axis=1)]
+    assert len(left) > 20
+    for outcome, pr_auc in zip(left, pr_auc_of_outcomes(left, probability), strict=True):
+        expected = ranking_metrics(outcome.astype(int), probability, once(rows))["pr_auc"][0]
+        assert pr_auc == pytest.approx(expected)
+    for outcome, error in zip(outcomes, errors, strict=True):
+        expected = equal_count_bins(outcome.astype(int), probability, once(rows), 10).ece[0]
+        assert error == pytest.approx(expected)
+
+
+def test_a_draw_in_which_nobody_leaves_has_no_pr_auc() -> None:
+    with np.errstate(invalid="ignore"):
+        found = pr_auc_of_outcomes(np.zeros((2, 4), dtype=bool), np.array([0.1, 0.2, 0.2, 0.3]))
+    assert np.isnan(found).all()
 
 
 def test_a_bin_is_a_run_of_rows_by_probability() -> None:
