@@ -92,7 +92,7 @@ check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory layering
-	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow" tests/unit --ignore tests/unit/project/test_sql_static.py
+	@$(BIN)/python -m pytest -n 2 --failed-first -x -m "not slow and not thorough" tests/unit --ignore tests/unit/project/test_sql_static.py
 
 coverage: setup ## which lines of python_ml the quick unit tests run, as a table; the whole suite runs more
 	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit --ignore tests/unit/project/test_sql_static.py --cov=python_ml --cov-report=term:skip-covered

@@ -49,6 +49,7 @@ def next_second() -> datetime:
     return moment
 
 
+@pytest.mark.thorough
 def test_a_bucket_that_was_emptied_and_overwritten_is_what_it_was(s3: Any) -> None:
     for number in range(40):
         s3.put_object(Bucket=BUCKET, Key=f"models/v1/{number}", Body=b"good")
@@ -80,6 +81,7 @@ def test_a_bucket_that_was_emptied_and_overwritten_is_what_it_was(s3: Any) -> No
     assert content(s3) == spoilt
 
 
+@pytest.mark.thorough
 def test_only_what_lies_below_the_place_is_touched(s3: Any) -> None:
     moment = next_second()
     time.sleep(1.05)

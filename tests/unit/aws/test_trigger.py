@@ -351,6 +351,7 @@ def test_an_execution_that_exists_is_named_by_its_arn(cloud: Any) -> None:
     assert trigger.start(machine, claim) == first
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("odd", ["/notes.txt", "a//b.csv", "a\nb.csv", "\n", "../../x", "[*]?"])
 def test_keys_that_no_file_would_have_stop_no_batch(cloud: Any, odd: str) -> None:
     keys = upload(cloud, "raw/a/", files=FILES[:6])

@@ -91,6 +91,7 @@ def test_an_offer_that_a_guardrail_forbids_is_never_drawn() -> None:
     assert set(treated["arm"]) == set(DISCOUNTS)
 
 
+@pytest.mark.thorough
 def test_shares_follow_the_chances() -> None:
     rows = drawn(offer_values(8000))
     for (_, arm), group in rows.groupby(["stratum", "arm"]):
@@ -99,6 +100,7 @@ def test_shares_follow_the_chances() -> None:
         assert abs(len(group) - n * chance) < 4.5 * np.sqrt(n * chance * (1 - chance)) + 1, arm
 
 
+@pytest.mark.thorough
 def test_a_draw_depends_on_campaign_and_customer_alone() -> None:
     offers = offer_values()
     first, again = drawn(offers), drawn(offers.sample(frac=1, random_state=3))
@@ -123,6 +125,7 @@ def test_the_budget_is_spent_on_those_who_get_an_offer(policy: str) -> None:
     assert (rows["arm"] == CONTROL).mean() > 0.4
 
 
+@pytest.mark.thorough
 def test_whoever_is_in_a_campaign_is_left_out() -> None:
     offers = offer_values()
     busy = offers["customer_id"].isin(offers["customer_id"].unique()[:700])

@@ -68,6 +68,7 @@ def test_no_more_than_all_churners_are_saved() -> None:
     assert (known.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None) and (known <= 1).all(axis=None)
 
 
+@pytest.mark.thorough
 def test_the_effect_of_every_arm_is_found_within_its_interval() -> None:
     effects = campaign_effect(played(assigned(count=12000), SAVED), LIMITS, 0.95)
     for arm, share in SAVED.items():
@@ -84,6 +85,7 @@ def test_the_effect_of_every_arm_is_found_within_its_interval() -> None:
     )
 
 
+@pytest.mark.thorough
 def test_compliers_gain_more_than_everybody_who_was_assigned() -> None:
     effects = campaign_effect(played(assigned(count=12000), SAVED, reach=0.5), LIMITS, 0.95)
     row = of(effects)
@@ -92,6 +94,7 @@ def test_compliers_gain_more_than_everybody_who_was_assigned() -> None:
     assert row["reached_count"] == pytest.approx(0.5 * row["treated_count"], rel=0.1)
 
 
+@pytest.mark.thorough
 def test_no_effect_is_not_called_a_win_and_says_so_in_the_end() -> None:
     nothing = dict.fromkeys(SAVED, 0.0)
     early = played(assigned(count=400), nothing).assign(is_matured=False, horizon_share=0.5)
@@ -104,6 +107,7 @@ def test_no_effect_is_not_called_a_win_and_says_so_in_the_end() -> None:
     assert of(campaign_effect(costly, LIMITS, 0.95))["verdict"] == DOES_NOT
 
 
+@pytest.mark.thorough
 def test_an_offer_that_drives_customers_away_does_not_work() -> None:
     rows = played(assigned(count=12000), dict.fromkeys(SAVED, 0.0))
     driven = rows["is_treated"] & (np.random.default_rng(2).random(len(rows)) < 0.3)
@@ -115,6 +119,7 @@ def test_an_offer_that_drives_customers_away_does_not_work() -> None:
     assert row["drive_away_share_low"] > 0
 
 
+@pytest.mark.thorough
 def test_a_control_group_that_was_called_is_broken() -> None:
     rows = played(assigned(), SAVED)
     control = rows.index[rows["arm"] == CONTROL]
@@ -167,6 +172,7 @@ def test_a_broken_draw_is_found(kind: str) -> None:
     assert of(campaign_effect(rows, LIMITS, 0.95))["verdict"] == BROKEN
 
 
+@pytest.mark.thorough
 def test_a_true_draw_is_hardly_ever_called_broken() -> None:
     offers = offer_values(1500)
     found = []

@@ -11,6 +11,8 @@ from python_ml.campaigns.plan import arm_chances, eligible_offers
 from tests.unit.campaigns.test_campaign_draw import DISCOUNTS, LIMITS, offer_values, terms
 from tests.unit.campaigns.test_campaign_effect import SAVED, assigned, played
 
+pytestmark = pytest.mark.thorough
+
 TIERS = ["Low", "Medium", "High", "Critical"]
 PRIOR = Prior(0.3, 20.0, 0.0)
 

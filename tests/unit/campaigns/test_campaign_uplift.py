@@ -25,6 +25,7 @@ def test_too_few_customers_are_not_even_tried() -> None:
     assert verdict.reason == "pooled rates: 500 customers have been measured; 501 are needed"
 
 
+@pytest.mark.thorough
 def test_customers_who_are_alike_keep_the_pooled_rates() -> None:
     uplift, verdict = learned(*measured_customers(2, 4000, 0.0))
     assert uplift is None and not verdict.is_used

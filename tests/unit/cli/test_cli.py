@@ -113,6 +113,7 @@ def test_what_would_be_ignored_is_refused_and_leaves_nothing(
     assert not list(home.glob("*/*")), "neither raw files, nor reports, nor a lake"
 
 
+@pytest.mark.thorough
 def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         cli.cli, ["simulate", "--home", str(tmp_path), "--customers", "60", "--json"]

@@ -211,6 +211,7 @@ def _hold(home: Path, ready: Any) -> None:
     multiprocessing.Event().wait()
 
 
+@pytest.mark.thorough
 def test_a_local_lease_dies_with_its_process_whatever_the_clock_says(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()

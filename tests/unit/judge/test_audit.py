@@ -69,6 +69,7 @@ def alarms(table: pd.DataFrame) -> set[str]:
     return set(table["alarm"].dropna())
 
 
+@pytest.mark.thorough
 def test_no_alarm_where_no_text_knows_the_outcome(home: Path) -> None:
     table = audited(home, gold.gold_frame(3000, text_strength=0.0))
     assert alarms(table) == set()
@@ -95,6 +96,7 @@ def test_a_copy_of_the_label_is_found_through_noise(home: Path, noise: float) ->
         assert {"pure_churn:leak=1", "pure_stay:leak=0", "too_good:all features"} <= found
 
 
+@pytest.mark.thorough
 def test_a_label_hidden_in_a_quantity_is_found(home: Path) -> None:
     """Neither a flag nor monotone: those who leave have a value near zero, of either sign."""
     frame = gold.gold_frame(3000)
@@ -105,6 +107,7 @@ def test_a_label_hidden_in_a_quantity_is_found(home: Path) -> None:
     assert "too_good:leak" in alarms(audited(home, frame, [number("leak")]))
 
 
+@pytest.mark.thorough
 def test_a_value_that_few_but_only_leavers_have_is_found(home: Path) -> None:
     """30 of 3,000: no AUC would show it."""
     frame = gold.gold_frame(3000)
@@ -115,6 +118,7 @@ def test_a_value_that_few_but_only_leavers_have_is_found(home: Path) -> None:
     assert "too_good:leak" not in alarms(table)
 
 
+@pytest.mark.thorough
 def test_a_flag_that_is_nearly_pure_and_holds_many_leavers_is_found(home: Path) -> None:
     """Neither as pure as a small group has to be, nor good enough for the limit of the AUC."""
     frame = gold.gold_frame(3000)
@@ -166,6 +170,7 @@ def test_a_fingerprint_is_shared_by_later_batches_and_by_no_other_company() -> N
     assert not DataFingerprint("", is_simulated=False).matches(sketch(ours))
 
 
+@pytest.mark.thorough
 def test_a_blank_that_tells_is_found(home: Path) -> None:
     """Whoever left has lost the value: the null itself is the leak."""
     frame = gold.gold_frame(3000)
@@ -337,6 +342,7 @@ def test_shipped_acceptances_are_complete_and_about_interactions_alone() -> None
     assert check.observed_value == len(raised), "nothing is accepted in a user's own data"
 
 
+@pytest.mark.thorough
 def test_auc_and_its_interval_are_those_of_the_literature() -> None:
     rng = np.random.default_rng(5)
     churn = (rng.random(800) < 0.2).astype(int)

@@ -224,6 +224,7 @@ def test_a_part_of_the_id_is_judged_by_the_lower_end_of_a_wide_interval() -> Non
     assert wide.ci_high - wide.ci_low > 2.5 * 1.96 * 0.025
 
 
+@pytest.mark.thorough
 def test_an_id_may_tell_when_a_customer_joined() -> None:
     """Customers are numbered as they join, and the newest leave most: no alarm. An id that tells
     who leaves among those who joined together is one."""

@@ -111,6 +111,7 @@ class TestPooling:
         assert between_dates(rows, NOW, settings) == between_dates(second, NOW, settings)
 
 
+@pytest.mark.thorough
 def test_a_new_date_lies_within_the_interval_as_often_as_it_says(settings: Settings) -> None:
     """Worlds with a variation unlike the prior's: few dates known, and the next one drawn."""
     random = np.random.default_rng(3)

@@ -235,6 +235,7 @@ def test_the_log_loss_of_a_recalibration_by_hand() -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("size", "is_told"), [(600, True), (20_000, False)])
 def test_the_margin_is_what_the_rows_can_resolve(size: int, is_told: bool) -> None:
     """Few rows have a wide margin and say so; an equal model passes, one far below does not."""

@@ -21,6 +21,8 @@ from python_ml.settings import Settings
 from python_ml.view.customer import show_customer
 from tests.unit import gold_fixture as gold
 
+pytestmark = pytest.mark.thorough
+
 QUIET, UPSET = "C00001", "C00002"
 
 

@@ -48,6 +48,7 @@ def lower(fitted: FittedModel, frame: pd.DataFrame, **changes: Any) -> float:
     return float((after < before - 1e-6).mean())
 
 
+@pytest.mark.thorough
 def test_declared_directions_hold_and_others_are_free(tmp_path: Path) -> None:
     """In these rows a near renewal, a complaint and gas keep people: against the contract."""
     frame = gold.gold_frame()

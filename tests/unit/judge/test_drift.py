@@ -276,6 +276,7 @@ def test_rare_levels_are_put_together() -> None:
     assert found.psi == 0.0
 
 
+@pytest.mark.thorough
 def test_p_values_are_those_of_chance() -> None:
     """Under no difference, one in a hundred lies below 0.01, of chi-square and of weighted KS."""
     random = np.random.default_rng(3)
@@ -292,6 +293,7 @@ def test_p_values_are_those_of_chance() -> None:
     assert below["chi2"] > 0
 
 
+@pytest.mark.thorough
 def test_two_draws_of_one_month_rarely_alarm_and_the_plain_rule_often_does() -> None:
     ours = plain = 0
     for seed in range(0, 80, 2):
@@ -302,6 +304,7 @@ def test_two_draws_of_one_month_rarely_alarm_and_the_plain_rule_often_does() -> 
     assert plain >= ours
 
 
+@pytest.mark.thorough
 def test_significance_without_effect_is_no_alarm() -> None:
     reference, current = customers(60_000, 1), customers(60_000, 2)
     current["use"] *= 1.04
@@ -384,6 +387,7 @@ def test_windows_that_fill_up_are_no_drift() -> None:
     assert found.verdict == "calendar"
 
 
+@pytest.mark.thorough
 def test_who_leaves_and_who_joins_does_not_stop_the_clock() -> None:
     """Customers leave when their contract ends, and those who join have a year before them."""
     reference = customers(4000, 1)
@@ -413,6 +417,7 @@ def test_what_customers_say_moves_with_the_calendar() -> None:
     assert [c["name"] for c in text if "calendar" not in c["config"]["meta"]] == []
 
 
+@pytest.mark.thorough
 def test_a_season_is_compared_with_that_of_a_year_before() -> None:
     reference, current = customers(2000, 1), customers(2000, 2, months=1.0)
     untold = compared(reference, current, 1.0)["trend"]
@@ -443,6 +448,7 @@ def test_months_are_those_of_the_features() -> None:
     assert months_between(date(2025, 1, 31), date(2024, 12, 31)) == 0
 
 
+@pytest.mark.thorough
 def test_the_step_watches_features_scores_and_labels(tmp_path: Path) -> None:
     from python_ml.pipeline.score import score
     from python_ml.registry import APPROVED, open_registry

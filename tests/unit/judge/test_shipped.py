@@ -61,6 +61,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 class TestWithoutLabels:
+    @pytest.mark.thorough
     def test_it_is_what_exact_probabilities_come_to(self, settings: Settings) -> None:
         frame = scores()
         found = estimate_scores(frame, None, None, settings)
@@ -115,6 +116,7 @@ class TestWithoutLabels:
         first, second = (estimate_scores(scores(300), None, None, settings) for _ in range(2))
         pd.testing.assert_frame_equal(first, second)
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("draws", [1, 7])
     def test_fewer_draws_at_once_give_the_same_estimate(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, draws: int

@@ -10,6 +10,8 @@ from python_ml.pages import compiled
 from python_ml.pages.compile import DEFINITIONS, load_dashboards
 from python_ml.pages.compiled import compiled_dashboards
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

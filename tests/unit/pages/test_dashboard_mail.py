@@ -200,6 +200,7 @@ def test_every_audience_gets_a_page_and_somebody_is_on_call() -> None:
     assert [it.audience for it in mail.alerts] == ["on_call"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("written", "instead", "line", "says"),
     [

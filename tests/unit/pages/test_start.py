@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
+import pytest
 
 from python_ml.engines import open_warehouse
 from python_ml.pages.compile import load_dashboards
@@ -34,6 +35,7 @@ def checks(passed: dict[str, list[bool]]) -> pd.DataFrame:
     )
 
 
+@pytest.mark.thorough
 def test_the_start_page_links_everything_and_counts_the_checks(tmp_path: Path) -> None:
     marts.build(tmp_path / "warehouse.duckdb")
     settings = load_settings({"home": str(tmp_path)}, environ={})

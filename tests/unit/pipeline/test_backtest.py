@@ -15,6 +15,8 @@ from python_ml.pipeline.backtest import choose_rounds, churn_levels, measure_lat
 from python_ml.settings import load_settings
 from tests.unit.gold_fixture import contract, gold_frame, settings_for
 
+pytestmark = pytest.mark.thorough
+
 TIERS = pd.DataFrame(
     {
         "risk_tier": ["Low", "Medium", "High", "Critical"],

@@ -19,6 +19,8 @@ from python_ml.registry import APPROVED, REJECTED, open_registry
 from python_ml.settings import Settings
 from tests.unit import gold_fixture as gold
 
+pytestmark = pytest.mark.thorough
+
 Evaluated = tuple[Settings, Warehouse, EvaluateResult]
 
 

@@ -17,6 +17,8 @@ from python_ml.pipeline.train import train
 from python_ml.registry import open_registry
 from tests.unit import gold_fixture as gold
 
+pytestmark = pytest.mark.thorough
+
 Trained = tuple[Warehouse, TrainResult]
 
 

@@ -22,6 +22,8 @@ from python_ml.registry.base import RegisteredModel
 from python_ml.settings import Settings
 from tests.unit import gold_fixture as gold
 
+pytestmark = pytest.mark.thorough
+
 EARLIEST, EARLIER, NEWEST = date(2024, 6, 30), date(2024, 9, 30), gold.AS_OF_DATE
 DATES = (EARLIEST, EARLIER, NEWEST)
 Trained = tuple[Settings, Warehouse, RegisteredModel]

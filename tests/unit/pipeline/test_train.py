@@ -20,6 +20,8 @@ from python_ml.registry import open_registry
 from python_ml.settings import Settings
 from tests.unit import gold_fixture as gold
 
+pytestmark = pytest.mark.thorough
+
 CHURN = "churn"
 
 

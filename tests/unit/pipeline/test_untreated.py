@@ -102,6 +102,7 @@ def test_a_weight_counts_on_its_own_date_alone() -> None:
     assert list(repeated(rows, treated)["row"]) == [2, 3]
 
 
+@pytest.mark.thorough
 def test_a_model_learns_from_the_untreated_and_can_be_rebuilt(tmp_path: Path) -> None:
     """Offers have saved nearly everybody at risk; the model still says what would happen."""
     settings = gold.settings_for(tmp_path)

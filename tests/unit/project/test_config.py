@@ -250,6 +250,7 @@ assert "pydantic" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [["land", "nowhere"], ["status"]])
 def test_who_lands_or_looks_does_not_wait_for_learners(tmp_path: Path, command: list[str]) -> None:
     script = """

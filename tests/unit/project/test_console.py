@@ -212,6 +212,7 @@ def unread(arguments: Sequence[str], *, also_stderr: bool = False) -> tuple[int,
     return done.returncode, done.stderr or b""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["--help"], ["--version"]])
 def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "raw").mkdir()
@@ -219,6 +220,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path, arguments: lis
     assert unread([*arguments, *home]) == (0, b"")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("code", "arguments"),
     [(2, ["no-such-command"]), (2, ["status"]), (3, ["land", "no-such-folder"])],

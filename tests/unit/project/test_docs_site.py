@@ -38,6 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_every_page_is_built(site: Path) -> None:
     pages = {page.stem for page in (PROJECT_DIR / "docs").glob("*.md")} | {"contributing"}
     assert {page.stem for page in site.glob("*.html")} - {"404"} == pages

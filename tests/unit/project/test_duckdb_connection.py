@@ -15,6 +15,7 @@ from python_ml.settings import PROJECT_DIR
 SLOW = "select count(*) from range(20000) a, range(5000) b where a.range * b.range % 7 = 3"
 
 
+@pytest.mark.thorough
 def test_no_connection_draws_a_progress_bar(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_json_file_keeps_every_text(text: str, tmp_path: Path) -> None:
     assert json.loads(json_text([text])) == [text]
 
 
+@pytest.mark.thorough
 def test_every_character_but_line_breaks_and_tab_is_seen() -> None:
     for code in range(0x110000):
         shown = visible(chr(code))

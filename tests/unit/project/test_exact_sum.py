@@ -69,6 +69,7 @@ def test_no_aggregate_of_numbers_sorts_its_rows() -> None:
     assert [path.name for path in files if sorting.search(path.read_text(encoding="utf-8"))] == []
 
 
+@pytest.mark.thorough
 def test_cents_stay_cents() -> None:
     """In whole multiples of a power of two, 200,000 times a cent would be 5 cents off."""
     assert aggregated("exact_sum", [0.01] * 200_000) == {2000.0}

@@ -122,6 +122,7 @@ def test_what_the_test_below_finds(line: str) -> None:
     assert list(quoted_by_hand(line))
 
 
+@pytest.mark.thorough
 def test_no_statement_is_quoted_by_hand() -> None:
     modules = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
     assert modules.keys() > set(NOT_SQL)

@@ -18,6 +18,8 @@ from python_ml.errors import SpanishGasError
 from python_ml.quality import QualityProcess
 from python_ml.quality.checks import Check, checks_frame
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def examiner() -> Iterator[QualityProcess]:

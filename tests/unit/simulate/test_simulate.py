@@ -51,6 +51,7 @@ def test_same_seed_same_bytes_whatever_the_threads(batch: Path, tmp_path: Path) 
     assert digests(tmp_path / "again") == digests(batch)
 
 
+@pytest.mark.thorough
 def test_another_seed_changes_every_file(batch: Path, tmp_path: Path) -> None:
     simulate(tmp_path / "other", customers=CUSTOMERS, year=2024, seed=4)
     other = digests(tmp_path / "other")

@@ -20,6 +20,8 @@ from python_ml.simulate.run import append_month, simulate
 from python_ml.simulate.world import World
 from tests.unit.simulate.test_simulate import digests
 
+pytestmark = pytest.mark.thorough
+
 CUSTOMERS = 150
 
 
