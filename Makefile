@@ -15,6 +15,9 @@ UNFINISHED := $(VENV)/.unfinished
 # Recipes read them from the environment, so that their values may have any characters.
 export HOME_DIR RAW
 
+# As python_ml sets it, but for tests, whose plugins load numpy first.
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run metabase test test-tools test-athena test-dashboards test-infra test-kernels lint layering check coverage dictionary settings-page docs docs-site bench clean lock
 

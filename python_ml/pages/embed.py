@@ -46,7 +46,6 @@ def page_database(warehouse: Warehouse, page: Dashboard) -> bytes:
         frame = warehouse.query(f"select {', '.join(names)} from {table}")
         _write(connection, table, frame)
     connection.commit()
-    connection.execute("vacuum")
     content = connection.serialize()
     connection.close()
     return content
@@ -54,7 +53,7 @@ def page_database(warehouse: Warehouse, page: Dashboard) -> bytes:
 
 def as_script(content: bytes) -> str:
     """A script that hands the database over, gzipped and in base64."""
-    packed = base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(content, 5, mtime=0)).decode()
     return f'window.previewData = "{packed}";\n'
 
 
