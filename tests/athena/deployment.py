@@ -23,9 +23,10 @@ from moto.core.config import default_user_config
 from python_ml.settings import Settings
 from tests.athena.local.iam import Guard
 from tests.athena.local.server import REGION, LocalAthena
-from tests.athena.project import NO_GATE, athena_settings
+from tests.athena.project import SMALL, athena_settings
 from tests.images.images import NAMES, Image
 from tests.infra.policies import Rendered
+from tests.open_gate import as_variables
 from tests.unit import aws_fixture as aws
 
 NAME = "sg-dev"
@@ -235,8 +236,7 @@ def deployed(athena: LocalAthena, work: Path) -> Iterator[Deployment]:
 
 def _own_settings() -> dict[str, str]:
     """What a run of few customers needs, as an environment's .tfvars would say it."""
-    names = {name: name.removeprefix("SPANISHGAS_").lower() for name in NO_GATE}
-    return {names[name].replace("__", "."): value for name, value in NO_GATE.items()}
+    return {name: str(value) for name, value in SMALL.items()}
 
 
 def _variables(rendered: Rendered, settings: Settings) -> dict[str, str]:
@@ -246,5 +246,5 @@ def _variables(rendered: Rendered, settings: Settings) -> dict[str, str]:
     given = environment["variables"].items()
     found = {name: value for name, value in given if name.startswith("SPANISHGAS_")}
     places = {f"SPANISHGAS_ATHENA__{name.upper()}": value for name, value in PLACES.items()}
-    assert found.items() >= {**places, **NO_GATE}.items()
+    assert found.items() >= {**places, **as_variables(SMALL)}.items()
     return {**found, "SPANISHGAS_ATHENA__POLL_SECONDS": str(settings.athena.poll_seconds)}

@@ -19,7 +19,7 @@ from python_ml.settings import PROJECT_DIR, Settings, load_settings
 from python_ml.transform.dbt import DbtNode, DbtRunner
 from tests.athena.local.server import REGION, LocalAthena
 from tests.forked import run_forked
-from tests.integration.command import FEW_TREES
+from tests.open_gate import FEW_TREES, OPEN_GATE, as_variables
 
 CUSTOMERS = 500
 BUCKET = "spanishgas-local"
@@ -29,13 +29,7 @@ PLACES = {
     "data": f"s3://{BUCKET}/warehouse",
     "staging": f"s3://{BUCKET}/staging",
 }
-# Five hundred customers are too few for a model that passes the gate, and for many trees.
-NO_GATE = {
-    **FEW_TREES,
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.0",
-    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.0",
-    "SPANISHGAS_GATE__MAXIMUM_ECE": "1.0",
-}
+SMALL = OPEN_GATE | FEW_TREES
 
 
 def command(
@@ -72,7 +66,7 @@ def called(
     Raises:
         AssertionError: it ended with another exit code.
     """
-    environment = {**os.environ, **NO_GATE, **(variables or {})}
+    environment = {**os.environ, **as_variables(SMALL), **(variables or {})}
     done = run_forked([*arguments, "--home", str(home)], environment, folder=PROJECT_DIR)
     assert done.returncode == exit_code, done.stdout[-3000:] + done.stderr[-3000:]
     return done

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.images.images import GIT_SHA, NAMES, Image
+from tests.open_gate import FEW_TREES, OPEN_GATE, as_variables
 
 # On disk; about a third of it in a registry.
 LARGEST_BYTES = {"dbt": 1.05e9, "ml": 1.05e9, "trigger": 0.6e9}
@@ -76,16 +77,7 @@ def test_a_step_that_is_none_ends_with_the_code_of_usage(tmp_path: Path) -> None
 def test_a_whole_run_inside_the_ml_image() -> None:
     """Files to published tables on DuckDB, by the image's user; dashboards are Metabase's there."""
     home = "--home /tmp/spanishgas/home"
-    small = {
-        "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "40",
-        "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
-        "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
-        "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
-        "SPANISHGAS_GATE__MINIMUM_CHURNER_COUNT": "1",
-        "SPANISHGAS_GATE__MINIMUM_PR_AUC_LIFT": "0",
-        "SPANISHGAS_GATE__MINIMUM_BENCHMARK_GAIN": "-1",
-        "SPANISHGAS_GATE__MINIMUM_MARGIN": "1",
-    }
+    small = as_variables(OPEN_GATE | FEW_TREES)
     cli = shlex.join(CLI)
     script = (
         f"set -e; {cli} simulate {home} --customers 300; "

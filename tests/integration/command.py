@@ -9,12 +9,6 @@ from pathlib import Path
 
 from tests.forked import run_forked
 
-# Where a test is about the way, and not about the figures.
-FEW_TREES = {
-    "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "60",
-    "SPANISHGAS_MODEL__XGBOOST__LEARNING_RATE": "0.1",
-}
-
 
 def spanishgas(*arguments: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run `spanishgas <arguments> --json` on a home; stdout is the document, stderr the log.

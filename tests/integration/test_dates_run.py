@@ -22,15 +22,12 @@ from python_ml.registry import open_registry
 from python_ml.settings import load_settings
 from python_ml.simulate.run import simulate
 from python_ml.view.summary import show_evaluation
+from tests.open_gate import FEW_TREES, OPEN_GATE
 
-# With some 30 leavers the limits of the full size would decide by chance.
 QUICK = {
-    "model.xgboost.n_estimators": 60,
-    "model.xgboost.learning_rate": 0.1,
+    **OPEN_GATE,
+    **FEW_TREES,
     "evaluate.bootstrap_count": 100,
-    "gate.minimum_pr_auc": 0.2,
-    "gate.minimum_recall": 0.1,
-    "gate.maximum_ece": 0.3,
     "gate.direction_customers": 200,
     # In months after the first year, whoever is about to leave gets in touch as nobody else does.
     "audit.maximum_trace_auc": 0.95,

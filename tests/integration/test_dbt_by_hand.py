@@ -12,16 +12,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.integration.command import FEW_TREES, spanishgas
+from tests.integration.command import spanishgas
 from tests.integration.project_copy import copy_project, dbt, ran
+from tests.open_gate import FEW_TREES, OPEN_GATE, as_variables
 
 CUSTOMERS = 300
-NO_GATE = {
-    **FEW_TREES,
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
-    "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
-    "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
-}
+NO_GATE = as_variables(OPEN_GATE | FEW_TREES)
 PUBLISHED = "20250201T060000-bbbbbb"  # of the micro-data's runs
 PRICES = "tests/micro/raw/price_history/part-0.csv"
 

@@ -17,6 +17,7 @@ from python_ml.land import land
 from python_ml.settings import load_settings
 from tests.integration.command import spanishgas
 from tests.integration.raw_batch import RawBatch, landed, rejected
+from tests.open_gate import OPEN_GATE, as_variables
 
 NAMES = [
     "o'Brien & sons",
@@ -39,13 +40,11 @@ NAMES = [
 NASTIEST = "o'Br\"ien [x*] [/v2] {y} {{z}} $HOME @raw %s ñ\n(a), --;"
 # Few customers, few trees: it is about the way, not about the figures.
 QUICK = {
+    **as_variables(OPEN_GATE),
     "SPANISHGAS_MODEL__XGBOOST__N_ESTIMATORS": "40",
     "SPANISHGAS_MODEL__XGBOOST__LEARNING_RATE": "0.15",
     "SPANISHGAS_BACKTEST__MINIMUM_CHURNER_COUNT": "15",
     "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.1",
-    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.05",
-    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.5",
 }
 
 

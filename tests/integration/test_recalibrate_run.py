@@ -16,18 +16,13 @@ from python_ml.engines import open_warehouse
 from python_ml.registry import open_registry
 from python_ml.settings import Settings, load_settings
 from python_ml.simulate.run import append_month, simulate
-from tests.integration.command import FEW_TREES, spanishgas
+from tests.integration.command import spanishgas
+from tests.open_gate import FEW_TREES, OPEN_GATE, as_variables
 
-# With some 30 leavers the limits of the full size would decide by chance.
 QUICK = {
-    **FEW_TREES,
+    **as_variables(OPEN_GATE | FEW_TREES),
     "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
     "SPANISHGAS_BACKTEST__MINIMUM_CHURNER_COUNT": "10",
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.2",
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC_LIFT": "1",
-    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.1",
-    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.3",
-    "SPANISHGAS_GATE__MINIMUM_BENCHMARK_GAIN": "-0.5",
     "SPANISHGAS_GATE__DIRECTION_CUSTOMERS": "100",
     # Who gets in touch once, in later months, is mostly about to leave (docs/simulator.md).
     "SPANISHGAS_AUDIT__MAXIMUM_TRACE_AUC": "1",

@@ -22,12 +22,13 @@ from python_ml.pipeline.on_published import on_published
 from python_ml.pipeline.plan import RESCORE, SCORE_SHARE
 from python_ml.pipeline.workspace import Run
 from python_ml.settings import load_settings
-from tests.integration.command import FEW_TREES, spanishgas, spanishgas_anew
+from tests.integration.command import spanishgas, spanishgas_anew
+from tests.open_gate import FEW_TREES, as_variables
 
 CUSTOMERS = 1000
 # With some 20 churners in the test part, the limits of the full size would decide by chance.
 LENIENT_GATE = {
-    **FEW_TREES,
+    **as_variables(FEW_TREES),
     "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.45",
     "SPANISHGAS_GATE__MINIMUM_RECALL": "0.3",
     "SPANISHGAS_GATE__MAXIMUM_ECE": "0.2",

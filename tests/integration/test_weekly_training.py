@@ -27,15 +27,12 @@ from python_ml.registry import open_registry
 from python_ml.settings import load_settings
 from python_ml.simulate.run import append_month, simulate
 from python_ml.transform.sentiment import label_sentiment
+from tests.open_gate import FEW_TREES, OPEN_GATE
 
-# With some 30 leavers the limits of the full size would decide by chance.
 QUICK = {
-    "model.xgboost.n_estimators": 60,
-    "model.xgboost.learning_rate": 0.1,
+    **OPEN_GATE,
+    **FEW_TREES,
     "evaluate.bootstrap_count": 100,
-    "gate.minimum_pr_auc": 0.2,
-    "gate.minimum_recall": 0.1,
-    "gate.maximum_ece": 0.3,
     "gate.direction_customers": 200,
 }
 BATCH: dict[str, Any] = {"customers": 400, "seed": 5, "readings": "typical-days"}

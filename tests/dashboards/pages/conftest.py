@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,25 +16,19 @@ from playwright.sync_api import Browser, sync_playwright
 from python_ml.engines import Warehouse, open_warehouse
 from python_ml.settings import Settings, load_settings
 from tests.dashboards import postgres
+from tests.open_gate import OPEN_GATE, as_variables
 
 CUSTOMERS = 600
-# With a dozen churners in the test part, the limits of the full size would decide by chance.
-LENIENT_GATE = {
-    "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0.2",
-    "SPANISHGAS_GATE__MINIMUM_RECALL": "0.2",
-    "SPANISHGAS_GATE__MAXIMUM_ECE": "0.3",
-    "SPANISHGAS_EVALUATE__BOOTSTRAP_COUNT": "100",
-}
+QUICK = as_variables(OPEN_GATE | {"evaluate.bootstrap_count": 100})
 
 
 def spanishgas(
     *arguments: str | bytes,
     home: Path,
-    environ: Mapping[str, str] | None = None,
     exit_code: int = 0,
 ) -> str:
     command = [sys.executable, "-m", "python_ml.cli", *arguments, "--home", str(home)]
-    variables = {**os.environ, **LENIENT_GATE, **(environ or {})}
+    variables = {**os.environ, **QUICK}
     done = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
     assert done.returncode == exit_code, done.stderr
     return done.stdout

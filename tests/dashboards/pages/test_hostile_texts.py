@@ -435,20 +435,14 @@ def hostile_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("hostile_company")
     spanishgas("simulate", "--customers", "500", home=home)
     plant(home / "raw")
-    environ = {
-        "SPANISHGAS_GATE__MINIMUM_PR_AUC": "0",
-        "SPANISHGAS_GATE__MINIMUM_RECALL": "0",
-        "SPANISHGAS_GATE__MINIMUM_DIRECTION_SHARE": "0",
-        "SPANISHGAS_GATE__MAXIMUM_ECE": "1",
-    }
     for text in (SCRIPTS[9], SURROGATES[1]):  # the second is not UTF-8, and no run begins
         raw = home / text.replace("/", "_")
         raw.mkdir()
-        spanishgas("run", "--raw", os.fsencode(raw), home=home, environ=environ, exit_code=3)
-    spanishgas("run", home=home, environ=environ)
+        spanishgas("run", "--raw", os.fsencode(raw), home=home, exit_code=3)
+    spanishgas("run", home=home)
     (version,) = (it.name for it in (home / "lake" / "models").glob("churn-*"))
     given = [os.fsencode(it) for it in ("--by", SCRIPTS[9], "--reason", REASON)]
-    spanishgas("promote", version, "--force", *given, home=home, environ=environ)
+    spanishgas("promote", version, "--force", *given, home=home)
     return home
 
 
