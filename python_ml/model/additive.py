@@ -124,13 +124,12 @@ def fit_additive(
         _basis(matrix[:, column].astype(np.float64), kind, direction, knots)
         for column, (kind, direction) in enumerate(zip(feature_types, directions, strict=True))
     ]
-    design = sparse.hstack([basis.design for basis in bases], format="csr")
     signs = np.concatenate([basis.signs for basis in bases])
-    fitted, intercept = _fit(design, churn, signs, penalty)
-    ends = np.cumsum([basis.design.shape[1] for basis in bases])
+    fitted, intercept = _fit(_side_by_side(bases, len(matrix)), churn, signs, penalty)
+    ends = np.cumsum([len(basis.signs) for basis in bases])
     terms = []
     for column, (basis, end) in enumerate(zip(bases, ends, strict=True)):
-        *own, missing = fitted[end - basis.design.shape[1] : end]
+        *own, missing = fitted[end - len(basis.signs) : end]
         coefficients = np.concatenate([[0.0], np.cumsum(own)]) if basis.is_summed else np.array(own)
         term = Term(basis.kind, coefficients, float(missing), 0.0, basis.knots)
         centre = float(np.average(term(matrix[:, column])))
@@ -184,42 +183,64 @@ class _Basis:
 
     The last one marks missing values. The coefficients of a spline that has a direction are the
     steps between those of its B-splines (`is_summed`): where all rise, the curve does.
+
+    `entries` are values that are not 0, each with its row and its column. All bases become one
+    sparse matrix; as matrices of their own they would take as long as the fit.
     """
 
     kind: str
     knots: np.ndarray
-    design: sparse.csr_matrix
+    entries: tuple[np.ndarray, np.ndarray, np.ndarray]
     signs: np.ndarray
     is_summed: bool = False
 
 
 def _basis(values: np.ndarray, feature_type: str, direction: int, knots: int) -> _Basis:
     is_missing = np.isnan(values)
-    known = values[~is_missing]
-    blank = sparse.csr_matrix(is_missing[:, None].astype(np.float64))
     rows, none = np.flatnonzero(~is_missing), np.empty(0)
+    known = values[rows]
 
     def basis(
-        kind: str, at: np.ndarray, own: sparse.spmatrix, *, is_summed: bool = False
+        kind: str,
+        at: np.ndarray,
+        size: int,
+        own: tuple[np.ndarray, np.ndarray, np.ndarray],
+        *,
+        is_summed: bool = False,
     ) -> _Basis:
-        signs = np.append(np.full(own.shape[1], direction), 0)
-        return _Basis(kind, at, sparse.hstack([own, blank], format="csr"), signs, is_summed)
+        signs = np.append(np.full(size, direction), 0)
+        blank = np.flatnonzero(is_missing)
+        marks = (np.ones(len(blank)), blank, np.full(len(blank), size))
+        data, row, column = (np.concatenate(both) for both in zip(own, marks, strict=True))
+        return _Basis(kind, at, (data, row, column), signs, is_summed)
 
     if feature_type == "c":
         direction = 0  # the codes of a category have no order
         size = int(known.max(initial=0)) + 1
-        ones = (np.ones(len(known)), (rows, known.astype(int)))
-        return basis(LEVELS, none, sparse.csr_matrix(ones, shape=(len(values), size)))
+        return basis(LEVELS, none, size, (np.ones(len(known)), rows, known.astype(np.int64)))
     inner = np.unique(np.quantile(known, np.linspace(0, 1, knots))) if len(known) else none
     if len(inner) < 3 or len(np.unique(known)) <= FEWEST_VALUES:
-        line = np.where(is_missing, 0.0, values)[:, None]
-        return basis(LINEAR, none, sparse.csr_matrix(line))
+        told = np.flatnonzero(known)
+        line = known[told], rows[told], np.zeros(len(told), dtype=np.int64)
+        return basis(LINEAR, none, 1, line)
     padded = np.concatenate([[inner[0]] * DEGREE, inner, [inner[-1]] * DEGREE])
-    local = BSpline.design_matrix(known, padded, DEGREE).tocoo()
-    shape = (len(values), local.shape[1])
-    curves = sparse.csr_matrix((local.data, (rows[local.row], local.col)), shape=shape)
-    if not direction:
-        return basis(SPLINE, padded, curves)
-    # The first sum is 1 everywhere, which the intercept is for.
-    sums = curves @ sparse.csr_matrix(np.tril(np.ones((shape[1], shape[1])))[:, 1:])
-    return basis(SPLINE, padded, sums, is_summed=True)
+    curves = BSpline.design_matrix(known, padded, DEGREE)
+    size = curves.shape[1]
+    if direction:
+        # The first sum is 1 everywhere, which the intercept is for.
+        curves = curves @ sparse.csr_matrix(np.tril(np.ones((size, size)))[:, 1:])
+        size -= 1
+    each = curves.tocoo()
+    entries = each.data, rows[each.row], each.col
+    return basis(SPLINE, padded, size, entries, is_summed=bool(direction))
+
+
+def _side_by_side(bases: Sequence[_Basis], row_count: int) -> sparse.csr_matrix:
+    """The columns of all bases, rows × columns."""
+    widths = [len(basis.signs) for basis in bases]
+    starts = np.cumsum([0, *widths[:-1]])
+    data, row = (np.concatenate([basis.entries[part] for basis in bases]) for part in (0, 1))
+    column = np.concatenate(
+        [basis.entries[2] + start for basis, start in zip(bases, starts, strict=True)]
+    )
+    return sparse.csr_matrix((data, (row, column)), shape=(row_count, sum(widths)))

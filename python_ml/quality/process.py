@@ -24,12 +24,7 @@ class QualityProcess:
 
     def __init__(self) -> None:
         self._link, other = Pipe()
-        # No child of multiprocessing: a run may itself be in a worker that must not have any.
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"import {__name__} as it; it.serve({other.fileno()})"],
-            pass_fds=[other.fileno()],
-            process_group=0,  # Ctrl-C is for the run, which ends this process
-        )
+        self._process = _begin(other.fileno())
         other.close()
         self._is_writing = False
 
@@ -80,6 +75,16 @@ class QualityProcess:
         if failure is not None:
             raise SpanishGasError(f"the quality gates could not be decided: {failure}")
         return result
+
+
+def _begin(descriptor: int) -> subprocess.Popen[bytes]:
+    """The process, which answers through a connection of this descriptor."""
+    # No child of multiprocessing: a run may itself be in a worker that must not have any.
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import {__name__} as it; it.serve({descriptor})"],
+        pass_fds=[descriptor],
+        process_group=0,  # Ctrl-C is for the run, which ends this process
+    )
 
 
 def _gone() -> SpanishGasError:
