@@ -164,6 +164,96 @@ where
     end > 0
 {%- endmacro %}
 
+{#
+The proof of a table's rules: those of its YAML, but for columns that may be null after all, and what
+the test keeps_contract is given.
+#}
+{% macro proof_of_contract(node, model, primary_key=none, references=[], averages=[], row_count=none, nullable=[]) -%}
+    {%- set rules = [] -%}
+    {%- for rule in contract_rules(node, primary_key) if not (rule.rule == 'not_null' and rule.column in nullable) -%}
+        {%- do rules.append(rule) -%}
+    {%- endfor -%}
+    {{ return(broken_rules(model, rules, references, averages, row_count)) }}
+{%- endmacro %}
+
+{#
+Prove the rules of all tables that a command has built, up to ten in one query, in the place of
+their tests keeps_contract (variable proves_jointly). What is broken is told, a line a rule; whoever
+leaves those tests out has to listen (python_ml/transform/dbt.py). Athena refuses statements of more
+than 150 stages or 262,144 bytes.
+
+A rule that is broken is proved alone, as the test would: a run is not stopped by what an engine finds
+in a statement of ten tables and not in the table. That is a warning.
+#}
+{% macro prove_jointly(results) -%}
+    {%- if execute and flags.WHICH == 'build' and var('proves_jointly') -%}
+        {%- set proofs = _proofs_of(results) -%}
+        {%- for group in _in_groups(proofs, 10, 200000) -%}
+            {%- set found = [] -%}
+            {%- for row in run_query(_joint_proof(group)).rows if row[0] not in found -%}
+                {%- do found.append(row[0]) -%}
+            {%- endfor -%}
+            {%- for proof in group if proof.name in found -%}
+                {%- set rows = run_query(proof.sql).rows -%}
+                {%- do _tell_broken(proof.name, rows) -%}
+                {%- if not rows | length -%}
+                    {%- do exceptions.warn(proof.name ~ ' fails among other tests; alone, nothing is broken') -%}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Name and SQL of the proof of every table that was built. #}
+{% macro _proofs_of(results) -%}
+    {%- set built = {} -%}
+    {%- for result in results if result.status | string == 'success' -%}
+        {%- do built.update({result.node.unique_id: true}) -%}
+    {%- endfor -%}
+    {%- set relations = {} -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot') -%}
+        {%- do relations.update({node.name: api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)}) -%}
+    {%- endfor -%}
+    {%- set proofs = [] -%}
+    {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.attached_node in built
+        and (test.test_metadata or {}).name == 'keeps_contract' and test.config.severity | lower == 'error' -%}
+        {%- set node, given = graph.nodes[test.attached_node], test.test_metadata.kwargs -%}
+        {%- set references = [] -%}
+        {%- for reference in given.get('references', []) -%}
+            {#- `to` is the text ref('name'). -#}
+            {%- do references.append(dict(reference, to=relations[reference.to.split("'")[1]])) -%}
+        {%- endfor -%}
+        {%- do proofs.append({'name': test.name, 'sql': proof_of_contract(
+            node, relations[node.name], given.primary_key, references, given.get('averages', []),
+            given.row_count, given.get('nullable', []),
+        )}) -%}
+    {%- endfor -%}
+    {{ return(proofs) }}
+{%- endmacro %}
+
+{# Lists of proofs, so many at a time as one statement may have. #}
+{% macro _in_groups(proofs, most, most_characters) -%}
+    {%- set groups, size = [], namespace(characters=0) -%}
+    {%- for proof in proofs -%}
+        {%- if not groups or groups[-1] | length == most or size.characters + proof.sql | length > most_characters -%}
+            {%- do groups.append([]) -%}
+            {%- set size.characters = 0 -%}
+        {%- endif -%}
+        {%- do groups[-1].append(proof) -%}
+        {%- set size.characters = size.characters + proof.sql | length -%}
+    {%- endfor -%}
+    {{ return(groups) }}
+{%- endmacro %}
+
+{# The names of the tests among these that fail. Its cost is that of a test, not of the hook. #}
+{% macro _joint_proof(group) -%}
+    /* {"node_id": "test.{{ project_name }}.keeps_contract"} */
+    {%- for proof in group %}
+    {{ 'union all' if not loop.first }}
+    select '{{ proof.name }}' as test_name from ({{ proof.sql }}) as proof
+    {%- endfor %}
+{%- endmacro %}
+
 {# The node of the graph that a relation was built from. #}
 {% macro node_of(relation) -%}
     {%- for node in (graph.nodes.values() | list) + (graph.sources.values() | list) -%}
@@ -184,11 +274,16 @@ only. A query is sent for each failed test, none without one.
         {%- for result in results if result.status | string in ('fail', 'warn') and result.node.resource_type == 'test' -%}
             {%- set test = (result.node.test_metadata or {}).name -%}
             {%- if test in ('keeps_contract', 'keeps_bands') -%}
-                {%- for row in run_query(result.node.compiled_code).rows -%}
-                    {%- set column = '.' ~ row[1] if row[1] else '' -%}
-                    {%- do log(result.node.name ~ ': ' ~ row[0] ~ column ~ ' breaks ' ~ row[2] ~ ' in ' ~ row[3] ~ ' rows', info=true) -%}
-                {%- endfor -%}
+                {%- do _tell_broken(result.node.name, run_query(result.node.compiled_code).rows) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
+{%- endmacro %}
+
+{# Rows of a proof, a line each. #}
+{% macro _tell_broken(name, rows) -%}
+    {%- for row in rows -%}
+        {%- set column = '.' ~ row[1] if row[1] else '' -%}
+        {%- do log(name ~ ': ' ~ row[0] ~ column ~ ' breaks ' ~ row[2] ~ ' in ' ~ row[3] ~ ' rows', info=true) -%}
+    {%- endfor -%}
 {%- endmacro %}

@@ -15,7 +15,8 @@ from python_ml.settings import AthenaSettings
 
 _BATCH = 50  # the most executions that one call describes
 _AT_ONCE = 4
-_NODE = re.compile(r'"node_id": "([^"]+)"')  # in the comment that dbt puts before a statement
+# In the comment that dbt puts before a statement, and in that of a statement of many tests.
+_NODE = re.compile(r'"node_id": "([^"]+)"')
 
 
 def costs_since(athena: AthenaSettings, since: datetime) -> CostReport:
@@ -44,8 +45,8 @@ def _summed(athena: AthenaSettings, executions: Iterable[dict[str, Any]]) -> Cos
 
 
 def _node(query: str) -> str:
-    if found := _NODE.search(query):
-        return found.group(1)
+    if found := _NODE.findall(query):
+        return str(found[-1])
     return PYTHON if query.startswith(("unload (", OURS)) else OTHER
 
 

@@ -13,22 +13,18 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from python_ml.embedding import visible
 from python_ml.engines import open_engine
-from python_ml.engines.sql import literal
 from python_ml.errors import QualityGateError, SpanishGasError, of_disk
 from python_ml.progress import Reporter, silent
 from python_ml.settings import PROJECT_DIR, Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +32,8 @@ log = logging.getLogger(__name__)
 _SHAPING = ("touched_months",)
 # Unit tests, those of the micro-data and other proofs of the SQL, which a run takes as proven.
 _NO_PROOFS = ("--exclude-resource-type", "unit_test", "--exclude", "tag:micro", "tag:proof")
-# What one query proves at most, of how many tables and how long: Athena refuses statements of more
-# than 150 stages or 262,144 bytes.
-_PROOFS_A_QUERY, _PROOF_BYTES = 10, 200_000
-# As dbt marks its statements, so that their cost is that of a test.
-_MARK = '/* {"node_id": "test.spanishgas.keeps_contract"} */'
-# Its first row: where there are none, Athena's UNLOAD writes no file, and columns are asked anew.
-_ALWAYS_THERE = (
-    f"select {_MARK} '' as test_name, '' as table_name, '' as column_name, '' as rule,"
-    " 0 as broken_row_count"
-)
+# The proof of a table's rules, where those of many are proved by one query (prove_jointly).
+_PROOF = "test_name:keeps_contract"
 _KEPT = PROJECT_DIR / "target" / "parsed"
 _STATE = "partial_parse.msgpack"  # dbt's name
 # The database that the project is parsed for, where each run has one of its own.
@@ -61,7 +49,6 @@ class DbtNode:
     status: str
     seconds: float
     message: str
-    proof: str | None = None  # SQL that is still to be run: a row for each rule that is broken
 
 
 class DbtRunner:
@@ -97,27 +84,23 @@ class DbtRunner:
         self._kept = _KEPT
 
     def build(
-        self,
-        select: str,
-        progress: Reporter = silent,
-        query: Callable[[str], pd.DataFrame] | None = None,
+        self, select: str, progress: Reporter = silent, *, jointly: bool = False
     ) -> list[DbtNode]:
         """Build and test a selection.
 
         Args:
             select: of dbt.
             progress: hears of each node as it starts.
-            query: runs a SELECT on what is built. With it, one proves the rules of many tables
-                (the test keeps_contract); without it, dbt sends a query for each table.
+            jointly: one query proves the rules of many tables, after all of them; otherwise dbt
+                sends one for each table (the test keeps_contract).
 
         Raises:
             QualityGateError: a data test failed.
             SpanishGasError: a model did not build; the engine's message is in it.
         """
         arguments = ["build", "--select", *select.split(), *_NO_PROOFS]
-        nodes = self._build(arguments, progress, {"proves_jointly": query is not None})
-        if query is not None:
-            nodes = _proved(nodes, query)
+        arguments += [_PROOF] if jointly else []
+        nodes = self._build(arguments, progress, {"proves_jointly": jointly})
         broken = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
         if broken:
             _raise(broken)
@@ -215,22 +198,24 @@ class DbtRunner:
         progress: Reporter = silent,
         more: Mapping[str, Any] | None = None,
     ) -> list[DbtNode]:
-        """Nodes of a command that builds, with the variables of now and `more`."""
+        """Nodes of a command that builds, with the variables of now and `more`; also the tests that
+        a macro has found to fail (macros/contract_rules.sql)."""
         self._parsed()
         variables = self.variables | dict(more or {})
         outcome, told = self._invoke([*arguments, "--vars", json.dumps(variables)], progress)
-        is_joint = variables.get("proves_jointly", False)
-        return [
+        nodes = [
             DbtNode(
                 name=result.node.name,
                 kind=str(result.node.resource_type),
                 status=str(result.status),
                 seconds=result.execution_time,
-                message="; ".join(told.get(result.node.name, [])) or str(result.message or ""),
-                proof=result.node.compiled_code if is_joint and _is_proof(result) else None,
+                message="; ".join(told.pop(result.node.name, [])) or str(result.message or ""),
             )
             for result in getattr(outcome, "results", [])
             if result.node.resource_type != "operation" or result.status != "success"
+        ]
+        return nodes + [
+            DbtNode(name, "test", "fail", 0.0, "; ".join(rules)) for name, rules in told.items()
         ]
 
     def _invoke(
@@ -271,6 +256,8 @@ class DbtRunner:
                 test, separator, rule = event.data.msg.partition(": ")
                 if separator:
                     told.setdefault(test, []).append(rule)
+            elif event.info.name == "JinjaLogWarning":
+                log.warning("%s", event.data.msg)
 
         with _environment(self._environment | dict(environment or {})), _called_as(command):
             try:
@@ -322,62 +309,6 @@ def _keep(state: Path, kept: Path) -> None:
         unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
         shutil.copyfile(state, unfinished)
         unfinished.replace(kept)
-
-
-def _is_proof(result: Any) -> bool:
-    """Whether a result is one of macros/cross_db/statement.sql: passed, and not yet proved."""
-    node = result.node
-    metadata = getattr(node, "test_metadata", None)
-    return (
-        str(result.status) == "pass"
-        and metadata is not None
-        and metadata.name == "keeps_contract"
-        and str(node.config.severity).lower() == "error"
-    )
-
-
-def _proved(nodes: Sequence[DbtNode], query: Callable[[str], pd.DataFrame]) -> list[DbtNode]:
-    """The nodes, of which those fail whose rules are broken; a query proves many of them.
-
-    One that fails so is proved alone, as dbt would: a run is not stopped by what an engine finds
-    in a statement of ten tables and not in the table. That is told as a warning.
-    """
-    parts = [
-        f"select {literal(node.name)} as test_name, table_name, column_name, rule,"
-        f" broken_row_count\nfrom (\n{node.proof}\n) as proof"
-        for node in nodes
-        if node.proof
-    ]
-    broken: dict[str, list[str]] = {}
-    for group in _in_groups(parts):
-        rows = query("\nunion all\n".join([_ALWAYS_THERE, *group]))
-        for row in rows[rows["test_name"] != ""].to_dict("records"):
-            column = f".{row['column_name']}" if row["column_name"] else ""
-            what = f"{row['table_name']}{column} breaks {row['rule']}"
-            told = f"{what} in {int(row['broken_row_count'])} rows"
-            broken.setdefault(row["test_name"], []).append(told)
-    for node in nodes:
-        if node.name in broken and node.proof and query(node.proof).empty:
-            log.warning("%s; proved alone, nothing is broken", "; ".join(broken.pop(node.name)))
-    return [
-        replace(node, status="fail", message="; ".join(broken[node.name]))
-        if node.name in broken
-        else node
-        for node in nodes
-    ]
-
-
-def _in_groups(parts: Sequence[str]) -> Iterator[list[str]]:
-    """Parts of statements, so many at a time as one of them may have."""
-    group: list[str] = []
-    for part in parts:
-        size = sum(len(each.encode()) for each in (*group, part))
-        if group and (len(group) == _PROOFS_A_QUERY or size > _PROOF_BYTES):
-            yield group
-            group = []
-        group.append(part)
-    if group:
-        yield group
 
 
 def _raise(broken: list[DbtNode]) -> None:

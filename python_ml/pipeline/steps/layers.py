@@ -126,6 +126,6 @@ def _build(context: RunContext, batch: Batch, select: str) -> int:
     """Build and test a selection; returns the rows of its tables."""
     with context.warehouse() as warehouse:
         warehouse.declare_external_tables()
-        nodes = context.dbt(batch).build(select, context.report, warehouse.query)
+        nodes = context.dbt(batch).build(select, context.report, jointly=True)
         counts = warehouse.row_counts({node.name for node in nodes if node.kind == "model"})
     return sum(counts.values())

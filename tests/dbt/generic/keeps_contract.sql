@@ -5,12 +5,7 @@ constraint for is given here, and which columns of a source may be null after al
 #}
 {% test keeps_contract(model, primary_key=none, references=[], averages=[], row_count=none, nullable=[]) %}
     {%- if execute -%}
-        {%- set rules = [] -%}
-        {%- for rule in contract_rules(node_of(model), primary_key)
-            if not (rule.rule == 'not_null' and rule.column in nullable) -%}
-            {%- do rules.append(rule) -%}
-        {%- endfor -%}
-        {{ broken_rules(model, rules, references, averages, row_count) }}
+        {{ proof_of_contract(node_of(model), model, primary_key, references, averages, row_count, nullable) }}
     {%- else -%}
         select 1
     {%- endif -%}
