@@ -42,6 +42,7 @@ def columns_needed(page: Dashboard) -> dict[str, list[str]]:
 def page_database(warehouse: Warehouse, page: Dashboard) -> bytes:
     """A SQLite database with what the filtered cards of the page read."""
     connection = sqlite3.connect(":memory:")
+    connection.execute("pragma user_version = 1")  # without tables there would be nothing at all
     for table, names in columns_needed(page).items():
         frame = warehouse.query(f"select {', '.join(names)} from {table}")
         _write(connection, table, frame)
