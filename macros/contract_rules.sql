@@ -220,8 +220,9 @@ in a statement of ten tables and not in the table. That is a warning.
         {%- set node, given = graph.nodes[test.attached_node], test.test_metadata.kwargs -%}
         {%- set references = [] -%}
         {%- for reference in given.get('references', []) -%}
-            {#- `to` is the text ref('name'). -#}
-            {%- do references.append(dict(reference, to=relations[reference.to.split("'")[1]])) -%}
+            {#- `to` is the text ref('name'), with either quotation mark. -#}
+            {%- set name = (reference.to | replace('"', "'")).split("'")[1] -%}
+            {%- do references.append(dict(reference, to=relations[name])) -%}
         {%- endfor -%}
         {%- do proofs.append({'name': test.name, 'sql': proof_of_contract(
             node, relations[node.name], given.primary_key, references, given.get('averages', []),

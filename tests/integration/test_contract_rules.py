@@ -8,9 +8,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+from dbt.adapters.sql.connections import SQLConnectionManager
 
 from python_ml.errors import QualityGateError
 from python_ml.land import land
@@ -181,6 +183,30 @@ def test_a_run_proves_the_rules_of_all_that_it_has_built(home: Path, tmp_path: P
         "in 3 rows",
         "2 data tests failed:",
     ]
+
+
+def test_together_the_proofs_are_those_of_the_tests(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    send = SQLConnectionManager.add_query
+
+    def add_query(self: Any, sql: str, *arguments: Any, **options: Any) -> Any:
+        sent.append(sql)
+        return send(self, sql, *arguments, **options)
+
+    monkeypatch.setattr(SQLConnectionManager, "add_query", add_query)
+    spoilt(home, tmp_path).build("resource_type:seed silver gold marts", jointly=True)
+    together = [sql for sql in sent if "as test_name" in sql]
+    found = {}
+    for part in "\nunion all\n".join(together).split("as test_name from (")[1:]:
+        sql = part.rpartition(") as proof")[0].strip()
+        found[sql.partition("'")[2].partition("'")[0]] = sql
+    expected = proofs(home, "keeps_contract")
+    built = {table: sql for table, sql in expected.items() if not table.startswith("bronze")}
+    assert len(built) > 60
+    assert len(together) == -(-len(built) // 10)
+    assert found == {table: sql.strip() for table, sql in built.items()}
 
 
 def test_what_only_the_joint_proof_finds_is_a_warning(
