@@ -90,7 +90,7 @@ layering: setup # of dbt models and of Python packages; the data dictionary is w
 	@$(BIN)/lint-imports --no-logo > target/imports.log || { cat target/imports.log; exit 1; }
 	@$(BIN)/dbt-bouncer run --show-all-failures > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 
-check: setup ## the quick loop, under a minute: lint without sqlfluff, the quick unit tests
+check: setup ## the quick loop, one to two minutes: lint without sqlfluff, the quick unit tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
