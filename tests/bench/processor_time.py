@@ -22,8 +22,9 @@ from pathlib import Path
 from tests.bench.performance import COMMAND, NO_GATE
 
 CUSTOMERS, ROUNDS = 500, 3
-# 4.9 and 5.1 on a busy and a quiet machine, and three tenths for what other processors do to it.
-MOST_RATIO = 6.6
+# 4.6 on a busy machine (5.1 before the trees were fewer), and a third for what other processors do
+# to it.
+MOST_RATIO = 6.2
 FIXED_WORK = """
 import duckdb, great_expectations, numpy, xgboost, dbt.cli.main
 random = numpy.random.default_rng(0)
