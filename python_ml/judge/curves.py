@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from python_ml.judge.metrics import Estimate, equal_count_bins, estimate
+from python_ml.judge.metrics import Estimate, equal_count_bins, estimate, ranked
 from python_ml.judge.profit import Economics
 
 CURVE_POINTS = 200
@@ -42,8 +42,7 @@ def curve_rows(
 
 
 def _ranking_curves(churn: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    order = np.argsort(-probability, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+    order, last = ranked(probability)
     kept = last[np.unique(np.linspace(0, len(last) - 1, CURVE_POINTS).round().astype(int))]
     found = np.cumsum(churn[order])[kept]
     recall = found / churn.sum()

@@ -50,18 +50,28 @@ def estimate(
     return results
 
 
+def at_once(rows: int) -> int:
+    """How many resamples or draws of so many rows are handled at once."""
+    return max(1, CHUNK_CELLS // max(rows, 1))
+
+
 def _chunks(weights: np.ndarray) -> Iterator[np.ndarray]:
-    size = max(1, CHUNK_CELLS // max(weights.shape[1], 1))
+    size = at_once(weights.shape[1])
     for start in range(0, len(weights), size):
         yield weights[start : start + size]
+
+
+def ranked(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows from the highest score down, and the places at which a run of equal scores ends."""
+    order = np.argsort(-score, kind="stable")
+    return order, np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
 
 
 def ranking_metrics(
     churn: np.ndarray, score: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     """PR-AUC (average precision) and ROC-AUC; equal scores count as one step."""
-    order = np.argsort(-score)
-    last_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    order, last_of_ties = ranked(score)
     ordered = weights[:, order]
     left = np.flatnonzero(churn[order])
     if not len(left):
@@ -161,8 +171,7 @@ def pr_auc_of_outcomes(outcomes: np.ndarray, score: np.ndarray) -> np.ndarray:
 
     NaN for a draw in which nobody leaves.
     """
-    order = np.argsort(-score)
-    last_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    order, last_of_ties = ranked(score)
     found = np.cumsum(outcomes[:, order], axis=1, dtype=np.int32)[:, last_of_ties]
     precision = found / (last_of_ties + 1)
     new_found = np.diff(found, axis=1, prepend=0)

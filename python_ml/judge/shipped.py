@@ -28,6 +28,7 @@ from python_ml.engines.sql import literal
 from python_ml.judge.between_dates import ALL_CUSTOMERS, LEVEL, SLOPE, BetweenDates
 from python_ml.judge.metrics import (
     Estimate,
+    at_once,
     calibration_metrics,
     ece_of_outcomes,
     estimate,
@@ -42,8 +43,6 @@ ESTIMATE, OUTCOME = "score_estimate", "score_outcome"
 CHURN_SHARE, PR_AUC, ECE = "churn_share", "pr_auc", "ece"
 DIMENSIONS = {"risk tier": "risk_tier", "segment": "segment"}
 DRAWS = 400  # of outcomes, and resamples of known ones
-_CHUNK = 50  # draws at once, at most
-_CHUNK_CELLS = 1_250_000  # draws times customers at once, so that memory grows no further
 _RISK = "mean_risk"  # of a draw
 _EDGE = 1e-9  # the nearest that a probability comes to 0 and 1 in log-odds
 _LEAST_EACH = 10  # who left and who stayed, for a slope
@@ -346,7 +345,7 @@ def _draw(
         middle = float((weight * design[:, 0]).sum() / max(weight.sum(), _EDGE))
         # The slope turns about the middle, so that it does not move the level.
         moved = np.column_stack([slope, level - slope * middle])
-    size = max(1, min(_CHUNK, _CHUNK_CELLS // len(probability)))
+    size = at_once(len(probability))
     for start in range(0, DRAWS, size):
         of_chunk = coefficients[start : start + size]
         exact = expit(of_chunk @ design.T)

@@ -331,8 +331,7 @@ def fit_by_protocol(
         held_out = fold == number
         return held_out, fit(~held_out).margins(training[held_out])
 
-    # Fits run side by side. Threads of the linear algebra would wait for each other, and add up in
-    # another order.
+    # Fits run side by side, each with one thread of linear algebra, however many were asked for.
     with threadpool_limits(1), ThreadPoolExecutor(settings.threads) as pool:
         final = pool.submit(fit, np.ones(len(training), dtype=bool))
         parts = list(pool.map(of_fold, np.unique(fold)))

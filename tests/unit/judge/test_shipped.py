@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 
 from python_ml.engines import Warehouse
-from python_ml.judge import shipped
+from python_ml.judge import metrics
 from python_ml.judge.between_dates import LEVEL, SLOPE, BetweenDates
 from python_ml.judge.metrics import chance_ece
 from python_ml.judge.shipped import (
@@ -124,7 +124,7 @@ class TestWithoutLabels:
         between = BetweenDates(0.1, 0.2, 4)
         given = (scores(300), [[0.01, 0.0], [0.0, 0.02]], between, settings)
         expected = estimate_scores(*given)
-        monkeypatch.setattr(shipped, "_CHUNK_CELLS", 300 * draws)
+        monkeypatch.setattr(metrics, "CHUNK_CELLS", 300 * draws)
         pd.testing.assert_frame_equal(estimate_scores(*given), expected, rtol=1e-12)
 
     def test_a_group_in_which_hardly_anybody_leaves(self, settings: Settings) -> None:
